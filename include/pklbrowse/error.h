@@ -54,7 +54,7 @@ struct error {
 /* Fills *e (when not NULL) and returns `code`.  A message that is too long is cut at a character
  * and ends in "…". Everything in it that came from outside must be escaped by the caller. */
 enum pb_err error_set(struct error *e, enum pb_err code, const char *fmt, ...) PB_PRINTF(3, 4);
-enum pb_err error_vset(struct error *e, enum pb_err code, const char *fmt, va_list ap);
+enum pb_err error_vset(struct error *e, enum pb_err code, const char *fmt, va_list ap) PB_PRINTF(3, 0);
 
 /* "out of memory", without allocating. */
 enum pb_err error_nomem(struct error *e);
