@@ -11,6 +11,7 @@
 #ifndef PKLBROWSE_LOOP_H
 #define PKLBROWSE_LOOP_H
 
+#include <pklbrowse/buf.h>
 #include <pklbrowse/job.h>
 
 struct loop;

@@ -1,0 +1,23 @@
+/* floor 7: ui */
+/*
+ * The screen.  Knows which keys were pressed and what is drawn where; not which store it is.
+ * Only src/ui/term.c touches curses.
+ */
+#ifndef PKLBROWSE_UI_H
+#define PKLBROWSE_UI_H
+
+#include <pklbrowse/app.h>
+
+struct ui_options {
+    bool no_color, ascii, no_mouse;
+    const char *script; /* PKLBROWSE_SCRIPT: keys and :commands are read from this file (tests) */
+    bool insecure;      /* a standing warning */
+};
+
+/* Runs until the person quits.  start NULL: the places.  A location that names an object opens it in the tree, its folder
+ * on the left.  Restores the terminal on every way out. */
+enum pb_err ui_run(struct app *a, const struct ui_options *o, const struct location *start, struct error *e) PB_CHECK;
+/* For the man page and --help: the table of keys, one line each, to the sink. */
+enum pb_err ui_print_keys(const struct sink *to, struct error *e) PB_CHECK;
+
+#endif
