@@ -139,9 +139,9 @@ bool text_escape_cols(struct buf *out, const void *p, size_t n, size_t cols)
             w.marks = 0;
             w.state = 0;
             width += run;
-            whole = out->len - 1;
-            if (w.at == n)
+            if (w.at == n || out->failed != PB_OK)
                 break;
+            whole = out->len - 1; /* the last one may get an accent */
         }
         next_piece(&w, &piece);
         if (!piece.joined)
