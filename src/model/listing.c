@@ -1,0 +1,301 @@
+#include <pklbrowse/listing.h>
+
+#include <pklbrowse/mem.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One row, 32 bytes and its name: a prefix with ten million keys must stay usable. */
+struct record {
+    const char *name;
+    uint32_t len;
+    uint32_t kind;
+    uint64_t size;
+    int64_t mtime;
+};
+
+struct listing {
+    struct store *store;
+    char *container, *prefix;
+    size_t prefix_len;
+    void (*changed)(void *ctx);
+    void *ctx;
+
+    struct arena names;
+    struct {
+        struct record *data;
+        size_t len, cap;
+    } all;
+    struct {
+        uint64_t *data; /* indexes into all */
+        size_t len, cap;
+    } matches;
+    char *filter; /* NULL: none, every record is a row */
+    bool filter_exact;
+
+    struct store_op *op; /* the page under way */
+    char *next;          /* token of the next page */
+    bool complete;
+    uint64_t wanted; /* rows asked for */
+    bool failed;
+    struct error error;
+};
+
+/* --- rows
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+uint64_t listing_loaded(const struct listing *l)
+{
+    return l->all.len;
+}
+
+uint64_t listing_count(const struct listing *l)
+{
+    return l->filter ? l->matches.len : l->all.len;
+}
+
+bool listing_loading(const struct listing *l)
+{
+    return l->op != NULL;
+}
+
+bool listing_complete(const struct listing *l)
+{
+    return l->complete;
+}
+
+const struct error *listing_error(const struct listing *l)
+{
+    return l->failed ? &l->error : NULL;
+}
+
+static bool below_prefix(const struct listing *l, const char *name, size_t len)
+{
+    return len >= l->prefix_len && memcmp(name, l->prefix, l->prefix_len) == 0;
+}
+
+static void fill_row(const struct listing *l, const struct record *r, struct listing_row *out)
+{
+    /* A server may answer with a name that does not begin with what was asked: shown whole, never
+     * cut blindly. */
+    size_t cut = below_prefix(l, r->name, r->len) ? l->prefix_len : 0;
+    *out = (struct listing_row){
+        .kind = (enum store_kind)r->kind,
+        .name = r->name,
+        .len = r->len,
+        .shown = r->name + cut,
+        .shown_len = r->len - cut,
+        .size = r->size,
+        .mtime = r->mtime,
+    };
+}
+
+bool listing_row(const struct listing *l, uint64_t i, struct listing_row *out)
+{
+    if (i >= listing_count(l))
+        return false;
+    fill_row(l, &l->all.data[l->filter ? l->matches.data[i] : i], out);
+    return true;
+}
+
+bool listing_find(const struct listing *l, const char *name, size_t len, uint64_t *row)
+{
+    for (uint64_t i = 0; i < listing_count(l); i++) {
+        const struct record *r = &l->all.data[l->filter ? l->matches.data[i] : i];
+        if (r->len == len && memcmp(r->name, name, len) == 0) {
+            *row = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- filter
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static unsigned char lower(unsigned char c)
+{
+    return c >= 'A' && c <= 'Z' ? (unsigned char)(c + 32) : c;
+}
+
+static bool matches_at(const char *text, const char *filter, size_t n, bool exact)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned char a = (unsigned char)text[i], b = (unsigned char)filter[i];
+        if (exact ? a != b : lower(a) != lower(b))
+            return false;
+    }
+    return true;
+}
+
+static bool passes(const struct listing *l, const struct record *r)
+{
+    struct listing_row row;
+    size_t n = strlen(l->filter);
+    fill_row(l, r, &row);
+    for (size_t i = 0; i + n <= row.shown_len; i++)
+        if (matches_at(row.shown + i, l->filter, n, l->filter_exact))
+            return true;
+    return false;
+}
+
+enum pb_err listing_filter(struct listing *l, const char *text, struct error *e)
+{
+    char *copy = NULL;
+    if (text[0] != '\0' && !(copy = mem_strdup(text)))
+        return error_nomem(e);
+    free(l->filter);
+    l->filter = copy;
+    l->filter_exact = false;
+    for (const char *p = text; *p; p++)
+        l->filter_exact |= *p >= 'A' && *p <= 'Z';
+    l->matches.len = 0;
+    for (size_t i = 0; copy && i < l->all.len; i++)
+        if (passes(l, &l->all.data[i]) && !vec_push(&l->matches, (uint64_t)i))
+            return error_nomem(e);
+    return PB_OK;
+}
+
+/* --- pages
+ * --------------------------------------------------------------------------------------------------
+ */
+
+static enum pb_err add_entry(struct listing *l, const struct store_entry *entry, struct error *e)
+{
+    /* The folder's own zero-byte marker is not a row of the folder; with content it is a real
+     * object. */
+    if (entry->kind == STORE_OBJECT && entry->size == 0 && entry->len == l->prefix_len &&
+        l->prefix_len > 0 && below_prefix(l, entry->name, entry->len))
+        return PB_OK;
+    if (entry->len > UINT32_MAX)
+        return error_set(e, PB_ELIMIT, "a name of %zu bytes is too long to list", entry->len);
+    struct record r = {
+        .name = arena_strndup(&l->names, entry->name, entry->len),
+        .len = (uint32_t)entry->len,
+        .kind = (uint32_t)entry->kind,
+        .size = entry->size,
+        .mtime = entry->mtime,
+    };
+    if (!r.name || !vec_push(&l->all, r))
+        return error_nomem(e);
+    if (l->filter && passes(l, &r) && !vec_push(&l->matches, (uint64_t)(l->all.len - 1)))
+        return error_nomem(e);
+    return PB_OK;
+}
+
+static void fail(struct listing *l, const struct error *e)
+{
+    l->failed = true;
+    l->error = *e;
+}
+
+static void pull(struct listing *l);
+
+static void page_arrived(void *ctx, struct store_page *page, const struct error *why)
+{
+    struct listing *l = ctx;
+    struct error e;
+    l->op = NULL;
+    if (why) {
+        fail(l, why);
+    } else {
+        enum pb_err err = PB_OK;
+        for (size_t i = 0; err == PB_OK && i < page->count; i++)
+            err = add_entry(l, &page->entries[i], &e);
+        free(l->next);
+        l->next = page->next ? mem_strdup(page->next) : NULL;
+        l->complete = page->next == NULL;
+        if (err == PB_OK && page->next && !l->next)
+            err = error_nomem(&e);
+        if (err != PB_OK)
+            fail(l, &e);
+    }
+    store_page_free(page);
+    pull(l);
+    l->changed(l->ctx);
+}
+
+/* Asks for the next page when rows are wanted that are not here. */
+static void pull(struct listing *l)
+{
+    struct error e;
+    bool first = !l->next && !l->complete && l->all.len == 0;
+    if (l->op || l->complete || l->failed || listing_count(l) >= l->wanted)
+        return;
+    if (!first && !l->next)
+        return;
+    if (!l->container) {
+        l->op = l->store->ops->list_containers(l->store, l->next, page_arrived, l, &e);
+    } else {
+        struct store_list_request r = {.container = l->container,
+                                       .prefix = l->prefix,
+                                       .prefix_len = l->prefix_len,
+                                       .token = l->next};
+        l->op = l->store->ops->list(l->store, &r, page_arrived, l, &e);
+    }
+    if (!l->op)
+        fail(l, &e);
+}
+
+/* --- making and steering
+ * ------------------------------------------------------------------------------------ */
+
+enum pb_err listing_new(struct store *s, const char *container, const char *prefix,
+                        size_t prefix_len, void (*changed)(void *ctx), void *ctx,
+                        struct listing **out, struct error *e)
+{
+    struct listing *l = mem_alloc(sizeof(*l));
+    if (!l)
+        return error_nomem(e);
+    arena_init(&l->names);
+    l->store = s;
+    l->changed = changed;
+    l->ctx = ctx;
+    l->prefix = mem_strndup(prefix, prefix_len);
+    l->prefix_len = prefix_len;
+    l->container = container ? mem_strdup(container) : NULL;
+    if (!l->prefix || (container && !l->container)) {
+        listing_free(l);
+        return error_nomem(e);
+    }
+    listing_want(l, 1);
+    *out = l;
+    return PB_OK;
+}
+
+void listing_free(struct listing *l)
+{
+    if (!l)
+        return;
+    listing_stop(l);
+    arena_release(&l->names);
+    vec_release(&l->all);
+    vec_release(&l->matches);
+    free(l->filter);
+    free(l->next);
+    free(l->container);
+    free(l->prefix);
+    free(l);
+}
+
+void listing_want(struct listing *l, uint64_t rows)
+{
+    if (rows > l->wanted)
+        l->wanted = rows;
+    pull(l);
+}
+
+void listing_want_all(struct listing *l)
+{
+    listing_want(l, UINT64_MAX);
+}
+
+void listing_stop(struct listing *l)
+{
+    if (l->op)
+        store_op_cancel(l->op);
+    l->op = NULL;
+    l->wanted = 0;
+}

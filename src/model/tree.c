@@ -1,0 +1,509 @@
+#include "tree_node.h"
+
+#include <pklbrowse/mem.h>
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- nodes
+ * --------------------------------------------------------------------------------------------------
+ */
+
+/* Index of the first kid whose position is >= `position`. */
+static size_t kid_at(const struct tree_node *n, uint64_t position)
+{
+    size_t lo = 0, hi = n->nkids;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (n->kids[mid]->position < position)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* Frees n and all below it without recursion: always the last kid of the deepest node first. */
+static void node_free(struct tree_node *n)
+{
+    struct tree_node *stop = n ? n->parent : NULL;
+    while (n && n != stop) {
+        if (n->nkids > 0) {
+            n = n->kids[--n->nkids];
+            continue;
+        }
+        struct tree_node *parent = n->parent;
+        free(n->kids);
+        free(n);
+        n = parent;
+    }
+}
+
+/* Adds `rows` (or takes them away) from what every node from n upwards counts as visible. */
+static void node_grow(struct tree_node *n, uint64_t rows, bool more)
+{
+    for (; n; n = n->parent)
+        n->visible = more ? n->visible + rows : n->visible - rows;
+}
+
+static void node_drop_kid(struct tree_node *parent, size_t i)
+{
+    struct tree_node *kid = parent->kids[i];
+    node_grow(parent, kid->visible, false);
+    memmove(&parent->kids[i], &parent->kids[i + 1],
+            (parent->nkids - i - 1) * sizeof(parent->kids[0]));
+    parent->nkids--;
+    node_free(kid);
+}
+
+static enum pb_err node_add_kid(struct tree_node *parent, const struct pkl_child *child,
+                                uint64_t position, uint64_t count, struct tree_node **out,
+                                struct error *e)
+{
+    if (parent->nkids == parent->cap && !vec_grow_((void **)&parent->kids, &parent->cap,
+                                                   parent->nkids + 1, sizeof(parent->kids[0])))
+        return error_nomem(e);
+    struct tree_node *kid = mem_alloc(sizeof(*kid));
+    if (!kid)
+        return error_nomem(e);
+    kid->parent = parent;
+    kid->child = *child;
+    kid->position = position;
+    kid->count = count;
+    kid->visible = count;
+    size_t i = kid_at(parent, position);
+    memmove(&parent->kids[i + 1], &parent->kids[i], (parent->nkids - i) * sizeof(parent->kids[0]));
+    parent->kids[i] = kid;
+    parent->nkids++;
+    node_grow(parent, count, true);
+    *out = kid;
+    return PB_OK;
+}
+
+/* --- rows
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+bool tree_locate(const struct tree *t, uint64_t row, struct tree_at *out)
+{
+    struct tree_node *n = t->stream;
+    if (row >= n->visible)
+        return false;
+    for (unsigned depth = 0;; depth++) {
+        uint64_t before = 0; /* rows below the kids passed */
+        struct tree_node *down = NULL;
+        for (size_t i = 0; i < n->nkids; i++) {
+            struct tree_node *kid = n->kids[i];
+            uint64_t at = kid->position + before;
+            if (row <= at + kid->visible) {
+                if (row >= at)
+                    down = kid;
+                break;
+            }
+            before += kid->visible;
+        }
+        if (!down || row == down->position + before) {
+            *out = (struct tree_at){n, down, row - before, depth};
+            return true;
+        }
+        row -= down->position + before + 1;
+        n = down;
+    }
+}
+
+uint64_t tree_row_of(const struct tree_node *parent, uint64_t position)
+{
+    uint64_t row = 0;
+    for (;;) {
+        row += position;
+        for (size_t i = 0; i < parent->nkids && parent->kids[i]->position < position; i++)
+            row += parent->kids[i]->visible;
+        if (!parent->parent)
+            return row;
+        row++; /* the parent's own row */
+        position = parent->position;
+        parent = parent->parent;
+    }
+}
+
+enum pb_err tree_fetch(struct tree *t, const struct tree_node *parent, uint64_t position,
+                       struct pkl_child *out, struct error *e)
+{
+    if (!parent->parent) {
+        enum pb_err err = t->view->root(t->view, position, out, e);
+        if (err == PB_OK)
+            out->position = position;
+        return err;
+    }
+    if (t->cache_of != parent || position < t->cache_first ||
+        position - t->cache_first >= t->cache_count) {
+        /* A little before, so that scrolling up does not fetch for every row. */
+        uint64_t first = position > TREE_CACHE / 4 ? position - TREE_CACHE / 4 : 0;
+        t->cache_of = NULL;
+        size_t got = 0;
+        enum pb_err err = t->view->children(t->view, parent->child.value.id, first, TREE_CACHE,
+                                            t->cache, &got, e);
+        if (err != PB_OK)
+            return err;
+        t->cache_of = parent;
+        t->cache_first = first;
+        t->cache_count = got;
+        if (position - first >= got)
+            return error_set(e, PB_ENOTFOUND, "the value has no child %llu",
+                             (unsigned long long)position);
+    }
+    *out = t->cache[position - t->cache_first];
+    return PB_OK;
+}
+
+static bool kind_has_children(enum pkl_kind kind)
+{
+    switch (kind) {
+    case PKL_LIST:
+    case PKL_TUPLE:
+    case PKL_DICT:
+    case PKL_SET:
+    case PKL_FROZENSET:
+    case PKL_OBJECT:
+    case PKL_PERSID:
+    case PKL_BROKEN:
+        return true;
+    default:
+        return false;
+    }
+}
+
+enum pb_err tree_count_children(struct tree *t, const struct pkl_node *n, uint64_t *count,
+                                struct error *e)
+{
+    *count = 0;
+    if (!kind_has_children(n->kind))
+        return PB_OK;
+    return t->view->count_children(t->view, n->id, count, e);
+}
+
+void tree_forget(struct tree *t)
+{
+    t->cache_of = NULL;
+    for (size_t i = 0; i < TREE_PATHS; i++) {
+        free(t->paths[i].text);
+        t->paths[i] = (struct tree_known_path){0, NULL};
+    }
+}
+
+/* --- making
+ * -------------------------------------------------------------------------------------------------
+ */
+
+enum pb_err tree_new(struct pkl_view *v, struct pkl_edit *edit, struct tree **out, struct error *e)
+{
+    struct tree *t = mem_alloc(sizeof(*t));
+    struct tree_node *stream = mem_alloc(sizeof(*stream));
+    if (!t || !stream) {
+        free(t);
+        free(stream);
+        return error_nomem(e);
+    }
+    t->view = v;
+    t->edit = edit;
+    t->stream = stream;
+    stream->count = stream->visible = v->roots(v);
+    *out = t;
+    return PB_OK;
+}
+
+void tree_free(struct tree *t)
+{
+    if (!t)
+        return;
+    tree_forget(t);
+    node_free(t->stream);
+    free(t);
+}
+
+uint64_t tree_rows(const struct tree *t)
+{
+    return t->stream->visible;
+}
+
+/* --- expanding
+ * ---------------------------------------------------------------------------------------------- */
+
+/* Expands child `position` of parent if it has children; *out is NULL for a leaf. */
+static enum pb_err expand_at(struct tree *t, struct tree_node *parent, uint64_t position,
+                             struct tree_node **out, struct error *e)
+{
+    *out = NULL;
+    size_t i = kid_at(parent, position);
+    if (i < parent->nkids && parent->kids[i]->position == position) {
+        *out = parent->kids[i];
+        return PB_OK;
+    }
+    struct pkl_child child;
+    enum pb_err err = tree_fetch(t, parent, position, &child, e);
+    uint64_t count = 0;
+    if (err == PB_OK)
+        err = tree_count_children(t, &child.value, &count, e);
+    if (err != PB_OK || count == 0)
+        return err;
+    return node_add_kid(parent, &child, position, count, out, e);
+}
+
+enum pb_err tree_expand(struct tree *t, uint64_t row, struct error *e)
+{
+    struct tree_at at;
+    struct tree_node *node;
+    if (!tree_locate(t, row, &at) || at.node)
+        return PB_OK;
+    return expand_at(t, at.parent, at.position, &node, e);
+}
+
+void tree_collapse(struct tree *t, uint64_t row)
+{
+    struct tree_at at;
+    if (!tree_locate(t, row, &at) || !at.node)
+        return;
+    if (t->cache_of)
+        t->cache_of = NULL; /* it may be of a node that goes */
+    node_drop_kid(at.parent, kid_at(at.parent, at.position));
+}
+
+void tree_collapse_below(struct tree *t, uint64_t row)
+{
+    struct tree_at at;
+    if (!tree_locate(t, row, &at) || !at.node)
+        return;
+    t->cache_of = NULL;
+    while (at.node->nkids > 0)
+        node_drop_kid(at.node, at.node->nkids - 1);
+}
+
+/*
+ * Expands level after level below `top`, `levels` deep, looking at no more than `budget` places.
+ * Breadth first, so that a limit cuts the deepest rows; the queue is a list of nodes made by this
+ * very call.
+ */
+static enum pb_err expand_levels(struct tree *t, struct tree_node *top, unsigned levels,
+                                 uint64_t budget, bool *complete, struct error *e)
+{
+    struct {
+        struct level_item {
+            struct tree_node *node;
+            unsigned level;
+        } * data;
+        size_t len, cap;
+    } queue = {0};
+    enum pb_err err = PB_OK;
+    *complete = true;
+    if (!vec_push(&queue, ((struct level_item){top, 0})))
+        err = error_nomem(e);
+    for (size_t i = 0; err == PB_OK && i < queue.len; i++) {
+        struct level_item it = queue.data[i];
+        if (it.level >= levels)
+            continue;
+        for (uint64_t p = 0; err == PB_OK && p < it.node->count; p++) {
+            if (budget-- == 0) {
+                *complete = false;
+                goto out;
+            }
+            struct pkl_child child;
+            struct tree_node *node = NULL;
+            err = tree_fetch(t, it.node, p, &child, e);
+            if (err == PB_OK && !child.value.ref)
+                err = expand_at(t, it.node, p, &node, e);
+            if (err == PB_OK && node &&
+                !vec_push(&queue, ((struct level_item){node, it.level + 1})))
+                err = error_nomem(e);
+        }
+    }
+out:
+    vec_release(&queue);
+    return err;
+}
+
+enum pb_err tree_expand_below(struct tree *t, uint64_t row, uint64_t max_rows, bool *complete,
+                              struct error *e)
+{
+    struct tree_at at;
+    *complete = true;
+    if (!tree_locate(t, row, &at))
+        return PB_OK;
+    struct tree_node *node = at.node;
+    enum pb_err err = node ? PB_OK : expand_at(t, at.parent, at.position, &node, e);
+    if (err != PB_OK || !node)
+        return err;
+    return expand_levels(t, node, UINT32_MAX, max_rows, complete, e);
+}
+
+enum pb_err tree_expand_level(struct tree *t, unsigned level, uint64_t max_rows, struct error *e)
+{
+    bool complete;
+    t->cache_of = NULL;
+    while (t->stream->nkids > 0)
+        node_drop_kid(t->stream, t->stream->nkids - 1);
+    return expand_levels(t, t->stream, level, max_rows, &complete, e);
+}
+
+/* --- moving
+ * -------------------------------------------------------------------------------------------------
+ */
+
+bool tree_parent(const struct tree *t, uint64_t row, uint64_t *parent)
+{
+    struct tree_at at;
+    if (!tree_locate(t, row, &at) || !at.parent->parent)
+        return false;
+    *parent = tree_row_of(at.parent->parent, at.parent->position);
+    return true;
+}
+
+bool tree_sibling(const struct tree *t, uint64_t row, int direction, uint64_t *sibling)
+{
+    struct tree_at at;
+    if (!tree_locate(t, row, &at))
+        return false;
+    if (direction > 0 ? at.position + 1 >= at.parent->count : at.position == 0)
+        return false;
+    *sibling = tree_row_of(at.parent, direction > 0 ? at.position + 1 : at.position - 1);
+    return true;
+}
+
+enum pb_err tree_child(struct tree *t, uint64_t row, struct pkl_child *out, struct error *e)
+{
+    struct tree_at at;
+    if (!tree_locate(t, row, &at))
+        return error_set(e, PB_ENOTFOUND, "the tree has no row %llu", (unsigned long long)row);
+    return tree_fetch(t, at.parent, at.position, out, e);
+}
+
+/* --- paths
+ * --------------------------------------------------------------------------------------------------
+ */
+
+enum pb_err tree_path(struct tree *t, uint64_t row, enum path_form form, struct buf *out,
+                      struct error *e)
+{
+    struct tree_at at;
+    struct pkl_child last;
+    if (!tree_locate(t, row, &at))
+        return error_set(e, PB_ENOTFOUND, "the tree has no row %llu", (unsigned long long)row);
+    enum pb_err err = tree_fetch(t, at.parent, at.position, &last, e);
+    /* The chain from the root down: nodes are linked upwards, so collect them first. */
+    struct {
+        const struct pkl_child **data;
+        size_t len, cap;
+    } chain = {0};
+    bool ok = err == PB_OK && vec_push(&chain, &last);
+    for (const struct tree_node *n = at.parent; ok && n->parent; n = n->parent)
+        ok = vec_push(&chain, &n->child);
+    if (err == PB_OK && !ok)
+        err = error_nomem(e);
+    for (size_t i = chain.len; err == PB_OK && i-- > 0;) {
+        const struct pkl_child *c = chain.data[i];
+        if (c->step != PKL_STEP_ROOT || t->stream->count > 1)
+            err = pkl_path_step_text(t->view, c, form, out, e);
+    }
+    vec_release(&chain);
+    return err != PB_OK ? err : buf_status(out, e);
+}
+
+enum pb_err tree_reveal(struct tree *t, const struct pkl_path *path, uint64_t *row, struct error *e)
+{
+    struct tree_node *parent = t->stream;
+    struct pkl_child child;
+    uint64_t position = path->root;
+    if (position >= t->stream->count)
+        return error_set(e, PB_ENOTFOUND, "there is no pickle @%llu", (unsigned long long)position);
+    for (size_t i = 0; i < path->count; i++) {
+        struct pkl_path prefix = {path->root, path->steps, i + 1};
+        enum pb_err err = pkl_path_follow(t->view, &prefix, &child, e);
+        struct tree_node *node = NULL;
+        if (err == PB_OK)
+            err = expand_at(t, parent, position, &node, e);
+        if (err != PB_OK)
+            return err;
+        struct pkl_child shown;
+        if (!node || tree_fetch(t, node, child.position, &shown, NULL) != PB_OK ||
+            shown.owner != child.owner || shown.index != child.index)
+            return error_set(e, PB_ENOTFOUND, "step %zu of the path is not a row of the tree",
+                             i + 1);
+        parent = node;
+        position = child.position;
+    }
+    *row = tree_row_of(parent, position);
+    return PB_OK;
+}
+
+/* --- after edits
+ * -------------------------------------------------------------------------------------------- */
+
+/* Reads n's place again.  *gone: another value stands there now, so it is no longer expanded. */
+static enum pb_err refresh_node(struct tree *t, struct tree_node *n, bool *gone, struct error *e)
+{
+    struct pkl_child child;
+    uint64_t count = 0;
+    *gone = n->position >= n->parent->count;
+    if (*gone)
+        return PB_OK;
+    enum pb_err err = tree_fetch(t, n->parent, n->position, &child, e);
+    if (err == PB_OK)
+        err = tree_count_children(t, &child.value, &count, e);
+    if (err != PB_OK)
+        return err;
+    *gone = child.value.id != n->child.value.id || count == 0;
+    if (*gone)
+        return PB_OK;
+    n->child = child;
+    if (count > n->count)
+        node_grow(n, count - n->count, true);
+    else
+        node_grow(n, n->count - count, false);
+    n->count = count;
+    return PB_OK;
+}
+
+/* Drops kids of n that are gone, refreshes the others. */
+static enum pb_err refresh_kids(struct tree *t, struct tree_node *n, struct error *e)
+{
+    enum pb_err err = PB_OK;
+    for (size_t i = 0; err == PB_OK && i < n->nkids;) {
+        bool gone;
+        err = refresh_node(t, n->kids[i], &gone, e);
+        if (err == PB_OK && gone) {
+            t->cache_of = NULL;
+            node_drop_kid(n, i);
+        } else {
+            i++;
+        }
+    }
+    return err;
+}
+
+enum pb_err tree_refresh(struct tree *t, struct error *e)
+{
+    tree_forget(t);
+    /* Pre-order over expanded nodes without recursion: down to the first kid, else to the next of
+     * an ancestor. */
+    struct tree_node *n = t->stream;
+    enum pb_err err = refresh_kids(t, n, e);
+    while (err == PB_OK) {
+        if (n->nkids > 0) {
+            n = n->kids[0];
+        } else {
+            for (;;) {
+                struct tree_node *parent = n->parent;
+                if (!parent)
+                    return PB_OK;
+                size_t next = kid_at(parent, n->position) + 1;
+                if (next < parent->nkids) {
+                    n = parent->kids[next];
+                    break;
+                }
+                n = parent;
+            }
+        }
+        err = refresh_kids(t, n, e);
+    }
+    return err;
+}

@@ -1,0 +1,60 @@
+/* floor 5: model */
+/*
+ * Private to the tree: the nodes of what is expanded.
+ *
+ * A struct tree_node is one *expanded* place; leaves and collapsed containers have none.  `visible`
+ * counts the rows below it, so a row number is turned into a place by walking down expanded nodes
+ * only.  The topmost node is the stream; its children are the pickles.
+ */
+#ifndef TREE_NODE_H
+#define TREE_NODE_H
+
+#include <pklbrowse/tree.h>
+
+struct tree_node {
+    struct tree_node *parent; /* NULL: the stream */
+    struct pkl_child child;   /* the place it stands in; unused for the stream */
+    uint64_t position;        /* among the parent's children */
+    uint64_t count;           /* its own children */
+    uint64_t visible;         /* rows below it: count, and what is visible below each of those */
+    struct tree_node **kids;  /* the expanded ones among its children, by position */
+    size_t nkids, cap;
+};
+
+#define TREE_CACHE 64 /* children fetched at once: about a screenful */
+#define TREE_PATHS 16 /* places of shared values remembered */
+
+struct tree {
+    struct pkl_view *view;
+    struct pkl_edit *edit; /* or NULL */
+    struct tree_node *stream;
+    /* The children read last, since a screen asks for one row after the other. */
+    const struct tree_node *cache_of;
+    uint64_t cache_first;
+    size_t cache_count;
+    struct pkl_child cache[TREE_CACHE];
+    struct tree_known_path {
+        pkl_id target; /* 0: empty */
+        char *text;
+    } paths[TREE_PATHS];
+    size_t next_path;
+};
+
+/* A row: child `position` of `parent`; `node` is set when it is expanded. */
+struct tree_at {
+    struct tree_node *parent;
+    struct tree_node *node;
+    uint64_t position;
+    unsigned depth;
+};
+
+bool tree_locate(const struct tree *t, uint64_t row, struct tree_at *out);
+uint64_t tree_row_of(const struct tree_node *parent, uint64_t position);
+enum pb_err tree_fetch(struct tree *t, const struct tree_node *parent, uint64_t position,
+                       struct pkl_child *out, struct error *e) PB_CHECK;
+/* How many children a value has; 0 for leaves. */
+enum pb_err tree_count_children(struct tree *t, const struct pkl_node *n, uint64_t *count,
+                                struct error *e) PB_CHECK;
+void tree_forget(struct tree *t); /* the caches, after an edit */
+
+#endif

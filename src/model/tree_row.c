@@ -1,0 +1,199 @@
+/* What one row of the tree says: label, type, value, and what was changed. */
+#include "tree_node.h"
+
+#include <pklbrowse/pkl_leaf.h>
+#include <pklbrowse/pkl_repr.h>
+#include <pklbrowse/text.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LABEL_BYTES 200 /* of a key: longer ones end in "…" */
+
+void tree_row_init(struct tree_row *r)
+{
+    *r = (struct tree_row){0};
+    buf_init(&r->label, BUF_MAX_LINE);
+    buf_init(&r->type, BUF_MAX_LINE);
+    buf_init(&r->preview, BUF_MAX_LINE);
+    buf_init(&r->was, BUF_MAX_LINE);
+}
+
+void tree_row_release(struct tree_row *r)
+{
+    buf_release(&r->label);
+    buf_release(&r->type);
+    buf_release(&r->preview);
+    buf_release(&r->was);
+}
+
+/* A text that could not be made is shown as what went wrong, never left out. */
+static void or_error(struct buf *out, enum pb_err err, const struct error *why)
+{
+    if (err == PB_OK)
+        return;
+    buf_clear(out);
+    buf_printf(out, "<%s>", why->msg);
+}
+
+static enum pb_err attr_label(struct tree *t, const struct pkl_node *key, struct buf *out,
+                              struct error *e)
+{
+    if (key->kind != PKL_STR && key->kind != PKL_PY2STR)
+        return pkl_preview(t->view, key, LABEL_BYTES, out, e);
+    struct pkl_leaf leaf;
+    pkl_leaf_init(&leaf);
+    enum pb_err err = pkl_leaf_read(t->view, key, LABEL_BYTES, &leaf, e);
+    if (err == PB_OK) {
+        buf_putc(out, '.');
+        text_escape(out, leaf.data.data, leaf.data.len);
+        if (leaf.partial)
+            buf_puts(out, "…");
+    }
+    pkl_leaf_release(&leaf);
+    return err;
+}
+
+static void make_label(struct tree *t, const struct pkl_child *c, struct buf *out)
+{
+    struct error why;
+    enum pb_err err = PB_OK;
+    switch (c->step) {
+    case PKL_STEP_INDEX:
+        buf_printf(out, "%llu", (unsigned long long)c->position);
+        break;
+    case PKL_STEP_MEMBER:
+        buf_printf(out, "#%llu", (unsigned long long)c->position);
+        break;
+    case PKL_STEP_KEY:
+        err = pkl_preview(t->view, &c->key, LABEL_BYTES, out, &why);
+        break;
+    case PKL_STEP_ATTR:
+        err = attr_label(t, &c->key, out, &why);
+        break;
+    case PKL_STEP_PART:
+        err = pkl_path_step_text(t->view, c, PATH_FORM_PATH, out, &why);
+        break;
+    case PKL_STEP_ROOT:
+        if (t->stream->count > 1)
+            buf_printf(out, "@%llu", (unsigned long long)c->position);
+        break;
+    }
+    or_error(out, err, &why);
+}
+
+/* Whether an ancestor of the row is the very value it refers to. */
+static bool refers_up(const struct tree_at *at, pkl_id target)
+{
+    for (const struct tree_node *n = at->parent; n && n->parent; n = n->parent)
+        if (n->child.value.target == target)
+            return true;
+    return false;
+}
+
+/* Where a shared value is shown first; remembered, since finding it means walking down from the
+ * root. */
+static const char *first_place(struct tree *t, pkl_id target)
+{
+    for (size_t i = 0; i < TREE_PATHS; i++)
+        if (t->paths[i].target == target)
+            return t->paths[i].text;
+    struct buf path;
+    buf_init(&path, BUF_MAX_LINE);
+    char *text = NULL;
+    if (pkl_path_of(t->view, target, PATH_FORM_PYTHON, &path, NULL) == PB_OK &&
+        buf_status(&path, NULL) == PB_OK) {
+        if (path.len == 0)
+            buf_puts(&path, "the whole value");
+        text = buf_take(&path, NULL);
+    }
+    buf_release(&path);
+    struct tree_known_path *slot = &t->paths[t->next_path];
+    t->next_path = (t->next_path + 1) % TREE_PATHS;
+    free(slot->text);
+    *slot = (struct tree_known_path){target, text};
+    return text;
+}
+
+static void describe_object(struct tree *t, const struct pkl_node *n, uint64_t count,
+                            struct tree_row *r)
+{
+    struct error why;
+    struct buf name;
+    buf_init(&name, BUF_MAX_LINE);
+    enum pb_err err = pkl_type_name(t->view, n, &name, &why);
+    if (err == PB_OK && !memchr(name.data, '.', name.len)) {
+        /* A built-in type in the form old protocols write it: it has a text of its own. */
+        buf_append(&r->type, name.data, name.len);
+        buf_release(&name);
+        return;
+    }
+    or_error(&name, err, &why);
+    buf_puts(&r->type, "object");
+    buf_append(&r->preview, name.data, name.len);
+    if (count > 0) {
+        buf_puts(&r->preview, ", ");
+        text_count(&r->preview, count);
+        buf_puts(&r->preview, count == 1 ? " part" : " parts");
+    }
+    buf_release(&name);
+}
+
+static void make_texts(struct tree *t, const struct tree_at *at, uint64_t count, size_t bytes,
+                       struct tree_row *r)
+{
+    const struct pkl_node *n = &r->child.value;
+    struct error why;
+    if (n->kind == PKL_OBJECT) {
+        describe_object(t, n, count, r);
+    } else {
+        or_error(&r->type, pkl_type_name(t->view, n, &r->type, &why), &why);
+        if (n->kind == PKL_LIST || n->kind == PKL_TUPLE || n->kind == PKL_DICT ||
+            n->kind == PKL_SET || n->kind == PKL_FROZENSET || n->kind == PKL_BROKEN) {
+            buf_puts(&r->type, " (");
+            text_count(&r->type, count);
+            buf_putc(&r->type, ')');
+        }
+    }
+    if (r->shared) {
+        const char *place = first_place(t, n->target);
+        buf_clear(&r->preview);
+        buf_puts(&r->preview, refers_up(at, n->target) ? "contains itself" : "shared");
+        if (place)
+            buf_printf(&r->preview, " → %s", place);
+    } else if (r->preview.len == 0) {
+        or_error(&r->preview, pkl_preview(t->view, n, bytes, &r->preview, &why), &why);
+    }
+}
+
+enum pb_err tree_row(struct tree *t, uint64_t row, size_t preview_bytes, struct tree_row *r,
+                     struct error *e)
+{
+    struct tree_at at;
+    buf_clear(&r->label);
+    buf_clear(&r->type);
+    buf_clear(&r->preview);
+    buf_clear(&r->was);
+    if (!tree_locate(t, row, &at))
+        return error_set(e, PB_ENOTFOUND, "the tree has no row %llu", (unsigned long long)row);
+    enum pb_err err = tree_fetch(t, at.parent, at.position, &r->child, e);
+    if (err != PB_OK)
+        return err;
+    uint64_t count = 0;
+    struct error why;
+    err = tree_count_children(t, &r->child.value, &count, &why);
+    r->depth = at.depth;
+    r->expandable = err == PB_OK && count > 0;
+    r->expanded = at.node != NULL;
+    r->shared = r->child.value.ref && count > 0; /* a shared leaf is just a value */
+    make_label(t, &r->child, &r->label);
+    make_texts(t, &at, count, preview_bytes, r);
+    or_error(&r->preview, err, &why);
+
+    struct pkl_node old;
+    r->changed = t->edit && pkl_edit_place_changed(t->edit, r->child.owner, r->child.index, &old);
+    r->below_changed = t->edit && r->expandable && pkl_edit_below_changed(t->edit, &r->child.value);
+    if (r->changed && old.id != 0)
+        or_error(&r->was, pkl_preview(t->view, &old, preview_bytes, &r->was, &why), &why);
+    return buf_status(&r->preview, e);
+}
