@@ -2,9 +2,9 @@
 /*
  * What a person asks for, without a screen and without argv: places, opening an object, saving it.
  *
- * The screen and the batch commands call exactly this.  Operations start here and report through callbacks from
- * the loop.  `struct app` owns the loop, the HTTP client, the stores and the history; objects belong to whoever
- * opened them until app_object_close.
+ * The screen and the batch commands call exactly this.  Operations start here and report through
+ * callbacks from the loop.  `struct app` owns the loop, the HTTP client, the stores and the
+ * history; objects belong to whoever opened them until app_object_close.
  */
 #ifndef PKLBROWSE_APP_H
 #define PKLBROWSE_APP_H
@@ -13,14 +13,14 @@
 #include <pklbrowse/pkl_splice.h>
 #include <pklbrowse/store.h>
 
-struct app_options {        /* from the command line; strings are borrowed for the life of the app */
+struct app_options { /* from the command line; strings are borrowed for the life of the app */
     struct aws_options aws;
     bool demo;
     bool read_only;
     bool insecure;
     bool request_payer;
     const char *version_id;
-    uint64_t big;           /* objects above this many bytes are fetched only when asked for; 0: APP_BIG */
+    uint64_t big; /* objects above this many bytes are fetched only when asked for; 0: APP_BIG */
 };
 #define APP_BIG (64u * 1024u * 1024u)
 
@@ -33,93 +33,112 @@ const struct app_options *app_get_options(const struct app *a);
 /* "prod · us-west-2 · read-write" for the title line of a location's store; safe to draw. */
 void app_describe(struct app *a, const struct location *loc, struct buf *out);
 
-/* With no LOCATION: the demo store if asked for, the current folder, the S3 endpoint or profile of the environment. */
+/* With no LOCATION: the demo store if asked for, the current folder, the S3 endpoint or profile of
+ * the environment. */
 struct app_place {
-    const char *title;  /* "demo", "folder /home/u/models", "s3  http://127.0.0.1:7480 (profile prod)" */
+    const char
+        *title; /* "demo", "folder /home/u/models", "s3  http://127.0.0.1:7480 (profile prod)" */
     struct location where;
 };
 size_t app_places(struct app *a);
 const struct app_place *app_place(struct app *a, size_t i);
 
-/* The store a location lives in (made at first use, owned by the app) and its coordinates there.  For a local path the
- * container is "/" and the key the absolute path without its leading '/'.  The strings live as long as `mem`. */
+/* The store a location lives in (made at first use, owned by the app) and its coordinates there.
+ * For a local path the container is "/" and the key the absolute path without its leading '/'.  The
+ * strings live as long as `mem`. */
 struct app_spot {
     struct store *store;
     const char *container; /* NULL: the list of containers */
     const char *key;       /* key, or prefix when it is empty or ends in '/' */
     size_t key_len;
 };
-enum pb_err app_resolve(struct app *a, const struct location *loc, struct arena *mem, struct app_spot *out,
-                        struct error *e) PB_CHECK;
-/* The location of a row of a listing under `parent`, and of the level above (false: there is none). */
-enum pb_err app_child_location(const struct location *parent, enum store_kind kind, const char *name, size_t len,
-                               struct location *out, struct error *e) PB_CHECK;
+enum pb_err app_resolve(struct app *a, const struct location *loc, struct arena *mem,
+                        struct app_spot *out, struct error *e) PB_CHECK;
+/* The location of a row of a listing under `parent`, and of the level above (false: there is none).
+ */
+enum pb_err app_child_location(const struct location *parent, enum store_kind kind,
+                               const char *name, size_t len, struct location *out,
+                               struct error *e) PB_CHECK;
 bool app_parent_location(const struct location *loc, struct location *out);
 
-/* --- opening ------------------------------------------------------------------------------------------------ */
+/* --- opening
+ * ------------------------------------------------------------------------------------------------
+ */
 enum app_state {
-    APP_HEAD,      /* asking what it is */
-    APP_BIG_ASK,   /* bigger than options.big: waits for app_object_fetch */
-    APP_FETCHING,  /* bytes are arriving; the index follows them */
-    APP_INDEXING,  /* all bytes are here */
-    APP_READY,     /* a pickle: view, edit */
-    APP_BROKEN,    /* a pickle that breaks: browsable up to the break, read only; error says where */
-    APP_NOT_PICKLE,/* its properties can be shown */
-    APP_FAILED     /* error says why */
+    APP_HEAD,     /* asking what it is */
+    APP_BIG_ASK,  /* bigger than options.big: waits for app_object_fetch */
+    APP_FETCHING, /* bytes are arriving; the index follows them */
+    APP_INDEXING, /* all bytes are here */
+    APP_READY,    /* a pickle: view, edit */
+    APP_BROKEN,   /* a pickle that breaks: browsable up to the break, read only; error says where */
+    APP_NOT_PICKLE, /* its properties can be shown */
+    APP_FAILED      /* error says why */
 };
 struct app_object;
-enum pb_err app_object_open(struct app *a, const struct location *loc, void (*changed)(void *ctx, struct app_object *o),
-                            void *ctx, struct app_object **out, struct error *e) PB_CHECK;
-void app_object_fetch(struct app_object *o);  /* APP_BIG_ASK: yes */
-void app_object_cancel(struct app_object *o); /* stops what runs; state becomes APP_FAILED with PB_ECANCELED */
-void app_object_close(struct app_object *o);  /* NULL is fine */
+enum pb_err app_object_open(struct app *a, const struct location *loc,
+                            void (*changed)(void *ctx, struct app_object *o), void *ctx,
+                            struct app_object **out, struct error *e) PB_CHECK;
+void app_object_fetch(struct app_object *o); /* APP_BIG_ASK: yes */
+void app_object_cancel(
+    struct app_object *o); /* stops what runs; state becomes APP_FAILED with PB_ECANCELED */
+void app_object_close(struct app_object *o); /* NULL is fine */
 
 enum app_state app_object_state(const struct app_object *o);
-const struct error *app_object_error(const struct app_object *o);      /* APP_FAILED, APP_BROKEN, APP_NOT_PICKLE */
+const struct error *app_object_error(
+    const struct app_object *o); /* APP_FAILED, APP_BROKEN, APP_NOT_PICKLE */
 const struct location *app_object_location(const struct app_object *o);
-const struct store_object *app_object_info(const struct app_object *o); /* identity and properties, from APP_BIG_ASK on */
+const struct store_object *app_object_info(
+    const struct app_object *o); /* identity and properties, from APP_BIG_ASK on */
 void app_object_progress(const struct app_object *o, struct http_progress *out);
 struct pkl_doc *app_object_doc(struct app_object *o);   /* APP_READY, APP_BROKEN */
 struct pkl_edit *app_object_edit(struct app_object *o); /* APP_READY and not read only; else NULL */
 struct pkl_view *app_object_view(struct app_object *o); /* the edited view, or the document's */
 
-/* --- saving ------------------------------------------------------------------------------------------------- */
-/* Plans and verifies (a job).  done: e is NULL and *r says what a save would write; r lives until the review is
- * released or the object edited. */
+/* --- saving
+ * -------------------------------------------------------------------------------------------------
+ */
+/* Plans and verifies (a job).  done: e is NULL and *r says what a save would write; r lives until
+ * the review is released or the object edited. */
 struct app_review {
     struct pkl_splice splice;
     struct source *result;
     uint64_t size_before, size_after, untouched;
-    bool nothing;       /* no change: nothing will be written */
+    bool nothing; /* no change: nothing will be written */
 };
 typedef void (*app_review_fn)(void *ctx, struct app_review *r, const struct error *e);
-enum pb_err app_review_start(struct app_object *o, app_review_fn done, void *ctx, struct error *e) PB_CHECK;
+enum pb_err app_review_start(struct app_object *o, app_review_fn done, void *ctx,
+                             struct error *e) PB_CHECK;
 void app_review_release(struct app_review *r);
 
 enum app_outcome {
     APP_SAVED,
-    APP_SAVED_UNCHECKED, /* the server does not check conditions: held against a HEAD before and after */
+    APP_SAVED_UNCHECKED, /* the server does not check conditions: held against a HEAD before and
+                            after */
     APP_NOTHING,         /* no change, nothing written */
-    APP_CONFLICT,        /* changed by someone else; nothing was written; `theirs` says what is there */
-    APP_NOT_SAVED        /* error says why; edits are kept */
+    APP_CONFLICT, /* changed by someone else; nothing was written; `theirs` says what is there */
+    APP_NOT_SAVED /* error says why; edits are kept */
 };
 struct app_saved {
     enum app_outcome outcome;
     const struct store_identity *now;
     const struct store_object *theirs;
-    const char *kept;    /* file that holds the old bytes, or NULL */
+    const char *kept; /* file that holds the old bytes, or NULL */
 };
 typedef void (*app_saved_fn)(void *ctx, const struct app_saved *s, const struct error *e);
-/* Keeps the old bytes, writes r->result (from a review of this object), reads the identity again.  where: NULL saves
- * in place; else a new object (STORE_IF_ABSENT unless overwrite).  overwrite: the person chose to write over theirs.
- * After APP_SAVED in place the object continues from what was written: its undo log and unsaved marks are moved. */
-enum pb_err app_save_start(struct app_object *o, struct app_review *r, const struct location *where, bool overwrite,
-                           app_saved_fn done, void *ctx, struct error *e) PB_CHECK;
-void app_save_cancel(struct app_object *o); /* what was sent may have arrived: done() says APP_NOT_SAVED with why */
+/* Keeps the old bytes, writes r->result (from a review of this object), reads the identity again.
+ * where: NULL saves in place; else a new object (STORE_IF_ABSENT unless overwrite).  overwrite: the
+ * person chose to write over theirs. After APP_SAVED in place the object continues from what was
+ * written: its undo log and unsaved marks are moved. */
+enum pb_err app_save_start(struct app_object *o, struct app_review *r, const struct location *where,
+                           bool overwrite, app_saved_fn done, void *ctx, struct error *e) PB_CHECK;
+void app_save_cancel(
+    struct app_object *o); /* what was sent may have arrived: done() says APP_NOT_SAVED with why */
 
-/* "[ Put my changes on theirs ]": reads the object as it is now and applies the edits of `mine` by path to it, refused
- * (PB_ECHANGED) when a place was changed by both.  done gets a new, ready object; `mine` stays as it is. */
+/* "[ Put my changes on theirs ]": reads the object as it is now and applies the edits of `mine` by
+ * path to it, refused (PB_ECHANGED) when a place was changed by both.  done gets a new, ready
+ * object; `mine` stays as it is. */
 typedef void (*app_merged_fn)(void *ctx, struct app_object *merged, const struct error *e);
-enum pb_err app_merge_start(struct app_object *mine, app_merged_fn done, void *ctx, struct error *e) PB_CHECK;
+enum pb_err app_merge_start(struct app_object *mine, app_merged_fn done, void *ctx,
+                            struct error *e) PB_CHECK;
 
 #endif

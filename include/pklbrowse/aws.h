@@ -2,9 +2,9 @@
 /*
  * Who am I on Amazon S3 and everything that speaks its API: configuration, credentials, signatures.
  *
- * The signer's stages are exposed so that each can be held against public vectors.  S3's rules: the path is not
- * normalised and is encoded once; a header value is trimmed and inner runs of blanks collapse.
- * Knows no listing and no object; sends nothing.
+ * The signer's stages are exposed so that each can be held against public vectors.  S3's rules: the
+ * path is not normalised and is encoded once; a header value is trimmed and inner runs of blanks
+ * collapse.  Knows no listing and no object; sends nothing.
  */
 #ifndef PKLBROWSE_AWS_H
 #define PKLBROWSE_AWS_H
@@ -15,20 +15,28 @@
 
 struct aws_credentials {
     char *access_key, *secret_key, *session_token; /* token may be NULL */
-    char *origin; /* "environment", "shared credentials file, profile prod": for people, no secret */
+    char *origin; /* "environment", "credentials file, profile prod": for people, no secret */
 };
 void aws_credentials_release(struct aws_credentials *c); /* wipes the secrets */
 
-/* ~/.aws/config and ~/.aws/credentials, by the public rules (AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE). */
+/* ~/.aws/config and ~/.aws/credentials, by the public rules (AWS_CONFIG_FILE and
+ * AWS_SHARED_CREDENTIALS_FILE name others). */
 struct aws_config;
-enum pb_err aws_config_load(struct aws_config **out, struct error *e) PB_CHECK; /* missing files are empty */
-enum pb_err aws_config_parse(struct aws_config *c, const char *text, size_t n, bool credentials_file, const char *name,
-                             struct error *e) PB_CHECK; /* errors name file and line */
+/* Missing files are empty. */
+enum pb_err aws_config_load(struct aws_config **out, struct error *e) PB_CHECK;
+/* Adds the text of one file.  Errors name file (name) and line. */
+enum pb_err aws_config_parse(struct aws_config *c, const char *text, size_t n,
+                             bool credentials_file, const char *name, struct error *e) PB_CHECK;
 enum pb_err aws_config_new(struct aws_config **out, struct error *e) PB_CHECK;
 void aws_config_free(struct aws_config *c);
 /* NULL when absent.  nested: the block under an empty key ("s3" / "addressing_style"), or NULL. */
-const char *aws_config_get(const struct aws_config *c, const char *profile, const char *nested, const char *key);
-const char *aws_config_service(const struct aws_config *c, const char *services, const char *service, const char *key);
+const char *aws_config_get(const struct aws_config *c, const char *profile, const char *nested,
+                           const char *key);
+/* The same, and which file said it: true for the credentials file. */
+const char *aws_config_find(const struct aws_config *c, const char *profile, const char *nested,
+                            const char *key, bool *credentials_file);
+const char *aws_config_service(const struct aws_config *c, const char *services,
+                               const char *service, const char *key);
 bool aws_config_has_profile(const struct aws_config *c, const char *profile);
 size_t aws_config_profiles(const struct aws_config *c);
 const char *aws_config_profile(const struct aws_config *c, size_t i);
@@ -50,31 +58,41 @@ struct aws_setup {
     bool has_credentials;
     struct aws_credentials credentials;
 };
-/* PB_EDENIED, naming what was looked at, is not returned here: no credentials is has_credentials false. */
-enum pb_err aws_setup_resolve(struct aws_setup *out, const struct aws_config *c, const struct aws_options *o,
-                              struct error *e) PB_CHECK;
+/* No credentials at all is not an error here: has_credentials is false.  Half of a pair is one
+ * (PB_EDENIED), and so is a profile that is not in the files (PB_EUSAGE) or that gets its
+ * credentials in a way that is not supported (PB_EUNSUPPORTED).  out is empty when it fails. */
+enum pb_err aws_setup_resolve(struct aws_setup *out, const struct aws_config *c,
+                              const struct aws_options *o, struct error *e) PB_CHECK;
 void aws_setup_release(struct aws_setup *s);
+
+/* A region becomes part of a host name: one DNS label, or it is refused. */
+bool aws_region_valid(const char *region);
+const char *aws_signing_region(const char *region); /* aws-global signs as us-east-1 */
 
 /* Where a bucket's requests go.  path is the encoded path to send and sign. */
 struct aws_url {
-    struct buf url;   /* https://host[:port]/path[?query] */
-    struct buf host;  /* as signed: lower case, port only if not the scheme's own */
-    struct buf path;  /* encoded once, never normalised */
+    struct buf url;  /* https://host[:port]/path[?query] */
+    struct buf host; /* as signed: lower case, port only if not the scheme's own */
+    struct buf path; /* encoded once, never normalised */
 };
 void aws_url_init(struct aws_url *u);
 void aws_url_release(struct aws_url *u);
-/* bucket NULL: the service itself.  query: already canonical (aws_query_*), or "". */
-enum pb_err aws_url_make(struct aws_url *out, const struct aws_setup *s, const char *region, const char *bucket,
-                         const char *key, size_t key_len, const char *query, struct error *e) PB_CHECK;
+/* bucket NULL: the service itself.  key NULL: the bucket itself.  query: already canonical
+ * (aws_query_*), or "".  Names that are no plain bucket (ARNs, directory buckets): PB_EUNSUPPORTED.
+ */
+enum pb_err aws_url_make(struct aws_url *out, const struct aws_setup *s, const char *region,
+                         const char *bucket, const char *key, size_t key_len, const char *query,
+                         struct error *e) PB_CHECK;
 
 /* Query parameters, collected in any order, sorted by encoded name then value. */
 struct aws_query {
     struct aws_param {
         char *name, *value; /* encoded */
-    } *data;
+    } * data;
     size_t len, cap;
 };
-enum pb_err aws_query_add(struct aws_query *q, const char *name, const char *value, size_t value_len, struct error *e);
+enum pb_err aws_query_add(struct aws_query *q, const char *name, const char *value,
+                          size_t value_len, struct error *e); /* value NULL: "name=" */
 enum pb_err aws_query_format(struct aws_query *q, struct buf *out, struct error *e) PB_CHECK;
 void aws_query_release(struct aws_query *q);
 
@@ -82,16 +100,19 @@ void aws_query_release(struct aws_query *q);
 struct sigv4 {
     const struct aws_credentials *credentials;
     const char *region, *service;
-    int64_t time;              /* seconds since 1970, clock offset of the endpoint applied */
+    int64_t time; /* seconds since 1970, clock offset of the endpoint applied */
     const char *method;
-    const char *path;          /* canonical: as sent */
-    const char *query;         /* canonical */
+    const char *path;                   /* canonical: as sent */
+    const char *query;                  /* canonical */
     const struct http_headers *headers; /* everything to be sent, Host included */
-    const char *payload_hash;  /* hex SHA-256, or UNSIGNED-PAYLOAD */
+    const char *payload_hash;           /* hex SHA-256, or UNSIGNED-PAYLOAD */
 };
-enum pb_err sigv4_canonical_request(const struct sigv4 *s, struct buf *out, struct buf *signed_headers, struct error *e) PB_CHECK;
-enum pb_err sigv4_string_to_sign(const struct sigv4 *s, const struct buf *canonical, struct buf *out, struct error *e) PB_CHECK;
-enum pb_err sigv4_signature(const struct sigv4 *s, const struct buf *string_to_sign, struct buf *out_hex, struct error *e) PB_CHECK;
+enum pb_err sigv4_canonical_request(const struct sigv4 *s, struct buf *out,
+                                    struct buf *signed_headers, struct error *e) PB_CHECK;
+enum pb_err sigv4_string_to_sign(const struct sigv4 *s, const struct buf *canonical,
+                                 struct buf *out, struct error *e) PB_CHECK;
+enum pb_err sigv4_signature(const struct sigv4 *s, const struct buf *string_to_sign,
+                            struct buf *out_hex, struct error *e) PB_CHECK;
 /* The Authorization header's value. */
 enum pb_err sigv4_authorization(const struct sigv4 *s, struct buf *out, struct error *e) PB_CHECK;
 

@@ -3,8 +3,9 @@
  * A byte buffer that grows up to a limit given at the start, and a sink to write a stream into.
  *
  * Every buffer has a mandatory maximum.  A failed append leaves the buffer as it was and makes it
- * *sticky*: later appends do nothing and buf_status() returns the first failure.  So a writer appends
- * freely and asks once at the end.  `data` is always NUL-terminated (the NUL is not counted).
+ * *sticky*: later appends do nothing and buf_status() returns the first failure.  So a writer
+ * appends freely and asks once at the end.  `data` is always NUL-terminated (the NUL is not
+ * counted).
  */
 #ifndef PKLBROWSE_BUF_H
 #define PKLBROWSE_BUF_H
@@ -15,13 +16,13 @@ struct buf {
     char *data; /* never NULL after buf_init */
     size_t len;
     size_t cap;
-    size_t max;          /* bytes, without the NUL */
-    enum pb_err failed;  /* PB_OK, PB_ENOMEM or PB_ELIMIT */
+    size_t max;         /* bytes, without the NUL */
+    enum pb_err failed; /* PB_OK, PB_ENOMEM or PB_ELIMIT */
 };
 
-#define BUF_MAX_LINE (64u * 1024u)          /* one line of text */
-#define BUF_MAX_TEXT (16u * 1024u * 1024u)  /* a text a person typed or reads */
-#define BUF_MAX_XML (32u * 1024u * 1024u)   /* one page of a listing */
+#define BUF_MAX_LINE (64u * 1024u)         /* one line of text */
+#define BUF_MAX_TEXT (16u * 1024u * 1024u) /* a text a person typed or reads */
+#define BUF_MAX_XML (32u * 1024u * 1024u)  /* one page of a listing */
 
 void buf_init(struct buf *b, size_t max); /* allocates nothing */
 void buf_release(struct buf *b);          /* frees; the buffer is as after buf_init */
@@ -51,6 +52,7 @@ struct sink {
 
 enum pb_err sink_write(const struct sink *s, const void *p, size_t n, struct error *e) PB_CHECK;
 struct sink sink_buf(struct buf *b); /* appends to b, fails when b does */
-struct sink sink_fd(int *fd);        /* writes all to the descriptor *fd; EPIPE gives PB_EIO with msg "EPIPE" */
+struct sink sink_fd(
+    int *fd); /* writes all to the descriptor *fd; EPIPE gives PB_EIO with msg "EPIPE" */
 
 #endif

@@ -12,7 +12,8 @@ enum pb_err sha256(const void *p, size_t n, uint8_t out[SHA256_LEN], struct erro
 enum pb_err hmac_sha256(const void *key, size_t key_len, const void *p, size_t n,
                         uint8_t out[SHA256_LEN], struct error *e) PB_CHECK;
 enum pb_err md5(const void *p, size_t n, uint8_t out[MD5_LEN], struct error *e) PB_CHECK;
-uint32_t crc32_of(uint32_t crc, const void *p, size_t n); /* start with 0; the zip/gzip polynomial */
+uint32_t crc32_of(uint32_t crc, const void *p,
+                  size_t n); /* start with 0; the zip/gzip polynomial */
 
 struct digest; /* a running SHA-256 or MD5 */
 enum digest_kind { DIGEST_SHA256, DIGEST_MD5 };
@@ -24,6 +25,7 @@ void digest_free(struct digest *d);
 
 void hex_encode(struct buf *out, const void *p, size_t n); /* lower case */
 void base64_encode(struct buf *out, const void *p, size_t n);
-bool base64_decode(struct buf *out, const char *s, size_t n); /* strict; false leaves out unspecified */
+bool base64_decode(struct buf *out, const char *s,
+                   size_t n); /* strict; false leaves out unspecified */
 
 #endif

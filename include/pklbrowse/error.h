@@ -43,23 +43,25 @@ enum pb_err {
 
 struct error {
     enum pb_err code;
-    uint64_t offset; /* of the opcode, when code is PB_EPICKLE */
-    int opcode;      /* its byte, or -1 */
-    int http_status; /* what a server answered, or 0 */
-    char server_code[64];          /* its own word: "NoSuchKey", or "" */
-    char msg[ERROR_MSG_MAX];       /* one line, complete, no newline at its end, escaped for display */
+    uint64_t offset;         /* of the opcode, when code is PB_EPICKLE */
+    int opcode;              /* its byte, or -1 */
+    int http_status;         /* what a server answered, or 0 */
+    char server_code[64];    /* its own word: "NoSuchKey", or "" */
+    char msg[ERROR_MSG_MAX]; /* one line, complete, no newline at its end, escaped for display */
     char detail[ERROR_DETAIL_MAX]; /* request id and the server's own words, or "" */
 };
 
 /* Fills *e (when not NULL) and returns `code`.  A message that is too long is cut at a character
  * and ends in "…". Everything in it that came from outside must be escaped by the caller. */
 enum pb_err error_set(struct error *e, enum pb_err code, const char *fmt, ...) PB_PRINTF(3, 4);
-enum pb_err error_vset(struct error *e, enum pb_err code, const char *fmt, va_list ap) PB_PRINTF(3, 0);
+enum pb_err error_vset(struct error *e, enum pb_err code, const char *fmt, va_list ap)
+    PB_PRINTF(3, 0);
 
 /* "out of memory", without allocating. */
 enum pb_err error_nomem(struct error *e);
 
-/* PB_EIO, PB_ENOTFOUND or PB_EDENIED from an errno value: "cannot open notes.txt: Permission denied". */
+/* PB_EIO, PB_ENOTFOUND or PB_EDENIED from an errno value: "cannot open notes.txt: Permission
+ * denied". */
 enum pb_err error_errno(struct error *e, int err, const char *what, const char *where);
 
 /* A pickle that breaks: where, at which opcode (-1: none), why. */

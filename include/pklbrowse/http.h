@@ -2,15 +2,16 @@
 /*
  * HTTP requests over curl multi: streaming both ways, progress, time limits, retry, cancel.
  *
- * Knows neither what is in a body nor who signs it: a request's prepare() is called before every attempt and
- * fills method, url and headers anew (new date, region, signature, token).  Redirects are never followed here:
- * a 3xx is an answer like any other.  The body of an answer whose status is not 2xx is collected
- * (up to HTTP_ERROR_MAX) and never reaches on_body.
+ * Knows neither what is in a body nor who signs it: a request's prepare() is called before every
+ * attempt and fills method, url and headers anew (new date, region, signature, token).  Redirects
+ * are never followed here: a 3xx is an answer like any other.  The body of an answer whose status
+ * is not 2xx is collected (up to HTTP_ERROR_MAX) and never reaches on_body.
  *
- * Retry: with HTTP_READ, connection failures, 429, 500, 502, 503, 504, 509 and whatever again() asks for are tried again,
- * five attempts in all, exponential back-off with jitter (botocore's figures), before the first body byte was
- * delivered.  With HTTP_WRITE nothing is repeated once a byte of the request may have left: the result then
- * has `maybe_sent` set and the caller finds out (HEAD) what became of it.
+ * Retry: with HTTP_READ, connection failures, 429, 500, 502, 503, 504, 509 and whatever again()
+ * asks for are tried again, five attempts in all, exponential back-off with jitter (botocore's
+ * figures), before the first body byte was delivered.  With HTTP_WRITE nothing is repeated once a
+ * byte of the request may have left: the result then has `maybe_sent` set and the caller finds out
+ * (HEAD) what became of it.
  */
 #ifndef PKLBROWSE_HTTP_H
 #define PKLBROWSE_HTTP_H
@@ -30,18 +31,21 @@ struct http_options {
     const char *user_agent;
     unsigned connect_ms, stall_ms; /* 0: the defaults */
 };
-enum pb_err http_new(struct loop *l, const struct http_options *o, struct http **out, struct error *e) PB_CHECK;
+enum pb_err http_new(struct loop *l, const struct http_options *o, struct http **out,
+                     struct error *e) PB_CHECK;
 void http_free(struct http *h); /* cancels what runs */
 
 /* Header list: names compared without case. */
 struct http_headers {
     struct http_header {
         char *name, *value;
-    } *data;
+    } * data;
     size_t len, cap;
 };
-enum pb_err http_headers_add(struct http_headers *h, const char *name, const char *value, struct error *e);
-enum pb_err http_headers_set(struct http_headers *h, const char *name, const char *value, struct error *e);
+enum pb_err http_headers_add(struct http_headers *h, const char *name, const char *value,
+                             struct error *e);
+enum pb_err http_headers_set(struct http_headers *h, const char *name, const char *value,
+                             struct error *e);
 const char *http_headers_get(const struct http_headers *h, const char *name); /* first, or NULL */
 void http_headers_clear(struct http_headers *h);
 void http_headers_release(struct http_headers *h);
@@ -62,7 +66,7 @@ struct http_result {
     uint64_t body_bytes;         /* received */
     int64_t date;                /* the server's clock by its Date header, 0: none */
     unsigned attempts;
-    bool maybe_sent;             /* HTTP_WRITE without a clear answer: the server may have done it */
+    bool maybe_sent; /* HTTP_WRITE without a clear answer: the server may have done it */
 };
 
 struct http_request {
@@ -71,22 +75,25 @@ struct http_request {
     enum pb_err (*prepare)(void *ctx, unsigned attempt, struct http_message *out, struct error *e);
     /* The answer's status and headers, once, before its body (2xx only).  May be NULL. */
     enum pb_err (*on_head)(void *ctx, const struct http_result *r, struct error *e);
-    /* Bytes of a 2xx answer.  PB_EAGAIN pauses until http_resume().  NULL: collected into result.body. */
+    /* Bytes of a 2xx answer.  PB_EAGAIN pauses until http_resume().  NULL: collected into
+     * result.body. */
     enum pb_err (*on_body)(void *ctx, const void *p, size_t n, struct error *e);
-    /* HTTP_READ: also try again for this answer?  (RequestTimeout, skewed clock, another region; may change what prepare does.)
-     * Gets the whole result before done().  May be NULL. */
+    /* HTTP_READ: also try again for this answer?  (RequestTimeout, skewed clock, another region;
+     * may change what prepare does.) Gets the whole result before done().  May be NULL. */
     bool (*again)(void *ctx, const struct http_result *r);
-    /* Once, always last, unless cancelled.  r is valid during the call; e is NULL when there was an answer
-     * (of any status). */
+    /* Once, always last, unless cancelled.  r is valid during the call; e is NULL when there was an
+     * answer (of any status). */
     void (*done)(void *ctx, const struct http_result *r, const struct error *e);
     void *ctx;
-    struct source *body;      /* what is sent, or NULL; read from 0 for every attempt; size must be known */
-    size_t max_body;          /* limit of result.body; 0: BUF_MAX_XML */
+    struct source
+        *body;       /* what is sent, or NULL; read from 0 for every attempt; size must be known */
+    size_t max_body; /* limit of result.body; 0: BUF_MAX_XML */
 };
 
 struct http_call;
 /* Starts; done() comes in a later turn.  The request struct is copied. */
-enum pb_err http_start(struct http *h, const struct http_request *req, struct http_call **out, struct error *e) PB_CHECK;
+enum pb_err http_start(struct http *h, const struct http_request *req, struct http_call **out,
+                       struct error *e) PB_CHECK;
 /* At any moment, also during a name look-up that hangs; returns at once; done() is not called. */
 void http_cancel(struct http_call *c);
 void http_resume(struct http_call *c);

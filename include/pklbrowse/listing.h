@@ -2,8 +2,9 @@
 /*
  * A listing as rows: pages pulled from a store, kept compactly, filtered.
  *
- * The first page is shown when it arrives; the rest on demand (listing_want) or all (listing_want_all), and stopped
- * by listing_stop or by freeing.  Knows the store's contract, not the network, not curses.
+ * The first page is shown when it arrives; the rest on demand (listing_want) or all
+ * (listing_want_all), and stopped by listing_stop or by freeing.  Knows the store's contract, not
+ * the network, not curses.
  */
 #ifndef PKLBROWSE_LISTING_H
 #define PKLBROWSE_LISTING_H
@@ -13,33 +14,40 @@
 struct listing;
 struct listing_row {
     enum store_kind kind;
-    const char *name;      /* whole name: container, prefix or key; valid until the listing changes */
+    const char *name; /* whole name: container, prefix or key; valid until the listing changes */
     size_t len;
-    const char *shown;     /* the part below this listing's prefix, raw bytes: escape before drawing; may be empty ("//") */
+    const char *shown; /* the part below this listing's prefix, raw bytes: escape before drawing;
+                          may be empty ("//") */
     size_t shown_len;
     uint64_t size;
     int64_t mtime;
 };
 
-/* container NULL: the list of containers.  changed(ctx) is called when rows, state or error changed. */
-enum pb_err listing_new(struct store *s, const char *container, const char *prefix, size_t prefix_len,
-                        void (*changed)(void *ctx), void *ctx, struct listing **out, struct error *e) PB_CHECK;
+/* container NULL: the list of containers.  changed(ctx) is called when rows, state or error
+ * changed. */
+enum pb_err listing_new(struct store *s, const char *container, const char *prefix,
+                        size_t prefix_len, void (*changed)(void *ctx), void *ctx,
+                        struct listing **out, struct error *e) PB_CHECK;
 void listing_free(struct listing *l);
 
-uint64_t listing_count(const struct listing *l);       /* rows that pass the filter */
-uint64_t listing_loaded(const struct listing *l);      /* rows loaded */
-bool listing_row(const struct listing *l, uint64_t i, struct listing_row *out); /* false: no such row */
+uint64_t listing_count(const struct listing *l);  /* rows that pass the filter */
+uint64_t listing_loaded(const struct listing *l); /* rows loaded */
+bool listing_row(const struct listing *l, uint64_t i,
+                 struct listing_row *out); /* false: no such row */
 bool listing_find(const struct listing *l, const char *name, size_t len, uint64_t *row);
 
 bool listing_loading(const struct listing *l);
 bool listing_complete(const struct listing *l);
-const struct error *listing_error(const struct listing *l); /* NULL: none; rows loaded before it stay */
+const struct error *listing_error(
+    const struct listing *l); /* NULL: none; rows loaded before it stay */
 
 /* Asks for more pages until at least `rows` filtered rows are there (or the end). */
 void listing_want(struct listing *l, uint64_t rows);
 void listing_want_all(struct listing *l);
-void listing_stop(struct listing *l); /* Esc: what is loaded stays; listing_want goes on from there */
-/* Case-insensitive substring (ASCII case) of the shown part; smart-case: an upper-case letter makes it exact. "" for none. */
+void listing_stop(
+    struct listing *l); /* Esc: what is loaded stays; listing_want goes on from there */
+/* Case-insensitive substring (ASCII case) of the shown part; smart-case: an upper-case letter makes
+ * it exact. "" for none. */
 enum pb_err listing_filter(struct listing *l, const char *text, struct error *e) PB_CHECK;
 
 #endif

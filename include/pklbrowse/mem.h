@@ -1,17 +1,17 @@
 /* floor 0: base */
 /*
- * Arena and vectors.  An arena frees everything at once; a vector is {data, len, cap} of any element
- * type.  Both report out of memory as a value.  mem_fail_after() lets tests fail the n-th allocation
- * of base (arena, vectors, buffers, mem_alloc).
+ * Arena and vectors.  An arena frees everything at once; a vector is {data, len, cap} of any
+ * element type.  Both report out of memory as a value.  mem_fail_after() lets tests fail the n-th
+ * allocation of base (arena, vectors, buffers, mem_alloc).
  */
 #ifndef PKLBROWSE_MEM_H
 #define PKLBROWSE_MEM_H
 
 #include <pklbrowse/error.h>
 
-void *mem_alloc(size_t n);                           /* zeroed; NULL when there is no memory */
+void *mem_alloc(size_t n);                             /* zeroed; NULL when there is no memory */
 void *mem_realloc(void *p, size_t count, size_t elem); /* checks the product */
-char *mem_strndup(const char *s, size_t n);          /* NUL added; free() it */
+char *mem_strndup(const char *s, size_t n);            /* NUL added; free() it */
 char *mem_strdup(const char *s);
 void mem_fail_after(long n); /* -1: never.  The n-th allocation from now fails, and all after it. */
 
@@ -23,10 +23,11 @@ struct arena {
 
 void arena_init(struct arena *a);
 void arena_release(struct arena *a);
-void *arena_alloc(struct arena *a, size_t n);                    /* zeroed, aligned; NULL: no memory */
-char *arena_strndup(struct arena *a, const char *s, size_t n);   /* NUL added */
+void *arena_alloc(struct arena *a, size_t n); /* zeroed, aligned; NULL: no memory */
+char *arena_strndup(struct arena *a, const char *s, size_t n); /* NUL added */
 
-/* struct { T *data; size_t len, cap; } v = {0};  vec_push(&v, value) is false when out of memory. */
+/* struct { T *data; size_t len, cap; } v = {0};  vec_push(&v, value) is false when out of memory.
+ */
 bool vec_grow_(void **data, size_t *cap, size_t need, size_t elem);
 #define vec_reserve(v, n)                                                                          \
     ((n) <= (v)->cap || vec_grow_((void **)&(v)->data, &(v)->cap, (n), sizeof *(v)->data))

@@ -2,10 +2,11 @@
 /*
  * Edits over an immutable document.
  *
- * An edited container is a piece list: runs of original children (first, count) and single new ones.  A new value
- * is encoded at once, in the file's own protocol, into an append-only second source (source number 1) indexed
- * by the same scan: its inside is browsed, edited and shared like any other.  Undo is a log of (container, old
- * pieces, new pieces), without limit; a save moves a mark in it, so undo crosses saves.
+ * An edited container is a piece list: runs of original children (first, count) and single new
+ * ones.  A new value is encoded at once, in the file's own protocol, into an append-only second
+ * source (source number 1) indexed by the same scan: its inside is browsed, edited and shared like
+ * any other.  Undo is a log of (container, old pieces, new pieces), without limit; a save moves a
+ * mark in it, so undo crosses saves.
  */
 #ifndef PKLBROWSE_PKL_EDIT_H
 #define PKLBROWSE_PKL_EDIT_H
@@ -19,18 +20,19 @@ enum pb_err pkl_edit_new(struct pkl_doc *doc, struct pkl_edit **out, struct erro
 void pkl_edit_free(struct pkl_edit *ed);
 struct pkl_view *pkl_edit_view(struct pkl_edit *ed);
 
-/* Puts a new value at a place (as pkl_view.children, .root or pkl_path_follow gave it).  Setting a value equal in type and
- * bytes to what stands there changes nothing; setting the original back removes the change.  PB_EREADONLY: this place cannot be edited,
- * and why. */
-enum pb_err pkl_edit_set(struct pkl_edit *ed, const struct pkl_child *place, const struct literal *value,
-                         struct error *e) PB_CHECK;
+/* Puts a new value at a place (as pkl_view.children, .root or pkl_path_follow gave it).  Setting a
+ * value equal in type and bytes to what stands there changes nothing; setting the original back
+ * removes the change.  PB_EREADONLY: this place cannot be edited, and why. */
+enum pb_err pkl_edit_set(struct pkl_edit *ed, const struct pkl_child *place,
+                         const struct literal *value, struct error *e) PB_CHECK;
 /* Several edits that are undone as one step. */
 void pkl_edit_group_begin(struct pkl_edit *ed);
 void pkl_edit_group_end(struct pkl_edit *ed);
 
 bool pkl_edit_undo(struct pkl_edit *ed); /* false: nothing to undo */
 bool pkl_edit_redo(struct pkl_edit *ed);
-enum pb_err pkl_edit_revert(struct pkl_edit *ed, const struct pkl_child *place, struct error *e) PB_CHECK;
+enum pb_err pkl_edit_revert(struct pkl_edit *ed, const struct pkl_child *place,
+                            struct error *e) PB_CHECK;
 
 bool pkl_edit_dirty(const struct pkl_edit *ed);   /* differs from what was last saved */
 bool pkl_edit_changed(const struct pkl_edit *ed); /* differs from the document */
@@ -38,15 +40,17 @@ void pkl_edit_mark_saved(struct pkl_edit *ed);
 
 /* What is changed at this moment against the document, one row a place, in document order. */
 struct pkl_change {
-    struct pkl_child place;   /* with the new value */
-    struct pkl_node old;      /* id 0: the place is new */
+    struct pkl_child place; /* with the new value */
+    struct pkl_node old;    /* id 0: the place is new */
 };
 size_t pkl_edit_changes(struct pkl_edit *ed);
-enum pb_err pkl_edit_change(struct pkl_edit *ed, size_t i, struct pkl_change *out, struct error *e) PB_CHECK;
+enum pb_err pkl_edit_change(struct pkl_edit *ed, size_t i, struct pkl_change *out,
+                            struct error *e) PB_CHECK;
 /* Changes against what was last saved (a number for the status line). */
 size_t pkl_edit_unsaved(struct pkl_edit *ed);
 /* Is this place changed?  *old (may be NULL) gets what stood there. */
-bool pkl_edit_place_changed(struct pkl_edit *ed, pkl_id owner, uint64_t index, struct pkl_node *old);
+bool pkl_edit_place_changed(struct pkl_edit *ed, pkl_id owner, uint64_t index,
+                            struct pkl_node *old);
 /* Some place below this container is changed (for the mark on collapsed rows). */
 bool pkl_edit_below_changed(struct pkl_edit *ed, const struct pkl_node *node);
 

@@ -2,8 +2,8 @@
 /*
  * Decoding one leaf: from the opcode that made it to a value of C.
  *
- * A leaf is decoded each time it is drawn and kept nowhere.  Long payloads are read in part: previews ask
- * for the first bytes only.  What cannot be decoded is an error, never a guess.
+ * A leaf is decoded each time it is drawn and kept nowhere.  Long payloads are read in part:
+ * previews ask for the first bytes only.  What cannot be decoded is an error, never a guess.
  */
 #ifndef PKLBROWSE_PKL_LEAF_H
 #define PKLBROWSE_PKL_LEAF_H
@@ -13,16 +13,16 @@
 struct pkl_leaf {
     enum pkl_kind kind;
     bool boolean;
-    bool fits;        /* an int that fits `integer` */
+    bool fits; /* an int that fits `integer` */
     int64_t integer;
     double real;
     bool long_suffix; /* Python 2 `long`: LONG, LONG1, LONG4 in a Python 2 stream */
-    /* str: UTF-8 (lone surrogates as Python's surrogatepass writes them); bytes, bytearray, py2 str: as they
-     * are; int that does not fit: two's complement, little-endian; extension, buffer: empty, see `integer`;
-     * persid of protocol 0: its text. */
+    /* str: UTF-8 (lone surrogates as Python's surrogatepass writes them); bytes, bytearray, py2
+     * str: as they are; int that does not fit: two's complement, little-endian; extension, buffer:
+     * empty, see `integer`; persid of protocol 0: its text. */
     struct buf data;
-    bool partial;     /* data holds only a first part of the payload */
-    uint64_t total;   /* bytes of the whole payload as stored */
+    bool partial;   /* data holds only a first part of the payload */
+    uint64_t total; /* bytes of the whole payload as stored */
 };
 
 void pkl_leaf_init(struct pkl_leaf *l);
@@ -32,9 +32,10 @@ void pkl_leaf_release(struct pkl_leaf *l);
 enum pb_err pkl_leaf_read(struct pkl_view *v, const struct pkl_node *node, size_t max,
                           struct pkl_leaf *out, struct error *e) PB_CHECK;
 
-/* The names of a global as stored (module, name), and as Python 3 would import them (py2 names mapped). */
+/* The names of a global as stored (module, name), and as Python 3 would import them (py2 names
+ * mapped). */
 struct pkl_name {
-    char *module, *name;             /* UTF-8, free with pkl_name_release; may hold anything: escape it */
+    char *module, *name; /* UTF-8, free with pkl_name_release; may hold anything: escape it */
     const char *py3_module, *py3_name; /* borrowed from the same struct or a table */
 };
 enum pb_err pkl_name_read(struct pkl_view *v, const struct pkl_node *global, struct pkl_name *out,

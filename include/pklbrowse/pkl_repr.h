@@ -2,12 +2,12 @@
 /*
  * Values as text.
  *
- * PKL_REPR_LINE is exactly Python's repr() of what the pickle loads to, for None, bool, int, float, str, bytes, bytearray,
- * list, tuple, dict, set, frozenset (members in stored order); recursion as Python prints it ('[...]', '{...}').
- * Dictionaries with equal keys show what Python would hold: last value at the first one's place.  What has
- * no Python text of its own uses one documented form: <module.Class args=(...) kwargs={...} state={...}
- * items=[...] entries={...}> with only the parts present, <global module.name>, <persistent 'id'>,
- * <extension 240>, <buffer 0>.
+ * PKL_REPR_LINE is exactly Python's repr() of what the pickle loads to, for None, bool, int, float,
+ * str, bytes, bytearray, list, tuple, dict, set, frozenset (members in stored order); recursion as
+ * Python prints it ('[...]', '{...}'). Dictionaries with equal keys show what Python would hold:
+ * last value at the first one's place.  What has no Python text of its own uses one documented
+ * form: <module.Class args=(...) kwargs={...} state={...} items=[...] entries={...}> with only the
+ * parts present, <global module.name>, <persistent 'id'>, <extension 240>, <buffer 0>.
  * PKL_REPR_INDENT is the same text over several lines, four spaces a level.
  * Streams to a sink; memory does not grow with the output; no recursion in C.
  */
@@ -31,12 +31,13 @@ enum pb_err pkl_repr(struct pkl_view *v, const struct pkl_node *node, const stru
 enum pb_err pkl_json(struct pkl_view *v, const struct pkl_node *node, const struct sink *to,
                      struct error *e) PB_CHECK;
 
-/* A short, one-line text for a row of the tree: a leaf's repr, or the first children of a container,
- * cut at about `max` bytes with "…".  Safe to draw (escaped).  Never reads more than a screen needs. */
-enum pb_err pkl_preview(struct pkl_view *v, const struct pkl_node *node, size_t max, struct buf *out,
-                        struct error *e) PB_CHECK;
-/* "dict", "list", "str", "mylib.Cosine" (of an object: its class), "ref" never: kinds of references are those of
- * their targets. */
+/* A short, one-line text for a row of the tree: a leaf's repr, or the first children of a
+ * container, cut at about `max` bytes with "…".  Safe to draw (escaped).  Never reads more than a
+ * screen needs. */
+enum pb_err pkl_preview(struct pkl_view *v, const struct pkl_node *node, size_t max,
+                        struct buf *out, struct error *e) PB_CHECK;
+/* "dict", "list", "str", "mylib.Cosine" (of an object: its class), "ref" never: kinds of references
+ * are those of their targets. */
 enum pb_err pkl_type_name(struct pkl_view *v, const struct pkl_node *node, struct buf *out,
                           struct error *e) PB_CHECK;
 

@@ -3,9 +3,9 @@
  * Where the engine reads bytes from: a file, memory, or a download that is still running.
  *
  * The engine knows neither files nor network.  It asks for a view of some bytes and gets them, or
- * PB_EAGAIN (not here yet), or PB_ECHANGED (the file behind it is no longer the one that was opened).
- * Single thread.  A view stays valid until the next source_view() on the same source, unless
- * `stable` is set (memory and spools): then it lives as long as the source.
+ * PB_EAGAIN (not here yet), or PB_ECHANGED (the file behind it is no longer the one that was
+ * opened). Single thread.  A view stays valid until the next source_view() on the same source,
+ * unless `stable` is set (memory and spools): then it lives as long as the source.
  */
 #ifndef PKLBROWSE_SOURCE_H
 #define PKLBROWSE_SOURCE_H
@@ -13,14 +13,15 @@
 #include <pklbrowse/buf.h>
 
 #define SOURCE_SIZE_UNKNOWN UINT64_MAX
-/* Nobody may ask for more contiguous bytes than this at once; larger payloads are read in pieces. */
+/* Nobody may ask for more contiguous bytes than this at once; larger payloads are read in pieces.
+ */
 #define SOURCE_VIEW_MAX (1024u * 1024u)
 
 struct source_ops;
 struct source {
     const struct source_ops *ops;
-    uint64_t size;   /* bytes in all, or SOURCE_SIZE_UNKNOWN while that is not known */
-    uint64_t here;   /* bytes [0, here) have arrived */
+    uint64_t size; /* bytes in all, or SOURCE_SIZE_UNKNOWN while that is not known */
+    uint64_t here; /* bytes [0, here) have arrived */
     bool stable;
 };
 
@@ -30,9 +31,9 @@ struct source_ops {
     void (*free)(struct source *s);
 };
 
-/* PB_OK: *p points to *n contiguous bytes at `off`; *n >= min(want, size - off), often more; *n is 0
- * exactly at the end.  PB_EAGAIN: fewer than that are here yet (but if any are here, *p and *n still say
- * which).  want <= SOURCE_VIEW_MAX. */
+/* PB_OK: *p points to *n contiguous bytes at `off`; *n >= min(want, size - off), often more; *n is
+ * 0 exactly at the end.  PB_EAGAIN: fewer than that are here yet (but if any are here, *p and *n
+ * still say which).  want <= SOURCE_VIEW_MAX. */
 enum pb_err source_view(struct source *s, uint64_t off, size_t want, const uint8_t **p, size_t *n,
                         struct error *e) PB_CHECK;
 void source_free(struct source *s); /* NULL is fine */
@@ -50,12 +51,15 @@ enum pb_err source_mem_append(struct source *s, const void *p, size_t n, struct 
 void source_mem_truncate(struct source *s, uint64_t size);
 
 /* A foreign regular file, read with pread through a window; its identity (dev, inode, size, mtime,
- * ctime) is checked again on every refill of the window: PB_ECHANGED.  Takes over fd.  FIFOs and devices are refused. */
+ * ctime) is checked again on every refill of the window: PB_ECHANGED.  Takes over fd.  FIFOs and
+ * devices are refused. */
 enum pb_err source_file(int fd, const char *name, struct source **out, struct error *e) PB_CHECK;
 
-/* A spool: an unlinked temporary file of ours (mode 0600, in $TMPDIR or /tmp), mapped, filled from its start. */
+/* A spool: an unlinked temporary file of ours (mode 0600, in $TMPDIR or /tmp), mapped, filled from
+ * its start. */
 enum pb_err source_spool(uint64_t size_hint, struct source **out, struct error *e) PB_CHECK;
-enum pb_err source_spool_append(struct source *s, const void *p, size_t n, struct error *e) PB_CHECK;
+enum pb_err source_spool_append(struct source *s, const void *p, size_t n,
+                                struct error *e) PB_CHECK;
 void source_spool_done(struct source *s); /* size = here */
 
 #endif

@@ -1,10 +1,12 @@
 /* floor 4: store */
 /*
- * Object stores behind one table of operations: Amazon S3 and its like, local folders, later Google and Azure.
+ * Object stores behind one table of operations: Amazon S3 and its like, local folders, later Google
+ * and Azure.
  *
- * A *container* is a bucket or a folder root; a *key* is bytes.  Every operation starts and returns a handle; its
- * callback comes in a later turn of the loop, exactly once, unless the operation is cancelled.  A listing is a
- * pull of pages.  Knows neither pickles nor the screen.  Secrets never appear in errors.
+ * A *container* is a bucket or a folder root; a *key* is bytes.  Every operation starts and returns
+ * a handle; its callback comes in a later turn of the loop, exactly once, unless the operation is
+ * cancelled.  A listing is a pull of pages.  Knows neither pickles nor the screen.  Secrets never
+ * appear in errors.
  */
 #ifndef PKLBROWSE_STORE_H
 #define PKLBROWSE_STORE_H
@@ -17,12 +19,14 @@
 
 /* Which version of an object: what a conditional write is held against. */
 struct store_identity {
-    char *etag;       /* as received, quotes and W/ included; local: "inode-size-mtime_ns" stamp; NULL: the server gave none */
+    char *etag; /* as received, quotes and W/ included; local: "inode-size-mtime_ns" stamp; NULL:
+                   the server gave none */
     char *version_id; /* NULL: none */
     uint64_t size;
-    int64_t mtime;    /* seconds, 0: not known */
+    int64_t mtime; /* seconds, 0: not known */
 };
-enum pb_err store_identity_copy(struct store_identity *to, const struct store_identity *from, struct error *e) PB_CHECK;
+enum pb_err store_identity_copy(struct store_identity *to, const struct store_identity *from,
+                                struct error *e) PB_CHECK;
 void store_identity_release(struct store_identity *id);
 /* Same version?  ETags are compared without quotes; without ETags, size and time. */
 bool store_identity_same(const struct store_identity *a, const struct store_identity *b);
@@ -32,10 +36,10 @@ bool store_identity_matches(const struct store_identity *id, const char *etag);
 enum store_kind { STORE_CONTAINER, STORE_PREFIX, STORE_OBJECT };
 struct store_entry {
     enum store_kind kind;
-    char *name;       /* container name, or the whole key / prefix (not shortened) */
+    char *name; /* container name, or the whole key / prefix (not shortened) */
     size_t len;
     uint64_t size;
-    int64_t mtime;    /* 0: not known */
+    int64_t mtime;              /* 0: not known */
     char *etag, *storage_class; /* may be NULL */
 };
 /* One page; everything in it lives in `mem` and goes with the page. */
@@ -43,7 +47,7 @@ struct store_page {
     struct arena mem;
     struct store_entry *entries;
     size_t count;
-    char *next;       /* token of the next page; NULL: this was the last */
+    char *next; /* token of the next page; NULL: this was the last */
 };
 
 /* All that is known of one object: identity and what an overwrite must keep. */
@@ -56,7 +60,8 @@ struct store_object {
 };
 void store_object_init(struct store_object *o);
 void store_object_release(struct store_object *o);
-enum pb_err store_object_copy(struct store_object *to, const struct store_object *from, struct error *e) PB_CHECK;
+enum pb_err store_object_copy(struct store_object *to, const struct store_object *from,
+                              struct error *e) PB_CHECK;
 
 /* How a write is held against what was read. */
 enum store_condition {
@@ -68,59 +73,70 @@ enum store_condition {
 struct store_op;
 struct store;
 
-typedef void (*store_page_fn)(void *ctx, struct store_page *page, const struct error *e); /* page is the caller's: store_page_free */
+typedef void (*store_page_fn)(void *ctx, struct store_page *page,
+                              const struct error *e); /* page is the caller's: store_page_free */
 typedef void (*store_head_fn)(void *ctx, const struct store_object *o, const struct error *e);
 /* After the last byte went into the sink.  o: what was read (identity of exactly these bytes). */
 typedef void (*store_read_fn)(void *ctx, const struct store_object *o, const struct error *e);
-/* unchecked: the server does not check conditions (501, or a HEAD after showed that it ignores them); the write was held against a HEAD before it. */
-typedef void (*store_write_fn)(void *ctx, const struct store_identity *now, bool unchecked, const struct error *e);
+/* unchecked: the server does not check conditions (501, or a HEAD after showed that it ignores
+ * them); the write was held against a HEAD before it. */
+typedef void (*store_write_fn)(void *ctx, const struct store_identity *now, bool unchecked,
+                               const struct error *e);
 
 struct store_list_request {
     const char *container;
-    const char *prefix;   /* "" for all */
+    const char *prefix; /* "" for all */
     size_t prefix_len;
-    bool recursive;       /* no delimiter */
-    const char *token;    /* NULL: from the start */
+    bool recursive;          /* no delimiter */
+    const char *token;       /* NULL: from the start */
     const char *start_after; /* or NULL */
-    unsigned max;         /* entries a page, 0: the server's own */
+    unsigned max;            /* entries a page, 0: the server's own */
 };
 struct store_read_request {
     const char *container, *key;
     size_t key_len;
-    const char *version_id;               /* or NULL */
-    const struct store_identity *expect;  /* PB_ECHANGED when it is no longer this, or NULL */
-    uint64_t offset, length;              /* length 0: all (from offset) */
-    /* Called with size before the first byte; then bytes. PB_EAGAIN from write pauses (store_op_resume). */
-    enum pb_err (*begin)(void *ctx, const struct store_object *o, struct error *e); /* may be NULL */
+    const char *version_id;              /* or NULL */
+    const struct store_identity *expect; /* PB_ECHANGED when it is no longer this, or NULL */
+    uint64_t offset, length;             /* length 0: all (from offset) */
+    /* Called with size before the first byte; then bytes. PB_EAGAIN from write pauses
+     * (store_op_resume). */
+    enum pb_err (*begin)(void *ctx, const struct store_object *o,
+                         struct error *e); /* may be NULL */
     struct sink to;
 };
 struct store_write_request {
     const char *container, *key;
     size_t key_len;
-    struct source *body;                  /* size known; outlives the operation */
-    const struct store_object *keep;      /* properties to carry over, or NULL for a new object */
+    struct source *body;             /* size known; outlives the operation */
+    const struct store_object *keep; /* properties to carry over, or NULL for a new object */
     enum store_condition condition;
     const struct store_identity *identity; /* for STORE_IF_SAME */
 };
 
 struct store_ops {
     const char *scheme; /* "s3", "file" */
-    struct store_op *(*list_containers)(struct store *s, const char *token, store_page_fn done, void *ctx, struct error *e);
-    struct store_op *(*list)(struct store *s, const struct store_list_request *r, store_page_fn done, void *ctx, struct error *e);
-    struct store_op *(*head)(struct store *s, const char *container, const char *key, size_t key_len, const char *version_id,
-                             store_head_fn done, void *ctx, struct error *e);
-    struct store_op *(*read)(struct store *s, const struct store_read_request *r, store_read_fn done, void *ctx, struct error *e);
-    /* The whole careful write of DESIGN §5 steps 2 to 4: HEAD, conditional write, what a lost answer or a 412 means, HEAD again.
-     * PB_ECHANGED: someone else was faster, nothing was written. */
-    struct store_op *(*write)(struct store *s, const struct store_write_request *r, store_write_fn done, void *ctx, struct error *e);
+    struct store_op *(*list_containers)(struct store *s, const char *token, store_page_fn done,
+                                        void *ctx, struct error *e);
+    struct store_op *(*list)(struct store *s, const struct store_list_request *r,
+                             store_page_fn done, void *ctx, struct error *e);
+    struct store_op *(*head)(struct store *s, const char *container, const char *key,
+                             size_t key_len, const char *version_id, store_head_fn done, void *ctx,
+                             struct error *e);
+    struct store_op *(*read)(struct store *s, const struct store_read_request *r,
+                             store_read_fn done, void *ctx, struct error *e);
+    /* The whole careful write of DESIGN §5 steps 2 to 4: HEAD, conditional write, what a lost
+     * answer or a 412 means, HEAD again. PB_ECHANGED: someone else was faster, nothing was written.
+     */
+    struct store_op *(*write)(struct store *s, const struct store_write_request *r,
+                              store_write_fn done, void *ctx, struct error *e);
     void (*free)(struct store *s);
 };
 struct store {
     const struct store_ops *ops;
     struct loop *loop;
 };
-/* The pointers in requests are copied where needed after the starting call returns, except sources and sinks.  NULL is returned
- * only when nothing could be started (e says why). */
+/* The pointers in requests are copied where needed after the starting call returns, except sources
+ * and sinks.  NULL is returned only when nothing could be started (e says why). */
 
 void store_op_cancel(struct store_op *op); /* its callback is not called */
 void store_op_resume(struct store_op *op);
@@ -128,19 +144,24 @@ void store_op_progress(const struct store_op *op, struct http_progress *out);
 void store_page_free(struct store_page *p);
 void store_free(struct store *s);
 
-enum pb_err store_s3_new(struct loop *l, struct http *h, const struct aws_setup *setup, struct store **out, struct error *e) PB_CHECK;
+enum pb_err store_s3_new(struct loop *l, struct http *h, const struct aws_setup *setup,
+                         struct store **out, struct error *e) PB_CHECK;
 /* Local folders: container is a folder's path ("/" for all), keys are paths below it. */
 enum pb_err store_local_new(struct loop *l, struct store **out, struct error *e) PB_CHECK;
 
 /*
- * What is replaced can be brought back: kept under $XDG_STATE_HOME/pklbrowse/history (0700, files 0600), newest few per
- * object, up to keep_limit bytes each (64 MiB; larger: the reverse splice, see store/history.c).
+ * What is replaced can be brought back: kept under $XDG_STATE_HOME/pklbrowse/history (0700, files
+ * 0600), newest few per object, up to keep_limit bytes each (64 MiB; larger: the reverse splice,
+ * see store/history.c).
  */
 struct history;
-enum pb_err history_open(const char *dir /* NULL: the default */, struct history **out, struct error *e) PB_CHECK;
+enum pb_err history_open(const char *dir /* NULL: the default */, struct history **out,
+                         struct error *e) PB_CHECK;
 void history_close(struct history *h);
-/* Keeps the old bytes of `where` before they are replaced; *name (may be NULL) gets the file's path, free() it. */
-enum pb_err history_keep(struct history *h, const struct location *where, const struct store_identity *id,
-                         struct source *old, char **name, struct error *e) PB_CHECK;
+/* Keeps the old bytes of `where` before they are replaced; *name (may be NULL) gets the file's
+ * path, free() it. */
+enum pb_err history_keep(struct history *h, const struct location *where,
+                         const struct store_identity *id, struct source *old, char **name,
+                         struct error *e) PB_CHECK;
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * UTF-8, what may be shown, and how wide it is.
  *
- * Any text from a store or a pickle is untrusted.  text_escape() is the only way such text reaches a
- * terminal, an error message or a line of output: control characters, escape sequences, bidirectional
- * overrides, line separators, unassigned and invalid bytes become visible escapes.
+ * Any text from a store or a pickle is untrusted.  text_escape() is the only way such text reaches
+ * a terminal, an error message or a line of output: control characters, escape sequences,
+ * bidirectional overrides, line separators, unassigned and invalid bytes become visible escapes.
  */
 #ifndef PKLBROWSE_TEXT_H
 #define PKLBROWSE_TEXT_H
@@ -14,10 +14,11 @@
 /* Decodes one code point of [p, p+n), n >= 1.  Returns bytes used; 0 for an invalid sequence.
  * With surrogates true, U+D800..DFFF are accepted (Python's surrogatepass). */
 size_t utf8_decode(const void *p, size_t n, uint32_t *cp, bool surrogates);
-size_t utf8_encode(uint32_t cp, char out[4]); /* surrogates are encoded as they stand; 0 above 10FFFF */
+size_t utf8_encode(uint32_t cp,
+                   char out[4]); /* surrogates are encoded as they stand; 0 above 10FFFF */
 
-/* Offset of the first byte that is not UTF-8, n when all is.  *partial (may be NULL): that byte begins
- * a sequence cut short by the end, so more bytes may make it whole.  Fast on long ASCII. */
+/* Offset of the first byte that is not UTF-8, n when all is.  *partial (may be NULL): that byte
+ * begins a sequence cut short by the end, so more bytes may make it whole.  Fast on long ASCII. */
 size_t utf8_check(const void *p, size_t n, bool surrogates, bool *partial);
 size_t utf8_count(const void *p, size_t n); /* code points of valid text */
 
@@ -30,14 +31,15 @@ bool text_drawable(uint32_t cp);
 int text_cp_width(uint32_t cp);
 /* Columns of valid, already escaped UTF-8. */
 size_t text_width(const char *s, size_t n);
-/* Bytes of the longest prefix of s, whole graphemes only, that fits `cols`; *used gets its columns. */
+/* Bytes of the longest prefix of s, whole graphemes only, that fits `cols`; *used gets its columns.
+ */
 size_t text_fit(const char *s, size_t n, size_t cols, size_t *used);
 /* Grapheme boundaries for line editing: offset of the next / previous one. */
 size_t text_next(const char *s, size_t n, size_t at);
 size_t text_prev(const char *s, size_t n, size_t at);
 
-/* Appends p with everything undrawable escaped: \n \t \x1b \u202e, invalid bytes as \xff.  A backslash
- * stays single (this is for reading, not for parsing back). */
+/* Appends p with everything undrawable escaped: \n \t \x1b \u202e, invalid bytes as \xff.  A
+ * backslash stays single (this is for reading, not for parsing back). */
 void text_escape(struct buf *out, const void *p, size_t n);
 /* The same, stopping when `cols` columns are full; returns true when something was left out. */
 bool text_escape_cols(struct buf *out, const void *p, size_t n, size_t cols);

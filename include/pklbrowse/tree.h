@@ -2,10 +2,11 @@
 /*
  * The rows of a value as a tree: which containers are expanded, and what row n shows.
  *
- * Only expanded containers are kept; a row's text is made when it is asked for, so a list of 10^8 items costs nothing
- * until it is looked at.  Expansion belongs to a visible place (not to a value), so a value that contains itself can be
- * opened again and again, one level at a time.  Row 0 is the value of pickle 0; a stream of several pickles shows each at
- * depth 0.  Knows neither curses nor stores.  Single thread; all texts are safe to draw.
+ * Only expanded containers are kept; a row's text is made when it is asked for, so a list of 10^8
+ * items costs nothing until it is looked at.  Expansion belongs to a visible place (not to a
+ * value), so a value that contains itself can be opened again and again, one level at a time.  Row
+ * 0 is the value of pickle 0; a stream of several pickles shows each at depth 0.  Knows neither
+ * curses nor stores.  Single thread; all texts are safe to draw.
  */
 #ifndef PKLBROWSE_TREE_H
 #define PKLBROWSE_TREE_H
@@ -15,8 +16,8 @@
 
 struct tree;
 
-enum pb_err tree_new(struct pkl_view *v, struct pkl_edit *edit /* NULL: read only */, struct tree **out,
-                     struct error *e) PB_CHECK;
+enum pb_err tree_new(struct pkl_view *v, struct pkl_edit *edit /* NULL: read only */,
+                     struct tree **out, struct error *e) PB_CHECK;
 void tree_free(struct tree *t);
 
 uint64_t tree_rows(const struct tree *t);
@@ -35,27 +36,38 @@ struct tree_row {
 };
 void tree_row_init(struct tree_row *r);
 void tree_row_release(struct tree_row *r);
-/* Fills r (initialised; its buffers are reused).  What cannot be decoded shows its error as the preview. */
-enum pb_err tree_row(struct tree *t, uint64_t row, size_t preview_bytes, struct tree_row *r, struct error *e) PB_CHECK;
+/* Fills r (initialised; its buffers are reused).  What cannot be decoded shows its error as the
+ * preview. */
+enum pb_err tree_row(struct tree *t, uint64_t row, size_t preview_bytes, struct tree_row *r,
+                     struct error *e) PB_CHECK;
 
-enum pb_err tree_expand(struct tree *t, uint64_t row, struct error *e) PB_CHECK; /* leaf or expanded: nothing */
+enum pb_err tree_expand(struct tree *t, uint64_t row,
+                        struct error *e) PB_CHECK; /* leaf or expanded: nothing */
 void tree_collapse(struct tree *t, uint64_t row);
 void tree_collapse_below(struct tree *t, uint64_t row);
-/* Expands everything below, references excepted, until `max_rows` rows are visible below it; *complete says whether all is. */
-enum pb_err tree_expand_below(struct tree *t, uint64_t row, uint64_t max_rows, bool *complete, struct error *e) PB_CHECK;
-/* Expands the whole tree to `level` levels below the roots (1: the roots' children are seen) and collapses the rest. */
-enum pb_err tree_expand_level(struct tree *t, unsigned level, uint64_t max_rows, struct error *e) PB_CHECK;
+/* Expands everything below, references excepted, until `max_rows` rows are visible below it;
+ * *complete says whether all is. */
+enum pb_err tree_expand_below(struct tree *t, uint64_t row, uint64_t max_rows, bool *complete,
+                              struct error *e) PB_CHECK;
+/* Expands the whole tree to `level` levels below the roots (1: the roots' children are seen) and
+ * collapses the rest. */
+enum pb_err tree_expand_level(struct tree *t, unsigned level, uint64_t max_rows,
+                              struct error *e) PB_CHECK;
 
 bool tree_parent(const struct tree *t, uint64_t row, uint64_t *parent); /* false: at depth 0 */
 bool tree_sibling(const struct tree *t, uint64_t row, int direction, uint64_t *sibling);
 
 /* The place itself, for edits and for keeping the cursor: the row's child struct. */
-enum pb_err tree_child(struct tree *t, uint64_t row, struct pkl_child *out, struct error *e) PB_CHECK;
+enum pb_err tree_child(struct tree *t, uint64_t row, struct pkl_child *out,
+                       struct error *e) PB_CHECK;
 /* The path typed (PATH) or copied (Python form) of a row: through the rows above it. */
-enum pb_err tree_path(struct tree *t, uint64_t row, enum path_form form, struct buf *out, struct error *e) PB_CHECK;
+enum pb_err tree_path(struct tree *t, uint64_t row, enum path_form form, struct buf *out,
+                      struct error *e) PB_CHECK;
 /* Expands what is needed to see the place `path` names and gives its row. */
-enum pb_err tree_reveal(struct tree *t, const struct pkl_path *path, uint64_t *row, struct error *e) PB_CHECK;
-/* After an edit, undo or redo: counts are read again; what was expanded and is still there stays. */
+enum pb_err tree_reveal(struct tree *t, const struct pkl_path *path, uint64_t *row,
+                        struct error *e) PB_CHECK;
+/* After an edit, undo or redo: counts are read again; what was expanded and is still there stays.
+ */
 enum pb_err tree_refresh(struct tree *t, struct error *e) PB_CHECK;
 
 #endif

@@ -14,9 +14,10 @@ struct ui_options {
     bool insecure;      /* a standing warning */
 };
 
-/* Runs until the person quits.  start NULL: the places.  A location that names an object opens it in the tree, its folder
- * on the left.  Restores the terminal on every way out. */
-enum pb_err ui_run(struct app *a, const struct ui_options *o, const struct location *start, struct error *e) PB_CHECK;
+/* Runs until the person quits.  start NULL: the places.  A location that names an object opens it
+ * in the tree, its folder on the left.  Restores the terminal on every way out. */
+enum pb_err ui_run(struct app *a, const struct ui_options *o, const struct location *start,
+                   struct error *e) PB_CHECK;
 /* For the man page and --help: the table of keys, one line each, to the sink. */
 enum pb_err ui_print_keys(const struct sink *to, struct error *e) PB_CHECK;
 

@@ -2,9 +2,9 @@
 /*
  * LOCATIONs of the command line (DESIGN §7) and percent encoding.
  *
- * `s3://bucket/key`: everything after the container's '/' is the key byte for byte; '%', '?', '#', '//' and
- * a trailing '/' are its own.  `file://` is percent-decoded.  '-' is stdin or stdout.  Anything else is a
- * local path.  Knows no store.
+ * `s3://bucket/key`: everything after the container's '/' is the key byte for byte; '%', '?', '#',
+ * '//' and a trailing '/' are its own.  `file://` is percent-decoded.  '-' is stdin or stdout.
+ * Anything else is a local path.  Knows no store.
  */
 #ifndef PKLBROWSE_URI_H
 #define PKLBROWSE_URI_H
@@ -15,15 +15,17 @@ enum loc_scheme { LOC_LOCAL, LOC_S3, LOC_GS, LOC_AZ, LOC_HTTP, LOC_STDIO };
 
 struct location {
     enum loc_scheme scheme;
-    char *container; /* bucket; az: account/container; local: NULL; "" means the list of containers */
-    char *key;       /* key, or the local path; may be "" */
-    size_t key_len;  /* keys may hold any byte but NUL in practice; key is NUL-terminated as well */
+    char *
+        container; /* bucket; az: account/container; local: NULL; "" means the list of containers */
+    char *key;     /* key, or the local path; may be "" */
+    size_t key_len; /* keys may hold any byte but NUL in practice; key is NUL-terminated as well */
 };
 
 enum pb_err location_parse(struct location *loc, const char *text, struct error *e) PB_CHECK;
 enum pb_err location_make(struct location *loc, enum loc_scheme scheme, const char *container,
                           const char *key, size_t key_len, struct error *e) PB_CHECK;
-enum pb_err location_copy(struct location *to, const struct location *from, struct error *e) PB_CHECK;
+enum pb_err location_copy(struct location *to, const struct location *from,
+                          struct error *e) PB_CHECK;
 void location_release(struct location *loc);
 /* As it would be typed; unescaped bytes: pass through text_escape() before showing. */
 void location_format(struct buf *out, const struct location *loc);
@@ -36,9 +38,9 @@ void uri_decode(struct buf *out, const char *s, size_t n, bool plus_is_space);
 /* scheme://host[:port][/path] of an endpoint.  Pieces are copied; path has no trailing '/'. */
 struct endpoint {
     bool https;
-    char *host;  /* lower case */
+    char *host;    /* lower case */
     unsigned port; /* 0: the scheme's own */
-    char *path;  /* "" or "/base" */
+    char *path;    /* "" or "/base" */
 };
 enum pb_err endpoint_parse(struct endpoint *ep, const char *url, struct error *e) PB_CHECK;
 void endpoint_release(struct endpoint *ep);

@@ -1,9 +1,9 @@
 /* floor 0: base */
 /*
- * XML as the stores speak it, through libxml2's push parser: one callback per element end and start.
- * Strict: a name is never recovered by dropping characters.  A document cut short and a character
- * that XML forbids are told apart (a listing with the latter must not be retried for nothing).
- * Entities are never expanded from outside, no DTD is loaded, depth and text are limited.
+ * XML as the stores speak it, through libxml2's push parser: one callback per element end and
+ * start. Strict: a name is never recovered by dropping characters.  A document cut short and a
+ * character that XML forbids are told apart (a listing with the latter must not be retried for
+ * nothing). Entities are never expanded from outside, no DTD is loaded, depth and text are limited.
  */
 #ifndef PKLBROWSE_XML_H
 #define PKLBROWSE_XML_H
