@@ -1,0 +1,224 @@
+/* The listing model against a store that answers when the test says so. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <pklbrowse/listing.h>
+#include <pklbrowse/mem.h>
+
+/* --- a store under the test's hand -------------------------------------------------------------------------- */
+
+struct fake {
+    struct store store;
+    store_page_fn done;
+    void *ctx;
+    unsigned asked;
+    char token[32], container[32], prefix[64];
+    bool refuse;
+};
+
+static struct store_op *start(struct fake *f, const char *token, store_page_fn done, void *ctx,
+                              struct error *e)
+{
+    if (f->refuse) {
+        error_set(e, PB_EDENIED, "Access denied");
+        return NULL;
+    }
+    assert_null(f->done); /* one page at a time */
+    f->asked++;
+    f->done = done;
+    f->ctx = ctx;
+    snprintf(f->token, sizeof(f->token), "%s", token ? token : "");
+    return (struct store_op *)(void *)f;
+}
+
+static struct store_op *fake_containers(struct store *s, const char *token, store_page_fn done,
+                                        void *ctx, struct error *e)
+{
+    return start((struct fake *)(void *)s, token, done, ctx, e);
+}
+
+static struct store_op *fake_list(struct store *s, const struct store_list_request *r,
+                                  store_page_fn done, void *ctx, struct error *e)
+{
+    struct fake *f = (struct fake *)(void *)s;
+    snprintf(f->container, sizeof(f->container), "%s", r->container);
+    snprintf(f->prefix, sizeof(f->prefix), "%.*s", (int)r->prefix_len, r->prefix);
+    assert_false(r->recursive);
+    return start(f, r->token, done, ctx, e);
+}
+
+static const struct store_ops fake_ops = {
+    .scheme = "fake", .list_containers = fake_containers, .list = fake_list};
+
+static void answer(struct fake *f, const char *const *names, size_t n, const char *next)
+{
+    struct store_page *p = mem_alloc(sizeof(*p));
+    arena_init(&p->mem);
+    p->entries = arena_alloc(&p->mem, n * sizeof(*p->entries) + 1);
+    for (size_t i = 0; i < n; i++) {
+        size_t len = strlen(names[i]);
+        bool prefix = len > 0 && names[i][len - 1] == '/';
+        p->entries[i] = (struct store_entry){
+            .kind = prefix ? STORE_PREFIX : STORE_OBJECT,
+            .name = arena_strndup(&p->mem, names[i], len),
+            .len = len,
+            .size = prefix ? 0 : 100 + i,
+        };
+    }
+    p->count = n;
+    p->next = next ? arena_strndup(&p->mem, next, strlen(next)) : NULL;
+    store_page_fn done = f->done;
+    f->done = NULL;
+    done(f->ctx, p, NULL);
+}
+
+static void count_change(void *ctx)
+{
+    ++*(unsigned *)ctx;
+}
+
+static struct listing *open_listing(struct fake *f, unsigned *changes, const char *container,
+                                    const char *prefix)
+{
+    struct listing *l;
+    struct error e;
+    *f = (struct fake){.store = {.ops = &fake_ops}};
+    *changes = 0;
+    assert_int_equal(
+        listing_new(&f->store, container, prefix, strlen(prefix), count_change, changes, &l, &e),
+        PB_OK);
+    return l;
+}
+
+/* A listing that is loading when it is freed would cancel an operation this store never made. */
+static void close_listing(struct fake *f, struct listing *l)
+{
+    if (f->done)
+        answer(f, NULL, 0, NULL);
+    listing_free(l);
+}
+
+/* --- tests -------------------------------------------------------------------------------------------------- */
+
+static void test_pages_on_demand(void **state)
+{
+    (void)state;
+    struct fake f;
+    unsigned changes;
+    struct listing *l = open_listing(&f, &changes, "b", "p/");
+    struct listing_row row;
+
+    assert_true(listing_loading(l));
+    assert_string_equal(f.prefix, "p/");
+    answer(&f, (const char *[]){"p/a", "p/b/"}, 2, "t1");
+    assert_int_equal(changes, 1);
+    assert_int_equal(listing_count(l), 2);
+    assert_false(listing_complete(l));
+    assert_false(listing_loading(l)); /* nobody wants more */
+    assert_true(listing_row(l, 1, &row));
+    assert_int_equal(row.kind, STORE_PREFIX);
+    assert_string_equal(row.shown, "b/");
+    assert_int_equal(row.shown_len, 2);
+
+    listing_want(l, 3);
+    assert_string_equal(f.token, "t1");
+    answer(&f, NULL, 0, "t2"); /* a page may be empty and still not the last */
+    assert_string_equal(f.token, "t2");
+    answer(&f, (const char *[]){"p/c"}, 1, NULL);
+    assert_true(listing_complete(l));
+    assert_int_equal(listing_count(l), 3);
+    listing_want_all(l);
+    assert_int_equal(f.asked, 3);
+    uint64_t at;
+    assert_true(listing_find(l, "p/c", 3, &at));
+    assert_int_equal(at, 2);
+    assert_false(listing_find(l, "p/", 2, &at));
+    close_listing(&f, l);
+}
+
+static void test_odd_names(void **state)
+{
+    (void)state;
+    struct fake f;
+    unsigned changes;
+    struct listing *l = open_listing(&f, &changes, "b", "p/");
+    struct listing_row row;
+    /* Another prefix than asked, an empty segment, the folder's own marker with content. */
+    answer(&f, (const char *[]){"x", "p//", "p/.."}, 3, NULL);
+    assert_true(listing_row(l, 0, &row));
+    assert_string_equal(row.shown, "x");
+    assert_true(listing_row(l, 1, &row));
+    assert_string_equal(row.shown, "/");
+    assert_true(listing_row(l, 2, &row));
+    assert_string_equal(row.shown, "..");
+    close_listing(&f, l);
+}
+
+static void test_filter(void **state)
+{
+    (void)state;
+    struct fake f;
+    unsigned changes;
+    struct listing *l = open_listing(&f, &changes, "b", "");
+    struct listing_row row;
+    struct error e;
+    answer(&f, (const char *[]){"Alpha", "beta", "alps", "gamma"}, 4, "t");
+    assert_int_equal(listing_filter(l, "al", &e), PB_OK);
+    assert_int_equal(listing_count(l), 2);
+    assert_int_equal(listing_filter(l, "Al", &e), PB_OK); /* a capital makes it exact */
+    assert_int_equal(listing_count(l), 1);
+    assert_true(listing_row(l, 0, &row));
+    assert_string_equal(row.name, "Alpha");
+    listing_want(l, 2); /* pages until two rows pass */
+    answer(&f, (const char *[]){"nothing"}, 1, "t2");
+    answer(&f, (const char *[]){"AlAl"}, 1, "t3");
+    assert_false(listing_loading(l));
+    assert_int_equal(listing_count(l), 2);
+    assert_int_equal(listing_loaded(l), 6);
+    assert_int_equal(listing_filter(l, "", &e), PB_OK);
+    assert_int_equal(listing_count(l), 6);
+    close_listing(&f, l);
+}
+
+static void test_failure_keeps_rows(void **state)
+{
+    (void)state;
+    struct fake f;
+    unsigned changes;
+    struct listing *l = open_listing(&f, &changes, NULL, "");
+    struct error e;
+    answer(&f, (const char *[]){"bucket"}, 1, "t");
+    listing_want_all(l);
+    error_set(&e, PB_ENET, "connection lost");
+    store_page_fn done = f.done;
+    f.done = NULL;
+    done(f.ctx, NULL, &e);
+    assert_int_equal(listing_count(l), 1);
+    assert_non_null(listing_error(l));
+    assert_int_equal(listing_error(l)->code, PB_ENET);
+    assert_false(listing_complete(l));
+    listing_free(l);
+
+    f = (struct fake){.store = {.ops = &fake_ops}, .refuse = true};
+    assert_int_equal(listing_new(&f.store, "b", "", 0, count_change, &changes, &l, &e), PB_OK);
+    assert_int_equal(listing_error(l)->code, PB_EDENIED);
+    listing_free(l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pages_on_demand),
+        cmocka_unit_test(test_odd_names),
+        cmocka_unit_test(test_filter),
+        cmocka_unit_test(test_failure_keeps_rows),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
