@@ -20,8 +20,8 @@ struct location {
                         * https://host[:port]; local: NULL; "" means the list of containers */
     char *key;     /* key, or the local path; may be "" */
     size_t key_len; /* keys may hold any byte but NUL in practice; key is NUL-terminated as well */
-    char *url;       /* http: the address as typed, which is what is sent (its query may be signed, and
-                      * %2F is not '/'); else NULL.  Show it through log_redact_url(). */
+    char *url;       /* http: the address as typed, which is what is sent (its query may be signed,
+                      * and %2F is not '/'); else NULL.  Show it through log_redact_url(). */
 };
 
 enum pb_err location_parse(struct location *loc, const char *text, struct error *e) PB_CHECK;
@@ -30,7 +30,8 @@ enum pb_err location_make(struct location *loc, enum loc_scheme scheme, const ch
 enum pb_err location_copy(struct location *to, const struct location *from,
                           struct error *e) PB_CHECK;
 void location_release(struct location *loc);
-/* As it would be typed, so that location_parse() gives the same again; unescaped bytes: pass through text_escape() before showing. */
+/* As it would be typed, so that location_parse() gives the same again; unescaped bytes: pass
+ * through text_escape() before showing. */
 void location_format(struct buf *out, const struct location *loc);
 
 /* RFC 3986: every byte but A-Za-z0-9-_.~ becomes %XX (upper case); '/' too unless keep_slash. */

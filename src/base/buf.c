@@ -189,7 +189,7 @@ struct sink sink_buf(struct buf *b)
     return (struct sink){write_buf, b};
 }
 
-/* Waits until a descriptor that someone made non-blocking (a terminal is often shared) takes more. */
+/* Waits until a descriptor takes more that someone made non-blocking (a terminal is shared). */
 static enum pb_err wait_writable(int fd, struct error *e)
 {
     struct pollfd p = {.fd = fd, .events = POLLOUT};

@@ -31,8 +31,8 @@ int64_t clock_now(void)
     return t.tv_sec;
 }
 
-/* Days from 1970-01-01, and back.  Years begin in March, so that the odd day comes last; an era is the
- * 400 years after which the calendar repeats. */
+/* Days from 1970-01-01, and back.  Years begin in March, so that the odd day comes last; an era is
+ * the 400 years after which the calendar repeats. */
 static int64_t days_of(int64_t year, int month, int day)
 {
     int64_t y = month <= 2 ? year - 1 : year;

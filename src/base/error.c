@@ -110,11 +110,11 @@ enum pb_err error_pickle(struct error *e, uint64_t offset, int opcode, const cha
     if (opcode < 0)
         at = snprintf(e->msg, sizeof e->msg, "byte %llu: ", (unsigned long long)offset);
     else if (opcode > 0x20 && opcode < 0x7f)
-        at = snprintf(e->msg, sizeof e->msg, "byte %llu, opcode '%c': ",
-                      (unsigned long long)offset, opcode);
+        at = snprintf(e->msg, sizeof e->msg, "byte %llu, opcode '%c': ", (unsigned long long)offset,
+                      opcode);
     else
-        at = snprintf(e->msg, sizeof e->msg, "byte %llu, opcode 0x%02x: ",
-                      (unsigned long long)offset, (unsigned)opcode);
+        at = snprintf(e->msg, sizeof e->msg,
+                      "byte %llu, opcode 0x%02x: ", (unsigned long long)offset, (unsigned)opcode);
     va_start(ap, fmt);
     format_message(e, at < 0 ? 0 : (size_t)at, fmt, ap);
     va_end(ap);

@@ -101,10 +101,26 @@ static bool is_one_of(const char *name, size_t n, const char *const *names)
 static bool is_secret_parameter(const char *name, size_t n)
 {
     static const char *const names[] = {
-        "x-amz-signature", "x-amz-credential", "x-amz-security-token", "signature", "awsaccesskeyid",
-        "x-goog-signature", "x-goog-credential", "googleaccessid", "sig", "token", "access_token",
-        "refresh_token", "id_token", "client_secret", "assertion", "code", "key", "api_key",
-        "password", NULL,
+        "x-amz-signature",
+        "x-amz-credential",
+        "x-amz-security-token",
+        "signature",
+        "awsaccesskeyid",
+        "x-goog-signature",
+        "x-goog-credential",
+        "googleaccessid",
+        "sig",
+        "token",
+        "access_token",
+        "refresh_token",
+        "id_token",
+        "client_secret",
+        "assertion",
+        "code",
+        "key",
+        "api_key",
+        "password",
+        NULL,
     };
     struct buf plain;
     bool secret;
@@ -174,12 +190,21 @@ void log_url(const char *method, const char *url)
 static bool is_secret_header(const char *name)
 {
     static const char *const names[] = {
-        "authorization", "proxy-authorization", "cookie", "set-cookie", "x-amz-security-token",
-        "x-amz-s3session-token", "x-aws-ec2-metadata-token",
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "set-cookie",
+        "x-amz-security-token",
+        "x-amz-s3session-token",
+        "x-aws-ec2-metadata-token",
         "x-amz-server-side-encryption-customer-key",
-        "x-amz-copy-source-server-side-encryption-customer-key", "x-goog-encryption-key",
-        "x-goog-copy-source-encryption-key", "x-ms-encryption-key",
-        "x-ms-copy-source-authorization", "x-ms-source-encryption-key", NULL,
+        "x-amz-copy-source-server-side-encryption-customer-key",
+        "x-goog-encryption-key",
+        "x-goog-copy-source-encryption-key",
+        "x-ms-encryption-key",
+        "x-ms-copy-source-authorization",
+        "x-ms-source-encryption-key",
+        NULL,
     };
 
     return is_one_of(name, strlen(name), names);

@@ -87,14 +87,17 @@ void arena_release(struct arena *a)
     arena_init(a);
 }
 
-/* A block with room for n bytes.  What is larger than a quarter of a usual block gets one of its own,
- * hung behind the head, so that the room left in the head is not lost. */
+/* A block with room for n bytes.  What is larger than a quarter of a usual block gets one of its
+ * own, hung behind the head, so that the room left in the head is not lost. */
 static struct arena_block *add_block(struct arena *a, size_t n)
 {
-    size_t size = a->used < ARENA_FIRST ? ARENA_FIRST : a->used < ARENA_BLOCK ? a->used : ARENA_BLOCK;
-    bool own = n > size / 4;
+    size_t size = a->used < ARENA_FIRST ? ARENA_FIRST : a->used;
     struct arena_block *b;
+    bool own;
 
+    if (size > ARENA_BLOCK)
+        size = ARENA_BLOCK;
+    own = n > size / 4;
     if (own)
         size = n;
     if (size > PTRDIFF_MAX - sizeof *b)

@@ -64,8 +64,8 @@ static bool is_word(const char *s, size_t n, const char *word)
     return n == strlen(word) && strncasecmp(s, word, n) == 0;
 }
 
-/* [sign] digits [. digits] [e [sign] digits], or inf, infinity, nan: what float() takes, less blanks
- * and underscores, and nothing of what only strtod() does. */
+/* [sign] digits [. digits] [e [sign] digits], or inf, infinity, nan: what float() takes, less
+ * blanks and underscores, and nothing of what only strtod() does. */
 static bool is_float_text(const char *s, size_t n)
 {
     size_t at = n > 0 && (s[0] == '-' || s[0] == '+'), digits;
@@ -128,7 +128,7 @@ struct decimal {
     int exponent;
 };
 
-/* Rounded to `count` digits.  The decimal point is whatever the locale says, so it is passed over. */
+/* Rounded to `count` digits.  The decimal point is the locale's, so it is passed over. */
 static void round_to(double d, int count, struct decimal *out)
 {
     char text[48];
@@ -168,8 +168,8 @@ static void bump(struct decimal *dec)
     }
 }
 
-/* The closest decimal of `count` digits that reads back as d.  Just above a power of two the doubles lie
- * twice as far apart as below it, so there the one above may do when the closest does not. */
+/* The closest decimal of `count` digits that reads back as d.  Above a power of two the doubles lie
+ * twice as far apart as below, so there the next decimal up may do when the closest does not. */
 static bool fits_in(double d, int count, struct decimal *dec)
 {
     round_to(d, count, dec);

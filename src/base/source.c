@@ -45,12 +45,12 @@ enum pb_err source_copy(struct source *s, uint64_t off, uint64_t n, const struct
 struct mem_source {
     struct source base;
     const uint8_t *bytes;
-    void *owned;          /* what to free, or NULL */
-    struct buf growing;   /* of source_mem_growing() only */
+    void *owned;        /* what to free, or NULL */
+    struct buf growing; /* of source_mem_growing() only */
 };
 
-static enum pb_err mem_view(struct source *s, uint64_t off, size_t want, const uint8_t **p, size_t *n,
-                            struct error *e)
+static enum pb_err mem_view(struct source *s, uint64_t off, size_t want, const uint8_t **p,
+                            size_t *n, struct error *e)
 {
     const struct mem_source *m = (const struct mem_source *)s;
 

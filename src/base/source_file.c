@@ -108,8 +108,8 @@ static bool covers(const struct window *w, uint64_t off, size_t want)
     return off >= w->off && off - w->off <= w->len && want <= w->len - (size_t)(off - w->off);
 }
 
-static enum pb_err file_view(struct source *s, uint64_t off, size_t want, const uint8_t **p, size_t *n,
-                             struct error *e)
+static enum pb_err file_view(struct source *s, uint64_t off, size_t want, const uint8_t **p,
+                             size_t *n, struct error *e)
 {
     struct file_source *f = (struct file_source *)s;
     struct window *w = NULL, *oldest = &f->windows[0];

@@ -1,9 +1,10 @@
 /*
  * A spool is an unlinked file that is written with pwrite() and read through one mapping.
  *
- * The mapping is made once, of far more addresses than the file has bytes (they cost nothing), and never
- * moves: pages behind the end of the file come to life as it grows.  So every view stays valid.  Only
- * bytes that were written are ever shown, and a full disk is a failed write, never a SIGBUS.
+ * The mapping is made once, of far more addresses than the file has bytes (they cost nothing), and
+ * never moves: pages behind the end of the file come to life as it grows.  So every view stays
+ * valid.  Only bytes that were written are ever shown, and a full disk is a failed write, never a
+ * SIGBUS.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,8 +30,8 @@ struct spool_source {
     uint64_t reserved;
 };
 
-static enum pb_err spool_view(struct source *s, uint64_t off, size_t want, const uint8_t **p, size_t *n,
-                              struct error *e)
+static enum pb_err spool_view(struct source *s, uint64_t off, size_t want, const uint8_t **p,
+                              size_t *n, struct error *e)
 {
     const struct spool_source *sp = (const struct spool_source *)s;
     uint64_t left = off < s->size ? s->size - off : 0;
@@ -59,7 +60,7 @@ static void spool_free(struct source *s)
 
 static const struct source_ops spool_ops = {spool_view, spool_free};
 
-/* A file without a name; where the file system cannot make one, a name is taken and dropped at once. */
+/* A file without a name; where the file system makes none, a name is taken and dropped at once. */
 static int open_unnamed(const char *dir)
 {
     char path[4096];

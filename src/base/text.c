@@ -92,7 +92,7 @@ size_t utf8_encode(uint32_t cp, char out[4])
 
 #define ASCII_BLOCK 64
 
-/* Bytes of ASCII at s, found a block at a time: the inner loop has no branch, so it is vectorised. */
+/* Bytes of ASCII at s, a block at a time: the inner loop has no branch, so it is vectorised. */
 static size_t ascii_run(const unsigned char *s, size_t n)
 {
     size_t at = 0;

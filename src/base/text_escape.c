@@ -1,5 +1,5 @@
-/* The only way for untrusted text to a terminal.  Text is cut into pieces, each one code point drawn
- * as it is or the escape of one. */
+/* The only way for untrusted text to a terminal.  Text is cut into pieces, each one code point
+ * drawn as it is or the escape of one. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 
 #include <pklbrowse/text.h>
 
-/* Terminals and the libraries that draw on them keep few accents in a cell and drop the rest unseen. */
+/* Terminals keep a few accents in a cell and drop the rest unseen. */
 #define MARKS_MAX 4
 
 /* A joiner makes sense between characters of scripts that have them and between emoji; between
@@ -17,8 +17,8 @@
 struct walk {
     const char *s;
     size_t n, at;
-    uint32_t prev;    /* the code point before, 0 when it was escaped or there is none */
-    unsigned marks;   /* accents on the last base */
+    uint32_t prev;  /* the code point before, 0 when it was escaped or there is none */
+    unsigned marks; /* accents on the last base */
     utf8proc_int32_t state;
 };
 
@@ -68,7 +68,7 @@ static bool fits_here(const struct walk *w, uint32_t cp, size_t used)
     return true;
 }
 
-/* An invalid byte is \xff, so a character from U+0080 on is always \u: the two never look the same. */
+/* An invalid byte is \xff, so a character from U+0080 on is \u: the two never look the same. */
 static void escape(struct piece *p, uint32_t cp, bool raw_byte)
 {
     int n;

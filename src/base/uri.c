@@ -71,8 +71,8 @@ struct scheme {
 };
 
 static const struct scheme schemes[] = {
-    {"s3://", LOC_S3},       {"gs://", LOC_GS},     {"az://", LOC_AZ},
-    {"https://", LOC_HTTP},  {"http://", LOC_HTTP}, {"file://", LOC_LOCAL},
+    {"s3://", LOC_S3},      {"gs://", LOC_GS},     {"az://", LOC_AZ},
+    {"https://", LOC_HTTP}, {"http://", LOC_HTTP}, {"file://", LOC_LOCAL},
 };
 
 static const struct scheme *find_scheme(const char *text)
