@@ -36,8 +36,8 @@ void app_describe(struct app *a, const struct location *loc, struct buf *out);
 /* With no LOCATION: the demo store if asked for, the current folder, the S3 endpoint or profile of
  * the environment. */
 struct app_place {
-    const char
-        *title; /* "demo", "folder /home/u/models", "s3  http://127.0.0.1:7480 (profile prod)" */
+    /* "demo", "folder /home/u/models", "s3  http://127.0.0.1:7480 (profile prod)": safe to draw */
+    const char *title;
     struct location where;
 };
 size_t app_places(struct app *a);
@@ -60,10 +60,15 @@ enum pb_err app_child_location(const struct location *parent, enum store_kind ki
                                const char *name, size_t len, struct location *out,
                                struct error *e) PB_CHECK;
 bool app_parent_location(const struct location *loc, struct location *out);
+/* The same location, a local one made absolute and with a '/' at its end when a folder is there. */
+enum pb_err app_canonical_location(const struct location *loc, struct location *out,
+                                   struct error *e) PB_CHECK;
+/* Names a place to list (a container, a prefix, a folder), not an object. */
+bool app_location_is_folder(const struct location *loc);
+/* As typed, safe to draw and to print. */
+void app_show_location(struct buf *out, const struct location *loc);
 
-/* --- opening
- * ------------------------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 enum app_state {
     APP_HEAD,     /* asking what it is */
     APP_BIG_ASK,  /* bigger than options.big: waits for app_object_fetch */
@@ -79,24 +84,22 @@ enum pb_err app_object_open(struct app *a, const struct location *loc,
                             void (*changed)(void *ctx, struct app_object *o), void *ctx,
                             struct app_object **out, struct error *e) PB_CHECK;
 void app_object_fetch(struct app_object *o); /* APP_BIG_ASK: yes */
-void app_object_cancel(
-    struct app_object *o); /* stops what runs; state becomes APP_FAILED with PB_ECANCELED */
+/* Stops what runs; the state becomes APP_FAILED with PB_ECANCELED (changed() is called later). */
+void app_object_cancel(struct app_object *o);
 void app_object_close(struct app_object *o); /* NULL is fine */
 
 enum app_state app_object_state(const struct app_object *o);
-const struct error *app_object_error(
-    const struct app_object *o); /* APP_FAILED, APP_BROKEN, APP_NOT_PICKLE */
+/* Of APP_FAILED, APP_BROKEN, APP_NOT_PICKLE. */
+const struct error *app_object_error(const struct app_object *o);
 const struct location *app_object_location(const struct app_object *o);
-const struct store_object *app_object_info(
-    const struct app_object *o); /* identity and properties, from APP_BIG_ASK on */
+/* Identity and properties, from APP_BIG_ASK on. */
+const struct store_object *app_object_info(const struct app_object *o);
 void app_object_progress(const struct app_object *o, struct http_progress *out);
 struct pkl_doc *app_object_doc(struct app_object *o);   /* APP_READY, APP_BROKEN */
 struct pkl_edit *app_object_edit(struct app_object *o); /* APP_READY and not read only; else NULL */
 struct pkl_view *app_object_view(struct app_object *o); /* the edited view, or the document's */
 
-/* --- saving
- * -------------------------------------------------------------------------------------------------
- */
+/* --- saving ----------------------------------------------------------------------------------- */
 /* Plans and verifies (a job).  done: e is NULL and *r says what a save would write; r lives until
  * the review is released or the object edited. */
 struct app_review {
@@ -108,31 +111,32 @@ struct app_review {
 typedef void (*app_review_fn)(void *ctx, struct app_review *r, const struct error *e);
 enum pb_err app_review_start(struct app_object *o, app_review_fn done, void *ctx,
                              struct error *e) PB_CHECK;
-void app_review_release(struct app_review *r);
+void app_review_release(struct app_review *r); /* NULL is fine */
+void app_review_cancel(struct app_object *o);  /* done() of the review under way is not called */
 
 enum app_outcome {
     APP_SAVED,
-    APP_SAVED_UNCHECKED, /* the server does not check conditions: held against a HEAD before and
-                            after */
+    APP_SAVED_UNCHECKED, /* the server checks no conditions: held against a HEAD before and after */
     APP_NOTHING,         /* no change, nothing written */
-    APP_CONFLICT, /* changed by someone else; nothing was written; `theirs` says what is there */
-    APP_NOT_SAVED /* error says why; edits are kept */
+    APP_CONFLICT,        /* changed by someone else; nothing was written; error says so */
+    APP_NOT_SAVED        /* error says why; edits are kept */
 };
 struct app_saved {
     enum app_outcome outcome;
-    const struct store_identity *now;
-    const struct store_object *theirs;
-    const char *kept; /* file that holds the old bytes, or NULL */
+    const struct store_identity *now;  /* of what was written, else NULL */
+    const struct store_object *theirs; /* APP_CONFLICT: what is there; NULL: nothing is any more */
+    const char *kept;                  /* file that holds the old bytes, or NULL */
 };
 typedef void (*app_saved_fn)(void *ctx, const struct app_saved *s, const struct error *e);
 /* Keeps the old bytes, writes r->result (from a review of this object), reads the identity again.
- * where: NULL saves in place; else a new object (STORE_IF_ABSENT unless overwrite).  overwrite: the
- * person chose to write over theirs. After APP_SAVED in place the object continues from what was
- * written: its undo log and unsaved marks are moved. */
+ * where: NULL saves in place; else a new object (PB_EEXIST when one is there, unless overwrite).
+ * overwrite: the person chose to write over theirs, whose bytes are then kept.  After APP_SAVED in
+ * place the object continues from what was written: the mark in its undo log is moved.  The review
+ * may be released in done() or later. */
 enum pb_err app_save_start(struct app_object *o, struct app_review *r, const struct location *where,
                            bool overwrite, app_saved_fn done, void *ctx, struct error *e) PB_CHECK;
-void app_save_cancel(
-    struct app_object *o); /* what was sent may have arrived: done() says APP_NOT_SAVED with why */
+/* What was sent may have arrived: done() says APP_NOT_SAVED with why. */
+void app_save_cancel(struct app_object *o);
 
 /* "[ Put my changes on theirs ]": reads the object as it is now and applies the edits of `mine` by
  * path to it, refused (PB_ECHANGED) when a place was changed by both.  done gets a new, ready
@@ -140,5 +144,23 @@ void app_save_cancel(
 typedef void (*app_merged_fn)(void *ctx, struct app_object *merged, const struct error *e);
 enum pb_err app_merge_start(struct app_object *mine, app_merged_fn done, void *ctx,
                             struct error *e) PB_CHECK;
+
+/* --- whole objects ---------------------------------------------------------------------------- */
+/* Copies the bytes of `from` over `to`, which is replaced (its old bytes are kept) or made.  Object
+ * properties go along where both stores have the same kind; else those that were there stay. */
+struct app_copy;
+struct app_copied {
+    uint64_t size;
+    const struct store_identity *now;
+    const char *kept; /* file that holds the bytes that were there, or NULL */
+    bool unchecked;
+};
+typedef void (*app_copied_fn)(void *ctx, const struct app_copied *c, const struct error *e);
+enum pb_err app_copy_start(struct app *a, const struct location *from, const struct location *to,
+                           app_copied_fn done, void *ctx, struct app_copy **out,
+                           struct error *e) PB_CHECK;
+void app_copy_progress(const struct app_copy *c, struct http_progress *out);
+/* Also stops it when it still runs: done() is then not called.  NULL is fine. */
+void app_copy_free(struct app_copy *c);
 
 #endif

@@ -1,0 +1,195 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/mem.h>
+#include <pklbrowse/text.h>
+
+#include "app_private.h"
+
+enum pb_err app_new(const struct app_options *o, struct app **out, struct error *e)
+{
+    struct app *a = mem_alloc(sizeof *a);
+    enum pb_err err;
+
+    *out = NULL;
+    if (a == NULL)
+        return error_nomem(e);
+    a->options = *o;
+    if (a->options.big == 0)
+        a->options.big = APP_BIG;
+    err = loop_new(&a->loop, e);
+    if (err == PB_OK && o->demo)
+        err = demo_new(&a->demo, e);
+    if (err == PB_OK)
+        err = app_find_places(a, e);
+    if (err != PB_OK) {
+        app_free(a);
+        return err;
+    }
+    *out = a;
+    return PB_OK;
+}
+
+void app_free(struct app *a)
+{
+    if (a == NULL)
+        return;
+    app_release_places(a);
+    if (a->s3 != NULL)
+        store_free(a->s3);
+    if (a->local != NULL)
+        store_free(a->local);
+    if (a->history != NULL)
+        history_close(a->history);
+    if (a->http != NULL)
+        http_free(a->http);
+    if (a->loop != NULL)
+        loop_free(a->loop);
+    if (a->config != NULL)
+        aws_config_free(a->config);
+    if (a->have_setup)
+        aws_setup_release(&a->setup);
+    demo_free(a->demo);
+    free(a);
+}
+
+struct loop *app_loop(struct app *a)
+{
+    return a->loop;
+}
+
+const struct app_options *app_get_options(const struct app *a)
+{
+    return &a->options;
+}
+
+enum pb_err app_history(struct app *a, struct history **out, struct error *e)
+{
+    enum pb_err err = PB_OK;
+
+    if (a->history == NULL)
+        err = history_open(NULL, &a->history, e);
+    *out = a->history;
+    return err;
+}
+
+enum pb_err app_setup(struct app *a, const struct aws_setup **out, struct error *e)
+{
+    enum pb_err err = PB_OK;
+
+    if (a->config == NULL)
+        err = aws_config_load(&a->config, e);
+    if (err == PB_OK && !a->have_setup) {
+        err = aws_setup_resolve(&a->setup, a->config, &a->options.aws, e);
+        a->have_setup = err == PB_OK;
+    }
+    *out = &a->setup;
+    return err;
+}
+
+/* Whom to trust: AWS_CA_BUNDLE, else the profile's ca_bundle, else the system. */
+static const char *ca_bundle(const struct app *a)
+{
+    const char *file = getenv("AWS_CA_BUNDLE");
+
+    if (file == NULL || *file == '\0')
+        file = aws_config_get(a->config, a->setup.profile, NULL, "ca_bundle");
+    return file != NULL && *file != '\0' ? file : NULL;
+}
+
+static enum pb_err make_s3(struct app *a, struct error *e)
+{
+    const struct aws_setup *setup;
+    enum pb_err err = app_setup(a, &setup, e);
+
+    if (err == PB_OK && a->http == NULL) {
+        struct http_options o = {
+            .ca_bundle = ca_bundle(a),
+            .insecure = a->options.insecure,
+            .user_agent = "pklbrowse/" PACKAGE_VERSION,
+        };
+
+        err = http_new(a->loop, &o, &a->http, e);
+    }
+    if (err == PB_OK)
+        err = store_s3_new(a->loop, a->http, setup, &a->s3, e);
+    return err;
+}
+
+enum pb_err app_store(struct app *a, enum loc_scheme scheme, struct store **out, struct error *e)
+{
+    enum pb_err err = PB_OK;
+
+    *out = NULL;
+    switch (scheme) {
+    case LOC_S3:
+        if (a->s3 == NULL)
+            err = make_s3(a, e);
+        *out = a->s3;
+        return err;
+    case LOC_LOCAL:
+        if (a->local == NULL)
+            err = store_local_new(a->loop, &a->local, e);
+        *out = a->local;
+        return err;
+    case LOC_GS:
+        return error_set(e, PB_EUNSUPPORTED, "gs:// locations are not supported");
+    case LOC_AZ:
+        return error_set(e, PB_EUNSUPPORTED, "az:// locations are not supported");
+    case LOC_HTTP:
+        return error_set(e, PB_EUNSUPPORTED, "http:// and https:// locations are not supported");
+    case LOC_STDIO:
+        break;
+    }
+    return error_set(e, PB_EUSAGE, "- (standard input or output) is no place in a store");
+}
+
+static void describe_s3(struct app *a, struct buf *out)
+{
+    const struct aws_setup *s;
+
+    if (app_setup(a, &s, NULL) != PB_OK) {
+        buf_puts(out, "s3");
+        return;
+    }
+    if (strcmp(s->profile, "default") != 0) {
+        text_escape(out, s->profile, strlen(s->profile));
+        buf_puts(out, " · ");
+    }
+    if (s->endpoint != NULL) {
+        text_escape(out, s->endpoint, strlen(s->endpoint));
+        buf_puts(out, " · ");
+    }
+    text_escape(out, s->region, strlen(s->region));
+    if (s->anonymous)
+        buf_puts(out, " · anonymous");
+}
+
+static bool in_demo(const struct app *a, const struct location *loc)
+{
+    const char *folder = a->demo != NULL ? demo_folder(a->demo) : NULL;
+
+    return folder != NULL && loc->scheme == LOC_LOCAL &&
+           strncmp(loc->key, folder, strlen(folder)) == 0;
+}
+
+void app_describe(struct app *a, const struct location *loc, struct buf *out)
+{
+    switch (loc->scheme) {
+    case LOC_S3:
+        describe_s3(a, out);
+        break;
+    case LOC_LOCAL:
+        buf_puts(out, in_demo(a, loc) ? "demo" : "local");
+        break;
+    case LOC_STDIO:
+        buf_puts(out, "standard input");
+        break;
+    case LOC_GS:
+    case LOC_AZ:
+    case LOC_HTTP:
+        buf_puts(out, "not supported");
+        break;
+    }
+    buf_puts(out, a->options.read_only ? " · read-only" : " · read-write");
+}

@@ -1,0 +1,108 @@
+/*
+ * What the files of src/app share: the insides of struct app and struct app_object.
+ */
+#ifndef PKLBROWSE_APP_PRIVATE_H
+#define PKLBROWSE_APP_PRIVATE_H
+
+#include <pklbrowse/app.h>
+
+/* --- app.c ------------------------------------------------------------------------------------ */
+#define APP_PLACES 3
+
+struct app {
+    struct app_options options;
+    struct loop *loop;
+    struct http *http;         /* at first use */
+    struct aws_config *config; /* at first use */
+    struct aws_setup setup;
+    bool have_setup;
+    struct store *s3, *local;
+    struct history *history;
+    struct demo *demo;
+    struct app_place places[APP_PLACES];
+    char *titles[APP_PLACES]; /* of places, owned */
+    size_t place_count;
+};
+enum pb_err app_history(struct app *a, struct history **out, struct error *e) PB_CHECK;
+enum pb_err app_setup(struct app *a, const struct aws_setup **out, struct error *e) PB_CHECK;
+enum pb_err app_store(struct app *a, enum loc_scheme scheme, struct store **out,
+                      struct error *e) PB_CHECK;
+
+/* --- places.c --------------------------------------------------------------------------------- */
+enum pb_err app_find_places(struct app *a, struct error *e) PB_CHECK;
+void app_release_places(struct app *a);
+
+/* --- demo.c ----------------------------------------------------------------------------------- */
+struct demo;
+/* Copies the sample buckets into a new folder of ours. */
+enum pb_err demo_new(struct demo **out, struct error *e) PB_CHECK;
+void demo_free(struct demo *d); /* removes it; NULL is fine */
+const char *demo_folder(const struct demo *d); /* absolute, '/' at its end */
+
+/* --- location_app.c --------------------------------------------------------------------------- */
+/* An absolute path, "//" and "/./" collapsed, of what was typed. */
+enum pb_err app_absolute_path(struct buf *out, const char *path, struct error *e) PB_CHECK;
+/* An error about a location: "%s: why". */
+enum pb_err app_fail(struct error *e, enum pb_err code, const struct location *loc,
+                     const char *why) PB_CHECK;
+
+/* --- open.c ----------------------------------------------------------------------------------- */
+struct index_job {
+    struct job job;
+    struct app_object *o;
+};
+struct app_object {
+    struct app *app;
+    struct location loc;
+    struct arena mem; /* strings of spot */
+    struct app_spot spot;
+    void (*changed)(void *ctx, struct app_object *o);
+    void *ctx;
+
+    enum app_state state;
+    struct error error;
+    struct store_object info; /* identity: of what the store holds as far as we know */
+    struct store_op *op;      /* HEAD or read */
+    struct source *source;    /* the bytes as opened */
+    bool arrived;             /* all of them */
+    bool watching;            /* standard input */
+    unsigned rereads;         /* changed between HEAD and read: begun again */
+    struct pkl_doc *doc;
+    struct index_job index;
+    bool indexing; /* the loop has the job */
+    struct pkl_edit *edit;
+
+    struct review *reviewing; /* under way */
+    struct review *stored;    /* the last one saved in place: what the store holds; or NULL */
+    struct save *save;
+    struct merge *merge;
+};
+/* The bytes that the store holds, as far as we know. */
+struct source *app_object_stored(struct app_object *o);
+
+/* --- review.c --------------------------------------------------------------------------------- */
+/* A review is held by who asked for it and, once saved in place, by its object as well. */
+struct review {
+    struct app_review pub; /* first */
+    unsigned refs;
+    struct app_object *object;
+};
+void review_ref(struct review *r);
+void review_unref(struct review *r); /* NULL is fine */
+
+/* --- replace.c: what is about to be written over is kept first ---------------------------------- */
+/* Finds out what stands at a place and keeps its bytes.  done: there says what (NULL: nothing), kept
+ * the file that holds its bytes now (or NULL); both live until replace_free(). */
+struct replace;
+typedef void (*replace_fn)(void *ctx, const struct store_object *there, const char *kept,
+                           const struct error *e);
+enum pb_err replace_start(struct app *a, const struct location *loc, const struct app_spot *spot,
+                          bool must_be_absent, replace_fn done, void *ctx, struct replace **out,
+                          struct error *e) PB_CHECK;
+void replace_free(struct replace *r); /* stops it; NULL is fine */
+
+/* --- save.c, merge.c -------------------------------------------------------------------------- */
+void save_free(struct save *s);   /* without calling done; NULL is fine */
+void merge_free(struct merge *m); /* without calling done; NULL is fine */
+
+#endif

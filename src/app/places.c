@@ -1,0 +1,145 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/mem.h>
+#include <pklbrowse/text.h>
+
+#include "app_private.h"
+
+static enum pb_err add_place(struct app *a, struct buf *title, enum loc_scheme scheme,
+                             const char *key, struct error *e)
+{
+    struct app_place *p = &a->places[a->place_count];
+    enum pb_err err = buf_status(title, e);
+
+    if (err == PB_OK)
+        err = location_make(&p->where, scheme, "", key, strlen(key), e);
+    if (err == PB_OK) {
+        p->title = a->titles[a->place_count++] = buf_take(title, NULL);
+        if (p->title == NULL)
+            err = error_nomem(e);
+    }
+    return err;
+}
+
+static enum pb_err add_demo(struct app *a, struct error *e)
+{
+    struct buf title;
+    enum pb_err err;
+
+    buf_init(&title, BUF_MAX_LINE);
+    buf_puts(&title, "demo");
+    err = add_place(a, &title, LOC_LOCAL, demo_folder(a->demo), e);
+    buf_release(&title);
+    return err;
+}
+
+/* A folder that is gone or may not be named is no place to offer; the rest is. */
+static enum pb_err add_current_folder(struct app *a, struct error *e)
+{
+    struct buf path, title;
+    enum pb_err err;
+
+    buf_init(&path, BUF_MAX_LINE);
+    buf_init(&title, BUF_MAX_LINE);
+    err = app_absolute_path(&path, "./", NULL);
+    if (err == PB_OK) {
+        buf_puts(&title, "folder ");
+        text_escape(&title, path.data, path.len > 1 ? path.len - 1 : 1);
+        err = add_place(a, &title, LOC_LOCAL, path.data, e);
+    } else if (err != PB_ENOMEM) {
+        err = PB_OK;
+    } else {
+        err = error_nomem(e);
+    }
+    buf_release(&path);
+    buf_release(&title);
+    return err;
+}
+
+static bool is_set(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value != NULL && *value != '\0';
+}
+
+/* Somebody who wants S3 has said so in one of these ways. */
+static bool s3_is_named(const struct app *a)
+{
+    const struct aws_options *o = &a->options.aws;
+    static const char *const names[] = {
+        "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID",
+    };
+
+    if (o->profile != NULL || o->endpoint_url != NULL || o->region != NULL || o->no_sign_request)
+        return true;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (is_set(names[i]))
+            return true;
+    }
+    return false;
+}
+
+/* A configuration that cannot be read is told when the place is opened, not by refusing to start. */
+static enum pb_err add_s3(struct app *a, struct error *e)
+{
+    const struct aws_setup *s = NULL;
+    bool usable = app_setup(a, &s, NULL) == PB_OK;
+    struct buf title;
+    enum pb_err err;
+
+    if (!s3_is_named(a) && !(usable && (s->has_credentials || s->endpoint != NULL)))
+        return PB_OK;
+    buf_init(&title, BUF_MAX_LINE);
+    buf_puts(&title, "s3");
+    if (usable) {
+        const char *what = s->endpoint != NULL ? s->endpoint : s->region;
+
+        buf_puts(&title, "  ");
+        text_escape(&title, what, strlen(what));
+        if (s->anonymous) {
+            buf_puts(&title, " (anonymous)");
+        } else if (strcmp(s->profile, "default") != 0) {
+            buf_puts(&title, " (profile ");
+            text_escape(&title, s->profile, strlen(s->profile));
+            buf_putc(&title, ')');
+        }
+    }
+    err = add_place(a, &title, LOC_S3, "", e);
+    buf_release(&title);
+    return err;
+}
+
+enum pb_err app_find_places(struct app *a, struct error *e)
+{
+    enum pb_err err = PB_OK;
+
+    if (a->demo != NULL)
+        err = add_demo(a, e);
+    if (err == PB_OK)
+        err = add_current_folder(a, e);
+    if (err == PB_OK)
+        err = add_s3(a, e);
+    return err;
+}
+
+void app_release_places(struct app *a)
+{
+    for (size_t i = 0; i < a->place_count; i++) {
+        free(a->titles[i]);
+        location_release(&a->places[i].where);
+    }
+    a->place_count = 0;
+}
+
+size_t app_places(struct app *a)
+{
+    return a->place_count;
+}
+
+const struct app_place *app_place(struct app *a, size_t i)
+{
+    return i < a->place_count ? &a->places[i] : NULL;
+}
