@@ -37,6 +37,9 @@ const char *aws_config_find(const struct aws_config *c, const char *profile, con
                             const char *key, bool *credentials_file);
 const char *aws_config_service(const struct aws_config *c, const char *services,
                                const char *service, const char *key);
+/* A file that is there but could not be read, in words, or NULL. */
+const char *aws_config_warning(const struct aws_config *c);
+enum pb_err aws_config_warn(struct aws_config *c, const char *text, struct error *e) PB_CHECK;
 bool aws_config_has_profile(const struct aws_config *c, const char *profile);
 size_t aws_config_profiles(const struct aws_config *c);
 const char *aws_config_profile(const struct aws_config *c, size_t i);
@@ -57,6 +60,7 @@ struct aws_setup {
     bool anonymous;
     bool has_credentials;
     struct aws_credentials credentials;
+    char *looked_at; /* without credentials: where they were looked for, for a message */
 };
 /* No credentials at all is not an error here: has_credentials is false.  Half of a pair is one
  * (PB_EDENIED), and so is a profile that is not in the files (PB_EUSAGE) or that gets its
@@ -78,8 +82,7 @@ struct aws_url {
 void aws_url_init(struct aws_url *u);
 void aws_url_release(struct aws_url *u);
 /* bucket NULL: the service itself.  key NULL: the bucket itself.  query: already canonical
- * (aws_query_*), or "".  Names that are no plain bucket (ARNs, directory buckets): PB_EUNSUPPORTED.
- */
+ * (aws_query_*), or "".  Names that are no plain bucket (ARNs and the like): PB_EUNSUPPORTED. */
 enum pb_err aws_url_make(struct aws_url *out, const struct aws_setup *s, const char *region,
                          const char *bucket, const char *key, size_t key_len, const char *query,
                          struct error *e) PB_CHECK;

@@ -1,0 +1,437 @@
+/* The files of the aws command line, and what options, environment and profile add up to. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <pklbrowse/aws.h>
+
+/* ---------------------------------------------------------------------------- the files */
+
+/*
+ * The shape of the files is that of the SDKs' public parser tests.  query: "profile|block|key",
+ * want: the value, NULL for absent.
+ */
+static const struct {
+    const char *config, *credentials, *query, *want;
+} files[] = {
+    {"", NULL, "foo||name", NULL},
+    {"[profile foo]\nname = value", NULL, "foo||name", "value"},
+    {"[profile foo]\r\nname = value\r\n", NULL, "foo||name", "value"},
+    {"\xef\xbb\xbf[profile foo]\nname = value", NULL, "foo||name", "value"},
+    {"[profile some-thing:long/the_one%only.foo@bar+]\nn=v", NULL,
+     "some-thing:long/the_one%only.foo@bar+||n", "v"},
+    {"[profile foo!bar]\nn=v", NULL, "foo!bar||n", NULL},
+    {"[profile \tfoo \t]\nn=v", NULL, "foo||n", "v"},
+    {"[profile\tfoo]\nn=v", NULL, "foo||n", "v"},
+    {"[   profile foo    ]\nn=v", NULL, "foo||n", "v"},
+    {"[profile \"x y\"]\nn=v", NULL, "x y||n", "v"},
+    {"[profilefoo]\nn = v", NULL, "foo||n", NULL},
+    {"[foo]\nn = v", NULL, "foo||n", NULL},
+    {"[profile foo]\nname = val=ue", NULL, "foo||name", "val=ue"},
+    {"[profile foo]\nname = \xf0\x9f\x98\x82", NULL, "foo||name", "\xf0\x9f\x98\x82"},
+    {"[profile foo]\nname \t=  \tvalue \t", NULL, "foo||name", "value"},
+    {"[profile foo]\nname =", NULL, "foo||name", ""},
+    {"[profile foo]\n  name = value", NULL, "foo||name", "value"},
+    {"\t \n[profile foo]\n\t\n \nname = value\n\t \n[profile bar]\n \t", NULL, "foo||name",
+     "value"},
+    {"# Comment\n[profile foo] # Comment\nname = value # Comment with # sign", NULL, "foo||name",
+     "value"},
+    {"; Comment\n[profile foo];Comment\nname = value ; Comment", NULL, "foo||name", "value"},
+    {"[profile foo]\nname = value; Adjacent\n", NULL, "foo||name", "value; Adjacent"},
+    {"[profile foo]\nname = value#x\n", NULL, "foo||name", "value#x"},
+    {"[profile foo]\nname = #x\n", NULL, "foo||name", ""},
+    {"[profile foo]\nname = value\n -continued\n \t -and # on\t \n", NULL, "foo||name",
+     "value\n-continued\n-and # on"},
+    {"[profile foo]\nname = value\n  # a comment\nx = 1", NULL, "foo||name", "value"},
+    {"[profile foo]\nname = v\n[profile foo]\nname2 = v2", NULL, "foo||name", "v"},
+    {"[profile foo]\nname = v\nname = v2", NULL, "foo||name", "v2"},
+    {"[profile foo]\nName = v\n[profile foo]\nnAME = v2", NULL, "foo||name", "v2"},
+    {"[profile default]\nname = v\n[default]\nname2 = v2", NULL, "default||name2", NULL},
+    {"[default]\nname = v2\n[profile default]\nname = v", NULL, "default||name", "v"},
+    {"[default]\nname = v2", NULL, "default||name", "v2"},
+    {"[profile default]\nname = v\n[default]\nx = y", "[default]\nsecret=foo", "default||secret",
+     "foo"},
+    {"[profile in valid]\nname = value", "[in valid 2]\nname = v", "in valid||name", NULL},
+    {"[profile foo]\nin valid = value\n continued\nx = y", NULL, "foo||x", "y"},
+    {"[profile foo]\na = b\nin valid = value\n continued", NULL, "foo||a", "b"},
+    {"[profile foo]\ns3 =\n name = value\n\t \n name2 = value2 # c", NULL, "foo|s3|name2",
+     "value2"},
+    {"[profile foo]\ns3 =\n name = value\nname = x", NULL, "foo|s3|name", "value"},
+    {"[profile foo]\ns3 =\n name = value\nname = x", NULL, "foo||name", "x"},
+    {"[profile foo]\nS3 = # nested\n\tAddressing_Style = path", NULL, "foo|s3|addressing_style",
+     "path"},
+    {"[profile foo]\ns3 =\n in valid = value", NULL, "foo|s3|in valid", "value"},
+    {"[profile foo]\nname = v", "[foo]\nname = v2", "foo||name", "v2"},
+    {"[profile foo]\nname = v", "[foo]\nname2 = v2", "foo||name", "v"},
+    {NULL, "[profile foo]\nname = v", "foo||name", NULL},
+    {NULL, "[   foo    ]\nname = v", "foo||name", "v"},
+    {"[sso-session foo]\nname = v\n[plugins]\n x = y\n[profile bar]\nk = v", NULL, "foo||name",
+     NULL},
+    {"[sso-session foo]\nname = v\n[plugins]\n x = y\n[profile bar]\nk = v", NULL, "bar||k", "v"},
+    {"[services my]\ns3 =\n  endpoint_url = http://x\n", NULL, "my|services|endpoint_url",
+     "http://x"},
+    {"[services my]\ns3 =\n  endpoint_url = http://x\n", NULL, "my||s3", NULL},
+};
+
+static struct aws_config *parsed(const char *config, const char *credentials, struct error *e)
+{
+    struct aws_config *c = NULL;
+    enum pb_err err = aws_config_new(&c, e);
+
+    assert_int_equal(err, PB_OK);
+    if (config)
+        err = aws_config_parse(c, config, strlen(config), false, "config", e);
+    if (err == PB_OK && credentials)
+        err = aws_config_parse(c, credentials, strlen(credentials), true, "credentials", e);
+    if (err == PB_OK)
+        return c;
+    aws_config_free(c);
+    return NULL;
+}
+
+static const char *ask(const struct aws_config *c, const char *query)
+{
+    char text[256], *block, *key;
+
+    (void)snprintf(text, sizeof text, "%s", query);
+    block = strchr(text, '|');
+    *block++ = '\0';
+    key = strchr(block, '|');
+    *key++ = '\0';
+    if (strcmp(block, "services") == 0)
+        return aws_config_service(c, text, "s3", key);
+    return aws_config_get(c, text, *block ? block : NULL, key);
+}
+
+static void test_files(void **state)
+{
+    struct error e = {0};
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof files / sizeof *files; i++) {
+        struct aws_config *c = parsed(files[i].config, files[i].credentials, &e);
+        const char *have;
+
+        if (!c)
+            fail_msg("row %zu: %s", i, e.msg);
+        have = ask(c, files[i].query);
+        if (!have != !files[i].want || (have && strcmp(have, files[i].want) != 0))
+            fail_msg("row %zu: wanted %s, have %s", i, files[i].want, have);
+        aws_config_free(c);
+    }
+}
+
+static const struct {
+    const char *config, *where, *what;
+} broken[] = {
+    {"[profile foo", "config, line 1", "']'"},
+    {"[profile foo] x", "config, line 1", "comment"},
+    {"name = value", "config, line 1", "section"},
+    {" -continued", "config, line 1", "section"},
+    {"[profile foo]\n= value", "config, line 2", "key"},
+    {"[profile foo]\n\nkey : value", "config, line 3", "key = value"},
+    {"[profile foo]\n -continued", "config, line 2", "continuation"},
+    {"[profile foo]\nname = v\n[profile foo]\n -continued", "config, line 4", "continuation"},
+    {"[profile foo]\ns3 =\n invalid", "config, line 3", "indented"},
+    {"[profile foo]\ns3 =\n = value", "config, line 3", "key"},
+};
+
+static void test_broken_files(void **state)
+{
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof broken / sizeof *broken; i++) {
+        struct error e = {0};
+        struct aws_config *c = parsed(broken[i].config, NULL, &e);
+
+        if (c)
+            fail_msg("row %zu was taken", i);
+        assert_int_equal(e.code, PB_EUSAGE);
+        if (!strstr(e.msg, broken[i].where) || !strstr(e.msg, broken[i].what))
+            fail_msg("row %zu: %s", i, e.msg);
+    }
+}
+
+static void test_binary_file(void **state)
+{
+    static const char text[] = "[default]\na\0b = c\n";
+    struct aws_config *c = NULL;
+    struct error e = {0};
+
+    (void)state;
+    assert_int_equal(aws_config_new(&c, &e), PB_OK);
+    assert_int_equal(aws_config_parse(c, text, sizeof text - 1, false, "config", &e), PB_EUSAGE);
+    aws_config_free(c);
+}
+
+static void test_profiles_are_listed_once(void **state)
+{
+    struct aws_config *c = parsed("[default]\n[profile b]\n[services s]\n[sso-session x]\n"
+                                  "[profile a]\n[profile b]\n",
+                                  "[a]\n[c]\n", NULL);
+    size_t i, n = aws_config_profiles(c);
+    static const char *const want[] = {"default", "b", "a", "c"};
+
+    (void)state;
+    assert_int_equal(n, 4);
+    for (i = 0; i < n; i++)
+        assert_string_equal(aws_config_profile(c, i), want[i]);
+    assert_null(aws_config_profile(c, n));
+    assert_true(aws_config_has_profile(c, "c"));
+    assert_false(aws_config_has_profile(c, "s"));
+    aws_config_free(c);
+}
+
+/* ---------------------------------------------------------------------------- the sum */
+
+static const char *const variables[] = {
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_ENDPOINT_URL",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+};
+
+/* "A=b C=d": exactly these of the variables are set. */
+static void set_environment(const char *text)
+{
+    char copy[512], *at = copy;
+    size_t i;
+
+    for (i = 0; i < sizeof variables / sizeof *variables; i++)
+        (void)unsetenv(variables[i]);
+    (void)snprintf(copy, sizeof copy, "%s", text);
+    while (*at) {
+        char *end = at + strcspn(at, " "), *eq = strchr(at, '=');
+        bool more = *end == ' ';
+
+        *end = *eq = '\0';
+        (void)setenv(at, eq + 1, 1);
+        at = end + more;
+    }
+}
+
+#define CONFIG                                                                                     \
+    "[default]\nregion = eu-north-1\n"                                                             \
+    "[profile dev]\nregion = eu-west-3\nendpoint_url = http://dev:1\ns3 =\n"                       \
+    "  addressing_style = virtual\naws_access_key_id = CONFIGKEY\naws_secret_access_key = s\n"     \
+    "[profile svc]\nservices = mine\nendpoint_url = http://profile:1\n"                            \
+    "[services mine]\ns3 =\n  endpoint_url = http://services:1\n"                                  \
+    "[profile off]\nignore_configured_endpoint_urls = true\nendpoint_url = http://x:1\n"           \
+    "[profile half]\naws_access_key_id = A\n"                                                      \
+    "[profile role]\nrole_arn = arn:aws:iam::1:role/x\nsource_profile = default\n"                 \
+    "aws_access_key_id = A\naws_secret_access_key = S\n"                                           \
+    "[profile sso]\nsso_start_url = https://x\n"                                                   \
+    "[profile proc]\ncredential_process = /bin/true\n"                                             \
+    "[profile style]\ns3 =\n addressing_style = sideways\n"                                        \
+    "[profile region]\nregion = x/y\n"                                                             \
+    "[profile url]\nendpoint_url = ftp://x\n"
+#define CREDENTIALS                                                                                \
+    "[default]\naws_access_key_id = FILEKEY\naws_secret_access_key = filesecret\n"                 \
+    "[tok]\naws_access_key_id = TOKKEY\naws_secret_access_key = s\naws_session_token = tt\n"       \
+    "[empty]\n"
+
+/* want: "profile region(origin) endpoint(origin) style key(origin)[+token]", or "error: words". */
+static const struct {
+    const char *environment;
+    struct aws_options options;
+    const char *want;
+} sums[] = {
+    {"",
+     {0},
+     "default eu-north-1(profile default) -(-) 0 FILEKEY(credentials file, profile default)"},
+    {"AWS_ACCESS_KEY_ID=ENV AWS_SECRET_ACCESS_KEY=s",
+     {0},
+     "default eu-north-1(profile default) -(-) 0 ENV(environment)"},
+    {"AWS_ACCESS_KEY_ID=ENV AWS_SECRET_ACCESS_KEY=s AWS_SESSION_TOKEN=t",
+     {0},
+     "default eu-north-1(profile default) -(-) 0 ENV(environment)+t"},
+    {"AWS_ACCESS_KEY_ID=ENV AWS_SECRET_ACCESS_KEY=s AWS_SESSION_TOKEN=",
+     {0},
+     "default eu-north-1(profile default) -(-) 0 ENV(environment)"},
+    {"AWS_ACCESS_KEY_ID=ENV AWS_SECRET_ACCESS_KEY=s AWS_PROFILE=tok",
+     {0},
+     "tok us-east-1(default) -(-) 0 ENV(environment)"},
+    {"AWS_ACCESS_KEY_ID=ENV AWS_SECRET_ACCESS_KEY=s",
+     {.profile = "tok"},
+     "tok us-east-1(default) -(-) 0 TOKKEY(credentials file, profile tok)+tt"},
+    {"AWS_ACCESS_KEY_ID=ENV", {0}, "error: AWS_SECRET_ACCESS_KEY is not"},
+    {"AWS_PROFILE=dev",
+     {0},
+     "dev eu-west-3(profile dev) http://dev:1(profile dev) 2 CONFIGKEY(config file, profile dev)"},
+    {"AWS_PROFILE=tok AWS_DEFAULT_PROFILE=dev AWS_REGION=r1 AWS_DEFAULT_REGION=r2",
+     {0},
+     "dev r1(AWS_REGION) http://dev:1(profile dev) 2 CONFIGKEY(config file, profile dev)"},
+    {"AWS_DEFAULT_REGION=r2",
+     {.profile = "dev", .addressing = AWS_ADDRESSING_PATH},
+     "dev r2(AWS_DEFAULT_REGION) http://dev:1(profile dev) 1 CONFIGKEY(config file, profile dev)"},
+    {"AWS_REGION=r1",
+     {.region = "r0", .endpoint_url = "https://o"},
+     "default r0(--region) https://o(--endpoint-url) 0 FILEKEY(credentials file, profile default)"},
+    {"AWS_ENDPOINT_URL_S3=http://s3 AWS_ENDPOINT_URL=http://all",
+     {.profile = "svc"},
+     "svc us-east-1(default) http://s3(AWS_ENDPOINT_URL_S3) 0 -"},
+    {"AWS_ENDPOINT_URL=http://all",
+     {.profile = "svc"},
+     "svc us-east-1(default) http://all(AWS_ENDPOINT_URL) 0 -"},
+    {"", {.profile = "svc"}, "svc us-east-1(default) http://services:1(services mine) 0 -"},
+    {"AWS_ENDPOINT_URL=http://all AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true",
+     {.profile = "svc"},
+     "svc us-east-1(default) -(-) 0 -"},
+    {"AWS_ENDPOINT_URL=http://all AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=TRUE",
+     {.profile = "svc", .endpoint_url = "http://o"},
+     "svc us-east-1(default) http://o(--endpoint-url) 0 -"},
+    {"AWS_ENDPOINT_URL=http://all", {.profile = "off"}, "off us-east-1(default) -(-) 0 -"},
+    {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false",
+     {.profile = "off"},
+     "off us-east-1(default) http://x:1(profile off) 0 -"},
+    {"", {.no_sign_request = true, .profile = "role"}, "role us-east-1(default) -(-) 0 anonymous"},
+    {"", {.profile = "empty"}, "empty us-east-1(default) -(-) 0 -"},
+    {"", {.profile = "nowhere"}, "error: profile nowhere (--profile) is neither"},
+    {"AWS_PROFILE=nowhere", {0}, "error: profile nowhere (AWS_PROFILE) is neither"},
+    {"", {.profile = "half"}, "error: no aws_secret_access_key"},
+    {"", {.profile = "role"}, "error: profile role assumes a role"},
+    {"", {.profile = "sso"}, "error: profile sso signs in through SSO"},
+    {"", {.profile = "proc"}, "error: profile proc runs a command"},
+    {"", {.profile = "style"}, "error: addressing_style is path, virtual or auto"},
+    {"", {.profile = "region"}, "error: the region (profile region) is not"},
+    {"", {.profile = "url"}, "error: http"},
+    {"", {.region = "a b"}, "error: the region (--region) is not"},
+};
+
+static void describe(struct buf *out, const struct aws_setup *s)
+{
+    buf_printf(out, "%s %s(%s) %s(%s) %d ", s->profile, s->region, s->region_origin,
+               s->endpoint ? s->endpoint : "-", s->endpoint_origin ? s->endpoint_origin : "-",
+               (int)s->addressing);
+    if (s->anonymous)
+        buf_puts(out, "anonymous");
+    else if (!s->has_credentials)
+        buf_puts(out, "-");
+    else
+        buf_printf(out, "%s(%s)", s->credentials.access_key, s->credentials.origin);
+    if (s->has_credentials && s->credentials.session_token)
+        buf_printf(out, "+%s", s->credentials.session_token);
+}
+
+static void test_sums(void **state)
+{
+    struct aws_config *c = parsed(CONFIG, CREDENTIALS, NULL);
+    struct buf have;
+    size_t i;
+
+    (void)state;
+    assert_non_null(c);
+    buf_init(&have, BUF_MAX_LINE);
+    for (i = 0; i < sizeof sums / sizeof *sums; i++) {
+        struct aws_setup s;
+        struct error e = {0};
+        bool good;
+
+        set_environment(sums[i].environment);
+        buf_clear(&have);
+        if (aws_setup_resolve(&s, c, &sums[i].options, &e) == PB_OK) {
+            describe(&have, &s);
+            if (!s.has_credentials && !s.anonymous)
+                assert_non_null(strstr(s.looked_at, s.profile));
+            good = strcmp(have.data, sums[i].want) == 0;
+        } else {
+            buf_printf(&have, "error: %s", e.msg);
+            good = strncmp(sums[i].want, "error: ", 7) == 0 && strstr(e.msg, sums[i].want + 7);
+        }
+        if (!good)
+            fail_msg("row %zu\nwanted: %s\nhave:   %s", i, sums[i].want, have.data);
+        aws_setup_release(&s);
+    }
+    buf_release(&have);
+    aws_config_free(c);
+    set_environment("");
+}
+
+/* -------------------------------------------------------------------------- on the disk */
+
+static void put_file(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void test_load(void **state)
+{
+    char dir[] = "/tmp/test_aws_config.XXXXXX", path[64], other[64], value[96];
+    struct aws_config *c = NULL;
+    struct error e = {0};
+
+    (void)state;
+    set_environment("");
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(setenv("HOME", dir, 1), 0);
+    assert_int_equal(aws_config_load(&c, &e), PB_OK); /* no files at all */
+    assert_int_equal(aws_config_profiles(c), 0);
+    assert_null(aws_config_warning(c));
+    aws_config_free(c);
+
+    (void)snprintf(path, sizeof path, "%s/.aws", dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    (void)snprintf(path, sizeof path, "%s/.aws/config", dir);
+    put_file(path, "[profile a]\nregion = x\n");
+    (void)snprintf(other, sizeof other, "%s/.aws/credentials", dir);
+    put_file(other, "[a]\naws_access_key_id = K\n");
+    assert_int_equal(aws_config_load(&c, &e), PB_OK);
+    assert_string_equal(aws_config_get(c, "a", NULL, "region"), "x");
+    assert_string_equal(aws_config_get(c, "a", NULL, "aws_access_key_id"), "K");
+    aws_config_free(c);
+
+    (void)snprintf(value, sizeof value,
+                   "AWS_CONFIG_FILE=~/.aws/credentials "
+                   "AWS_SHARED_CREDENTIALS_FILE=%s",
+                   dir);
+    set_environment(value); /* a folder cannot be read: a warning */
+    assert_int_equal(aws_config_load(&c, &e), PB_OK);
+    assert_false(aws_config_has_profile(c, "a"));
+    assert_non_null(strstr(aws_config_warning(c), dir));
+    aws_config_free(c);
+
+    set_environment("");
+    put_file(path, "[profile a]\nregion\n");
+    assert_int_equal(aws_config_load(&c, &e), PB_EUSAGE);
+    assert_null(c);
+    assert_non_null(strstr(e.msg, "/.aws/config, line 2"));
+
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(unlink(other), 0);
+    (void)snprintf(path, sizeof path, "%s/.aws", dir);
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_files),       cmocka_unit_test(test_broken_files),
+        cmocka_unit_test(test_binary_file), cmocka_unit_test(test_profiles_are_listed_once),
+        cmocka_unit_test(test_sums),        cmocka_unit_test(test_load),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
