@@ -233,7 +233,7 @@ void text_size(struct buf *out, uint64_t bytes)
 
 void text_count(struct buf *out, uint64_t n)
 {
-    char digits[24];
+    char digits[32]; /* 20 digits and 6 commas at most */
     size_t at = sizeof digits;
 
     for (unsigned i = 0; i == 0 || n > 0; i++) {
