@@ -12,7 +12,10 @@
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[1]}")" && pwd)
 NAME=$(basename "$HERE")
+EXTRA_ARGS=()                                   # what parse_args did not know
 FRESH=0 FREE=0 INSTALL=1 QUIET=0 WIPE=0 KILL=0
+
+usage() { echo "$NAME: unknown option $1; the first lines of the script say which there are" >&2; exit 2; }
 
 parse_args() {                                  # parse_args DEFAULT_PORT "$@"
   PORT=$1; shift
@@ -124,4 +127,10 @@ put_env() {                                     # put_env KEY=VALUE...: DATA/env
   [ "$QUIET" = 1 ] || cat "$DATA/env"
 }
 
-standard_stop() { parse_args 0 "$@"; stop_pids; if [ "$WIPE" = 1 ]; then wipe_data; fi; say "$NAME stopped"; return 0; }
+standard_stop() {
+  parse_args 0 "$@"
+  [ ${#EXTRA_ARGS[@]} = 0 ] || usage "${EXTRA_ARGS[0]}"
+  stop_pids
+  [ "$WIPE" = 0 ] || wipe_data
+  say "$NAME stopped"
+}
