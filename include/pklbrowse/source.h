@@ -54,6 +54,10 @@ void source_mem_truncate(struct source *s, uint64_t size);
  * ctime) is checked again on every refill of the window: PB_ECHANGED.  Takes over fd.  FIFOs and
  * devices are refused. */
 enum pb_err source_file(int fd, const char *name, struct source **out, struct error *e) PB_CHECK;
+/* We renamed another file over this one: that alone changed its ctime.  What it is now counts from
+ * here on, if its bytes are still those of before (size and mtime the same); else the next read says
+ * PB_ECHANGED.  Not a file source: nothing. */
+void source_file_replaced(struct source *s);
 
 /* A spool: an unlinked temporary file of ours (mode 0600, in $TMPDIR or /tmp), mapped, filled from
  * its start. */

@@ -44,7 +44,15 @@ const char *demo_folder(const struct demo *d); /* absolute, '/' at its end */
 enum pb_err app_absolute_path(struct buf *out, const char *path, struct error *e) PB_CHECK;
 /* An error about a location: "%s: why". */
 enum pb_err app_fail(struct error *e, enum pb_err code, const struct location *loc,
-                     const char *why) PB_CHECK;
+                     const char *why);
+
+/* --- stdin.c: standard input into a spool ------------------------------------------------------- */
+struct stdin_reader;
+/* done(): at the end, or why not; the reader is still to be freed. */
+enum pb_err stdin_reader_start(struct loop *l, struct source *spool,
+                               void (*done)(void *ctx, const struct error *e), void *ctx,
+                               struct stdin_reader **out, struct error *e) PB_CHECK;
+void stdin_reader_free(struct stdin_reader *r); /* NULL is fine */
 
 /* --- open.c ----------------------------------------------------------------------------------- */
 struct index_job {
@@ -65,7 +73,7 @@ struct app_object {
     struct store_op *op;      /* HEAD or read */
     struct source *source;    /* the bytes as opened */
     bool arrived;             /* all of them */
-    bool watching;            /* standard input */
+    struct stdin_reader *input; /* in place of op for "-" */
     unsigned rereads;         /* changed between HEAD and read: begun again */
     struct pkl_doc *doc;
     struct index_job index;
@@ -83,10 +91,16 @@ struct source *app_object_stored(struct app_object *o);
 /* --- review.c --------------------------------------------------------------------------------- */
 /* A review is held by who asked for it and, once saved in place, by its object as well. */
 struct review {
-    struct app_review pub; /* first */
+    struct job job;    /* first: plans, then verifies */
+    struct job *verify;
+    struct app_review pub;
+    bool planned;
     unsigned refs;
-    struct app_object *object;
+    struct app_object *object; /* NULL once it is done */
+    app_review_fn done;
+    void *ctx;
 };
+struct review *review_of(struct app_review *r);
 void review_ref(struct review *r);
 void review_unref(struct review *r); /* NULL is fine */
 
@@ -100,6 +114,11 @@ enum pb_err replace_start(struct app *a, const struct location *loc, const struc
                           bool must_be_absent, replace_fn done, void *ctx, struct replace **out,
                           struct error *e) PB_CHECK;
 void replace_free(struct replace *r); /* stops it; NULL is fine */
+/* Whose properties (content type, metadata, mode) what is written gets: those of the object that it
+ * comes from when that lives in a store of the same kind, else of what was there; NULL: neither. */
+const struct store_object *replace_keep(enum loc_scheme from_scheme,
+                                        const struct store_object *from, enum loc_scheme to_scheme,
+                                        const struct store_object *there);
 
 /* --- save.c, merge.c -------------------------------------------------------------------------- */
 void save_free(struct save *s);   /* without calling done; NULL is fine */

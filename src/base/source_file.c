@@ -155,6 +155,18 @@ static void file_free(struct source *s)
 
 static const struct source_ops file_ops = {file_view, file_free};
 
+void source_file_replaced(struct source *s)
+{
+    struct file_source *f = (struct file_source *)s;
+    struct stat is;
+
+    if (s->ops != &file_ops || fstat(f->fd, &is) != 0)
+        return;
+    if (is.st_nlink < f->identity.st_nlink && is.st_size == f->identity.st_size &&
+        same_time(is.st_mtim, f->identity.st_mtim))
+        f->identity = is;
+}
+
 static const char *what_it_is(mode_t mode)
 {
     switch (mode & S_IFMT) {

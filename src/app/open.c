@@ -1,0 +1,494 @@
+/*
+ * Opening an object: ask what it is, let its bytes arrive, index them as they come.
+ *
+ * Local files are not copied: the engine reads them where they are.  All else goes into a spool of
+ * ours.  changed() may close the object, so calling it is always the last thing a callback does.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include <pklbrowse/clock.h>
+#include <pklbrowse/mem.h>
+
+#include "app_private.h"
+
+#define INDEX_PIECE ((uint64_t)256 * 1024) /* bytes between two looks at the clock */
+#define REREADS 3                          /* an object that changes faster than we read it */
+
+static void announce(void *ctx)
+{
+    struct app_object *o = ctx;
+
+    if (o->changed != NULL)
+        o->changed(o->ctx, o);
+}
+
+/* Tells in the next turn, for what happens inside a call of the object's owner. */
+static void announce_later(struct app_object *o)
+{
+    enum pb_err err;
+
+    loop_unpost(o->app->loop, o);
+    err = loop_post(o->app->loop, announce, o, NULL);
+    (void)err; /* without memory the owner finds the state when it looks */
+}
+
+static void stop_transfer(struct app_object *o)
+{
+    if (o->op != NULL)
+        store_op_cancel(o->op);
+    o->op = NULL;
+    stdin_reader_free(o->input);
+    o->input = NULL;
+}
+
+static void stop_index(struct app_object *o)
+{
+    if (o->indexing)
+        loop_remove_job(o->app->loop, &o->index.job);
+    o->indexing = false;
+}
+
+static void drop_bytes(struct app_object *o)
+{
+    stop_transfer(o);
+    stop_index(o);
+    if (o->edit != NULL)
+        pkl_edit_free(o->edit);
+    o->edit = NULL;
+    if (o->doc != NULL)
+        pkl_doc_free(o->doc);
+    o->doc = NULL;
+    source_free(o->source);
+    o->source = NULL;
+    o->arrived = false;
+}
+
+static void set_failed(struct app_object *o, const struct error *e)
+{
+    stop_transfer(o);
+    stop_index(o);
+    o->state = APP_FAILED;
+    o->error = *e;
+}
+
+static void fail(struct app_object *o, const struct error *e)
+{
+    set_failed(o, e);
+    announce(o);
+}
+
+/* --- the index -------------------------------------------------------------------------------- */
+
+static enum job_state index_step(struct job *j, uint64_t budget_us)
+{
+    struct app_object *o = ((struct index_job *)j)->o;
+    uint64_t until = clock_mono_us() + budget_us;
+    bool done = false;
+
+    do {
+        enum pb_err err = pkl_doc_step(o->doc, INDEX_PIECE, &done, &j->error);
+
+        j->done = pkl_doc_indexed(o->doc);
+        j->total = o->info.identity.size;
+        if (err == PB_EAGAIN && !o->arrived)
+            return JOB_WAITING;
+        if (err == PB_EAGAIN)
+            err = error_set(&j->error, PB_EIO, "bytes that have arrived cannot be read");
+        if (err != PB_OK)
+            return JOB_FAILED;
+    } while (!done && clock_mono_us() < until);
+    return done ? JOB_DONE : JOB_MORE;
+}
+
+static enum pb_err settle_ready(struct app_object *o, struct error *e)
+{
+    enum pb_err err = PB_OK;
+
+    if (!o->app->options.read_only)
+        err = pkl_edit_new(o->doc, &o->edit, e);
+    if (err == PB_OK)
+        o->state = APP_READY;
+    return err;
+}
+
+/* What the whole index says the object is. */
+static enum pb_err settle(struct app_object *o, struct error *e)
+{
+    enum pb_err err = pkl_doc_error(o->doc, e);
+
+    if (err == PB_OK)
+        return settle_ready(o, e);
+    if (err != PB_EPICKLE && err != PB_ELIMIT)
+        return err;
+    stop_transfer(o);
+    o->error = *e;
+    o->state = APP_BROKEN;
+    if (!pkl_doc_is_pickle(o->doc)) {
+        o->state = APP_NOT_PICKLE;
+        app_fail(&o->error, PB_EPICKLE, &o->loc, "this is no pickle");
+    }
+    return PB_OK;
+}
+
+static void index_finished(struct job *j, enum job_state state)
+{
+    struct app_object *o = ((struct index_job *)j)->o;
+    struct error error = j->error;
+
+    o->indexing = false;
+    if (state != JOB_DONE || settle(o, &error) != PB_OK) {
+        fail(o, &error);
+        return;
+    }
+    announce(o);
+}
+
+static enum pb_err start_index(struct app_object *o, struct error *e)
+{
+    enum pb_err err = pkl_doc_new(o->source, 0, NULL, &o->doc, e);
+
+    if (err != PB_OK)
+        return err;
+    o->index = (struct index_job){.o = o};
+    o->index.job.step = index_step;
+    o->index.job.finished = index_finished;
+    err = loop_add_job(o->app->loop, &o->index.job, e);
+    o->indexing = err == PB_OK;
+    return err;
+}
+
+/* --- the bytes -------------------------------------------------------------------------------- */
+
+static enum pb_err start_head(struct app_object *o, store_head_fn done, struct error *e);
+static void on_head(void *ctx, const struct store_object *info, const struct error *e);
+
+static void all_arrived(struct app_object *o)
+{
+    source_spool_done(o->source);
+    o->arrived = true;
+    o->state = APP_INDEXING;
+    loop_wake_jobs(o->app->loop);
+    announce(o);
+}
+
+static enum pb_err into_spool(void *ctx, const void *p, size_t n, struct error *e)
+{
+    struct app_object *o = ctx;
+    enum pb_err err = source_spool_append(o->source, p, n, e);
+
+    if (err == PB_OK)
+        loop_wake_jobs(o->app->loop);
+    return err;
+}
+
+static enum pb_err begin_again(struct app_object *o, struct error *e)
+{
+    drop_bytes(o);
+    o->rereads++;
+    o->state = APP_HEAD;
+    return start_head(o, on_head, e);
+}
+
+static void on_read(void *ctx, const struct store_object *read, const struct error *e)
+{
+    struct app_object *o = ctx;
+    struct error error;
+
+    o->op = NULL;
+    if (e != NULL && e->code == PB_ECHANGED && o->rereads < REREADS) {
+        if (begin_again(o, &error) != PB_OK)
+            fail(o, &error);
+        else
+            announce(o);
+        return;
+    }
+    if (e != NULL) {
+        fail(o, e);
+        return;
+    }
+    store_identity_release(&o->info.identity);
+    if (store_identity_copy(&o->info.identity, &read->identity, &error) != PB_OK)
+        fail(o, &error);
+    else
+        all_arrived(o);
+}
+
+static enum pb_err start_read(struct app_object *o, struct error *e)
+{
+    struct store_read_request r = {
+        .container = o->spot.container,
+        .key = o->spot.key,
+        .key_len = o->spot.key_len,
+        .version_id = o->app->options.version_id,
+        .expect = &o->info.identity,
+        .to = {into_spool, o},
+    };
+    enum pb_err err = source_spool(o->info.identity.size, &o->source, e);
+
+    if (err == PB_OK)
+        err = start_index(o, e);
+    if (err != PB_OK)
+        return err;
+    o->state = APP_FETCHING;
+    o->op = o->spot.store->ops->read(o->spot.store, &r, on_read, o, e);
+    return o->op != NULL ? PB_OK : e->code;
+}
+
+/* The second look: the file that was opened is the one that the first look described. */
+static void on_local_again(void *ctx, const struct store_object *info, const struct error *e)
+{
+    struct app_object *o = ctx;
+    struct error error;
+
+    o->op = NULL;
+    if (e != NULL) {
+        fail(o, e);
+        return;
+    }
+    if (!store_identity_same(&o->info.identity, &info->identity)) {
+        if (o->rereads >= REREADS) {
+            app_fail(&error, PB_ECHANGED, &o->loc, "it changes while it is being opened");
+            fail(o, &error);
+        } else if (begin_again(o, &error) != PB_OK) {
+            fail(o, &error);
+        } else {
+            announce(o);
+        }
+        return;
+    }
+    o->arrived = true;
+    o->state = APP_INDEXING;
+    if (start_index(o, &error) != PB_OK)
+        fail(o, &error);
+    else
+        announce(o);
+}
+
+static enum pb_err open_local(struct app_object *o, struct error *e)
+{
+    struct buf path, shown;
+    enum pb_err err;
+    int fd = -1;
+
+    buf_init(&path, BUF_MAX_LINE);
+    buf_init(&shown, BUF_MAX_LINE);
+    app_show_location(&shown, &o->loc);
+    buf_printf(&path, "/%s", o->spot.key);
+    err = buf_status(&path, e);
+    if (err == PB_OK) {
+        fd = open(path.data, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+        if (fd < 0)
+            err = error_errno(e, errno, "cannot open", shown.data);
+    }
+    if (err == PB_OK)
+        err = source_file(fd, shown.data, &o->source, e);
+    if (err == PB_OK)
+        err = start_head(o, on_local_again, e);
+    buf_release(&path);
+    buf_release(&shown);
+    return err;
+}
+
+static void on_head(void *ctx, const struct store_object *info, const struct error *e)
+{
+    struct app_object *o = ctx;
+    struct error error;
+    enum pb_err err;
+
+    o->op = NULL;
+    if (e != NULL) {
+        fail(o, e);
+        return;
+    }
+    store_object_release(&o->info);
+    store_object_init(&o->info);
+    err = store_object_copy(&o->info, info, &error);
+    if (err == PB_OK && o->loc.scheme == LOC_LOCAL) {
+        err = open_local(o, &error);
+        if (err == PB_OK)
+            return;
+    } else if (err == PB_OK && o->info.identity.size > o->app->options.big && o->rereads == 0) {
+        o->state = APP_BIG_ASK;
+    } else if (err == PB_OK) {
+        err = start_read(o, &error);
+    }
+    if (err != PB_OK)
+        fail(o, &error);
+    else
+        announce(o);
+}
+
+static enum pb_err start_head(struct app_object *o, store_head_fn done, struct error *e)
+{
+    struct store *s = o->spot.store;
+    struct error error;
+
+    o->op = s->ops->head(s, o->spot.container, o->spot.key, o->spot.key_len,
+                         o->app->options.version_id, done, o, &error);
+    if (o->op != NULL)
+        return PB_OK;
+    if (e != NULL)
+        *e = error;
+    return error.code;
+}
+
+/* --- standard input --------------------------------------------------------------------------- */
+
+static void on_stdin(void *ctx, const struct error *e)
+{
+    struct app_object *o = ctx;
+
+    if (e != NULL) {
+        fail(o, e);
+        return;
+    }
+    stop_transfer(o);
+    o->info.identity.size = o->source->here;
+    all_arrived(o);
+}
+
+static enum pb_err start_stdin(struct app_object *o, struct error *e)
+{
+    enum pb_err err = source_spool(0, &o->source, e);
+
+    if (err == PB_OK)
+        err = start_index(o, e);
+    if (err == PB_OK)
+        err = stdin_reader_start(o->app->loop, o->source, on_stdin, o, &o->input, e);
+    if (err == PB_OK)
+        o->state = APP_FETCHING;
+    return err;
+}
+
+/* --- for the owner ---------------------------------------------------------------------------- */
+
+enum pb_err app_object_open(struct app *a, const struct location *loc,
+                            void (*changed)(void *ctx, struct app_object *o), void *ctx,
+                            struct app_object **out, struct error *e)
+{
+    struct app_object *o = mem_alloc(sizeof *o);
+    enum pb_err err;
+
+    *out = NULL;
+    if (o == NULL)
+        return error_nomem(e);
+    o->app = a;
+    o->changed = changed;
+    o->ctx = ctx;
+    o->state = APP_HEAD;
+    arena_init(&o->mem);
+    store_object_init(&o->info);
+    err = location_copy(&o->loc, loc, e);
+    if (err == PB_OK && loc->scheme == LOC_STDIO) {
+        err = start_stdin(o, e);
+    } else if (err == PB_OK) {
+        err = app_resolve(a, loc, &o->mem, &o->spot, e);
+        if (err == PB_OK && (o->spot.container == NULL || o->spot.key_len == 0))
+            err = app_fail(e, PB_EUSAGE, loc, "this is a place to list, not an object");
+        if (err == PB_OK)
+            err = start_head(o, on_head, e);
+    }
+    if (err != PB_OK) {
+        app_object_close(o);
+        return err;
+    }
+    *out = o;
+    return PB_OK;
+}
+
+void app_object_fetch(struct app_object *o)
+{
+    struct error error;
+
+    if (o->state != APP_BIG_ASK)
+        return;
+    if (start_read(o, &error) != PB_OK)
+        set_failed(o, &error);
+    announce_later(o);
+}
+
+void app_object_cancel(struct app_object *o)
+{
+    struct error error;
+
+    if (o->state != APP_HEAD && o->state != APP_BIG_ASK && o->state != APP_FETCHING &&
+        o->state != APP_INDEXING)
+        return;
+    error_set(&error, PB_ECANCELED, "cancelled");
+    set_failed(o, &error);
+    announce_later(o);
+}
+
+void app_object_close(struct app_object *o)
+{
+    if (o == NULL)
+        return;
+    loop_unpost(o->app->loop, o);
+    save_free(o->save);
+    merge_free(o->merge);
+    app_review_cancel(o);
+    review_unref(o->stored);
+    drop_bytes(o);
+    store_object_release(&o->info);
+    location_release(&o->loc);
+    arena_release(&o->mem);
+    free(o);
+}
+
+enum app_state app_object_state(const struct app_object *o)
+{
+    return o->state;
+}
+
+const struct error *app_object_error(const struct app_object *o)
+{
+    return &o->error;
+}
+
+const struct location *app_object_location(const struct app_object *o)
+{
+    return &o->loc;
+}
+
+const struct store_object *app_object_info(const struct app_object *o)
+{
+    return &o->info;
+}
+
+void app_object_progress(const struct app_object *o, struct http_progress *out)
+{
+    *out = (struct http_progress){0};
+    if (o->op != NULL)
+        store_op_progress(o->op, out);
+    if (o->state == APP_FETCHING && o->source != NULL) {
+        out->received = o->source->here;
+        out->receive_total = o->info.identity.size;
+    } else if (o->doc != NULL) {
+        out->received = pkl_doc_indexed(o->doc);
+        out->receive_total = o->info.identity.size;
+    }
+}
+
+struct pkl_doc *app_object_doc(struct app_object *o)
+{
+    return o->state == APP_READY || o->state == APP_BROKEN ? o->doc : NULL;
+}
+
+struct pkl_edit *app_object_edit(struct app_object *o)
+{
+    return o->edit;
+}
+
+struct pkl_view *app_object_view(struct app_object *o)
+{
+    if (o->edit != NULL)
+        return pkl_edit_view(o->edit);
+    return app_object_doc(o) != NULL ? pkl_doc_view(o->doc) : NULL;
+}
+
+struct source *app_object_stored(struct app_object *o)
+{
+    return o->stored != NULL ? o->stored->pub.result : o->source;
+}

@@ -1,0 +1,129 @@
+/*
+ * What a save would write, and the proof that it is right: planned in one step, verified in many.
+ */
+#include <stdlib.h>
+
+#include <pklbrowse/mem.h>
+
+#include "app_private.h"
+
+struct review *review_of(struct app_review *r)
+{
+    return (struct review *)(void *)((char *)r - offsetof(struct review, pub));
+}
+
+void review_ref(struct review *r)
+{
+    r->refs++;
+}
+
+void review_unref(struct review *r)
+{
+    if (r == NULL || --r->refs > 0)
+        return;
+    if (r->verify != NULL)
+        pkl_verify_free(r->verify);
+    source_free(r->pub.result);
+    if (r->planned)
+        pkl_splice_release(&r->pub.splice);
+    free(r);
+}
+
+static enum pb_err plan(struct review *r, struct error *e)
+{
+    struct app_object *o = r->object;
+    struct app_review *pub = &r->pub;
+    enum pb_err err = pkl_splice_plan(o->edit, &pub->splice, e);
+
+    if (err != PB_OK)
+        return err;
+    r->planned = true;
+    pub->size_before = app_object_stored(o)->size;
+    pub->size_after = pub->splice.size;
+    pub->untouched = pub->splice.untouched;
+    pub->nothing = !pkl_edit_dirty(o->edit);
+    err = pkl_splice_source(&pub->splice, &pub->result, e);
+    if (err == PB_OK)
+        err = pkl_verify_new(o->edit, &pub->splice, pub->result, &r->verify, e);
+    return err;
+}
+
+static enum job_state review_step(struct job *j, uint64_t budget_us)
+{
+    struct review *r = (struct review *)j;
+    enum job_state state;
+
+    if (r->verify == NULL)
+        return plan(r, &j->error) == PB_OK ? JOB_MORE : JOB_FAILED;
+    state = job_step(r->verify, budget_us);
+    j->done = r->verify->done;
+    j->total = r->verify->total;
+    if (state == JOB_FAILED)
+        j->error = r->verify->error;
+    return state;
+}
+
+static void review_finished(struct job *j, enum job_state state)
+{
+    struct review *r = (struct review *)j;
+    struct error error = j->error;
+
+    r->object->reviewing = NULL;
+    r->object = NULL;
+    if (state == JOB_DONE) {
+        pkl_verify_free(r->verify);
+        r->verify = NULL;
+        r->done(r->ctx, &r->pub, NULL);
+        return;
+    }
+    app_review_fn done = r->done;
+    void *ctx = r->ctx;
+
+    review_unref(r);
+    done(ctx, NULL, &error);
+}
+
+enum pb_err app_review_start(struct app_object *o, app_review_fn done, void *ctx, struct error *e)
+{
+    struct review *r;
+    enum pb_err err;
+
+    if (o->edit == NULL && o->app->options.read_only)
+        return app_fail(e, PB_EREADONLY, &o->loc, "opened read-only");
+    if (o->edit == NULL)
+        return app_fail(e, PB_EREADONLY, &o->loc, "only a whole pickle can be changed");
+    app_review_cancel(o);
+    r = mem_alloc(sizeof *r);
+    if (r == NULL)
+        return error_nomem(e);
+    r->job.step = review_step;
+    r->job.finished = review_finished;
+    r->refs = 1;
+    r->object = o;
+    r->done = done;
+    r->ctx = ctx;
+    err = loop_add_job(o->app->loop, &r->job, e);
+    if (err != PB_OK) {
+        review_unref(r);
+        return err;
+    }
+    o->reviewing = r;
+    return PB_OK;
+}
+
+void app_review_cancel(struct app_object *o)
+{
+    struct review *r = o->reviewing;
+
+    if (r == NULL)
+        return;
+    loop_remove_job(o->app->loop, &r->job);
+    o->reviewing = NULL;
+    review_unref(r);
+}
+
+void app_review_release(struct app_review *r)
+{
+    if (r != NULL)
+        review_unref(review_of(r));
+}
