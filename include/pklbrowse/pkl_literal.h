@@ -18,6 +18,7 @@ struct literal {
     enum pkl_kind kind;  /* NONE BOOL INT FLOAT STR BYTES BYTEARRAY LIST TUPLE DICT SET FROZENSET */
     bool complex_number; /* kind is FLOAT: real + imag j */
     bool boolean;
+    bool unhashable; /* of a tuple: it holds something that cannot be a key */
     double real, imag;
     const char
         *data; /* str: UTF-8 with surrogatepass; bytes; int: two's complement, little-endian */
