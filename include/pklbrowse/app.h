@@ -146,8 +146,9 @@ enum pb_err app_merge_start(struct app_object *mine, app_merged_fn done, void *c
                             struct error *e) PB_CHECK;
 
 /* --- whole objects ---------------------------------------------------------------------------- */
-/* Copies the bytes of `from` over `to`, which is replaced (its old bytes are kept) or made.  Object
- * properties go along where both stores have the same kind; else those that were there stay. */
+/* Copies the bytes of `from` over `to`, which is replaced (its old bytes are kept) or made; with
+ * `to` "-" they go into *out.  Properties go along between stores of the same kind; else those of what
+ * was there stay. */
 struct app_copy;
 struct app_copied {
     uint64_t size;
@@ -157,8 +158,8 @@ struct app_copied {
 };
 typedef void (*app_copied_fn)(void *ctx, const struct app_copied *c, const struct error *e);
 enum pb_err app_copy_start(struct app *a, const struct location *from, const struct location *to,
-                           app_copied_fn done, void *ctx, struct app_copy **out,
-                           struct error *e) PB_CHECK;
+                           const struct sink *out, app_copied_fn done, void *ctx,
+                           struct app_copy **copy, struct error *e) PB_CHECK;
 void app_copy_progress(const struct app_copy *c, struct http_progress *out);
 /* Also stops it when it still runs: done() is then not called.  NULL is fine. */
 void app_copy_free(struct app_copy *c);

@@ -36,7 +36,7 @@ void app_release_places(struct app *a);
 struct demo;
 /* Copies the sample buckets into a new folder of ours. */
 enum pb_err demo_new(struct demo **out, struct error *e) PB_CHECK;
-void demo_free(struct demo *d); /* removes it; NULL is fine */
+void demo_free(struct demo *d);                /* removes it; NULL is fine */
 const char *demo_folder(const struct demo *d); /* absolute, '/' at its end */
 
 /* --- location_app.c --------------------------------------------------------------------------- */
@@ -46,7 +46,12 @@ enum pb_err app_absolute_path(struct buf *out, const char *path, struct error *e
 enum pb_err app_fail(struct error *e, enum pb_err code, const struct location *loc,
                      const char *why);
 
-/* --- stdin.c: standard input into a spool ------------------------------------------------------- */
+/* The file itself, to be read where it is. */
+enum pb_err app_local_source(const struct location *loc, const struct app_spot *spot,
+                             struct source **out, struct error *e) PB_CHECK;
+
+/* --- stdin.c: standard input into a spool -------------------------------------------------------
+ */
 struct stdin_reader;
 /* done(): at the end, or why not; the reader is still to be freed. */
 enum pb_err stdin_reader_start(struct loop *l, struct source *spool,
@@ -64,17 +69,18 @@ struct app_object {
     struct location loc;
     struct arena mem; /* strings of spot */
     struct app_spot spot;
+    const char *version_id; /* borrowed; NULL: the newest */
     void (*changed)(void *ctx, struct app_object *o);
     void *ctx;
 
     enum app_state state;
     struct error error;
-    struct store_object info; /* identity: of what the store holds as far as we know */
-    struct store_op *op;      /* HEAD or read */
-    struct source *source;    /* the bytes as opened */
-    bool arrived;             /* all of them */
+    struct store_object info;   /* identity: of what the store holds as far as we know */
+    struct store_op *op;        /* HEAD or read */
+    struct source *source;      /* the bytes as opened */
+    bool arrived;               /* all of them */
     struct stdin_reader *input; /* in place of op for "-" */
-    unsigned rereads;         /* changed between HEAD and read: begun again */
+    unsigned rereads;           /* changed between HEAD and read: begun again */
     struct pkl_doc *doc;
     struct index_job index;
     bool indexing; /* the loop has the job */
@@ -85,13 +91,18 @@ struct app_object {
     struct save *save;
     struct merge *merge;
 };
+/* app_object_open() of one version; NULL: as it is now, whatever the options say. */
+enum pb_err app_object_open_version(struct app *a, const struct location *loc,
+                                    const char *version_id,
+                                    void (*changed)(void *ctx, struct app_object *o), void *ctx,
+                                    struct app_object **out, struct error *e) PB_CHECK;
 /* The bytes that the store holds, as far as we know. */
 struct source *app_object_stored(struct app_object *o);
 
 /* --- review.c --------------------------------------------------------------------------------- */
 /* A review is held by who asked for it and, once saved in place, by its object as well. */
 struct review {
-    struct job job;    /* first: plans, then verifies */
+    struct job job; /* first: plans, then verifies */
     struct job *verify;
     struct app_review pub;
     bool planned;
@@ -104,9 +115,10 @@ struct review *review_of(struct app_review *r);
 void review_ref(struct review *r);
 void review_unref(struct review *r); /* NULL is fine */
 
-/* --- replace.c: what is about to be written over is kept first ---------------------------------- */
-/* Finds out what stands at a place and keeps its bytes.  done: there says what (NULL: nothing), kept
- * the file that holds its bytes now (or NULL); both live until replace_free(). */
+/* --- replace.c: what is about to be written over is kept first ----------------------------------
+ */
+/* Finds out what stands at a place and keeps its bytes.  done: there says what (NULL: nothing),
+ * kept the file that holds its bytes now (or NULL); both live until replace_free(). */
 struct replace;
 typedef void (*replace_fn)(void *ctx, const struct store_object *there, const char *kept,
                            const struct error *e);

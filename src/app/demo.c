@@ -2,7 +2,8 @@
  * The demo store: a copy of the sample buckets that may be changed at will, gone at the end.
  *
  * Everything is done through descriptors of folders that were opened without following symbolic
- * links, so nobody who can write to the temporary folder can lead the copy or the removal elsewhere.
+ * links, so nobody who can write to the temporary folder can lead the copy or the removal
+ * elsewhere.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,7 +31,8 @@ enum pb_err app_fail(struct error *e, enum pb_err code, const struct location *l
     return code;
 }
 
-/* Appends path without empty and "." parts.  ".." stays: what it means depends on symbolic links. */
+/* Appends path without empty and "." parts.  ".." stays: what it means depends on symbolic links.
+ */
 static void append_clean(struct buf *out, const char *path)
 {
     while (*path != '\0') {
@@ -181,8 +183,8 @@ static bool parent_local(const struct location *loc, struct location *out)
         ok = parent_of_dots(path.data, out);
         goto out;
     }
-    ok = location_make(out, LOC_LOCAL, NULL, path.data, parent_length(path.data, path.len),
-                       NULL) == PB_OK;
+    ok = location_make(out, LOC_LOCAL, NULL, path.data, parent_length(path.data, path.len), NULL) ==
+         PB_OK;
 out:
     buf_release(&path);
     return ok;
@@ -229,4 +231,29 @@ bool app_location_is_folder(const struct location *loc)
     if (loc->scheme == LOC_STDIO)
         return false;
     return loc->key_len == 0 || loc->key[loc->key_len - 1] == '/';
+}
+
+enum pb_err app_local_source(const struct location *loc, const struct app_spot *spot,
+                             struct source **out, struct error *e)
+{
+    struct buf path, shown;
+    enum pb_err err;
+
+    *out = NULL;
+    buf_init(&path, BUF_MAX_LINE);
+    buf_init(&shown, BUF_MAX_LINE);
+    app_show_location(&shown, loc);
+    buf_printf(&path, "/%s", spot->key);
+    err = buf_status(&path, e);
+    if (err == PB_OK) {
+        int fd = open(path.data, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+        if (fd < 0)
+            err = error_errno(e, errno, "cannot open", shown.data);
+        else
+            err = source_file(fd, shown.data, out, e);
+    }
+    buf_release(&path);
+    buf_release(&shown);
+    return err;
 }

@@ -4,8 +4,6 @@
  * Local files are not copied: the engine reads them where they are.  All else goes into a spool of
  * ours.  changed() may close the object, so calling it is always the last thing a callback does.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 
 #include <pklbrowse/clock.h>
@@ -221,7 +219,7 @@ static enum pb_err start_read(struct app_object *o, struct error *e)
         .container = o->spot.container,
         .key = o->spot.key,
         .key_len = o->spot.key_len,
-        .version_id = o->app->options.version_id,
+        .version_id = o->version_id,
         .expect = &o->info.identity,
         .to = {into_spool, o},
     };
@@ -266,31 +264,6 @@ static void on_local_again(void *ctx, const struct store_object *info, const str
         announce(o);
 }
 
-static enum pb_err open_local(struct app_object *o, struct error *e)
-{
-    struct buf path, shown;
-    enum pb_err err;
-    int fd = -1;
-
-    buf_init(&path, BUF_MAX_LINE);
-    buf_init(&shown, BUF_MAX_LINE);
-    app_show_location(&shown, &o->loc);
-    buf_printf(&path, "/%s", o->spot.key);
-    err = buf_status(&path, e);
-    if (err == PB_OK) {
-        fd = open(path.data, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-        if (fd < 0)
-            err = error_errno(e, errno, "cannot open", shown.data);
-    }
-    if (err == PB_OK)
-        err = source_file(fd, shown.data, &o->source, e);
-    if (err == PB_OK)
-        err = start_head(o, on_local_again, e);
-    buf_release(&path);
-    buf_release(&shown);
-    return err;
-}
-
 static void on_head(void *ctx, const struct store_object *info, const struct error *e)
 {
     struct app_object *o = ctx;
@@ -306,7 +279,9 @@ static void on_head(void *ctx, const struct store_object *info, const struct err
     store_object_init(&o->info);
     err = store_object_copy(&o->info, info, &error);
     if (err == PB_OK && o->loc.scheme == LOC_LOCAL) {
-        err = open_local(o, &error);
+        err = app_local_source(&o->loc, &o->spot, &o->source, &error);
+        if (err == PB_OK)
+            err = start_head(o, on_local_again, &error);
         if (err == PB_OK)
             return;
     } else if (err == PB_OK && o->info.identity.size > o->app->options.big && o->rereads == 0) {
@@ -325,8 +300,8 @@ static enum pb_err start_head(struct app_object *o, store_head_fn done, struct e
     struct store *s = o->spot.store;
     struct error error;
 
-    o->op = s->ops->head(s, o->spot.container, o->spot.key, o->spot.key_len,
-                         o->app->options.version_id, done, o, &error);
+    o->op = s->ops->head(s, o->spot.container, o->spot.key, o->spot.key_len, o->version_id, done, o,
+                         &error);
     if (o->op != NULL)
         return PB_OK;
     if (e != NULL)
@@ -368,6 +343,14 @@ enum pb_err app_object_open(struct app *a, const struct location *loc,
                             void (*changed)(void *ctx, struct app_object *o), void *ctx,
                             struct app_object **out, struct error *e)
 {
+    return app_object_open_version(a, loc, a->options.version_id, changed, ctx, out, e);
+}
+
+enum pb_err app_object_open_version(struct app *a, const struct location *loc,
+                                    const char *version_id,
+                                    void (*changed)(void *ctx, struct app_object *o), void *ctx,
+                                    struct app_object **out, struct error *e)
+{
     struct app_object *o = mem_alloc(sizeof *o);
     enum pb_err err;
 
@@ -375,6 +358,7 @@ enum pb_err app_object_open(struct app *a, const struct location *loc,
     if (o == NULL)
         return error_nomem(e);
     o->app = a;
+    o->version_id = version_id;
     o->changed = changed;
     o->ctx = ctx;
     o->state = APP_HEAD;

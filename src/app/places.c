@@ -69,7 +69,7 @@ static bool s3_is_named(const struct app *a)
 {
     const struct aws_options *o = &a->options.aws;
     static const char *const names[] = {
-        "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_PROFILE",
+        "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL",  "AWS_PROFILE",
         "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID",
     };
 
@@ -82,7 +82,8 @@ static bool s3_is_named(const struct app *a)
     return false;
 }
 
-/* A configuration that cannot be read is told when the place is opened, not by refusing to start. */
+/* A configuration that cannot be read is told when the place is opened, not by refusing to start.
+ */
 static enum pb_err add_s3(struct app *a, struct error *e)
 {
     const struct aws_setup *s = NULL;

@@ -69,7 +69,8 @@ static void finish_failed(struct save *s, const struct error *e)
     finish(s);
 }
 
-/* --- somebody else was faster ------------------------------------------------------------------- */
+/* --- somebody else was faster -------------------------------------------------------------------
+ */
 
 static void on_theirs(void *ctx, const struct store_object *theirs, const struct error *e)
 {
@@ -87,15 +88,16 @@ static void look_at_theirs(struct save *s, const struct error *why)
     struct error error;
 
     s->error = *why;
-    s->op = s->spot.store->ops->head(s->spot.store, s->spot.container, s->spot.key,
-                                     s->spot.key_len, NULL, on_theirs, s, &error);
+    s->op = s->spot.store->ops->head(s->spot.store, s->spot.container, s->spot.key, s->spot.key_len,
+                                     NULL, on_theirs, s, &error);
     if (s->op == NULL) {
         s->result.outcome = APP_CONFLICT;
         finish(s);
     }
 }
 
-/* --- writing ------------------------------------------------------------------------------------ */
+/* --- writing ------------------------------------------------------------------------------------
+ */
 
 /* From now on the store holds the reviewed bytes, and the object's edits are counted from there. */
 static void continue_from(struct save *s, const struct store_identity *now)
@@ -219,7 +221,8 @@ static void begin(void *ctx)
         finish_failed(s, &error);
 }
 
-/* --- for the owner ------------------------------------------------------------------------------ */
+/* --- for the owner ------------------------------------------------------------------------------
+ */
 
 static bool same_spot(const struct app_spot *a, const struct app_spot *b)
 {
@@ -298,7 +301,8 @@ void app_save_cancel(struct app_object *o)
     s->replace = NULL;
     s->result = (struct app_saved){.outcome = APP_NOT_SAVED};
     error_set(&s->error, PB_ECANCELED,
-              s->writing ? "cancelled; what was sent may have arrived" : "cancelled, nothing written");
+              s->writing ? "cancelled; what was sent may have arrived"
+                         : "cancelled, nothing written");
     err = loop_post(o->app->loop, finish_cancelled, s, NULL);
     (void)err; /* without memory the save is freed with its object */
 }

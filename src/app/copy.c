@@ -1,0 +1,306 @@
+/*
+ * Copying a whole object from any place to any other: read it, keep what is to be replaced, write.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <pklbrowse/mem.h>
+
+#include "app_private.h"
+
+struct app_copy {
+    struct app *app;
+    struct location from, to;
+    struct arena mem;
+    struct app_spot from_spot, to_spot;
+    struct sink out; /* in place of `to` when that is "-" */
+    app_copied_fn done;
+    void *ctx;
+    struct store_op *op;
+    struct stdin_reader *input;
+    struct source *bytes;
+    struct store_object info; /* of `from` */
+    bool have_info;
+    uint64_t written; /* into out */
+    struct replace *replace;
+    const char *kept;
+};
+
+static void fail(struct app_copy *c, const struct error *e)
+{
+    c->done(c->ctx, NULL, e);
+}
+
+/* --- writing ------------------------------------------------------------------------------------
+ */
+
+static void on_written(void *ctx, const struct store_identity *now, bool unchecked,
+                       const struct error *e)
+{
+    struct app_copy *c = ctx;
+    struct app_copied result = {
+        .size = c->bytes->size, .now = now, .kept = c->kept, .unchecked = unchecked};
+
+    c->op = NULL;
+    if (e != NULL)
+        fail(c, e);
+    else
+        c->done(c->ctx, &result, NULL);
+}
+
+static void on_replaceable(void *ctx, const struct store_object *there, const char *kept,
+                           const struct error *e)
+{
+    struct app_copy *c = ctx;
+    struct store_write_request q = {
+        .container = c->to_spot.container,
+        .key = c->to_spot.key,
+        .key_len = c->to_spot.key_len,
+        .body = c->bytes,
+        .keep = replace_keep(c->from.scheme, c->have_info ? &c->info : NULL, c->to.scheme, there),
+        .condition = there != NULL ? STORE_IF_SAME : STORE_IF_ABSENT,
+        .identity = there != NULL ? &there->identity : NULL,
+    };
+    struct error error;
+
+    if (e != NULL) {
+        fail(c, e);
+        return;
+    }
+    c->kept = kept;
+    c->op = c->to_spot.store->ops->write(c->to_spot.store, &q, on_written, c, &error);
+    if (c->op == NULL)
+        fail(c, &error);
+}
+
+static void all_read(struct app_copy *c)
+{
+    struct app_copied result = {.size = c->written};
+    struct error error;
+
+    if (c->to.scheme == LOC_STDIO) {
+        c->done(c->ctx, &result, NULL);
+        return;
+    }
+    if (replace_start(c->app, &c->to, &c->to_spot, false, on_replaceable, c, &c->replace, &error) !=
+        PB_OK)
+        fail(c, &error);
+}
+
+/* --- reading ------------------------------------------------------------------------------------
+ */
+
+static enum pb_err take(void *ctx, const void *p, size_t n, struct error *e)
+{
+    struct app_copy *c = ctx;
+
+    if (c->bytes != NULL)
+        return source_spool_append(c->bytes, p, n, e);
+    c->written += n;
+    return sink_write(&c->out, p, n, e);
+}
+
+static enum pb_err keep_info(struct app_copy *c, const struct store_object *info, struct error *e)
+{
+    c->have_info = true;
+    return store_object_copy(&c->info, info, e);
+}
+
+static void on_read(void *ctx, const struct store_object *read, const struct error *e)
+{
+    struct app_copy *c = ctx;
+    struct error error;
+
+    c->op = NULL;
+    if (e != NULL) {
+        fail(c, e);
+        return;
+    }
+    if (keep_info(c, read, &error) != PB_OK) {
+        fail(c, &error);
+        return;
+    }
+    if (c->bytes != NULL)
+        source_spool_done(c->bytes);
+    all_read(c);
+}
+
+static void on_input(void *ctx, const struct error *e)
+{
+    struct app_copy *c = ctx;
+    struct error error;
+
+    if (e != NULL) {
+        fail(c, e);
+        return;
+    }
+    source_spool_done(c->bytes);
+    if (c->to.scheme == LOC_STDIO) {
+        if (source_copy(c->bytes, 0, c->bytes->size, &c->out, &error) != PB_OK) {
+            fail(c, &error);
+            return;
+        }
+        c->written = c->bytes->size;
+    }
+    all_read(c);
+}
+
+/* A local file is written from where it is: the source notices when it changes meanwhile. */
+static void on_local_head(void *ctx, const struct store_object *info, const struct error *e)
+{
+    struct app_copy *c = ctx;
+    struct error error;
+    enum pb_err err;
+
+    c->op = NULL;
+    if (e != NULL) {
+        fail(c, e);
+        return;
+    }
+    err = keep_info(c, info, &error);
+    if (err == PB_OK)
+        err = app_local_source(&c->from, &c->from_spot, &c->bytes, &error);
+    if (err != PB_OK)
+        fail(c, &error);
+    else
+        all_read(c);
+}
+
+static enum pb_err start_store_read(struct app_copy *c, struct error *e)
+{
+    struct store *s = c->from_spot.store;
+    struct store_read_request q = {
+        .container = c->from_spot.container,
+        .key = c->from_spot.key,
+        .key_len = c->from_spot.key_len,
+        .version_id = c->app->options.version_id,
+        .to = {take, c},
+    };
+    struct error error;
+    enum pb_err err = PB_OK;
+
+    if (c->from.scheme == LOC_LOCAL && c->to.scheme != LOC_STDIO) {
+        c->op =
+            s->ops->head(s, q.container, q.key, q.key_len, q.version_id, on_local_head, c, &error);
+    } else {
+        if (c->to.scheme != LOC_STDIO)
+            err = source_spool(0, &c->bytes, e);
+        if (err != PB_OK)
+            return err;
+        c->op = s->ops->read(s, &q, on_read, c, &error);
+    }
+    if (c->op != NULL)
+        return PB_OK;
+    if (e != NULL)
+        *e = error;
+    return error.code;
+}
+
+static enum pb_err start_input(struct app_copy *c, struct error *e)
+{
+    enum pb_err err = source_spool(0, &c->bytes, e);
+
+    if (err == PB_OK)
+        err = stdin_reader_start(c->app->loop, c->bytes, on_input, c, &c->input, e);
+    return err;
+}
+
+/* --- for the owner ------------------------------------------------------------------------------
+ */
+
+/* The same object under two names would be kept, then written over itself: for nothing. */
+static bool same_place(const struct app_copy *c)
+{
+    struct stat a, b;
+
+    if (c->from.scheme != c->to.scheme)
+        return false;
+    if (c->from.scheme == LOC_LOCAL)
+        return stat(c->from.key, &a) == 0 && stat(c->to.key, &b) == 0 && a.st_dev == b.st_dev &&
+               a.st_ino == b.st_ino;
+    return strcmp(c->from_spot.container, c->to_spot.container) == 0 &&
+           c->from_spot.key_len == c->to_spot.key_len &&
+           memcmp(c->from_spot.key, c->to_spot.key, c->from_spot.key_len) == 0;
+}
+
+static enum pb_err find_place(struct app_copy *c, const struct location *loc, struct app_spot *spot,
+                              struct error *e)
+{
+    enum pb_err err = app_resolve(c->app, loc, &c->mem, spot, e);
+
+    if (err == PB_OK && (spot->container == NULL || spot->key_len == 0))
+        err = app_fail(e, PB_EUSAGE, loc, "this is a place to list, not an object");
+    return err;
+}
+
+static enum pb_err find_places(struct app_copy *c, struct error *e)
+{
+    enum pb_err err = PB_OK;
+
+    if (c->to.scheme != LOC_STDIO && c->app->options.read_only)
+        return app_fail(e, PB_EREADONLY, &c->to, "nothing is written with --read-only");
+    if (c->from.scheme != LOC_STDIO)
+        err = find_place(c, &c->from, &c->from_spot, e);
+    if (err == PB_OK && c->to.scheme != LOC_STDIO)
+        err = find_place(c, &c->to, &c->to_spot, e);
+    if (err == PB_OK && c->from.scheme != LOC_STDIO && same_place(c))
+        err = app_fail(e, PB_EUSAGE, &c->to, "this is the object itself");
+    return err;
+}
+
+enum pb_err app_copy_start(struct app *a, const struct location *from, const struct location *to,
+                           const struct sink *out, app_copied_fn done, void *ctx,
+                           struct app_copy **copy, struct error *e)
+{
+    struct app_copy *c = mem_alloc(sizeof *c);
+    enum pb_err err;
+
+    *copy = NULL;
+    if (c == NULL)
+        return error_nomem(e);
+    c->app = a;
+    c->done = done;
+    c->ctx = ctx;
+    if (out != NULL)
+        c->out = *out;
+    arena_init(&c->mem);
+    store_object_init(&c->info);
+    err = location_copy(&c->from, from, e);
+    if (err == PB_OK)
+        err = location_copy(&c->to, to, e);
+    if (err == PB_OK)
+        err = find_places(c, e);
+    if (err == PB_OK)
+        err = from->scheme == LOC_STDIO ? start_input(c, e) : start_store_read(c, e);
+    if (err != PB_OK)
+        app_copy_free(c);
+    else
+        *copy = c;
+    return err;
+}
+
+void app_copy_progress(const struct app_copy *c, struct http_progress *out)
+{
+    *out = (struct http_progress){0};
+    if (c->op != NULL)
+        store_op_progress(c->op, out);
+    if (c->input != NULL && c->replace == NULL)
+        out->received = c->bytes->here;
+}
+
+void app_copy_free(struct app_copy *c)
+{
+    if (c == NULL)
+        return;
+    if (c->op != NULL)
+        store_op_cancel(c->op);
+    stdin_reader_free(c->input);
+    replace_free(c->replace);
+    source_free(c->bytes);
+    store_object_release(&c->info);
+    location_release(&c->from);
+    location_release(&c->to);
+    arena_release(&c->mem);
+    free(c);
+}
