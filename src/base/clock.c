@@ -189,24 +189,69 @@ static int take_month(struct scan *in)
     return 0;
 }
 
+/* The weekday says nothing that the date does not. */
+static void skip_weekday(struct scan *in)
+{
+    size_t n = 0;
+
+    while (n < in->n && n < 9 && ((in->s[n] | 0x20) >= 'a' && (in->s[n] | 0x20) <= 'z'))
+        n++;
+    in->ok = n >= 3;
+    in->s += n;
+    in->n -= n;
+}
+
+/* "Nov  6 08:49:37 1994", as asctime() writes it. */
+static void take_asctime(struct scan *in, struct clock_date *d)
+{
+    d->month = take_month(in);
+    take(in, " ");
+    if (next_is(in, " ")) {
+        take(in, " ");
+        d->day = take_number(in, 1);
+    } else {
+        d->day = take_number(in, 2);
+    }
+    take(in, " ");
+    take_time(in, d);
+    take(in, " ");
+    d->year = take_number(in, 4);
+}
+
+/* "06 Nov 1994 08:49:37 GMT", or with hyphens and a year of two digits as RFC 850 has it. */
+static void take_http_date(struct scan *in, struct clock_date *d)
+{
+    const char *between;
+    bool old;
+
+    d->day = take_number(in, 2);
+    old = next_is(in, "-");
+    between = old ? "-" : " ";
+    take(in, between);
+    d->month = take_month(in);
+    take(in, between);
+    d->year = take_number(in, old ? 2 : 4);
+    if (old)
+        d->year += d->year < 70 ? 2000 : 1900;
+    take(in, " ");
+    take_time(in, d);
+    take(in, " GMT");
+}
+
+/* The three forms that RFC 9110 has a recipient read. */
 bool clock_parse_http(const char *s, size_t n, int64_t *out)
 {
-    struct scan in = {s, n, n > 5 && s[3] == ','};
+    struct scan in = {s, n, true};
     struct clock_date d;
 
-    if (in.ok) { /* the weekday says nothing that the date does not */
-        in.s += 4;
-        in.n -= 4;
+    skip_weekday(&in);
+    if (next_is(&in, ", ")) {
+        take(&in, ", ");
+        take_http_date(&in, &d);
+    } else {
+        take(&in, " ");
+        take_asctime(&in, &d);
     }
-    take(&in, " ");
-    d.day = take_number(&in, 2);
-    take(&in, " ");
-    d.month = take_month(&in);
-    take(&in, " ");
-    d.year = take_number(&in, 4);
-    take(&in, " ");
-    take_time(&in, &d);
-    take(&in, " GMT");
     if (!in.ok || in.n > 0 || !is_date(&d))
         return false;
     *out = clock_join(&d);
