@@ -14,7 +14,7 @@ BANNED = {
         None, "a struct buf or snprintf"),
     "sscanf vsscanf fscanf scanf": (None, "the checked readers of num.h"),
     "atoi atol atoll atof": (None, "the checked readers of num.h"),
-    "strtol strtoul strtoll strtoull strtoimax strtoumax": (r"src/base/.*", "num.h"),
+    "strtol strtoul strtoll strtoull strtoimax strtoumax": (r"src/base/.*|tests/.*", "num.h"),
     "strtok": (None, "a scanner over (pointer, length)"),
     "gmtime localtime ctime asctime mktemp tmpnam tempnam rand srand": (
         None, "the re-entrant form"),
@@ -79,10 +79,10 @@ def check_text(path, text):
 
 def listed(paths, makefile):
     """Sources that Makefile.am forgot, and lines of it that name no file."""
-    named = set(re.findall(r"(?:src|include|tests/unit)/[\w./-]+\.(?:c|h|def)\b", makefile))
-    named |= {f"{name}.c" for name in re.findall(r"^\t(tests/unit/\w+)\b(?!\.)", makefile, re.M)}
+    named = set(re.findall(r"(?:src|include|tests)/[\w./-]+\.(?:c|h|def)\b", makefile))
+    named |= {f"{name}.c" for name in re.findall(r"^\t(tests/\w+/\w+)\b(?![./])", makefile, re.M)}
     ours = {p for p in paths
-            if re.match(r"(src|include|tests/unit)/.*\.(c|h|def)$", p)}
+            if re.match(r"(src|include|tests)/.*\.(c|h|def)$", p)}
     for path in sorted(ours - named):
         yield path, "in no list of Makefile.am"
     for path in sorted(named - ours):
@@ -137,8 +137,9 @@ def self_test():
         text = "    exit(1);\n" if path == "src/main.c" else "a = strtoul(b, c, 10);\n"
         found = list(check_text(path, text))
         yield f"what {path} may", str(found) if found else None
-    found = list(listed(["src/a.c", "src/b.c", "tests/unit/test_a.c"],
-                        "x = \\\n\tsrc/a.c \\\n\tsrc/c.c\ny = \\\n\ttests/unit/test_a\n"))
+    found = list(listed(["src/a.c", "src/b.c", "tests/unit/test_a.c", "tests/oracle/b.c"],
+                        "x = \\\n\tsrc/a.c \\\n\tsrc/c.c\n"
+                        "y = \\\n\ttests/unit/test_a \\\n\ttests/oracle/b\n"))
     yield "the lists", None if [p for p, _ in found] == ["src/b.c", "src/c.c"] else str(found)
 
 
