@@ -30,6 +30,8 @@ struct http_options {
     bool insecure;         /* --no-verify-ssl */
     const char *user_agent;
     unsigned connect_ms, stall_ms; /* 0: the defaults */
+    unsigned attempts;             /* in all; 0: HTTP_ATTEMPTS */
+    unsigned backoff_ms;           /* the first wait is at most this; 0: 1000 */
 };
 enum pb_err http_new(struct loop *l, const struct http_options *o, struct http **out,
                      struct error *e) PB_CHECK;
