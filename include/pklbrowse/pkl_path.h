@@ -19,6 +19,7 @@ struct path_step {
     const struct literal *key; /* PATH_LITERAL */
     uint64_t nth;              /* PATH_NTH */
     enum pkl_part part;        /* PATH_PART */
+    const char *typed;         /* the step as it was written, for messages */
 };
 struct pkl_path {
     uint64_t root;           /* @N, 0 by default */
@@ -52,5 +53,8 @@ enum pb_err pkl_path_step_text(struct pkl_view *v, const struct pkl_child *child
 /* Path of the first place reached from STOP where the value `id` stands. */
 enum pb_err pkl_path_of(struct pkl_view *v, pkl_id id, enum path_form form, struct buf *out,
                         struct error *e) PB_CHECK;
+/* Path of a place (owner and index count, not the value that stands there now). */
+enum pb_err pkl_path_of_place(struct pkl_view *v, const struct pkl_child *place,
+                              enum path_form form, struct buf *out, struct error *e) PB_CHECK;
 
 #endif

@@ -1,0 +1,288 @@
+/*
+ * From a value to the path of the first place where it is reached from STOP.
+ *
+ * Most values stand where their bytes are, so the way down is found by bytes: in each container the
+ * child whose span holds the value's.  What is reached only through a reference, or was made
+ * elsewhere, is looked for by walking everything, each shared container once.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "idmap.h"
+#include "path_private.h"
+
+#define BATCH 64
+#define FEW 48 /* so many children are looked at one by one */
+
+/* What is looked for: a value, or a place. */
+struct wanted {
+    pkl_id id; /* a value or a reference; 0: the place */
+    pkl_id owner;
+    uint64_t index;
+};
+
+struct chain {
+    struct pkl_child *data;
+    size_t len, cap;
+};
+
+static bool is_it(const struct wanted *w, const struct pkl_child *c)
+{
+    if (w->id != 0)
+        return c->value.id == w->id || c->value.target == w->id;
+    return c->owner == w->owner && c->index == w->index && c->part != PKL_KEY;
+}
+
+/* ------------------------------------------------------------------------ by bytes */
+
+/* The child of `id` whose bytes hold `off`; the children of a container lie in the order of their
+ * bytes, except where they do not: then nothing is found here. */
+static enum pb_err child_at(struct pkl_view *v, pkl_id id, uint64_t off, struct pkl_child *out,
+                            bool *found, struct error *e)
+{
+    struct pkl_child batch[FEW];
+    uint64_t low = 0, high;
+    size_t got = 0;
+    enum pb_err err = v->count_children(v, id, &high, e);
+
+    *found = false;
+    while (err == PB_OK && high - low > FEW) {
+        uint64_t middle = low + (high - low) / 2;
+
+        err = v->children(v, id, middle, 1, batch, &got, e);
+        if (err != PB_OK || got != 1)
+            return err;
+        if (batch[0].value.begin > off)
+            high = middle;
+        else
+            low = middle;
+    }
+    if (err == PB_OK)
+        err = v->children(v, id, low, (size_t)(high - low), batch, &got, e);
+    for (size_t i = 0; err == PB_OK && i < got; i++) {
+        if (batch[i].value.begin <= off && off < batch[i].value.end) {
+            *out = batch[i];
+            *found = true;
+        }
+    }
+    return err;
+}
+
+static enum pb_err by_bytes(struct pkl_view *v, const struct wanted *w, uint64_t off,
+                            struct chain *ch, bool *found, struct error *e)
+{
+    uint64_t roots = v->roots(v);
+    struct pkl_child c;
+    bool inside = false;
+    enum pb_err err = PB_OK;
+
+    *found = false;
+    for (uint64_t n = 0; n < roots && !inside; n++) {
+        err = v->root(v, n, &c, e);
+        if (err != PB_OK)
+            return err;
+        inside = c.value.begin <= off && off < c.value.end;
+    }
+    while (err == PB_OK && inside) {
+        if (!vec_push(ch, c))
+            return error_nomem(e);
+        *found = is_it(w, &c);
+        if (*found || c.value.ref)
+            break;
+        err = child_at(v, c.value.id, off, &c, &inside, e);
+    }
+    return err;
+}
+
+/* --------------------------------------------------------------------- by walking */
+
+struct level {
+    pkl_id id;
+    uint64_t next, count;
+};
+
+struct search {
+    struct pkl_view *v;
+    const struct wanted *w;
+    struct chain *chain;
+    struct {
+        struct level *data;
+        size_t len, cap;
+    } levels;
+    struct idmap seen;
+    struct error *e;
+};
+
+static bool has_children(enum pkl_kind kind)
+{
+    return kind == PKL_LIST || kind == PKL_TUPLE || kind == PKL_DICT || kind == PKL_SET ||
+           kind == PKL_FROZENSET || kind == PKL_OBJECT || kind == PKL_PERSID || kind == PKL_BROKEN;
+}
+
+/* Parts that are no children of their own: the class, and a state whose pairs are attributes. */
+static enum pb_err part_of(struct search *s, const struct pkl_child *c, struct pkl_child *out,
+                           bool *found)
+{
+    static const enum pkl_part parts[] = {PKL_CLASS, PKL_STATE,   PKL_SLOTS,
+                                          PKL_ITEMS, PKL_ENTRIES, PKL_PID};
+    struct error none;
+
+    *found = false;
+    if (c->value.kind != PKL_OBJECT && c->value.kind != PKL_PERSID)
+        return PB_OK;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && !*found; i++) {
+        enum pb_err err = s->v->part(s->v, c->value.id, parts[i], out, &none);
+
+        if (err == PB_OK)
+            *found = is_it(s->w, out);
+        else if (err != PB_ENOTFOUND)
+            return error_set(s->e, err, "%s", none.msg);
+    }
+    return PB_OK;
+}
+
+static enum pb_err enter(struct search *s, const struct pkl_child *c, bool *found)
+{
+    struct level lv = {.id = c->value.target};
+    struct pkl_child part;
+    bool in_part, new_one;
+    enum pb_err err;
+
+    if (!vec_push(s->chain, *c))
+        return error_nomem(s->e);
+    *found = is_it(s->w, c);
+    if (*found)
+        return PB_OK;
+    err = part_of(s, c, &part, &in_part);
+    if (err == PB_OK && in_part) {
+        *found = true;
+        return vec_push(s->chain, part) ? PB_OK : error_nomem(s->e);
+    }
+    if (err != PB_OK)
+        return err;
+    if (!has_children(c->value.kind)) {
+        s->chain->len--;
+        return PB_OK;
+    }
+    if (!idmap_put_new(&s->seen, lv.id, 1, &new_one))
+        return error_nomem(s->e);
+    if (!new_one) {
+        s->chain->len--;
+        return PB_OK;
+    }
+    err = s->v->count_children(s->v, lv.id, &lv.count, s->e);
+    if (err != PB_OK)
+        return err;
+    return vec_push(&s->levels, lv) ? PB_OK : error_nomem(s->e);
+}
+
+/* The next children of the innermost level, until one of them is entered. */
+static enum pb_err step(struct search *s, bool *found)
+{
+    size_t depth = s->levels.len;
+    struct level *lv = &s->levels.data[depth - 1];
+    struct pkl_child batch[BATCH];
+    uint64_t left = lv->count - lv->next;
+    size_t got = 0;
+    enum pb_err err = PB_OK;
+
+    if (left > 0)
+        err = s->v->children(s->v, lv->id, lv->next, (size_t)(left < BATCH ? left : BATCH), batch,
+                             &got, s->e);
+    if (err != PB_OK)
+        return err;
+    if (got == 0) {
+        s->levels.len--;
+        s->chain->len--;
+        return PB_OK;
+    }
+    for (size_t i = 0; i < got && err == PB_OK && !*found && s->levels.len == depth; i++) {
+        s->levels.data[depth - 1].next++;
+        err = enter(s, &batch[i], found);
+    }
+    return err;
+}
+
+static enum pb_err by_walking(struct pkl_view *v, const struct wanted *w, struct chain *ch,
+                              bool *found, struct error *e)
+{
+    struct search s = {.v = v, .w = w, .chain = ch, .e = e};
+    uint64_t roots = v->roots(v);
+    struct pkl_child c;
+    enum pb_err err = PB_OK;
+
+    *found = false;
+    ch->len = 0;
+    for (uint64_t n = 0; n < roots && err == PB_OK && !*found; n++) {
+        err = v->root(v, n, &c, e);
+        if (err == PB_OK)
+            err = enter(&s, &c, found);
+        while (err == PB_OK && !*found && s.levels.len > 0)
+            err = step(&s, found);
+    }
+    vec_release(&s.levels);
+    idmap_release(&s.seen);
+    return err;
+}
+
+/* -------------------------------------------------------------------------- both */
+
+static enum pb_err find(struct pkl_view *v, const struct wanted *w, const uint64_t *off,
+                        enum path_form form, struct buf *out, struct error *e)
+{
+    struct pkl_doc *doc = off != NULL ? v->doc(v, 0) : NULL;
+    struct chain ch = {0};
+    bool found = false;
+    enum pb_err err = PB_OK;
+
+    if (doc != NULL)
+        err = by_bytes(pkl_doc_view(doc), w, *off, &ch, &found, e);
+    if (err == PB_OK && !found)
+        err = by_walking(v, w, &ch, &found, e);
+    if (err == PB_OK && !found)
+        err = error_set(e, PB_ENOTFOUND, "the value is not reached from the end of the pickle");
+    for (size_t i = 0; i < ch.len && err == PB_OK; i++)
+        err = pkl_path_step_text(v, &ch.data[i], form, out, e);
+    vec_release(&ch);
+    return err;
+}
+
+enum pb_err pkl_path_of(struct pkl_view *v, pkl_id id, enum path_form form, struct buf *out,
+                        struct error *e)
+{
+    struct wanted w = {.id = id};
+    uint64_t off = PKL_ID_OFFSET(id);
+
+    return find(v, &w, PKL_ID_SOURCE(id) == 0 ? &off : NULL, form, out, e);
+}
+
+/* Where the bytes of what first stood at a place are; false when that cannot be told. */
+static bool original_offset(struct pkl_view *v, const struct pkl_child *place, uint64_t *off)
+{
+    struct pkl_doc *doc = v->doc(v, PKL_ID_SOURCE(place->owner));
+    struct pkl_view *base = doc != NULL ? pkl_doc_view(doc) : NULL;
+    struct pkl_child was;
+    size_t got = 1;
+    enum pb_err err;
+
+    if (base == NULL || PKL_ID_SOURCE(place->owner) != 0)
+        return false;
+    if (place->step == PKL_STEP_ROOT)
+        err = base->root(base, place->index, &was, NULL);
+    else if (place->step == PKL_STEP_PART)
+        err = base->part(base, place->owner, place->part, &was, NULL);
+    else
+        err = base->children(base, place->owner, place->index, 1, &was, &got, NULL);
+    *off = err == PB_OK && got == 1 ? was.value.begin : 0;
+    return err == PB_OK && got == 1;
+}
+
+enum pb_err pkl_path_of_place(struct pkl_view *v, const struct pkl_child *place,
+                              enum path_form form, struct buf *out, struct error *e)
+{
+    struct wanted w = {.owner = place->owner, .index = place->index};
+    uint64_t off = 0;
+    bool known = original_offset(v, place, &off);
+
+    return find(v, &w, known ? &off : NULL, form, out, e);
+}

@@ -1,0 +1,270 @@
+/* From a path to the place it names. */
+#include <string.h>
+
+#include <pklbrowse/num.h>
+#include <pklbrowse/text.h>
+
+#include "path_private.h"
+
+#define SCAN 128 /* children read at once */
+
+struct walk {
+    struct pkl_view *v;
+    struct pkl_child at;
+    const struct path_step *step;
+    struct error *e;
+};
+
+const char *path_kind_name(enum pkl_kind kind)
+{
+    static const char *const names[] = {
+        [PKL_NONE] = "None",
+        [PKL_BOOL] = "a bool",
+        [PKL_INT] = "an int",
+        [PKL_FLOAT] = "a float",
+        [PKL_STR] = "a str",
+        [PKL_BYTES] = "bytes",
+        [PKL_BYTEARRAY] = "a bytearray",
+        [PKL_PY2STR] = "a Python 2 str",
+        [PKL_LIST] = "a list",
+        [PKL_TUPLE] = "a tuple",
+        [PKL_DICT] = "a dict",
+        [PKL_SET] = "a set",
+        [PKL_FROZENSET] = "a frozenset",
+        [PKL_GLOBAL] = "a global",
+        [PKL_OBJECT] = "an object",
+        [PKL_PERSID] = "a persistent id",
+        [PKL_EXTENSION] = "an extension",
+        [PKL_BUFFER] = "a buffer",
+        [PKL_BROKEN] = "a broken pickle",
+    };
+
+    return (size_t)kind < sizeof names / sizeof *names ? names[kind] : "a value";
+}
+
+/* Looks at the children from the last to the first: the last of equal keys is the one that counts.
+ */
+static enum pb_err find_last(struct walk *w, const struct literal *key, enum pkl_step kind,
+                             bool *found)
+{
+    struct pkl_child batch[SCAN];
+    uint64_t end;
+    enum pb_err err = w->v->count_children(w->v, w->at.value.id, &end, w->e);
+
+    *found = false;
+    while (err == PB_OK && end > 0) {
+        uint64_t first = end > SCAN ? end - SCAN : 0;
+        size_t got = 0;
+
+        err = w->v->children(w->v, w->at.value.id, first, (size_t)(end - first), batch, &got, w->e);
+        for (size_t i = got; err == PB_OK && i-- > 0;) {
+            if (batch[i].step != kind)
+                continue;
+            err = path_key_equals(w->v, &batch[i].key, key, found, w->e);
+            if (err == PB_OK && *found) {
+                w->at = batch[i];
+                return PB_OK;
+            }
+        }
+        end = first;
+    }
+    return err;
+}
+
+static enum pb_err nth(struct walk *w, uint64_t n, bool *found)
+{
+    struct pkl_child child;
+    uint64_t count;
+    size_t got = 0;
+    enum pb_err err = w->v->count_children(w->v, w->at.value.id, &count, w->e);
+
+    *found = false;
+    if (err != PB_OK || n >= count)
+        return err;
+    err = w->v->children(w->v, w->at.value.id, n, 1, &child, &got, w->e);
+    if (err == PB_OK && got == 1) {
+        w->at = child;
+        *found = true;
+    }
+    return err;
+}
+
+static enum pb_err by_name(struct walk *w, bool *found)
+{
+    struct literal key = {.kind = PKL_STR, .data = w->step->name, .len = w->step->name_len};
+    enum pb_err err;
+
+    *found = false;
+    if (w->at.value.kind == PKL_DICT)
+        return find_last(w, &key, PKL_STEP_KEY, found);
+    if (w->at.value.kind != PKL_OBJECT)
+        return PB_OK;
+    err = find_last(w, &key, PKL_STEP_ATTR, found);
+    if (err == PB_OK && !*found)
+        err = find_last(w, &key, PKL_STEP_KEY, found);
+    return err;
+}
+
+/* The index-th of `count` items, counted from the end when negative. */
+static bool position_of(const struct literal *key, uint64_t count, uint64_t *out)
+{
+    int64_t i;
+
+    if (key->kind != PKL_INT || !num_big_fits_i64((const uint8_t *)key->data, key->len, &i))
+        return false;
+    if (i < 0) {
+        uint64_t back = 0 - (uint64_t)i;
+
+        *out = count - back;
+        return back <= count;
+    }
+    *out = (uint64_t)i;
+    return *out < count;
+}
+
+static enum pb_err by_index(struct walk *w, bool *found)
+{
+    uint64_t count, i;
+    enum pb_err err = w->v->count_children(w->v, w->at.value.id, &count, w->e);
+
+    *found = false;
+    if (err != PB_OK || !position_of(w->step->key, count, &i))
+        return err;
+    return nth(w, i, found);
+}
+
+/* A subclass of list or dict: its items when the key is an index among them, else its entries. */
+static enum pb_err by_key_of_object(struct walk *w, bool *found)
+{
+    struct pkl_child object = w->at, items;
+    enum pb_err err = PB_ENOTFOUND;
+    struct error none;
+
+    *found = false;
+    if (w->step->key->kind == PKL_INT)
+        err = w->v->part(w->v, object.value.id, PKL_ITEMS, &items, &none);
+    if (err == PB_OK) {
+        w->at = items;
+        err = by_index(w, found);
+        if (err != PB_OK || *found)
+            return err;
+        w->at = object;
+    } else if (err != PB_ENOTFOUND) {
+        if (w->e != NULL)
+            *w->e = none;
+        return err;
+    }
+    return find_last(w, w->step->key, PKL_STEP_KEY, found);
+}
+
+static enum pb_err by_key(struct walk *w, bool *found)
+{
+    *found = false;
+    switch (w->at.value.kind) {
+    case PKL_LIST:
+    case PKL_TUPLE:
+    case PKL_BROKEN:
+        return by_index(w, found);
+    case PKL_DICT:
+        return find_last(w, w->step->key, PKL_STEP_KEY, found);
+    case PKL_OBJECT:
+        return by_key_of_object(w, found);
+    default:
+        return PB_OK;
+    }
+}
+
+static enum pb_err by_part(struct walk *w, bool *found)
+{
+    struct pkl_child part;
+    enum pb_err err;
+
+    *found = false;
+    if (w->step->part == PKL_KEY) {
+        if (w->at.key.id == 0)
+            return PB_OK;
+        w->at.value = w->at.key;
+        w->at.key = (struct pkl_node){0};
+        w->at.step = PKL_STEP_PART;
+        w->at.part = PKL_KEY;
+        *found = true;
+        return PB_OK;
+    }
+    err = w->v->part(w->v, w->at.value.id, w->step->part, &part, w->e);
+    if (err == PB_ENOTFOUND)
+        return PB_OK;
+    if (err == PB_OK) {
+        w->at = part;
+        *found = true;
+    }
+    return err;
+}
+
+static enum pb_err one_step(struct walk *w, bool *found)
+{
+    switch (w->step->kind) {
+    case PATH_NAME:
+        return by_name(w, found);
+    case PATH_LITERAL:
+        return by_key(w, found);
+    case PATH_NTH:
+        return nth(w, w->step->nth, found);
+    case PATH_PART:
+        return by_part(w, found);
+    case PATH_LAST:
+        break;
+    }
+    *found = false;
+    return error_set(w->e, PB_EUSAGE, "[] names the place behind the last item: only add takes it");
+}
+
+/* "there is no .b in .a[3], which is a list" */
+static enum pb_err not_found(const struct pkl_path *path, size_t reached, enum pkl_kind kind,
+                             struct error *e)
+{
+    struct buf text;
+    enum pb_err err;
+
+    buf_init(&text, BUF_MAX_TEXT);
+    text_escape(&text, path->steps[reached].typed, strlen(path->steps[reached].typed));
+    buf_puts(&text, " in ");
+    if (reached == 0 && path->root == 0)
+        buf_puts(&text, "the value");
+    if (path->root > 0)
+        buf_printf(&text, "@%llu", (unsigned long long)path->root);
+    for (size_t i = 0; i < reached; i++)
+        text_escape(&text, path->steps[i].typed, strlen(path->steps[i].typed));
+    err = buf_status(&text, e);
+    if (err == PB_OK)
+        err = error_set(e, PB_ENOTFOUND, "there is no %s, which is %s", text.data,
+                        path_kind_name(kind));
+    buf_release(&text);
+    return err;
+}
+
+enum pb_err pkl_path_follow(struct pkl_view *v, const struct pkl_path *path, struct pkl_child *out,
+                            struct error *e)
+{
+    struct walk w = {.v = v, .e = e};
+    uint64_t roots = v->roots(v);
+    enum pb_err err;
+
+    if (path->root >= roots)
+        return error_set(e, PB_ENOTFOUND, "there is no @%llu: %s", (unsigned long long)path->root,
+                         roots == 0   ? "no pickle is complete"
+                         : roots == 1 ? "there is one pickle, @0"
+                                      : "there are fewer pickles than that");
+    err = v->root(v, path->root, &w.at, e);
+    for (size_t i = 0; i < path->count && err == PB_OK; i++) {
+        enum pkl_kind kind = w.at.value.kind;
+        bool found = false;
+
+        w.step = &path->steps[i];
+        err = one_step(&w, &found);
+        if (err == PB_OK && !found)
+            err = not_found(path, i, kind, e);
+    }
+    if (err == PB_OK)
+        *out = w.at;
+    return err;
+}
