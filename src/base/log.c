@@ -98,7 +98,7 @@ static bool is_one_of(const char *name, size_t n, const char *const *names)
 }
 
 /* Names are compared decoded: "X%2DAmz-Signature" is the same to a server. */
-static bool is_secret_parameter(const char *name, size_t n)
+static bool is_secret_name(const char *name, size_t n)
 {
     static const char *const names[] = {
         "x-amz-signature",
@@ -133,13 +133,26 @@ static bool is_secret_parameter(const char *name, size_t n)
     return secret;
 }
 
+/* An address in an address may hold a password or a signature of its own. */
+static bool is_address(const char *value, size_t n)
+{
+    struct buf plain;
+    bool found;
+
+    buf_init(&plain, BUF_MAX_LINE);
+    uri_decode(&plain, value, n, true);
+    found = plain.failed != PB_OK || memmem(plain.data, plain.len, "://", 3) != NULL;
+    buf_release(&plain);
+    return found;
+}
+
 /* One "name=value" of a query or a fragment. */
 static void put_parameter(struct buf *out, const char *s, size_t n)
 {
     const char *equals = memchr(s, '=', n);
     size_t name = equals != NULL ? (size_t)(equals - s) : n;
 
-    if (equals != NULL && is_secret_parameter(s, name)) {
+    if (equals != NULL && (is_secret_name(s, name) || is_address(equals + 1, n - name - 1))) {
         buf_append(out, s, name + 1);
         buf_puts(out, REDACTED);
     } else {

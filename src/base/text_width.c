@@ -102,7 +102,8 @@ size_t text_prev(const char *s, size_t n, size_t at)
             break;
         }
     }
-    while (from > 0 && from < at && ((unsigned char)s[from] & 0xc0) == 0x80)
+    for (int i = 0; i < 3 && from > 0 && from + 1 < at && ((unsigned char)s[from] & 0xc0) == 0x80;
+         i++)
         from++;
     do {
         before = from;

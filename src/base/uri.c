@@ -52,15 +52,17 @@ void uri_decode(struct buf *out, const char *s, size_t n, bool plus_is_space)
     }
 }
 
-/* A message with a piece of what was typed in it. */
+/* A message with a piece of what was typed in it, but never the query of an address: it may be
+ * signed. */
 static enum pb_err bad(struct error *e, const char *text, const char *why)
 {
+    size_t n = strncasecmp(text, "http", 4) == 0 ? strcspn(text, "?") : strlen(text);
     struct buf shown;
     enum pb_err err;
 
     buf_init(&shown, BUF_MAX_LINE);
-    text_escape_cols(&shown, text, strlen(text), 200);
-    err = error_set(e, PB_EUSAGE, "%s: %s", shown.data, why);
+    text_escape_cols(&shown, text, n, 200);
+    err = error_set(e, PB_EUSAGE, "%s%s: %s", shown.data, text[n] == '?' ? "?…" : "", why);
     buf_release(&shown);
     return err;
 }

@@ -24,6 +24,13 @@ struct xml {
     struct level levels[DEPTH_MAX];
     size_t depth;
     bool root_seen, ending, forbidden;
+    char last; /* the last byte that was no blank */
+    struct odd_bytes {
+        uint32_t recent;   /* the last bytes of the document */
+        unsigned need;     /* tail bytes that the character still lacks */
+        uint8_t low, high; /* what the next of them may be */
+        bool seen;
+    } odd;
     struct error error; /* of the first failure; code PB_OK: none */
 };
 
@@ -92,6 +99,50 @@ static void on_text(void *ctx, const xmlChar *text, int n)
     take_buf_failure(x, &x->text);
 }
 
+/*
+ * libxml2 names a forbidden character by its own error code, but not when the character lies near
+ * the end of what it was given: then it only says that something is wrong.  So the bytes are looked
+ * at here as well, for the sake of the message: is there one that no UTF-8 document may hold?
+ */
+static void note_odd_byte(struct odd_bytes *o, uint8_t c)
+{
+    o->recent = o->recent << 8 | c;
+    if (o->need > 0) {
+        o->seen = o->seen || c < o->low || c > o->high;
+        o->need--;
+        o->low = 0x80;
+        o->high = 0xbf;
+        /* U+FFFE and U+FFFF */
+        o->seen = o->seen || (o->recent & 0xfffffe) == 0xefbfbe;
+    } else if (c < 0x80) {
+        o->seen = o->seen || (c < 0x20 && c != '\t' && c != '\n' && c != '\r');
+    } else {
+        o->seen = o->seen || c < 0xc2 || c > 0xf4;
+        o->need = c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+        o->low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+        o->high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+    }
+}
+
+static void look_at(struct xml *x, const char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        note_odd_byte(&x->odd, (uint8_t)p[i]);
+        if (p[i] != ' ' && p[i] != '\n' && p[i] != '\r' && p[i] != '\t')
+            x->last = p[i];
+    }
+}
+
+/* Did the parser fail at the end because there should be more? */
+static bool is_cut(const struct xml *x, int code)
+{
+    if (!x->ending || (x->root_seen && x->depth == 0))
+        return false;
+    return x->last != '>' || code == XML_ERR_DOCUMENT_EMPTY || code == XML_ERR_DOCUMENT_END ||
+           code == XML_ERR_TAG_NOT_FINISHED || code == XML_ERR_COMMENT_NOT_FINISHED ||
+           code == XML_ERR_CDATA_NOT_FINISHED || code == XML_ERR_PI_NOT_FINISHED;
+}
+
 /* No answer of a store has one, and nothing good comes from it: no entities, no expansion. */
 static void on_doctype(void *ctx, const xmlChar *name, const xmlChar *external,
                        const xmlChar *system)
@@ -110,10 +161,10 @@ static void on_error(void *ctx, const xmlError *err)
     if (err->code == XML_ERR_NO_MEMORY) {
         fail(x, PB_ENOMEM, "out of memory");
     } else if (err->code == XML_ERR_INVALID_CHAR || err->code == XML_ERR_INVALID_CHARREF ||
-               err->code == XML_ERR_INVALID_ENCODING) {
+               err->code == XML_ERR_INVALID_ENCODING || x->odd.seen) {
         x->forbidden = true;
         fail(x, PB_ESERVER, "the XML holds a character that XML forbids");
-    } else if (x->ending) {
+    } else if (is_cut(x, err->code)) {
         fail(x, PB_ESERVER, "the XML was cut short");
     } else {
         buf_init(&why, BUF_MAX_LINE);
@@ -184,6 +235,7 @@ enum pb_err xml_feed(struct xml *x, const void *p, size_t n, struct error *e)
     while (n > 0 && x->error.code == PB_OK) {
         size_t chunk = n < CHUNK_MAX ? n : CHUNK_MAX;
 
+        look_at(x, at, chunk);
         if (xmlParseChunk(x->parser, at, (int)chunk, 0) == XML_ERR_NO_MEMORY)
             fail(x, PB_ENOMEM, "out of memory");
         at += chunk;
@@ -198,6 +250,8 @@ enum pb_err xml_finish(struct xml *x, struct error *e)
         x->ending = true;
         if (xmlParseChunk(x->parser, NULL, 0, 1) == XML_ERR_NO_MEMORY)
             fail(x, PB_ENOMEM, "out of memory");
+        /* libxml2 says so itself; but a listing that lacks its end must never pass for a whole one.
+         */
         if (x->error.code == PB_OK && (!x->root_seen || x->depth > 0))
             fail(x, PB_ESERVER, "the XML was cut short");
     }
