@@ -29,7 +29,7 @@ def main():
     print('/* Made by tests/oracle/make_unicode_table.py: what str.isprintable() accepts, Unicode '
           f'{unicodedata.unidata_version}. */')
     print('#include "unicode_table.h"\n')
-    print(f'const struct unicode_range unicode_printable[] = {{')
+    print('const struct unicode_range unicode_printable[] = {')
     for i in range(0, len(table), RANGES_A_LINE):
         row = ', '.join(f'{{0x{a:04x}, 0x{b:04x}}}' for a, b in table[i:i + RANGES_A_LINE])
         print(f'    {row},')
