@@ -10,6 +10,7 @@
 #define PKLBROWSE_APP_H
 
 #include <pklbrowse/pkl_edit.h>
+#include <pklbrowse/pkl_path.h>
 #include <pklbrowse/pkl_splice.h>
 #include <pklbrowse/store.h>
 
@@ -98,6 +99,10 @@ void app_object_progress(const struct app_object *o, struct http_progress *out);
 struct pkl_doc *app_object_doc(struct app_object *o);   /* APP_READY, APP_BROKEN */
 struct pkl_edit *app_object_edit(struct app_object *o); /* APP_READY and not read only; else NULL */
 struct pkl_view *app_object_view(struct app_object *o); /* the edited view, or the document's */
+
+/* Where a change is, by its place in the document as it was opened. */
+enum pb_err app_change_path(struct app_object *o, const struct pkl_change *change,
+                            enum path_form form, struct buf *out, struct error *e) PB_CHECK;
 
 /* --- saving ----------------------------------------------------------------------------------- */
 /* Plans and verifies (a job).  done: e is NULL and *r says what a save would write; r lives until

@@ -132,6 +132,11 @@ const struct store_object *replace_keep(enum loc_scheme from_scheme,
                                         const struct store_object *from, enum loc_scheme to_scheme,
                                         const struct store_object *there);
 
+/* --- change.c --------------------------------------------------------------------------------- */
+/* The path of the first place where the owner stands, and the step from there. */
+enum pb_err app_place_path(struct pkl_view *v, const struct pkl_child *place, enum path_form form,
+                           struct buf *out, struct error *e) PB_CHECK;
+
 /* --- save.c, merge.c -------------------------------------------------------------------------- */
 void save_free(struct save *s);   /* without calling done; NULL is fine */
 void merge_free(struct merge *m); /* without calling done; NULL is fine */

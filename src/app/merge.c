@@ -10,7 +10,6 @@
 
 #include <pklbrowse/digest.h>
 #include <pklbrowse/mem.h>
-#include <pklbrowse/pkl_path.h>
 #include <pklbrowse/pkl_repr.h>
 #include <pklbrowse/text.h>
 
@@ -88,21 +87,6 @@ static enum pb_err same_value(struct pkl_view *va, const struct pkl_node *a, str
 /* --- where is it? -------------------------------------------------------------------------------
  */
 
-static enum pb_err path_of_place(struct pkl_view *v, const struct pkl_child *place, struct buf *out,
-                                 struct error *e)
-{
-    enum pb_err err;
-
-    if (place->step == PKL_STEP_ROOT) {
-        buf_printf(out, "@%llu", (unsigned long long)place->index);
-        return buf_status(out, e);
-    }
-    err = pkl_path_of(v, place->owner, PATH_FORM_PATH, out, e);
-    if (err == PB_OK)
-        err = pkl_path_step_text(v, place, PATH_FORM_PATH, out, e);
-    return err == PB_OK ? buf_status(out, e) : err;
-}
-
 static enum pb_err refuse(const struct moved *c, const char *why, struct error *e)
 {
     struct buf shown;
@@ -174,7 +158,7 @@ static enum pb_err prepare(struct merge *m, size_t i, struct arena *mem, struct 
     enum pb_err err = pkl_edit_change(m->mine->edit, i, &change, e);
 
     if (err == PB_OK)
-        err = path_of_place(base, &change.place, &c->path, e);
+        err = app_change_path(m->mine, &change, PATH_FORM_PATH, &c->path, e);
     if (err == PB_OK)
         err = pkl_path_parse(mem, c->path.data, c->path.len, &c->steps, &at, e);
     if (err == PB_OK)

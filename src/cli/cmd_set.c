@@ -1,0 +1,219 @@
+/*
+ * set: open, find the places, change them, prove what would be written, write it.
+ *
+ * Several EDITs are one save or none.  Nothing is written before everything has been checked.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/mem.h>
+#include <pklbrowse/text.h>
+
+#include "cmd_set.h"
+
+struct set_run {
+    struct cli *c;
+    struct location loc, to;
+    bool elsewhere; /* --output, in `to` */
+    struct arena mem;
+    struct edit *edits;
+    size_t count;
+    struct app_object *object;
+    struct app_review *review;
+    bool done;
+    bool failed;
+    struct error error;
+    struct buf report;
+};
+
+/* --- writing ------------------------------------------------------------------------------------
+ */
+
+static enum pb_err make_report(struct set_run *r, const struct app_saved *saved, struct error *e)
+{
+    struct report rep = {
+        .object = r->object,
+        .review = r->review,
+        .saved = saved,
+        .to = r->elsewhere ? &r->to : NULL,
+    };
+
+    if (r->c->args->given[OPT_json])
+        return report_json(&rep, &r->report, e);
+    return report_text(r->c, &rep, &r->report, e);
+}
+
+static void on_saved(void *ctx, const struct app_saved *s, const struct error *e)
+{
+    struct set_run *r = ctx;
+
+    r->done = true;
+    if (e != NULL) {
+        r->failed = true;
+        r->error = *e;
+        if (s->outcome == APP_CONFLICT)
+            r->error.code = PB_ECHANGED;
+        return;
+    }
+    if (s->outcome == APP_SAVED_UNCHECKED)
+        cli_note(r->c, "the server checks no conditions: compared before and after instead");
+    if (s->kept != NULL) {
+        struct buf shown;
+
+        buf_init(&shown, BUF_MAX_LINE);
+        text_escape(&shown, s->kept, strlen(s->kept));
+        cli_verbose(r->c, "what was there is kept in %s", shown.data);
+        buf_release(&shown);
+    }
+    /* Saved is saved: a report that cannot be made is told, but it is no failure to save. */
+    if (make_report(r, s, &r->error) != PB_OK)
+        cli_note(r->c, "saved, but: %s", r->error.msg);
+}
+
+static enum pb_err wait_done(struct set_run *r, struct error *e)
+{
+    enum pb_err err = cli_wait(r->c, &r->done, NULL, NULL, e);
+
+    if (err == PB_OK && r->failed) {
+        *e = r->error;
+        err = r->error.code;
+    }
+    return err;
+}
+
+static enum pb_err save(struct set_run *r, struct error *e)
+{
+    const struct location *to = r->elsewhere ? &r->to : NULL;
+    enum pb_err err;
+
+    r->done = false;
+    err = app_save_start(r->object, r->review, to, r->elsewhere, on_saved, r, e);
+    return err == PB_OK ? wait_done(r, e) : err;
+}
+
+static void on_review(void *ctx, struct app_review *review, const struct error *e)
+{
+    struct set_run *r = ctx;
+
+    r->done = true;
+    r->review = review;
+    if (e != NULL) {
+        r->failed = true;
+        r->error = *e;
+    }
+}
+
+static enum pb_err review(struct set_run *r, struct error *e)
+{
+    enum pb_err err;
+
+    r->done = false;
+    err = app_review_start(r->object, on_review, r, e);
+    return err == PB_OK ? wait_done(r, e) : err;
+}
+
+/* --- what was asked for -------------------------------------------------------------------------
+ */
+
+static bool to_stdout(const struct set_run *r)
+{
+    return r->elsewhere && r->to.scheme == LOC_STDIO;
+}
+
+static enum pb_err check_arguments(struct set_run *r, struct error *e)
+{
+    const struct args *a = r->c->args;
+    enum pb_err err = cli_location(a->operands[0], &r->loc, e);
+
+    if (err == PB_OK && a->given[OPT_output]) {
+        err = cli_location(a->text[OPT_output], &r->to, e);
+        r->elsewhere = err == PB_OK;
+    }
+    if (err != PB_OK)
+        return err;
+    if (r->loc.scheme == LOC_STDIO && !r->elsewhere && !a->given[OPT_dry_run])
+        return error_set(e, PB_EUSAGE, "-: standard input cannot be saved to; give --output");
+    if (a->given[OPT_read_only] && !a->given[OPT_dry_run] && !to_stdout(r))
+        return error_set(e, PB_EREADONLY, "nothing is written with --read-only");
+    r->count = a->count - 1;
+    r->edits = arena_alloc(&r->mem, r->count * sizeof *r->edits);
+    if (r->edits == NULL)
+        return error_nomem(e);
+    return edits_parse(r->c, &r->mem, a->operands + 1, r->count, r->edits, e);
+}
+
+static enum pb_err check_match(const struct set_run *r, struct error *e)
+{
+    const char *etag = r->c->args->text[OPT_if_match];
+    struct buf shown;
+
+    if (etag == NULL || store_identity_matches(&app_object_info(r->object)->identity, etag))
+        return PB_OK;
+    buf_init(&shown, BUF_MAX_LINE);
+    app_show_location(&shown, &r->loc);
+    error_set(e, PB_ECHANGED, "%s has another ETag now (--if-match); nothing was written",
+              shown.data);
+    buf_release(&shown);
+    return PB_ECHANGED;
+}
+
+static enum pb_err change(struct set_run *r, struct error *e)
+{
+    struct pkl_edit *ed;
+    enum pb_err err = cli_open(r->c, &r->loc, &r->object, e);
+
+    if (err == PB_OK)
+        err = check_match(r, e);
+    if (err == PB_OK)
+        err = edits_find(app_object_view(r->object), &r->mem, r->edits, r->count, e);
+    if (err != PB_OK)
+        return err;
+    ed = app_object_edit(r->object); /* not read-only: check_arguments() */
+    err = edits_apply(ed, r->edits, r->count, e);
+    return err == PB_OK ? review(r, e) : err;
+}
+
+static enum pb_err write_to_stdout(struct set_run *r, struct error *e)
+{
+    struct sink to = out_sink(&r->c->out);
+    enum pb_err err = make_report(r, NULL, e);
+
+    if (err == PB_OK)
+        err = source_copy(r->review->result, 0, r->review->result->size, &to, e);
+    return err == PB_OK ? out_flush(&r->c->out, e) : err;
+}
+
+static enum pb_err run(struct set_run *r, struct error *e)
+{
+    enum pb_err err = check_arguments(r, e);
+
+    if (err == PB_OK)
+        err = change(r, e);
+    if (err != PB_OK)
+        return err;
+    if (r->c->args->given[OPT_dry_run])
+        return make_report(r, NULL, e);
+    return to_stdout(r) ? write_to_stdout(r, e) : save(r, e);
+}
+
+int cmd_set(struct cli *c)
+{
+    struct set_run r = {.c = c};
+    struct error error;
+    enum pb_err err;
+
+    arena_init(&r.mem);
+    buf_init(&r.report, BUF_MAX_TEXT);
+    err = run(&r, &error);
+    if (err == PB_OK && to_stdout(&r) && !c->args->given[OPT_dry_run])
+        cli_print_stderr(&r.report);
+    else if (err == PB_OK)
+        err = out_buf(&c->out, &r.report, &error);
+    app_review_release(r.review);
+    app_object_close(r.object);
+    buf_release(&r.report);
+    location_release(&r.loc);
+    location_release(&r.to);
+    arena_release(&r.mem);
+    return err == PB_OK ? STATUS_OK : cli_fail(c, &error);
+}

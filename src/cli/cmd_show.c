@@ -1,0 +1,209 @@
+/* show: the value of a pickle, or of a place in it, as text, JSON or rows of a tree. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/mem.h>
+#include <pklbrowse/pkl_repr.h>
+#include <pklbrowse/tree.h>
+
+#include "cli.h"
+
+#define TREE_PREVIEW 200 /* bytes of a value on its row */
+
+static enum pb_err print_value(struct cli *c, struct pkl_view *v, const struct pkl_node *node,
+                               struct error *e)
+{
+    const struct args *a = c->args;
+    struct sink to = out_sink(&c->out);
+    struct pkl_repr_opts o = {
+        .style = a->given[OPT_repr] ? PKL_REPR_LINE : PKL_REPR_INDENT,
+        .depth = (unsigned)a->depth,
+        .ascii = a->given[OPT_ascii],
+    };
+    enum pb_err err;
+
+    if (a->given[OPT_json])
+        err = pkl_json(v, node, &to, e);
+    else
+        err = pkl_repr(v, node, &o, &to, e);
+    return err == PB_OK ? out_write(&c->out, "\n", 1, e) : err;
+}
+
+/* --- the tree -----------------------------------------------------------------------------------
+ */
+
+/* The rows that were opened on the way to the one being printed; no other is open, so that memory
+ * and the cost of finding a row stay those of the way. */
+struct opened {
+    struct opened_row {
+        uint64_t row;
+        unsigned depth;
+    } * data;
+    size_t len, cap;
+};
+
+static enum pb_err print_row(struct cli *c, const struct tree_row *r, unsigned indent, bool opens,
+                             struct error *e)
+{
+    struct buf line;
+    enum pb_err err;
+
+    buf_init(&line, BUF_MAX_TEXT);
+    buf_fill(&line, ' ', (size_t)indent * 4);
+    buf_append(&line, r->label.data, r->label.len);
+    if (r->label.len > 0)
+        buf_puts(&line, "  ");
+    buf_append(&line, r->type.data, r->type.len);
+    if (r->preview.len > 0 && !opens) {
+        buf_puts(&line, "  ");
+        buf_append(&line, r->preview.data, r->preview.len);
+    }
+    buf_putc(&line, '\n');
+    err = out_buf(&c->out, &line, e);
+    buf_release(&line);
+    return err;
+}
+
+/* Closes what was opened at this depth or below; the row that follows it. */
+static uint64_t close_to(struct tree *t, struct opened *way, unsigned depth, uint64_t row)
+{
+    while (way->len > 0 && way->data[way->len - 1].depth >= depth) {
+        row = way->data[way->len - 1].row + 1;
+        tree_collapse(t, row - 1);
+        way->len--;
+    }
+    return row;
+}
+
+/* Row `first` and all below it, or, with all, every row from there on. */
+static enum pb_err print_rows(struct cli *c, struct tree *t, uint64_t first, bool all,
+                              struct error *e)
+{
+    struct opened way = {0};
+    struct tree_row r;
+    unsigned base = 0;
+    enum pb_err err = PB_OK;
+
+    tree_row_init(&r);
+    for (uint64_t row = first; row < tree_rows(t) && err == PB_OK; row++) {
+        bool opens;
+
+        err = tree_row(t, row, TREE_PREVIEW, &r, e);
+        if (err != PB_OK)
+            break;
+        if (row == first)
+            base = r.depth;
+        else if (!all && r.depth <= base)
+            break;
+        row = close_to(t, &way, r.depth, row);
+        opens =
+            r.expandable && !r.shared && (c->args->depth == 0 || r.depth - base < c->args->depth);
+        err = print_row(c, &r, r.depth - base, opens, e);
+        if (err == PB_OK && opens)
+            err = tree_expand(t, row, e);
+        if (err == PB_OK && opens && !vec_push(&way, ((struct opened_row){row, r.depth})))
+            err = error_nomem(e);
+    }
+    vec_release(&way);
+    tree_row_release(&r);
+    return err;
+}
+
+static enum pb_err print_tree(struct cli *c, struct pkl_view *v, const struct pkl_path *path,
+                              struct error *e)
+{
+    struct tree *t;
+    uint64_t row = 0;
+    enum pb_err err = tree_new(v, NULL, &t, e);
+
+    if (err != PB_OK)
+        return err;
+    if (path != NULL) {
+        err = tree_reveal(t, path, &row, e);
+        if (err == PB_OK)
+            tree_collapse(t, row);
+    }
+    if (err == PB_OK)
+        err = print_rows(c, t, row, path == NULL, e);
+    tree_free(t);
+    return err;
+}
+
+/* --- the command --------------------------------------------------------------------------------
+ */
+
+static enum pb_err print_roots(struct cli *c, struct pkl_view *v, struct error *e)
+{
+    enum pb_err err = PB_OK;
+
+    for (uint64_t n = 0; n < v->roots(v) && err == PB_OK; n++) {
+        struct pkl_child root;
+
+        err = v->root(v, n, &root, e);
+        if (err == PB_OK)
+            err = print_value(c, v, &root.value, e);
+    }
+    return err;
+}
+
+static enum pb_err print_place(struct cli *c, struct pkl_view *v, const struct pkl_path *path,
+                               struct error *e)
+{
+    struct pkl_child place;
+    enum pb_err err = pkl_path_follow(v, path, &place, e);
+
+    return err == PB_OK ? print_value(c, v, &place.value, e) : err;
+}
+
+static enum pb_err check_form(const struct args *a, struct error *e)
+{
+    if (a->given[OPT_repr] + a->given[OPT_json] + a->given[OPT_tree] > 1)
+        return error_set(e, PB_EUSAGE, "--repr, --json and --tree exclude each other");
+    if (a->given[OPT_json] && a->given[OPT_depth])
+        return error_set(e, PB_EUSAGE, "--json leaves nothing out: --depth does not go with it");
+    return PB_OK;
+}
+
+static enum pb_err print_object(struct cli *c, struct app_object *o, const struct pkl_path *path,
+                                struct error *e)
+{
+    struct pkl_view *v = app_object_view(o);
+
+    if (c->args->given[OPT_tree])
+        return print_tree(c, v, path, e);
+    return path != NULL ? print_place(c, v, path, e) : print_roots(c, v, e);
+}
+
+int cmd_show(struct cli *c)
+{
+    struct app_object *o = NULL;
+    struct location loc = {0};
+    struct pkl_path path;
+    struct arena mem;
+    struct error error, broken;
+    bool has_path = c->args->count > 1;
+    enum pb_err err = check_form(c->args, &error), whole = PB_OK;
+
+    arena_init(&mem);
+    if (err == PB_OK && has_path)
+        err = cli_path(&mem, c->args->operands[1], &path, &error);
+    if (err == PB_OK)
+        err = cli_location(c->args->operands[0], &loc, &error);
+    if (err == PB_OK)
+        whole = cli_open(c, &loc, &o, &broken);
+    if (err == PB_OK && whole != PB_OK && (o == NULL || app_object_view(o) == NULL)) {
+        error = broken;
+        err = whole;
+    }
+    if (err == PB_OK)
+        err = print_object(c, o, has_path ? &path : NULL, &error);
+    /* What could be read was printed; why it is not all comes after it. */
+    if (err == PB_OK && whole != PB_OK && out_flush(&c->out, &error) == PB_OK) {
+        error = broken;
+        err = whole;
+    }
+    app_object_close(o);
+    location_release(&loc);
+    arena_release(&mem);
+    return err == PB_OK ? STATUS_OK : cli_fail(c, &error);
+}

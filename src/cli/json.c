@@ -1,0 +1,62 @@
+#include <string.h>
+
+#include <pklbrowse/clock.h>
+#include <pklbrowse/text.h>
+
+#include "cli.h"
+
+static void put_code_point(struct buf *out, uint32_t cp)
+{
+    static const char letters[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
+    const char *p = cp < 0x80 && cp != 0 ? strchr(letters, (int)cp) : NULL;
+    char bytes[4];
+
+    if (p != NULL) {
+        buf_putc(out, '\\');
+        buf_putc(out, names[p - letters]);
+    } else if (cp < 0x10000 && (!text_drawable(cp) || (cp >= 0xd800 && cp < 0xe000))) {
+        buf_printf(out, "\\u%04x", (unsigned)cp);
+    } else if (!text_drawable(cp)) {
+        buf_printf(out, "\\u%04x\\u%04x", (unsigned)(0xd800 + ((cp - 0x10000) >> 10)),
+                   (unsigned)(0xdc00 + ((cp - 0x10000) & 0x3ff)));
+    } else {
+        buf_append(out, bytes, utf8_encode(cp, bytes));
+    }
+}
+
+void json_string(struct buf *out, const char *s, size_t n)
+{
+    buf_putc(out, '"');
+    while (n > 0) {
+        uint32_t cp;
+        size_t used = utf8_decode(s, n, &cp, false);
+
+        if (used == 0) {
+            used = 1;
+            cp = 0xdc00u + (unsigned char)*s;
+        }
+        put_code_point(out, cp);
+        s += used;
+        n -= used;
+    }
+    buf_putc(out, '"');
+}
+
+void json_time(struct buf *out, int64_t t)
+{
+    if (t == 0) {
+        buf_puts(out, "null");
+        return;
+    }
+    buf_putc(out, '"');
+    clock_format_iso(out, t);
+    buf_putc(out, '"');
+}
+
+void json_text(struct buf *out, const char *s)
+{
+    if (s == NULL)
+        buf_puts(out, "null");
+    else
+        json_string(out, s, strlen(s));
+}

@@ -1,0 +1,168 @@
+/* What the editing commands say they did: text for people, JSON for programs. */
+#include <langinfo.h>
+#include <string.h>
+
+#include <pklbrowse/pkl_repr.h>
+#include <pklbrowse/text.h>
+
+#include "cmd_set.h"
+
+#define VALUE_BYTES 120 /* of a value in the text */
+
+static const char *arrow(const struct cli *c)
+{
+    bool ascii = c->args->given[OPT_ascii] || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+
+    return ascii ? "->" : "\xe2\x86\x92";
+}
+
+/* "['age']  30 -> 31" */
+static enum pb_err change_text(const struct cli *c, struct app_object *o,
+                               const struct pkl_change *change, struct buf *out, struct error *e)
+{
+    struct buf path;
+    enum pb_err err;
+
+    buf_init(&path, BUF_MAX_TEXT);
+    err = app_change_path(o, change, PATH_FORM_PYTHON, &path, e);
+    text_escape(out, path.data, path.len);
+    buf_puts(out, "  ");
+    if (err == PB_OK && change->old.id == 0)
+        buf_puts(out, "(new)");
+    else if (err == PB_OK)
+        err = pkl_preview(pkl_doc_view(app_object_doc(o)), &change->old, VALUE_BYTES, out, e);
+    buf_printf(out, " %s ", arrow(c));
+    if (err == PB_OK)
+        err = pkl_preview(app_object_view(o), &change->place.value, VALUE_BYTES, out, e);
+    buf_putc(out, '\n');
+    buf_release(&path);
+    return err;
+}
+
+static void outcome_text(const struct report *r, struct buf *out)
+{
+    const struct store_identity *now = r->saved != NULL ? r->saved->now : NULL;
+
+    if (now == NULL)
+        return;
+    buf_puts(out, "saved");
+    if (now->etag != NULL) {
+        buf_puts(out, ", ETag ");
+        text_escape(out, now->etag, strlen(now->etag));
+    }
+    if (now->version_id != NULL) {
+        buf_puts(out, ", version ");
+        text_escape(out, now->version_id, strlen(now->version_id));
+    }
+    buf_putc(out, '\n');
+}
+
+enum pb_err report_text(const struct cli *c, const struct report *r, struct buf *out,
+                        struct error *e)
+{
+    struct pkl_edit *ed = app_object_edit(r->object);
+    size_t n = pkl_edit_changes(ed);
+    enum pb_err err = PB_OK;
+
+    for (size_t i = 0; i < n && err == PB_OK; i++) {
+        struct pkl_change change;
+
+        err = pkl_edit_change(ed, i, &change, e);
+        if (err == PB_OK)
+            err = change_text(c, r->object, &change, out, e);
+    }
+    if (err != PB_OK)
+        return err;
+    if (n == 0)
+        buf_puts(out, "no change\n");
+    buf_printf(out, "%llu %s %llu bytes, %llu of them untouched\n",
+               (unsigned long long)r->review->size_before, arrow(c),
+               (unsigned long long)r->review->size_after, (unsigned long long)r->review->untouched);
+    outcome_text(r, out);
+    return buf_status(out, e);
+}
+
+/* --- JSON ---------------------------------------------------------------------------------------
+ */
+
+static enum pb_err change_json(struct app_object *o, const struct pkl_change *change,
+                               struct buf *out, struct error *e)
+{
+    struct sink to = sink_buf(out);
+    struct buf path;
+    enum pb_err err;
+
+    buf_init(&path, BUF_MAX_TEXT);
+    err = app_change_path(o, change, PATH_FORM_PYTHON, &path, e);
+    buf_puts(out, "{\"path\": ");
+    json_string(out, path.data, path.len);
+    buf_release(&path);
+    if (err == PB_OK && change->old.id != 0) {
+        buf_puts(out, ", \"old\": ");
+        err = pkl_json(pkl_doc_view(app_object_doc(o)), &change->old, &to, e);
+    }
+    buf_puts(out, ", \"new\": ");
+    if (err == PB_OK)
+        err = pkl_json(app_object_view(o), &change->place.value, &to, e);
+    buf_putc(out, '}');
+    return err;
+}
+
+static void location_json(struct buf *out, const struct location *loc)
+{
+    struct buf text;
+
+    buf_init(&text, BUF_MAX_TEXT);
+    location_format(&text, loc);
+    json_string(out, text.data, text.len);
+    buf_release(&text);
+}
+
+static void outcome_json(const struct report *r, struct buf *out)
+{
+    const struct app_saved *s = r->saved;
+    bool written = s != NULL && s->now != NULL;
+
+    buf_printf(out, ", \"written\": %s", written ? "true" : "false");
+    if (!written)
+        return;
+    buf_printf(out, ", \"checked\": %s", s->outcome == APP_SAVED ? "true" : "false");
+    buf_puts(out, ", \"etag\": ");
+    json_text(out, s->now->etag);
+    buf_puts(out, ", \"version_id\": ");
+    json_text(out, s->now->version_id);
+    buf_puts(out, ", \"kept\": ");
+    json_text(out, s->kept);
+}
+
+enum pb_err report_json(const struct report *r, struct buf *out, struct error *e)
+{
+    struct pkl_edit *ed = app_object_edit(r->object);
+    size_t n = pkl_edit_changes(ed);
+    enum pb_err err = PB_OK;
+
+    buf_puts(out, "{\"location\": ");
+    location_json(out, app_object_location(r->object));
+    if (r->to != NULL) {
+        buf_puts(out, ", \"output\": ");
+        location_json(out, r->to);
+    }
+    buf_puts(out, ", \"changes\": [");
+    for (size_t i = 0; i < n && err == PB_OK; i++) {
+        struct pkl_change change;
+
+        if (i > 0)
+            buf_puts(out, ", ");
+        err = pkl_edit_change(ed, i, &change, e);
+        if (err == PB_OK)
+            err = change_json(r->object, &change, out, e);
+    }
+    if (err != PB_OK)
+        return err;
+    buf_printf(out, "], \"bytes_before\": %llu, \"bytes_after\": %llu, \"untouched\": %llu",
+               (unsigned long long)r->review->size_before,
+               (unsigned long long)r->review->size_after, (unsigned long long)r->review->untouched);
+    outcome_json(r, out);
+    buf_puts(out, "}\n");
+    return buf_status(out, e);
+}
