@@ -149,6 +149,7 @@ void app_save_cancel(struct app_object *o);
 typedef void (*app_merged_fn)(void *ctx, struct app_object *merged, const struct error *e);
 enum pb_err app_merge_start(struct app_object *mine, app_merged_fn done, void *ctx,
                             struct error *e) PB_CHECK;
+void app_merge_cancel(struct app_object *mine); /* done() is not called */
 
 /* --- whole objects ---------------------------------------------------------------------------- */
 /* Copies the bytes of `from` over `to`, which is replaced (its old bytes are kept) or made; with

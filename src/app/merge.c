@@ -288,3 +288,9 @@ enum pb_err app_merge_start(struct app_object *mine, app_merged_fn done, void *c
     mine->merge = m;
     return PB_OK;
 }
+
+void app_merge_cancel(struct app_object *mine)
+{
+    merge_free(mine->merge);
+    mine->merge = NULL;
+}
