@@ -1,0 +1,170 @@
+/* One line asked for: a filter, where to go, a value.  Drawn in the status line, or by the tree. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/mem.h>
+#include <pklbrowse/text.h>
+
+#include "commands.h"
+#include "state.h"
+
+#define ASK_MAX (256u * 1024u) /* bytes that may be typed or edited in a line */
+
+static enum context ask_context(const struct ui *u)
+{
+    (void)u;
+    return CTX_PROMPT;
+}
+
+static void check(struct ui *u, struct ask *a)
+{
+    buf_clear(&a->note.text);
+    a->note.wrong = false;
+    a->note.at = 0;
+    if (a->ops->check != NULL)
+        a->ops->check(u, a->prompt.text.data, a->prompt.text.len, &a->note);
+}
+
+static void text_changed(struct ui *u, struct ask *a)
+{
+    check(u, a);
+    if (a->ops->changed != NULL)
+        a->ops->changed(u, a->prompt.text.data, a->prompt.text.len);
+}
+
+static bool ask_key(struct ui *u, struct view *v, uint32_t key)
+{
+    struct ask *a = (struct ask *)v;
+    char utf8[4];
+
+    if (!key_is_text(key))
+        return (key & K_META) != 0; /* a letter typed right behind an Escape is not text */
+    if (!prompt_insert(&a->prompt, utf8, utf8_encode(key, utf8)))
+        ui_say(u, SAY_WARNING, "There is no room for more in this line.");
+    else
+        text_changed(u, a);
+    return true;
+}
+
+static void ask_move(struct ui *u, struct view *v, enum move m)
+{
+    (void)u;
+    (void)v;
+    (void)m;
+}
+
+static void ask_cancel(struct ui *u, struct view *v)
+{
+    const struct ask_ops *ops = ((struct ask *)v)->ops;
+
+    ui_pop(u, v);
+    if (ops->cancelled != NULL)
+        ops->cancelled(u);
+}
+
+static void ask_free(struct ui *u, struct view *v)
+{
+    struct ask *a = (struct ask *)v;
+
+    (void)u;
+    if (a->ops->release != NULL)
+        a->ops->release(a->ctx);
+    prompt_release(&a->prompt);
+    buf_release(&a->note.text);
+    free(a);
+}
+
+void ask_draw(struct ui *u, struct ask *a, const struct region *r, int y, int x, int width)
+{
+    (void)u;
+    prompt_draw(&a->prompt, r, y, x, width, STYLE_TYPED);
+}
+
+static void ask_draw_bottom(struct ui *u, struct view *v, const struct region *r, bool focus)
+{
+    struct ask *a = (struct ask *)v;
+    int y = r->h - 2, x, column = -1;
+
+    (void)focus;
+    if (a->ops->inline_value)
+        return;
+    screen_fill(r, y, 0, 1, r->w, STYLE_NORMAL);
+    x = 1 + screen_puts(r, y, 1, STYLE_PROMPT, a->ops->label);
+    ask_draw(u, a, r, y, x, r->w - x - 1);
+    if (a->note.text.len == 0)
+        return;
+    if (a->note.wrong)
+        column = prompt_column(&a->prompt, r->s, STYLE_TYPED, a->note.at, r->w - x - 1);
+    layout_note(r, y + 1, x, &a->note, column);
+}
+
+static const struct view_ops view_ask = {
+    .context = ask_context,
+    .draw = ask_draw_bottom,
+    .move = ask_move,
+    .key = ask_key,
+    .cancel = ask_cancel,
+    .free = ask_free,
+};
+
+void ask_open(struct ui *u, const struct ask_ops *ops, void *ctx, const char *text, size_t n)
+{
+    struct ask *a = mem_alloc(sizeof *a);
+
+    if (a == NULL) {
+        if (ops->release != NULL)
+            ops->release(ctx);
+        ui_say(u, SAY_ERROR, "out of memory");
+        return;
+    }
+    a->view.ops = &view_ask;
+    a->ops = ops;
+    a->ctx = ctx;
+    prompt_init(&a->prompt, ASK_MAX);
+    buf_init(&a->note.text, BUF_MAX_LINE);
+    prompt_set(&a->prompt, text, n);
+    check(u, a);
+    ui_push(u, &a->view);
+}
+
+struct ask *ask_top(const struct ui *u)
+{
+    return u->over != NULL && u->over->ops == &view_ask ? (struct ask *)u->over : NULL;
+}
+
+void cmd_line(struct ui *u, int op)
+{
+    struct ask *a = ask_top(u);
+    bool moves = op <= PROMPT_END;
+
+    if (a == NULL)
+        return;
+    prompt_edit(&a->prompt, (enum prompt_op)op);
+    if (!moves)
+        text_changed(u, a);
+}
+
+void cmd_accept(struct ui *u, int arg)
+{
+    struct ask *a = ask_top(u);
+    size_t n;
+    char *text;
+
+    (void)arg;
+    if (a == NULL || a->note.wrong)
+        return; /* the note says what is wrong */
+    n = a->prompt.text.len;
+    text = mem_strndup(a->prompt.text.data, n);
+    if (text == NULL) {
+        ui_say(u, SAY_ERROR, "out of memory");
+        return;
+    }
+    buf_clear(&a->note.text);
+    /* It lies over nothing while it is taken, so that a dialog that opens then stays. */
+    u->over = a->view.below;
+    if (a->ops->accept(u, text, n, a->ctx, &a->note))
+        ask_free(u, &a->view);
+    else
+        ui_push(u, &a->view);
+    free(text);
+}

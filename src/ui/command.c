@@ -1,0 +1,247 @@
+/* What a key needs before it does anything, and the keys that belong to no view. */
+#include <stdlib.h>
+
+#include <pklbrowse/mem.h>
+#include <pklbrowse/text.h>
+
+#include "commands.h"
+#include "state.h"
+#include "term.h"
+
+/* --- needs ---------------------------------------------------------------------------------- */
+
+static bool on_object_row(const struct ui *u)
+{
+    struct listing_row row;
+
+    return !u->right_focus && u->left.listing != NULL &&
+           listing_row(u->left.listing, u->left.list.cur, &row) && row.kind == STORE_OBJECT;
+}
+
+/* Why nothing can be edited now; NULL: it can. */
+static const char *not_editable(const struct ui *u)
+{
+    if (u->right.object == NULL)
+        return "Open an object first.";
+    if (u->right.mine != NULL)
+        return "This is what someone else saved; Esc goes back to yours.";
+    if (right_edit(u) != NULL)
+        return u->saving.step == SAVE_IDLE ? NULL
+                                           : "Wait until it is saved, or stop that with Esc.";
+    if (app_object_state(u->right.object) == APP_BROKEN)
+        return "This pickle breaks off; what is readable can be looked at, not changed.";
+    if (app_get_options(u->app)->read_only)
+        return "Nothing is changed here: read-only was asked for.";
+    return "There is no value to edit here.";
+}
+
+const char *need_missing(const struct ui *u, unsigned needs)
+{
+    if ((needs & NEED_EDIT) != 0 && not_editable(u) != NULL)
+        return not_editable(u);
+    if ((needs & NEED_TREE) != 0 && u->right.tree == NULL)
+        return "Open an object first.";
+    if ((needs & NEED_LISTING) != 0 && u->left.listing == NULL)
+        return "Open a place first.";
+    if ((needs & NEED_SOMETHING) != 0 && u->right.object == NULL && !on_object_row(u))
+        return "Go to an object first.";
+    if ((needs & NEED_ASKED) != 0 &&
+        (u->right.object == NULL || app_object_state(u->right.object) != APP_BIG_ASK))
+        return "There is nothing to fetch.";
+    return NULL;
+}
+
+bool need_shown(const struct ui *u, const struct command *c)
+{
+    struct pkl_edit *edit = right_edit(u);
+    struct error e;
+
+    if (need_missing(u, c->needs) != NULL)
+        return false;
+    if ((c->needs & SHOW_CHANGED) != 0 && !pkl_edit_changed(edit))
+        return false;
+    if ((c->needs & SHOW_UNSAVED) != 0 && !pkl_edit_dirty(edit))
+        return false;
+    if ((c->needs & SHOW_ROW_CHANGED) != 0) {
+        struct pkl_child place;
+
+        return tree_child(u->right.tree, u->right.list.cur, &place, &e) == PB_OK &&
+               pkl_edit_place_changed(edit, place.owner, place.index, NULL);
+    }
+    return true;
+}
+
+/* --- unsaved edits -------------------------------------------------------------------------- */
+
+static void do_pending(struct ui *u)
+{
+    struct pending p = u->pending;
+
+    u->pending = (struct pending){0};
+    switch (p.what) {
+    case PENDING_NONE:
+        break;
+    case PENDING_OPEN:
+        nav_open(u, &p.where, p.properties, false);
+        break;
+    case PENDING_QUIT:
+        u->quit = true;
+        break;
+    case PENDING_RELOAD:
+        right_open(u, &p.where, p.properties);
+        break;
+    }
+    location_release(&p.where);
+}
+
+enum { GUARD_STAY, GUARD_SAVE, GUARD_DISCARD };
+static const struct dialog_button guard_buttons[] = {
+    [GUARD_STAY] = {'n', "Stay"},
+    [GUARD_SAVE] = {'s', "Save\xe2\x80\xa6"},
+    [GUARD_DISCARD] = {'d', "Discard the changes"},
+};
+
+static void on_guard(struct ui *u, int button)
+{
+    if (button == GUARD_DISCARD) {
+        do_pending(u);
+        return;
+    }
+    location_release(&u->pending.where);
+    u->pending = (struct pending){0};
+    if (button == GUARD_SAVE)
+        save_start(u);
+}
+
+bool guard_unsaved(struct ui *u, const char *doing)
+{
+    const struct app_object *o = u->right.mine != NULL ? u->right.mine : u->right.object;
+    struct dialog *d;
+    struct buf name;
+
+    if (!right_unsaved(u))
+        return false;
+    buf_init(&name, BUF_MAX_LINE);
+    app_show_location(&name, app_object_location(o));
+    d = dialog_new(u, "Not saved", guard_buttons, 3, GUARD_STAY, on_guard);
+    if (d != NULL) {
+        size_t n = pkl_edit_unsaved(
+            app_object_edit(u->right.mine != NULL ? u->right.mine : u->right.object));
+
+        d->danger = true;
+        (void)lines_printf(&d->head, STYLE_VALUE, "%zu %s in %s %s not saved.", n,
+                           n == 1 ? "change" : "changes", name.data, n == 1 ? "is" : "are");
+        (void)lines_printf(&d->head, STYLE_VALUE, "%s loses %s.", doing, n == 1 ? "it" : "them");
+        dialog_open(u, d);
+    }
+    buf_release(&name);
+    return true;
+}
+
+/* --- keys of no view ------------------------------------------------------------------------ */
+
+void cmd_move(struct ui *u, int move)
+{
+    struct view *v = ui_top(u);
+
+    v->ops->move(u, v, (enum move)move);
+}
+
+void cmd_pane(struct ui *u, int arg)
+{
+    (void)arg;
+    u->right_focus = !u->right_focus;
+}
+
+void cmd_close(struct ui *u, int arg)
+{
+    struct view *v = ui_top(u);
+
+    (void)arg;
+    v->ops->cancel(u, v);
+}
+
+/* The work that runs and that Esc stops, the youngest first. */
+static bool stop_work(struct ui *u)
+{
+    if (u->saving.step != SAVE_IDLE && u->saving.step != SAVE_ASKING) {
+        save_cancel(u);
+        return true;
+    }
+    if (right_loading(u)) {
+        app_object_cancel(u->right.object);
+        return true;
+    }
+    if (u->left.listing != NULL && listing_loading(u->left.listing)) {
+        u->left.to_end = false;
+        listing_stop(u->left.listing);
+        ui_say(u, SAY_INFO, "Stopped reading this listing; moving down goes on.");
+        return true;
+    }
+    return false;
+}
+
+void cmd_cancel(struct ui *u, int arg)
+{
+    struct view *v = ui_top(u);
+
+    (void)arg;
+    if (!stop_work(u))
+        v->ops->cancel(u, v);
+}
+
+void cmd_redraw(struct ui *u, int arg)
+{
+    (void)arg;
+    if (u->term != NULL)
+        term_redraw(u->term);
+}
+
+void cmd_suspend(struct ui *u, int arg)
+{
+    int rows, cols;
+
+    (void)arg;
+    if (u->term == NULL)
+        return;
+    term_suspend(u->term);
+    term_size(u->term, &rows, &cols);
+    (void)ui_resize(u, rows, cols);
+}
+
+void cmd_quit(struct ui *u, int arg)
+{
+    (void)arg;
+    if (u->saving.step == SAVE_WRITING) {
+        ui_say(u, SAY_WARNING, "It is being saved; Esc stops that.");
+        return;
+    }
+    u->pending.what = PENDING_QUIT;
+    if (!guard_unsaved(u, "Leaving"))
+        do_pending(u);
+}
+
+void cmd_interrupt(struct ui *u, int arg)
+{
+    (void)arg;
+    if (u->over != NULL)
+        cmd_close(u, 0);
+    else if (!stop_work(u))
+        cmd_quit(u, 0);
+}
+
+void ui_copy(struct ui *u, const char *what, const struct buf *text)
+{
+    struct buf shown;
+    bool cut;
+
+    buf_init(&shown, BUF_MAX_LINE);
+    cut = text_escape_cols(&shown, text->data, text->len, 200);
+    if (cut)
+        buf_puts(&shown, "\xe2\x80\xa6");
+    if (u->term == NULL || term_copy(u->term, text->data, text->len))
+        ui_say(u, SAY_INFO, "Copied the %s: %s", what, shown.data);
+    else
+        ui_say(u, SAY_WARNING, "This terminal takes no copy of it. The %s: %s", what, shown.data);
+    buf_release(&shown);
+}

@@ -1,0 +1,62 @@
+/*
+ * What the rows of keymap.def call.  Each acts on the view that has the keys; what a row needs has
+ * been checked.
+ */
+#ifndef UI_COMMANDS_H
+#define UI_COMMANDS_H
+
+struct ui;
+
+/* view_listing.c, view_places.c */
+void cmd_list_open(struct ui *u, int arg);
+void cmd_list_parent(struct ui *u, int arg);
+void cmd_filter(struct ui *u, int arg);
+void cmd_copy_name(struct ui *u, int arg);
+
+/* view_tree.c */
+void cmd_tree_open(struct ui *u, int arg);
+void cmd_tree_close(struct ui *u, int arg);
+void cmd_tree_toggle(struct ui *u, int arg);
+void cmd_tree_all(struct ui *u, int expand);
+void cmd_tree_level(struct ui *u, int arg);
+void cmd_tree_sibling(struct ui *u, int direction);
+void cmd_copy(struct ui *u, int value);
+
+/* edit.c */
+void cmd_edit(struct ui *u, int arg);
+void cmd_undo(struct ui *u, int arg);
+void cmd_redo(struct ui *u, int arg);
+void cmd_revert(struct ui *u, int arg);
+
+/* view_object.c, view_props.c */
+void cmd_fetch(struct ui *u, int arg);
+void cmd_properties(struct ui *u, int arg);
+
+/* save.c */
+void cmd_save(struct ui *u, int arg);
+void cmd_save_as(struct ui *u, int arg);
+
+/* nav.c */
+void cmd_go(struct ui *u, int arg);
+void cmd_back(struct ui *u, int direction);
+void cmd_reload(struct ui *u, int arg);
+
+/* dialog.c, ask.c, view_help.c, message.c */
+void cmd_choose(struct ui *u, int arg);
+void cmd_choice(struct ui *u, int direction);
+void cmd_accept(struct ui *u, int arg);
+void cmd_line(struct ui *u, int op);
+void cmd_help(struct ui *u, int arg);
+void cmd_messages(struct ui *u, int arg);
+
+/* command.c */
+void cmd_move(struct ui *u, int move);
+void cmd_pane(struct ui *u, int arg);
+void cmd_close(struct ui *u, int arg);
+void cmd_cancel(struct ui *u, int arg);
+void cmd_redraw(struct ui *u, int arg);
+void cmd_suspend(struct ui *u, int arg);
+void cmd_quit(struct ui *u, int arg);
+void cmd_interrupt(struct ui *u, int arg);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * The table of keys (keymap.def): what each does, where, and what must be there for it.
+ */
+#ifndef UI_KEYMAP_H
+#define UI_KEYMAP_H
+
+#include "input.h"
+
+struct ui;
+
+enum context {
+    CTX_LIST = 1,  /* buckets, prefixes, keys */
+    CTX_TREE = 2,  /* a value */
+    CTX_INFO = 4,  /* the right pane without a tree: properties, progress, an error, nothing */
+    CTX_PAGER = 8, /* help, messages, details */
+    CTX_DIALOG = 16,
+    CTX_PROMPT = 32,
+    CTX_PANES = 7,
+    CTX_ALL = 63
+};
+
+enum need {
+    NEED_SOMETHING = 1, /* an object is open, or one is under the cursor */
+    NEED_TREE = 2,
+    NEED_EDIT = 4,
+    NEED_ASKED = 8, /* a big object waits to be asked for */
+    NEED_LISTING = 16,
+    SHOW_CHANGED = 32, /* the key line shows it only then */
+    SHOW_UNSAVED = 64,
+    SHOW_ROW_CHANGED = 128
+};
+
+struct command {
+    const char *name; /* NULL: a section of the help, `help` is its title */
+    const char *keys; /* names with blanks between */
+    unsigned contexts, needs;
+    void (*run)(struct ui *u, int arg);
+    int arg;
+    const char *label, *help;
+};
+
+size_t keymap_count(void);
+const struct command *keymap_row(size_t i);
+/* The command of a key in one context; NULL: none. */
+const struct command *keymap_find(enum context context, uint32_t key);
+/* The i-th key of a command; K_NONE behind the last. */
+uint32_t keymap_key(const struct command *c, size_t i);
+/* Its keys for the help, "j, Down". */
+void keymap_keys(const struct command *c, struct buf *out);
+
+#endif

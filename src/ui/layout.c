@@ -1,0 +1,322 @@
+/* Where everything stands: title, panes, status, keys; what lies over them. */
+#include <stdio.h>
+#include <string.h>
+
+#include <pklbrowse/clock.h>
+#include <pklbrowse/text.h>
+
+#include "state.h"
+
+#define LEAST_ROWS 6
+#define LEAST_COLS 24
+#define NARROW 80 /* fewer columns: one pane */
+
+bool layout_narrow(const struct ui *u)
+{
+    return u->screen.cols < NARROW;
+}
+
+const char *ui_spinner(const struct ui *u)
+{
+    static const char *const frames[] = {"\xe2\xa0\x8b", "\xe2\xa0\x99", "\xe2\xa0\xb9",
+                                         "\xe2\xa0\xb8"};
+
+    return frames[u->spin % 4];
+}
+
+void ui_seconds(struct buf *out, uint64_t since)
+{
+    uint64_t s = (clock_mono_us() - since) / 1000000;
+
+    if (since != 0 && s >= 2)
+        buf_printf(out, " %llu s", (unsigned long long)s);
+}
+
+/* --- progress ------------------------------------------------------------------------------- */
+
+static void time_left(struct buf *out, double seconds)
+{
+    if (seconds < 60)
+        buf_printf(out, "%d s left", (int)seconds + 1);
+    else if (seconds < 3600)
+        buf_printf(out, "%d min left", (int)(seconds / 60) + 1);
+    else if (seconds < 100 * 3600)
+        buf_printf(out, "%d h left", (int)(seconds / 3600) + 1);
+}
+
+void progress_text(struct buf *out, uint64_t done, uint64_t total, double rate)
+{
+    text_size(out, done);
+    if (total > 0) {
+        buf_puts(out, " of ");
+        text_size(out, total);
+    }
+    if (rate >= 1) {
+        buf_puts(out, " \xc2\xb7 ");
+        text_size(out, (uint64_t)rate);
+        buf_puts(out, "/s");
+        if (total > done) {
+            buf_puts(out, " \xc2\xb7 ");
+            time_left(out, (double)(total - done) / rate);
+        }
+    }
+}
+
+void progress_bar(const struct region *r, int y, int x, int width, uint64_t done, uint64_t total)
+{
+    struct region bar = region_part(r, y, x, 1, width);
+    double part = total > 0 ? (double)done / (double)total : 0;
+    int full = part >= 1 ? bar.w : (int)(part * bar.w);
+
+    for (int i = 0; i < bar.w; i++)
+        (void)screen_puts(&bar, 0, i, STYLE_BAR, i < full ? "\xe2\x96\x88" : "\xe2\x96\x91");
+}
+
+/* --- lines of the frame --------------------------------------------------------------------- */
+
+/* Text at the left and at the right of a line; the left one is cut, at its beginning when that says
+ * less. */
+static void draw_ends(const struct region *r, int y, enum style style, const char *left,
+                      bool cut_begin, const char *right)
+{
+    int right_w = screen_width(r->s, STYLE_DIM, right, strlen(right));
+    int room;
+
+    if (right_w > r->w / 2)
+        right_w = r->w / 2;
+    room = r->w - right_w - (right_w > 0 ? 1 : 0);
+    if (cut_begin)
+        (void)screen_field_end(r, y, 0, room, style, left, strlen(left));
+    else
+        (void)screen_field(r, y, 0, room, style, left, strlen(left));
+    if (right_w > 0)
+        (void)screen_field(r, y, r->w - right_w, right_w, STYLE_DIM, right, strlen(right));
+}
+
+static void current_location(const struct ui *u, struct buf *out)
+{
+    if (u->right_focus && u->right.object != NULL)
+        app_show_location(out, app_object_location(u->right.object));
+    else if (u->left.places)
+        buf_puts(out, "places");
+    else
+        app_show_location(out, &u->left.where);
+}
+
+static void draw_title(struct ui *u, const struct region *r)
+{
+    const struct location *where = u->right_focus && u->right.object != NULL
+                                       ? app_object_location(u->right.object)
+                                       : &u->left.where;
+    struct buf left, right, name;
+
+    buf_init(&left, BUF_MAX_LINE);
+    buf_init(&right, BUF_MAX_LINE);
+    buf_init(&name, BUF_MAX_LINE);
+    if (!layout_narrow(u)) {
+        buf_puts(&left, " pklbrowse  ");
+        if (where->key != NULL)
+            app_describe(u->app, where, &right);
+    } else if (u->right_focus) {
+        right_title(u, &name, &right);
+    } else {
+        left_title(u, &name, &right);
+    }
+    current_location(u, &left);
+    if (u->options->insecure)
+        buf_puts(&right, " \xc2\xb7 certificates not checked");
+    buf_putc(&right, ' ');
+    draw_ends(r, 0, STYLE_TITLE, left.data, layout_narrow(u), right.data);
+    buf_release(&left);
+    buf_release(&right);
+    buf_release(&name);
+}
+
+static void draw_message(struct ui *u, const struct region *r, const struct message *m)
+{
+    static const enum style styles[] = {STYLE_MESSAGE, STYLE_WARNING, STYLE_ERROR};
+    static const char hint[] = "  Enter: more ";
+    int room = r->w - 1;
+    bool more = m->detail != NULL && u->messages.fresh;
+    int width = screen_width(r->s, styles[m->kind], m->text, strlen(m->text));
+
+    u->messages.cut = width > room - (more ? (int)strlen(hint) : 0);
+    more = (more || u->messages.cut) && u->messages.fresh && u->over == NULL;
+    if (more && room > 2 * (int)strlen(hint)) {
+        room -= (int)strlen(hint);
+        (void)screen_puts(r, 0, r->w - (int)strlen(hint), STYLE_KEY, hint);
+    }
+    (void)screen_field(r, 0, 1, room, styles[m->kind], m->text, strlen(m->text));
+}
+
+static void draw_status(struct ui *u, const struct region *r)
+{
+    const struct message *m = ui_message(u);
+    struct buf text;
+
+    if (m != NULL) {
+        draw_message(u, r, m);
+        return;
+    }
+    buf_init(&text, BUF_MAX_LINE);
+    buf_putc(&text, ' ');
+    save_status(u, &text);
+    if (text.len == 1 && u->right_focus)
+        right_status(u, &text);
+    else if (text.len == 1)
+        left_status(u, &text);
+    (void)screen_field(r, 0, 0, r->w, STYLE_VALUE, text.data, text.len);
+    buf_release(&text);
+}
+
+/* --- key line ------------------------------------------------------------------------------- */
+
+static int hint_width(const struct region *r, const struct command *c, struct buf *key)
+{
+    buf_clear(key);
+    key_show(keymap_key(c, 0), key);
+    return screen_width(r->s, STYLE_KEY, key->data, key->len) + 1 +
+           screen_width(r->s, STYLE_NORMAL, c->label, strlen(c->label)) + 2;
+}
+
+static int draw_hint(const struct region *r, int x, const struct command *c, struct buf *key)
+{
+    int width = hint_width(r, c, key);
+
+    x += screen_text(r, 0, x, STYLE_KEY, key->data, key->len) + 1;
+    (void)screen_puts(r, 0, x, STYLE_NORMAL, c->label);
+    return width;
+}
+
+/* The keys that do something here, as many as there is room for; how to get help always. */
+static void draw_keys(struct ui *u, const struct region *r)
+{
+    enum context context = ui_top(u)->ops->context(u);
+    const struct command *help = keymap_find(context, '?');
+    struct buf key;
+    int x = 1, end = r->w + 2;
+
+    buf_init(&key, 64);
+    if (help != NULL)
+        end -= hint_width(r, help, &key);
+    for (size_t i = 0; i < keymap_count(); i++) {
+        const struct command *c = keymap_row(i);
+
+        if (c->name == NULL || (c->contexts & context) == 0 || c->label[0] == '\0' || c == help ||
+            !need_shown(u, c))
+            continue;
+        if (x + hint_width(r, c, &key) <= end)
+            x += draw_hint(r, x, c, &key);
+    }
+    if (help != NULL)
+        (void)draw_hint(r, x, help, &key);
+    buf_release(&key);
+}
+
+void layout_note(const struct region *r, int y, int x, const struct ask_note *note, int column)
+{
+    enum style style = note->wrong ? STYLE_ERROR : STYLE_DIM;
+    struct region line = region_part(r, y, x, 1, r->w - x);
+    int width = screen_width(r->s, style, note->text.data, note->text.len);
+
+    screen_fill(&line, 0, 0, 1, line.w, STYLE_NORMAL);
+    if (!note->wrong || column < 0) {
+        (void)screen_field(&line, 0, 0, line.w, style, note->text.data, note->text.len);
+    } else if (column + 2 + width <= line.w || column < width + 2) {
+        (void)screen_puts(&line, 0, column, STYLE_ERROR, "^");
+        (void)screen_field(&line, 0, column + 2, line.w - column - 2, style, note->text.data,
+                           note->text.len);
+    } else {
+        (void)screen_puts(&line, 0, column - width - 1, STYLE_ERROR, note->text.data);
+        (void)screen_puts(&line, 0, column, STYLE_ERROR, "^");
+    }
+}
+
+/* --- panes ---------------------------------------------------------------------------------- */
+
+static void draw_pane_title(const struct region *r, bool focus, const char *name, const char *state)
+{
+    enum style border = focus ? STYLE_BORDER_FOCUS : STYLE_BORDER;
+    int state_w = screen_width(r->s, STYLE_HEADING, state, strlen(state));
+    int name_w = screen_width(r->s, STYLE_HEADING, name, strlen(name));
+    int room = r->w - 2;
+
+    if (state_w > 0 && state_w + 2 <= room) {
+        (void)screen_puts(r, 0, r->w - 1 - state_w - 2, border, " ");
+        (void)screen_text(r, 0, r->w - 1 - state_w - 1, STYLE_NORMAL, state, strlen(state));
+        (void)screen_puts(r, 0, r->w - 2, border, " ");
+        room -= state_w + 3;
+    }
+    if (name_w > room - 2)
+        name_w = room - 2;
+    if (name_w <= 0)
+        return;
+    (void)screen_puts(r, 0, 1, border, " ");
+    (void)screen_field_end(r, 0, 2, name_w, focus ? STYLE_HEADING : STYLE_NAME, name, strlen(name));
+    (void)screen_puts(r, 0, 2 + name_w, border, " ");
+}
+
+static void draw_pane(struct ui *u, const struct region *r, struct view *v, bool focus)
+{
+    struct region inner = region_part(r, 1, 1, r->h - 2, r->w - 2);
+    struct buf name, state;
+
+    buf_init(&name, BUF_MAX_LINE);
+    buf_init(&state, BUF_MAX_LINE);
+    if (v == &u->left.view)
+        left_title(u, &name, &state);
+    else
+        right_title(u, &name, &state);
+    screen_box(r, focus ? STYLE_BORDER_FOCUS : STYLE_BORDER);
+    draw_pane_title(r, focus, name.data, state.data);
+    v->ops->draw(u, v, &inner, focus);
+    buf_release(&name);
+    buf_release(&state);
+}
+
+static void draw_panes(struct ui *u, const struct region *body)
+{
+    struct region left, right;
+    int w = body->w * 2 / 5;
+
+    if (layout_narrow(u)) {
+        struct view *v = u->right_focus ? &u->right.view : &u->left.view;
+
+        v->ops->draw(u, v, body, true);
+        return;
+    }
+    w = w > 60 ? 60 : w;
+    left = region_part(body, 0, 0, body->h, w);
+    right = region_part(body, 0, w, body->h, body->w - w);
+    draw_pane(u, &left, &u->left.view, !u->right_focus);
+    draw_pane(u, &right, &u->right.view, u->right_focus);
+}
+
+static void draw_over(struct ui *u, struct view *v, const struct region *all)
+{
+    if (v == NULL)
+        return;
+    draw_over(u, v->below, all);
+    v->ops->draw(u, v, all, v == u->over);
+}
+
+void layout_draw(struct ui *u)
+{
+    struct region all = screen_all(&u->screen), line, body;
+    bool shown = all.h >= LEAST_ROWS && all.w >= LEAST_COLS;
+
+    screen_clear(&u->screen);
+    if (!shown) {
+        (void)screen_puts(&all, 0, 0, STYLE_WARNING, "too small: 24x6 at least");
+        return;
+    }
+    line = region_part(&all, 0, 0, 1, all.w);
+    draw_title(u, &line);
+    body = region_part(&all, 1, 0, all.h - 3, all.w);
+    draw_panes(u, &body);
+    line = region_part(&all, all.h - 2, 0, 1, all.w);
+    draw_status(u, &line);
+    line = region_part(&all, all.h - 1, 0, 1, all.w);
+    draw_keys(u, &line);
+    draw_over(u, u->over, &all);
+}

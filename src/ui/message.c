@@ -1,0 +1,252 @@
+/* What is told in one sentence, kept to be read again with all that a server said. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/clock.h>
+#include <pklbrowse/mem.h>
+#include <pklbrowse/text.h>
+
+#include "commands.h"
+#include "state.h"
+
+#define KEPT 500 /* messages */
+
+static void forget(struct message *m)
+{
+    free(m->text);
+    free(m->detail);
+}
+
+void messages_release(struct messages *m)
+{
+    for (size_t i = 0; i < m->all.len; i++)
+        forget(&m->all.data[i]);
+    vec_release(&m->all);
+}
+
+const struct message *ui_message(const struct ui *u)
+{
+    return u->messages.shown ? &u->messages.all.data[u->messages.all.len - 1] : NULL;
+}
+
+static void add(struct ui *u, enum say kind, const char *text, const char *detail)
+{
+    struct message m = {.kind = kind, .when = clock_now(), .text = mem_strdup(text)};
+
+    if (detail != NULL && detail[0] != '\0')
+        m.detail = mem_strdup(detail);
+    if (u->messages.all.len == KEPT) {
+        forget(&u->messages.all.data[0]);
+        memmove(u->messages.all.data, u->messages.all.data + 1,
+                (KEPT - 1) * sizeof *u->messages.all.data);
+        u->messages.all.len--;
+    }
+    u->messages.shown = m.text != NULL && vec_push(&u->messages.all, m);
+    if (!u->messages.shown)
+        forget(&m);
+    u->messages.fresh = u->messages.shown;
+    u->dirty = true;
+}
+
+void ui_say(struct ui *u, enum say kind, const char *fmt, ...)
+{
+    char text[2048];
+    va_list ap;
+    int n;
+
+    va_start(ap, fmt);
+    n = vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (n < 0)
+        return;
+    text[utf8_check(text, strlen(text), false, NULL)] = '\0';
+    add(u, kind, text, NULL);
+}
+
+void ui_error(struct ui *u, const struct error *e)
+{
+    struct buf detail;
+
+    buf_init(&detail, BUF_MAX_LINE);
+    if (e->http_status != 0)
+        buf_printf(&detail, "HTTP status %d\n", e->http_status);
+    if (e->server_code[0] != '\0') {
+        buf_puts(&detail, "code ");
+        text_escape(&detail, e->server_code, strlen(e->server_code));
+        buf_putc(&detail, '\n');
+    }
+    buf_puts(&detail, e->detail);
+    add(u, e->code == PB_ECANCELED ? SAY_WARNING : SAY_ERROR, e->msg, detail.data);
+    buf_release(&detail);
+}
+
+/* --- a text over the panes ------------------------------------------------------------------ */
+
+struct pager {
+    struct view view;
+    char *title;
+    struct lines lines;
+    struct list list;
+};
+
+static enum context pager_context(const struct ui *u)
+{
+    (void)u;
+    return CTX_PAGER;
+}
+
+static void pager_draw(struct ui *u, struct view *v, const struct region *r, bool focus)
+{
+    struct pager *p = (struct pager *)v;
+    struct region box = region_part(r, 1, 0, r->h - 2, r->w), inner;
+    struct buf position;
+
+    (void)u;
+    (void)focus;
+    screen_fill(&box, 0, 0, box.h, box.w, STYLE_NORMAL);
+    screen_box(&box, STYLE_BORDER_FOCUS);
+    (void)screen_field(&box, 0, 2, screen_width(r->s, STYLE_HEADING, p->title, strlen(p->title)),
+                       STYLE_HEADING, p->title, strlen(p->title));
+    inner = region_part(&box, 1, 2, box.h - 2, box.w - 4);
+    list_set_count(&p->list, lines_wrap(&p->lines, r->s, inner.w));
+    list_set_height(&p->list, (unsigned)inner.h);
+    for (uint64_t i = p->list.top; i < list_end(&p->list); i++)
+        lines_draw(&p->lines, (size_t)i, &inner, (int)(i - p->list.top));
+    buf_init(&position, 64);
+    if (p->list.count > p->list.height)
+        buf_printf(&position, " %llu of %llu ", (unsigned long long)list_end(&p->list),
+                   (unsigned long long)p->list.count);
+    (void)screen_puts(&box, box.h - 1, box.w - 2 - (int)position.len, STYLE_NORMAL, position.data);
+    buf_release(&position);
+}
+
+static void pager_move(struct ui *u, struct view *v, enum move m)
+{
+    struct list *l = &((struct pager *)v)->list;
+    int page = (int)l->height;
+
+    (void)u;
+    switch (m) {
+    case MOVE_UP:
+    case MOVE_DOWN:
+        list_scroll(l, m == MOVE_UP ? -1 : 1);
+        break;
+    case MOVE_PAGE_UP:
+    case MOVE_PAGE_DOWN:
+        list_scroll(l, m == MOVE_PAGE_UP ? 1 - page : page - 1);
+        break;
+    case MOVE_HALF_UP:
+    case MOVE_HALF_DOWN:
+        list_scroll(l, m == MOVE_HALF_UP ? -page / 2 : page / 2);
+        break;
+    case MOVE_FIRST:
+    case MOVE_LAST:
+        list_move(l, m);
+        break;
+    }
+}
+
+static void pager_cancel(struct ui *u, struct view *v)
+{
+    ui_pop(u, v);
+}
+
+static void pager_free(struct ui *u, struct view *v)
+{
+    struct pager *p = (struct pager *)v;
+
+    (void)u;
+    free(p->title);
+    lines_release(&p->lines);
+    free(p);
+}
+
+static const struct view_ops view_pager = {
+    .context = pager_context,
+    .draw = pager_draw,
+    .move = pager_move,
+    .cancel = pager_cancel,
+    .free = pager_free,
+};
+
+void pager_open(struct ui *u, const char *title, struct lines *lines)
+{
+    struct pager *p = mem_alloc(sizeof *p);
+
+    if (p == NULL || (p->title = mem_alloc(strlen(title) + 3)) == NULL) {
+        free(p);
+        lines_release(lines);
+        ui_say(u, SAY_ERROR, "out of memory");
+        return;
+    }
+    (void)snprintf(p->title, strlen(title) + 3, " %s ", title);
+    p->view.ops = &view_pager;
+    p->lines = *lines;
+    lines_init(lines);
+    list_init(&p->list);
+    ui_push(u, &p->view);
+}
+
+/* --- messages to read again ----------------------------------------------------------------- */
+
+static void add_detail(struct lines *l, const char *detail)
+{
+    while (*detail != '\0') {
+        size_t n = strcspn(detail, "\n");
+        struct buf line;
+
+        buf_init(&line, BUF_MAX_LINE);
+        buf_puts(&line, "  ");
+        text_escape(&line, detail, n);
+        (void)lines_add(l, STYLE_VALUE, line.data);
+        buf_release(&line);
+        detail += n + (detail[n] == '\n');
+    }
+}
+
+static enum style message_style(const struct message *m)
+{
+    return m->kind == SAY_ERROR     ? STYLE_ERROR
+           : m->kind == SAY_WARNING ? STYLE_WARNING
+                                    : STYLE_VALUE;
+}
+
+void message_details(struct ui *u)
+{
+    const struct message *m = ui_message(u);
+    struct lines l;
+
+    if (m == NULL)
+        return;
+    u->messages.shown = false;
+    lines_init(&l);
+    (void)lines_add(&l, message_style(m), m->text);
+    if (m->detail != NULL) {
+        (void)lines_add(&l, STYLE_VALUE, "");
+        add_detail(&l, m->detail);
+    }
+    pager_open(u, "Message", &l);
+}
+
+void cmd_messages(struct ui *u, int arg)
+{
+    struct lines l;
+
+    (void)arg;
+    lines_init(&l);
+    for (size_t i = u->messages.all.len; i-- > 0;) {
+        const struct message *m = &u->messages.all.data[i];
+        struct clock_date d;
+        char when[16];
+
+        clock_split(m->when, &d);
+        (void)snprintf(when, sizeof when, "%02d:%02d:%02d", d.hour, d.minute, d.second);
+        (void)lines_pair(&l, message_style(m), when, m->text);
+        if (m->detail != NULL)
+            add_detail(&l, m->detail);
+    }
+    if (l.all.len == 0)
+        (void)lines_add(&l, STYLE_VALUE, "Nothing has been said yet.");
+    pager_open(u, "Messages, the last one first (times are UTC)", &l);
+}

@@ -1,0 +1,377 @@
+/* Where one is, where one was, and going there. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/mem.h>
+#include <pklbrowse/text.h>
+
+#include "commands.h"
+#include "state.h"
+
+#define KEPT 200 /* places */
+
+bool location_same(const struct location *a, const struct location *b)
+{
+    const char *ca = a->container != NULL ? a->container : "";
+    const char *cb = b->container != NULL ? b->container : "";
+
+    return a->scheme == b->scheme && strcmp(ca, cb) == 0 && a->key_len == b->key_len &&
+           memcmp(a->key, b->key, a->key_len) == 0;
+}
+
+void location_show_name(struct buf *out, const struct location *where)
+{
+    const char *key = where->key;
+    size_t n = where->key_len, from;
+
+    if (n == 0) {
+        const char *c =
+            where->container != NULL && where->container[0] != '\0' ? where->container : "buckets";
+
+        text_escape(out, c, strlen(c));
+        return;
+    }
+    from = n - 1;
+    while (from > 0 && key[from - 1] != '/')
+        from--;
+    text_escape(out, key + from, n - from);
+}
+
+/* --- the trail ------------------------------------------------------------------------------ */
+
+void nav_release(struct ui *u)
+{
+    for (size_t i = 0; i < u->nav.all.len; i++)
+        location_release(&u->nav.all.data[i].where);
+    vec_release(&u->nav.all);
+}
+
+static void forget(struct nav *n, size_t i)
+{
+    location_release(&n->all.data[i].where);
+    memmove(n->all.data + i, n->all.data + i + 1, (n->all.len - i - 1) * sizeof *n->all.data);
+    n->all.len--;
+}
+
+/* A step forward; what lay ahead is forgotten.  Without memory the trail just misses it. */
+static void record(struct ui *u, int kind, const struct location *where)
+{
+    struct nav *n = &u->nav;
+    struct place p = {.kind = PLACE_START};
+
+    if (n->all.len > 0) {
+        const struct place *here = &n->all.data[n->at];
+
+        if ((int)here->kind == kind && (where == NULL || location_same(&here->where, where)))
+            return;
+        while (n->all.len > n->at + 1)
+            forget(n, n->all.len - 1);
+    }
+    if (kind == PLACE_LISTING)
+        p.kind = PLACE_LISTING;
+    else if (kind == PLACE_OBJECT)
+        p.kind = PLACE_OBJECT;
+    if (where != NULL && location_copy(&p.where, where, NULL) != PB_OK)
+        return;
+    if (!vec_push(&n->all, p)) {
+        location_release(&p.where);
+        return;
+    }
+    if (n->all.len > KEPT)
+        forget(n, 0);
+    n->at = n->all.len - 1;
+}
+
+/* --- going ---------------------------------------------------------------------------------- */
+
+void nav_places(struct ui *u)
+{
+    left_show_places(u);
+    u->right_focus = false;
+    record(u, PLACE_START, NULL);
+}
+
+void nav_list(struct ui *u, const struct location *where, const char *name, size_t len)
+{
+    struct location copy;
+    struct error e;
+
+    /* `where` may be part of what is about to be replaced. */
+    if (location_copy(&copy, where, &e) != PB_OK) {
+        ui_error(u, &e);
+        return;
+    }
+    u->right_focus = false;
+    left_show(u, &copy, name, len);
+    record(u, PLACE_LISTING, &copy);
+    location_release(&copy);
+}
+
+static void show_folder_of(struct ui *u, const struct location *where)
+{
+    struct location parent;
+    struct arena mem;
+    struct app_spot spot;
+
+    if (where->scheme == LOC_STDIO || !app_parent_location(where, &parent))
+        return;
+    if (u->left.places || !location_same(&u->left.where, &parent)) {
+        arena_init(&mem);
+        if (app_resolve(u->app, where, &mem, &spot, NULL) == PB_OK)
+            left_show(u, &parent, spot.key, spot.key_len);
+        else
+            left_show(u, &parent, NULL, 0);
+        arena_release(&mem);
+    }
+    location_release(&parent);
+}
+
+void nav_open(struct ui *u, const struct location *where, bool properties, bool show_folder)
+{
+    struct app_object *o = u->right.object;
+    struct error e;
+
+    if (o != NULL && app_object_state(o) != APP_FAILED &&
+        location_same(app_object_location(o), where)) { /* it is open */
+        u->right.properties = properties;
+        u->right_focus = true;
+        return;
+    }
+    if (u->saving.step != SAVE_IDLE) {
+        ui_say(u, SAY_WARNING, "Something is being saved; Esc stops that.");
+        return;
+    }
+    location_release(&u->pending.where);
+    u->pending = (struct pending){.properties = properties};
+    if (location_copy(&u->pending.where, where, &e) != PB_OK) {
+        ui_error(u, &e);
+        return;
+    }
+    u->pending.what = PENDING_OPEN;
+    if (guard_unsaved(u, "Opening another object"))
+        return;
+    u->pending.what = PENDING_NONE;
+    if (show_folder)
+        show_folder_of(u, where);
+    right_open(u, where, properties);
+    u->right_focus = true;
+    record(u, PLACE_OBJECT, where);
+}
+
+void nav_go(struct ui *u, const struct location *where)
+{
+    struct location real;
+    struct error e;
+
+    if (app_canonical_location(where, &real, &e) != PB_OK) {
+        ui_error(u, &e);
+        return;
+    }
+    if (real.scheme == LOC_STDIO) {
+        nav_open(u, &real, false, false);
+    } else if (app_location_is_folder(&real)) {
+        nav_list(u, &real, NULL, 0);
+    } else {
+        nav_open(u, &real, false, true);
+        u->right.folder_next = u->right_focus;
+    }
+    location_release(&real);
+}
+
+void nav_start(struct ui *u, const struct location *start)
+{
+    if (start == NULL)
+        nav_places(u);
+    else
+        nav_go(u, start);
+    if (u->nav.all.len == 0)
+        record(u, PLACE_START, NULL);
+}
+
+void cmd_back(struct ui *u, int direction)
+{
+    struct nav *n = &u->nav;
+    const struct place *to;
+
+    if (n->all.len == 0 || (direction < 0 ? n->at == 0 : n->at + 1 >= n->all.len)) {
+        ui_say(u, SAY_INFO,
+               direction < 0 ? "This is where you began." : "You were not further yet.");
+        return;
+    }
+    n->at = direction < 0 ? n->at - 1 : n->at + 1;
+    to = &n->all.data[n->at];
+    /* Where it leads stands in the trail already, so nothing is recorded. */
+    if (to->kind == PLACE_START)
+        nav_places(u);
+    else if (to->kind == PLACE_OBJECT)
+        nav_open(u, &to->where, false, true);
+    else if (!u->left.places && location_same(&u->left.where, &to->where))
+        u->right_focus = false;
+    else
+        nav_list(u, &to->where, NULL, 0);
+}
+
+/* --- reload --------------------------------------------------------------------------------- */
+
+void cmd_reload(struct ui *u, int arg)
+{
+    const struct app_object *o = u->right.object;
+    struct error e;
+
+    (void)arg;
+    if (!u->right_focus || o == NULL) {
+        left_reload(u);
+        return;
+    }
+    if (u->saving.step != SAVE_IDLE) {
+        ui_say(u, SAY_WARNING, "Something is being saved; Esc stops that.");
+        return;
+    }
+    location_release(&u->pending.where);
+    u->pending = (struct pending){.properties = u->right.properties};
+    if (location_copy(&u->pending.where, app_object_location(o), &e) != PB_OK) {
+        ui_error(u, &e);
+        return;
+    }
+    u->pending.what = PENDING_RELOAD;
+    if (guard_unsaved(u, "Reading it again"))
+        return;
+    u->pending.what = PENDING_NONE;
+    right_open(u, &u->pending.where, u->pending.properties);
+}
+
+/* --- : -------------------------------------------------------------------------------------- */
+
+enum target { TO_NOTHING, TO_PATH, TO_LOCATION, TO_PREFIX };
+
+static enum target target_of(const char *text, size_t n)
+{
+    if (n == 0)
+        return TO_NOTHING;
+    if (strchr(".[@", text[0]) != NULL &&
+        !(n > 1 && text[0] == '.' && strchr("./", text[1]) != NULL))
+        return TO_PATH;
+    if (text[0] == '/' || strstr(text, "://") != NULL || text[0] == '.')
+        return TO_LOCATION;
+    return TO_PREFIX;
+}
+
+static void check_path(const char *text, size_t n, struct ask_note *note)
+{
+    struct arena mem;
+    struct pkl_path path;
+    struct error e;
+
+    arena_init(&mem);
+    if (pkl_path_parse(&mem, text, n, &path, &note->at, &e) != PB_OK) {
+        note->wrong = true;
+        buf_puts(&note->text, e.msg);
+    } else {
+        buf_puts(&note->text, "a path in the open value");
+    }
+    arena_release(&mem);
+}
+
+static void go_check(struct ui *u, const char *text, size_t n, struct ask_note *note)
+{
+    struct location loc;
+    struct error e;
+
+    switch (target_of(text, n)) {
+    case TO_NOTHING:
+        buf_puts(&note->text,
+                 ".name [3] @0: in the value    s3://bucket/key or /file: a location    "
+                 "else: keys that begin so");
+        break;
+    case TO_PATH:
+        check_path(text, n, note);
+        if (u->right.tree == NULL && !note->wrong) {
+            note->wrong = true;
+            buf_clear(&note->text);
+            buf_puts(&note->text, "no value is open to look for this path in");
+        }
+        break;
+    case TO_LOCATION:
+        if (location_parse(&loc, text, &e) == PB_OK) {
+            buf_puts(&note->text, "a location");
+            location_release(&loc);
+        } else {
+            note->wrong = true;
+            buf_puts(&note->text, e.msg);
+        }
+        break;
+    case TO_PREFIX:
+        note->wrong =
+            u->left.places || u->left.where.container == NULL || u->left.where.container[0] == '\0';
+        if (u->left.where.scheme == LOC_LOCAL && !u->left.places)
+            note->wrong = false;
+        buf_puts(&note->text,
+                 note->wrong ? "type a location: s3://bucket/key or /file" : "keys that begin so");
+        break;
+    }
+}
+
+/* The place that lists what begins with `text`: of a local folder, names in it. */
+static void go_prefix(struct ui *u, const char *text, size_t n)
+{
+    const struct location *here = &u->left.where;
+    struct location to;
+    struct buf key;
+    struct error e;
+    enum pb_err err;
+
+    buf_init(&key, BUF_MAX_LINE);
+    if (here->scheme == LOC_LOCAL)
+        buf_append(&key, here->key, here->key_len);
+    buf_append(&key, text, n);
+    err = buf_status(&key, &e);
+    if (err == PB_OK)
+        err = location_make(&to, here->scheme, here->container, key.data, key.len, &e);
+    if (err == PB_OK) {
+        nav_list(u, &to, NULL, 0);
+        location_release(&to);
+    } else {
+        ui_error(u, &e);
+    }
+    buf_release(&key);
+}
+
+static bool go_accept(struct ui *u, const char *text, size_t n, void *ctx, struct ask_note *note)
+{
+    struct location loc;
+    struct error e;
+
+    (void)ctx;
+    (void)note;
+    switch (target_of(text, n)) {
+    case TO_NOTHING:
+        break;
+    case TO_PATH:
+        tree_go_path(u, text, n);
+        break;
+    case TO_PREFIX:
+        go_prefix(u, text, n);
+        break;
+    case TO_LOCATION:
+        if (location_parse(&loc, text, &e) != PB_OK) {
+            ui_error(u, &e);
+            break;
+        }
+        nav_go(u, &loc);
+        location_release(&loc);
+        break;
+    }
+    return true;
+}
+
+static const struct ask_ops go_ops = {
+    .label = "go to: ",
+    .check = go_check,
+    .accept = go_accept,
+};
+
+void cmd_go(struct ui *u, int arg)
+{
+    (void)arg;
+    ask_open(u, &go_ops, NULL, "", 0);
+}

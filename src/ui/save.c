@@ -1,0 +1,354 @@
+/* Saving: check, show, write; and what else may come of it.  The steps are the app's. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/clock.h>
+#include <pklbrowse/text.h>
+
+#include "commands.h"
+#include "state.h"
+
+void save_dropped(struct ui *u)
+{
+    struct saving *s = &u->saving;
+
+    app_review_release(s->review);
+    s->review = NULL;
+    s->step = SAVE_IDLE;
+    s->elsewhere = false;
+    location_release(&s->where);
+    s->where = (struct location){0};
+}
+
+static void begin(struct ui *u, enum save_step step)
+{
+    u->saving.step = step;
+    u->saving.since = clock_mono_us();
+    u->dirty = true;
+}
+
+/* --- checking ------------------------------------------------------------------------------- */
+
+static void on_review(void *ctx, struct app_review *r, const struct error *e)
+{
+    struct ui *u = ctx;
+
+    u->dirty = true;
+    if (e != NULL) {
+        ui_error(u, e);
+        save_dropped(u);
+        return;
+    }
+    u->saving.review = r;
+    if (r->nothing && !u->saving.elsewhere) {
+        ui_say(u, SAY_INFO, "Nothing is changed, so nothing is written.");
+        save_dropped(u);
+        return;
+    }
+    u->saving.step = SAVE_ASKING;
+    review_open(u);
+}
+
+static void start_review(struct ui *u)
+{
+    struct error e;
+
+    begin(u, SAVE_CHECKING);
+    if (app_review_start(u->right.object, on_review, u, &e) != PB_OK) {
+        ui_error(u, &e);
+        save_dropped(u);
+    }
+}
+
+void save_start(struct ui *u)
+{
+    const char *missing = need_missing(u, NEED_EDIT);
+
+    if (missing != NULL)
+        ui_say(u, SAY_INFO, "%s", missing);
+    else if (!right_unsaved(u))
+        ui_say(u, SAY_INFO, "Nothing is changed, so there is nothing to save.");
+    else
+        start_review(u);
+}
+
+void cmd_save(struct ui *u, int arg)
+{
+    (void)arg;
+    save_start(u);
+}
+
+/* --- as another object ---------------------------------------------------------------------- */
+
+static void as_check(struct ui *u, const char *text, size_t n, struct ask_note *note)
+{
+    struct location loc;
+    struct error e;
+
+    (void)u;
+    (void)n;
+    if (location_parse(&loc, text, &e) != PB_OK) {
+        note->wrong = true;
+        buf_puts(&note->text, e.msg);
+        return;
+    }
+    note->wrong = app_location_is_folder(&loc);
+    if (note->wrong) {
+        note->at = n;
+        buf_puts(&note->text, "a name is missing");
+    }
+    location_release(&loc);
+}
+
+static bool as_accept(struct ui *u, const char *text, size_t n, void *ctx, struct ask_note *note)
+{
+    struct location loc;
+    struct error e;
+
+    (void)n;
+    (void)ctx;
+    (void)note;
+    if (need_missing(u, NEED_EDIT) != NULL)
+        return true;
+    if (location_parse(&loc, text, &e) != PB_OK) {
+        ui_error(u, &e);
+        return true;
+    }
+    u->saving.elsewhere = true;
+    u->saving.where = loc;
+    start_review(u);
+    return true;
+}
+
+static const struct ask_ops as_ops = {
+    .label = "save as: ",
+    .check = as_check,
+    .accept = as_accept,
+};
+
+void save_as_ask(struct ui *u)
+{
+    struct buf text;
+
+    buf_init(&text, BUF_MAX_LINE);
+    location_format(&text, app_object_location(u->right.object));
+    ask_open(u, &as_ops, NULL, text.data, utf8_check(text.data, text.len, false, NULL));
+    buf_release(&text);
+}
+
+void cmd_save_as(struct ui *u, int arg)
+{
+    (void)arg;
+    save_as_ask(u);
+}
+
+enum { EXISTS_CANCEL, EXISTS_OTHER, EXISTS_OVERWRITE };
+static const struct dialog_button exists_buttons[] = {
+    [EXISTS_CANCEL] = {'n', "Cancel"},
+    [EXISTS_OTHER] = {'a', "Another name\xe2\x80\xa6"},
+    [EXISTS_OVERWRITE] = {'o', "Overwrite"},
+};
+
+static void on_exists(struct ui *u, int button)
+{
+    if (button == EXISTS_OVERWRITE) {
+        save_write(u, &u->saving.where, true);
+        return;
+    }
+    save_dropped(u);
+    if (button == EXISTS_OTHER)
+        save_as_ask(u);
+}
+
+static void exists_open(struct ui *u)
+{
+    struct dialog *d = dialog_new(u, "Not saved: something is there already", exists_buttons, 3,
+                                  EXISTS_CANCEL, on_exists);
+    struct buf name;
+
+    if (d == NULL) {
+        save_dropped(u);
+        return;
+    }
+    buf_init(&name, BUF_MAX_LINE);
+    app_show_location(&name, &u->saving.where);
+    d->danger = true;
+    (void)lines_add(&d->head, STYLE_VALUE, name.data);
+    (void)lines_add(&d->head, STYLE_VALUE, "Overwriting keeps a copy of its bytes first.");
+    buf_release(&name);
+    u->saving.step = SAVE_ASKING;
+    dialog_open(u, d);
+}
+
+/* --- writing -------------------------------------------------------------------------------- */
+
+static void add_short(struct buf *out, const char *what, const char *value)
+{
+    size_t n = strlen(value);
+
+    if (n >= 2 && memcmp(value, "W/", 2) == 0) {
+        value += 2;
+        n -= 2;
+    }
+    if (n >= 2 && value[0] == '"' && value[n - 1] == '"') {
+        value++;
+        n -= 2;
+    }
+    buf_printf(out, "%s ", what);
+    if (text_escape_cols(out, value, n, n > 10 ? 8 : 10))
+        buf_puts(out, "\xe2\x80\xa6");
+}
+
+void identity_text(struct ui *u, struct buf *out, const struct store_identity *id)
+{
+    bool local =
+        u->right.object != NULL && app_object_location(u->right.object)->scheme == LOC_LOCAL;
+
+    if (id->etag != NULL && !local) /* of a file it is a stamp that tells a person nothing */
+        add_short(out, "ETag", id->etag);
+    if (id->version_id != NULL) {
+        if (out->len > 0)
+            buf_puts(out, ", ");
+        add_short(out, "version", id->version_id);
+    }
+}
+
+static void say_saved(struct ui *u, const struct app_saved *s)
+{
+    struct buf id, where;
+
+    buf_init(&id, BUF_MAX_LINE);
+    buf_init(&where, BUF_MAX_LINE);
+    if (s->now != NULL)
+        identity_text(u, &id, s->now);
+    if (id.len > 0)
+        buf_putc(&id, '.');
+    if (u->saving.elsewhere) {
+        buf_puts(&where, " as ");
+        app_show_location(&where, &u->saving.where);
+    }
+    if (s->outcome == APP_SAVED_UNCHECKED)
+        ui_say(
+            u, SAY_WARNING,
+            "Saved%s. %s This server does not check conditions: compared before and after instead.",
+            where.data, id.data);
+    else
+        ui_say(u, SAY_INFO, "Saved%s. %s%s%s", where.data, id.data, id.len > 0 ? "  " : "",
+               u->saving.elsewhere ? "(what is open here is as it was)" : "(u still undoes)");
+    buf_release(&id);
+    buf_release(&where);
+}
+
+static void on_saved(void *ctx, const struct app_saved *s, const struct error *e)
+{
+    struct ui *u = ctx;
+
+    u->dirty = true;
+    switch (s->outcome) {
+    case APP_SAVED:
+    case APP_SAVED_UNCHECKED:
+        say_saved(u, s);
+        save_dropped(u);
+        right_refresh(u);
+        left_reload(u);
+        break;
+    case APP_NOTHING:
+        ui_say(u, SAY_INFO, "Nothing is changed, so nothing was written.");
+        save_dropped(u);
+        break;
+    case APP_CONFLICT:
+        u->saving.step = SAVE_ASKING;
+        conflict_open(u, s);
+        break;
+    case APP_NOT_SAVED:
+        if (e != NULL && e->code == PB_EEXIST && u->saving.elsewhere) {
+            exists_open(u);
+            break;
+        }
+        if (e != NULL)
+            ui_error(u, e);
+        save_dropped(u);
+        break;
+    }
+}
+
+void save_write(struct ui *u, const struct location *where, bool overwrite)
+{
+    struct error e;
+
+    begin(u, SAVE_WRITING);
+    if (app_save_start(u->right.object, u->saving.review, where, overwrite, on_saved, u, &e) !=
+        PB_OK) {
+        ui_error(u, &e);
+        save_dropped(u);
+    }
+}
+
+/* --- mine on theirs ------------------------------------------------------------------------- */
+
+static void on_merged(void *ctx, struct app_object *merged, const struct error *e)
+{
+    struct ui *u = ctx;
+
+    u->dirty = true;
+    u->saving.step = SAVE_IDLE;
+    if (merged == NULL) {
+        ui_error(u, e);
+        return;
+    }
+    right_adopt(u, merged);
+    ui_say(u, SAY_INFO, "Your changes are on what someone else saved; look, then save.");
+    save_start(u);
+}
+
+void save_merge(struct ui *u)
+{
+    struct error e;
+
+    save_dropped(u);
+    begin(u, SAVE_MERGING);
+    if (app_merge_start(u->right.object, on_merged, u, &e) != PB_OK) {
+        u->saving.step = SAVE_IDLE;
+        ui_error(u, &e);
+    }
+}
+
+/* --- while it runs -------------------------------------------------------------------------- */
+
+void save_cancel(struct ui *u)
+{
+    switch (u->saving.step) {
+    case SAVE_CHECKING:
+        app_review_cancel(u->right.object);
+        save_dropped(u);
+        ui_say(u, SAY_WARNING, "Stopped; nothing was written and your changes are kept.");
+        break;
+    case SAVE_WRITING:
+        app_save_cancel(u->right.object);
+        break;
+    case SAVE_MERGING:
+        app_merge_cancel(u->right.object);
+        u->saving.step = SAVE_IDLE;
+        ui_say(u, SAY_WARNING, "Stopped; your changes are kept.");
+        break;
+    case SAVE_IDLE:
+    case SAVE_ASKING:
+        break;
+    }
+}
+
+void save_status(struct ui *u, struct buf *out)
+{
+    static const char *const doing[] = {
+        [SAVE_CHECKING] = "Checking what would be written",
+        [SAVE_WRITING] = "Saving",
+        [SAVE_MERGING] = "Reading what is there now",
+    };
+    enum save_step step = u->saving.step;
+
+    if (step == SAVE_IDLE || step == SAVE_ASKING)
+        return;
+    buf_printf(out, "%s%s %s", doing[step], "\xe2\x80\xa6", ui_spinner(u));
+    ui_seconds(out, u->saving.since);
+    buf_puts(out, "   Esc stops it");
+}

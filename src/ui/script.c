@@ -1,0 +1,274 @@
+/*
+ * Test scripts: keys and checks read from a file, a step at a time, the next one only when nothing
+ * is pending.
+ *
+ *   key NAME ...           keys by name: "key j Enter ^R"
+ *   type TEXT              the rest of the line, as typed
+ *   paste TEXT             the same between the marks of a bracketed paste
+ *   resize COLUMNS ROWS    of a screen nobody sees
+ *   expect TEXT            the screen shows TEXT now, or the script fails
+ *   expect-not TEXT
+ *   await TEXT             goes on as soon as the screen shows TEXT, whatever is pending
+ *   now STEP               the step at once, whatever is pending
+ *   :save-screen FILE      the screen as text; :save-attrs FILE its styles
+ *   # a comment
+ *
+ * At its end the screen closes, without asking.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <pklbrowse/clock.h>
+#include <pklbrowse/loop.h>
+#include <pklbrowse/mem.h>
+#include <pklbrowse/num.h>
+#include <pklbrowse/text.h>
+
+#include "state.h"
+
+#define AWAIT_US (20u * 1000000u) /* longer than anything a test waits for */
+
+struct script {
+    struct buf text;
+    size_t at; /* of the next step */
+    unsigned line;
+    uint64_t since; /* an await began; 0: none */
+    enum pb_err status;
+    struct error error;
+};
+
+static enum pb_err read_all(const char *path, struct buf *out, struct error *e)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char piece[4096];
+    ssize_t n = 0;
+
+    if (fd < 0)
+        return error_errno(e, errno, "cannot open", "the script that PKLBROWSE_SCRIPT names");
+    while (out->failed == PB_OK && (n = read(fd, piece, sizeof piece)) > 0)
+        buf_append(out, piece, (size_t)n);
+    (void)close(fd);
+    if (n < 0)
+        return error_set(e, PB_EIO, "the script that PKLBROWSE_SCRIPT names cannot be read");
+    return buf_status(out, e);
+}
+
+enum pb_err script_open(const char *path, struct script **out, struct error *e)
+{
+    struct script *s = mem_alloc(sizeof *s);
+    enum pb_err err;
+
+    if (s == NULL)
+        return error_nomem(e);
+    buf_init(&s->text, BUF_MAX_TEXT);
+    err = read_all(path, &s->text, e);
+    if (err != PB_OK)
+        script_free(s);
+    else
+        *out = s;
+    return err;
+}
+
+void script_free(struct script *s)
+{
+    if (s == NULL)
+        return;
+    buf_release(&s->text);
+    free(s);
+}
+
+enum pb_err script_status(const struct script *s, struct error *e)
+{
+    if (s->status != PB_OK && e != NULL)
+        *e = s->error;
+    return s->status;
+}
+
+static void fail(struct ui *u, const char *what, const char *text)
+{
+    struct script *s = u->script;
+    struct buf shown;
+
+    buf_init(&shown, BUF_MAX_LINE);
+    text_escape(&shown, text, strlen(text));
+    s->status = error_set(&s->error, PB_EIO, "script, line %u: %s: %s", s->line, what, shown.data);
+    buf_release(&shown);
+    u->quit = true;
+}
+
+/* --- steps ---------------------------------------------------------------------------------- */
+
+static void step_key(struct ui *u, const char *arg)
+{
+    while (*arg != '\0' && !u->quit) {
+        size_t n = strcspn(arg, " ");
+        uint32_t key = key_from_name(arg, n);
+
+        if (key == K_NONE) {
+            fail(u, "no key has this name", arg);
+            return;
+        }
+        ui_key(u, key);
+        arg += n + strspn(arg + n, " ");
+    }
+}
+
+static void step_type(struct ui *u, const char *arg)
+{
+    size_t n = strlen(arg);
+
+    for (size_t at = 0; at < n && !u->quit;) {
+        uint32_t cp;
+        size_t used = utf8_decode(arg + at, n - at, &cp, false);
+
+        if (used == 0) {
+            fail(u, "not UTF-8", arg);
+            return;
+        }
+        ui_key(u, cp);
+        at += used;
+    }
+}
+
+static void step_paste(struct ui *u, const char *arg)
+{
+    ui_key(u, K_PASTE_BEGIN);
+    step_type(u, arg);
+    ui_key(u, K_PASTE_END);
+}
+
+static void step_resize(struct ui *u, const char *arg)
+{
+    size_t n = strcspn(arg, " ");
+    uint64_t cols, rows;
+
+    if (u->term != NULL || arg[n] == '\0' || !num_parse_u64(arg, n, &cols) ||
+        !num_parse_u64(arg + n + 1, strlen(arg + n + 1), &rows) || cols > 2000 || rows > 2000)
+        fail(u, "cannot resize", arg);
+    else
+        (void)ui_resize(u, (int)rows, (int)cols);
+}
+
+static void step_expect(struct ui *u, const char *arg)
+{
+    if (!screen_contains(&u->screen, arg))
+        fail(u, "the screen does not show", arg);
+}
+
+static void step_expect_not(struct ui *u, const char *arg)
+{
+    if (screen_contains(&u->screen, arg))
+        fail(u, "the screen shows", arg);
+}
+
+static void save(struct ui *u, const char *path, void (*dump)(const struct screen *, struct buf *))
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    struct buf text;
+    struct sink to = sink_fd(&fd);
+
+    buf_init(&text, BUF_MAX_TEXT);
+    dump(&u->screen, &text);
+    if (fd < 0 || sink_write(&to, text.data, text.len, NULL) != PB_OK)
+        fail(u, "cannot write", path);
+    if (fd >= 0)
+        (void)close(fd);
+    buf_release(&text);
+}
+
+static void step_save_screen(struct ui *u, const char *arg)
+{
+    save(u, arg, screen_dump);
+}
+
+static void step_save_attrs(struct ui *u, const char *arg)
+{
+    save(u, arg, screen_dump_attrs);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(struct ui *u, const char *arg);
+} steps[] = {
+    {"key", step_key},
+    {"type", step_type},
+    {"paste", step_paste},
+    {"resize", step_resize},
+    {"expect", step_expect},
+    {"expect-not", step_expect_not},
+    {":save-screen", step_save_screen},
+    {":save-attrs", step_save_attrs},
+};
+
+static void run_step(struct ui *u, char *line)
+{
+    size_t n = strcspn(line, " ");
+    const char *arg = line[n] == ' ' ? line + n + 1 : "";
+
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        if (strlen(steps[i].name) == n && memcmp(steps[i].name, line, n) == 0) {
+            steps[i].run(u, arg);
+            return;
+        }
+    }
+    fail(u, "no such step", line);
+}
+
+/* --- reading -------------------------------------------------------------------------------- */
+
+/* An await: true when it is over. */
+static bool awaited(struct ui *u, const char *text)
+{
+    struct script *s = u->script;
+
+    if (screen_contains(&u->screen, text)) {
+        s->since = 0;
+        return true;
+    }
+    if (s->since == 0)
+        s->since = clock_mono_us();
+    else if (clock_mono_us() - s->since > AWAIT_US)
+        fail(u, "in vain waited for", text);
+    return false;
+}
+
+static bool skipped(const char *line)
+{
+    return line[0] == '\0' || line[0] == '#';
+}
+
+bool script_next(struct ui *u)
+{
+    struct script *s = u->script;
+    char *line = s->text.data + s->at;
+    size_t n = strcspn(line, "\n");
+    bool at_once, more = s->at < s->text.len, done = true;
+    char *copy;
+
+    if (!more) {
+        if (loop_idle(u->loop))
+            u->quit = true;
+        return false;
+    }
+    copy = mem_strndup(line, n);
+    if (copy == NULL) {
+        fail(u, "out of memory", "");
+        return false;
+    }
+    at_once = strncmp(copy, "now ", 4) == 0;
+    if (strncmp(copy, "await ", 6) == 0)
+        done = awaited(u, copy + 6);
+    else if (!skipped(copy) && !at_once && !loop_idle(u->loop))
+        done = false;
+    if (done) {
+        s->line++;
+        s->at += n < s->text.len - s->at ? n + 1 : n;
+        if (!skipped(copy) && strncmp(copy, "await ", 6) != 0)
+            run_step(u, at_once ? copy + 4 : copy);
+    }
+    free(copy);
+    return done && !u->quit;
+}

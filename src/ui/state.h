@@ -1,0 +1,315 @@
+/*
+ * The state of the screen, shared by its views.
+ *
+ * `struct ui` owns everything here.  Two panes are always there; what lies over them (help, a
+ * dialog, a line that is typed) is a chain of views, the topmost of which has the keys.  Every view
+ * is an ops table.  Callbacks of the app only change state and call ui_changed(): drawing happens
+ * once a turn, in ui.c.
+ */
+#ifndef UI_STATE_H
+#define UI_STATE_H
+
+#include <pklbrowse/listing.h>
+#include <pklbrowse/tree.h>
+#include <pklbrowse/ui.h>
+
+#include "keymap.h"
+#include "lines.h"
+#include "list.h"
+#include "prompt.h"
+#include "screen.h"
+
+struct script;
+struct term;
+struct ui;
+struct view;
+
+struct view_ops {
+    enum context (*context)(const struct ui *u);
+    void (*draw)(struct ui *u, struct view *v, const struct region *r, bool focus);
+    void (*move)(struct ui *u, struct view *v, enum move m);
+    /* A key that no row of the table takes.  False: it means nothing here either.  May be NULL. */
+    bool (*key)(struct ui *u, struct view *v, uint32_t key);
+    /* Esc.  A view that lies over the panes closes itself (ui_pop). */
+    void (*cancel)(struct ui *u, struct view *v);
+    void (*free)(struct ui *u, struct view *v); /* NULL: a pane */
+};
+struct view {
+    const struct view_ops *ops;
+    struct view *below;
+};
+
+/* --- the panes ------------------------------------------------------------------------------ */
+
+/* Left: the places, or a listing. */
+struct left {
+    struct view view;
+    bool places;
+    struct location where; /* of the listing */
+    struct arena mem;      /* what `spot` points to */
+    struct app_spot spot;
+    struct listing *listing; /* NULL: the places, or it could not be made */
+    struct list list;
+    struct buf filter;
+    char *wanted; /* the name the cursor goes to as soon as it is listed, or NULL */
+    size_t wanted_len;
+    unsigned wanted_line; /* and the line of the window it shall stand on */
+    bool to_end;          /* G in a listing that is still read */
+    bool error_said;
+    uint64_t since; /* reading since, for the spinner */
+};
+
+/* Right: an object: its value, its properties, or what became of it. */
+struct right {
+    struct view view;
+    struct app_object *object; /* NULL: none */
+    struct app_object *mine;   /* set aside while `object` shows what someone else wrote */
+    struct tree *tree;         /* when there is something to browse */
+    struct list list;          /* rows of the tree */
+    struct tree_row row;
+    bool properties;    /* shown although there is a tree */
+    struct lines lines; /* properties, progress, error */
+    struct list lines_list;
+    enum app_state seen; /* the state last reacted to */
+    bool folder_next;    /* when it is not there: perhaps a folder is meant */
+    uint64_t since;
+};
+
+/* Where one has been. */
+struct place {
+    enum { PLACE_START, PLACE_LISTING, PLACE_OBJECT } kind;
+    struct location where;
+};
+struct nav {
+    struct {
+        struct place *data;
+        size_t len, cap;
+    } all;
+    size_t at; /* of the place that is shown; all.len > 0 */
+};
+
+/* What a dialog about unsaved edits was asked for. */
+struct pending {
+    enum { PENDING_NONE, PENDING_OPEN, PENDING_QUIT, PENDING_RELOAD } what;
+    struct location where;
+    bool properties;
+};
+
+/* --- messages ------------------------------------------------------------------------------- */
+
+enum say { SAY_INFO, SAY_WARNING, SAY_ERROR };
+struct message {
+    enum say kind;
+    int64_t when;
+    char *text, *detail; /* detail may be NULL */
+};
+struct messages {
+    struct {
+        struct message *data;
+        size_t len, cap;
+    } all;
+    bool shown; /* the last one stands in the status line */
+    bool fresh; /* and no key was pressed since */
+    bool cut;   /* and there was no room for all of it */
+};
+
+/* --- saving --------------------------------------------------------------------------------- */
+
+enum save_step { SAVE_IDLE, SAVE_CHECKING, SAVE_ASKING, SAVE_WRITING, SAVE_MERGING };
+struct saving {
+    enum save_step step;
+    struct app_review *review;
+    struct location where; /* save as */
+    bool elsewhere;
+    uint64_t since;
+};
+
+/* --- all of it ------------------------------------------------------------------------------ */
+
+struct ui {
+    struct app *app;
+    struct loop *loop;
+    const struct ui_options *options;
+    struct term *term;     /* NULL: a screen nobody sees, driven by a script */
+    struct script *script; /* or NULL */
+    struct screen screen;
+    bool right_focus;
+    struct left left;
+    struct right right;
+    struct view *over; /* topmost view over the panes, or NULL */
+    struct nav nav;
+    struct messages messages;
+    struct pending pending;
+    struct saving saving;
+    uint32_t key;   /* that is being handled */
+    bool pasting;   /* between the marks of a bracketed paste */
+    bool dirty;     /* a frame is due now */
+    bool stale;     /* something moved: a frame is due soon */
+    uint64_t drawn; /* when the last frame was drawn, monotonic us */
+    loop_timer tick;
+    unsigned spin;
+    bool quit;
+    enum pb_err ended; /* why, when it was not the person's wish */
+};
+
+/* ui.c */
+void ui_key(struct ui *u, uint32_t key);
+void ui_changed(struct ui *u);              /* something that came from outside: a frame soon */
+struct view *ui_top(struct ui *u);          /* the view that has the keys */
+void ui_push(struct ui *u, struct view *v); /* takes it over */
+void ui_pop(struct ui *u, struct view *v);  /* closes v and what lies over it */
+bool ui_busy(const struct ui *u);           /* something runs that Esc stops */
+bool ui_resize(struct ui *u, int rows, int cols);
+
+struct ask_note;
+
+/* layout.c */
+void layout_draw(struct ui *u);
+bool layout_narrow(const struct ui *u);
+const char *ui_spinner(const struct ui *u);
+void layout_note(const struct region *r, int y, int x, const struct ask_note *note, int column);
+/* "12 s" once `since` is two seconds ago, else nothing. */
+void ui_seconds(struct buf *out, uint64_t since);
+/* Bytes, rate and time left of a transfer, and a bar. */
+void progress_text(struct buf *out, uint64_t done, uint64_t total, double rate);
+void progress_bar(const struct region *r, int y, int x, int width, uint64_t done, uint64_t total);
+
+/* message.c */
+void ui_say(struct ui *u, enum say kind, const char *fmt, ...) PB_PRINTF(3, 4);
+void ui_error(struct ui *u, const struct error *e);
+const struct message *ui_message(const struct ui *u); /* the one in the status line, or NULL */
+void messages_release(struct messages *m);
+/* A text over the panes; takes over the lines. */
+void pager_open(struct ui *u, const char *title, struct lines *lines);
+void message_details(struct ui *u);
+
+/* command.c */
+const char *need_missing(const struct ui *u, unsigned needs); /* NULL: nothing is missing */
+bool need_shown(const struct ui *u, const struct command *c);
+/* Closing what is open would lose edits: asks, and does it later.  True: asked. */
+bool guard_unsaved(struct ui *u, const char *doing);
+void ui_copy(struct ui *u, const char *what, const struct buf *text);
+
+/* ask.c: one line asked for, at the bottom or in the line of a value. */
+struct ask_note {
+    bool wrong;
+    size_t at; /* the byte where it is wrong */
+    struct buf text;
+};
+struct ask_ops {
+    const char *label;
+    bool inline_value; /* drawn by the tree, in the line of the value */
+    /* What to say about the text as it stands.  May be NULL. */
+    void (*check)(struct ui *u, const char *text, size_t n, struct ask_note *note);
+    /* After every change.  May be NULL. */
+    void (*changed)(struct ui *u, const char *text, size_t n);
+    /* Enter.  False: stays open (a message or note says why). */
+    bool (*accept)(struct ui *u, const char *text, size_t n, void *ctx, struct ask_note *note);
+    void (*cancelled)(struct ui *u); /* may be NULL */
+    void (*release)(void *ctx);      /* may be NULL */
+};
+struct ask {
+    struct view view;
+    const struct ask_ops *ops;
+    struct prompt prompt;
+    struct ask_note note;
+    void *ctx;
+};
+/* Takes over ctx, also when there is no memory. */
+void ask_open(struct ui *u, const struct ask_ops *ops, void *ctx, const char *text, size_t n);
+struct ask *ask_top(const struct ui *u); /* the topmost view, when it is one */
+void ask_draw(struct ui *u, struct ask *a, const struct region *r, int y, int x, int width);
+
+/* dialog.c */
+struct dialog_button {
+    uint32_t key; /* takes it at once; K_NONE: none */
+    const char *label;
+};
+struct dialog {
+    struct view view;
+    char *title;
+    struct lines head, tail;
+    struct { /* rows between head and tail, made when they are drawn */
+        uint64_t count;
+        void (*draw)(struct ui *u, uint64_t row, const struct region *r, int y);
+    } rows;
+    const struct dialog_button *buttons; /* borrowed */
+    size_t button_count, chosen;
+    struct list scroll;
+    bool danger;
+    /* button: -1 for Esc.  The dialog is closed already. */
+    void (*done)(struct ui *u, int button);
+};
+/* NULL: no memory (said).  Filled by the caller, then dialog_open. */
+struct dialog *dialog_new(struct ui *u, const char *title, const struct dialog_button *buttons,
+                          size_t count, size_t chosen, void (*done)(struct ui *u, int button));
+void dialog_open(struct ui *u, struct dialog *d);
+
+/* view_places.c, view_listing.c */
+extern const struct view_ops view_left;
+void places_draw(struct ui *u, const struct region *r, bool focus);
+void left_init(struct ui *u);
+void left_release(struct ui *u);
+void left_show_places(struct ui *u);
+/* name: the row the cursor goes to, or NULL. */
+void left_show(struct ui *u, const struct location *where, const char *name, size_t len);
+void left_reload(struct ui *u);
+/* The location of the row under the cursor. */
+bool left_location(struct ui *u, struct location *out, enum store_kind *kind);
+void left_title(struct ui *u, struct buf *name, struct buf *position);
+void left_status(struct ui *u, struct buf *out);
+void left_frame(struct ui *u, unsigned height); /* asks for rows that will be seen */
+
+/* view_object.c, view_tree.c, view_props.c */
+extern const struct view_ops view_right;
+void right_init(struct ui *u);
+void right_release(struct ui *u);
+/* Opens; what was open is closed.  The caller has asked about unsaved edits. */
+void right_open(struct ui *u, const struct location *where, bool properties);
+/* An object that is open already (merged, or kept). */
+void right_adopt(struct ui *u, struct app_object *o);
+void right_object_changed(void *ctx, struct app_object *o);
+void right_refresh(struct ui *u); /* after an edit */
+bool right_unsaved(const struct ui *u);
+bool right_loading(const struct ui *u);
+void right_title(struct ui *u, struct buf *name, struct buf *state);
+void right_status(struct ui *u, struct buf *out);
+struct pkl_edit *right_edit(const struct ui *u); /* NULL: read only, or nothing */
+void tree_draw(struct ui *u, const struct region *r, bool focus);
+void tree_move(struct ui *u, enum move m);
+void tree_status(struct ui *u, struct buf *out);
+void tree_go_path(struct ui *u, const char *text, size_t n);
+void props_lines(struct ui *u, struct lines *out);
+
+/* nav.c */
+void nav_release(struct ui *u);
+void nav_start(struct ui *u, const struct location *start);
+void nav_places(struct ui *u);
+void nav_list(struct ui *u, const struct location *where, const char *name, size_t len);
+/* Opens an object and shows its folder on the left unless that stands there. */
+void nav_open(struct ui *u, const struct location *where, bool properties, bool show_folder);
+void nav_go(struct ui *u, const struct location *where); /* folder or object, as it is spelled */
+bool location_same(const struct location *a, const struct location *b);
+void location_show_name(struct buf *out, const struct location *where); /* its last part */
+
+/* save.c, view_review.c, view_conflict.c */
+void save_start(struct ui *u);
+void save_write(struct ui *u, const struct location *where, bool overwrite);
+void save_as_ask(struct ui *u);
+void save_merge(struct ui *u);
+void save_dropped(struct ui *u); /* releases the review */
+void save_cancel(struct ui *u);
+void save_status(struct ui *u, struct buf *out); /* while it runs */
+void review_open(struct ui *u);
+void conflict_open(struct ui *u, const struct app_saved *s);
+void theirs_show(struct ui *u);
+bool theirs_back(struct ui *u); /* to one's own; false: nothing is set aside */
+void identity_text(struct ui *u, struct buf *out, const struct store_identity *id);
+
+/* script.c */
+bool script_next(struct ui *u); /* one step; false: there is nothing to do now */
+enum pb_err script_open(const char *path, struct script **out, struct error *e) PB_CHECK;
+enum pb_err script_status(const struct script *s, struct error *e);
+void script_free(struct script *s);
+
+#endif

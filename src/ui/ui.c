@@ -1,0 +1,364 @@
+/* The turn of the screen: keys in, state changed, one frame out. */
+#include <langinfo.h>
+#include <locale.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/clock.h>
+#include <pklbrowse/loop.h>
+#include <pklbrowse/mem.h>
+#include <pklbrowse/num.h>
+
+#include "state.h"
+#include "term.h"
+
+#define FRAME_US 100000 /* between frames that nobody asked for with a key */
+#define FRAME_MS 100
+
+/* --- views over the panes ------------------------------------------------------------------- */
+
+struct view *ui_top(struct ui *u)
+{
+    if (u->over != NULL)
+        return u->over;
+    return u->right_focus ? &u->right.view : &u->left.view;
+}
+
+void ui_push(struct ui *u, struct view *v)
+{
+    v->below = u->over;
+    u->over = v;
+    u->dirty = true;
+}
+
+void ui_pop(struct ui *u, struct view *v)
+{
+    struct view *top;
+
+    do {
+        top = u->over;
+        u->over = top->below;
+        top->ops->free(u, top);
+    } while (top != v && u->over != NULL);
+    u->dirty = true;
+}
+
+/* --- keys ----------------------------------------------------------------------------------- */
+
+static bool pasted(struct ui *u, uint32_t key)
+{
+    if (key == K_PASTE_BEGIN || key == K_PASTE_END) {
+        u->pasting = key == K_PASTE_BEGIN;
+        if (u->pasting && ask_top(u) == NULL)
+            ui_say(u, SAY_WARNING, "Pasted text is taken only where a line is typed.");
+        return true;
+    }
+    if (!u->pasting)
+        return false;
+    /* Text, never commands; a line break ends no line that was not finished by hand. */
+    if (ask_top(u) != NULL && (key_is_text(key) || key == K_TAB || key == K_ENTER))
+        (void)u->over->ops->key(u, u->over, key == K_TAB || key == K_ENTER ? K_SPACE : key);
+    return true;
+}
+
+static void say_unknown(struct ui *u, uint32_t key)
+{
+    struct buf name;
+
+    buf_init(&name, 64);
+    key_show(key, &name);
+    ui_say(u, SAY_INFO, "%s does nothing here; ? shows the keys.", name.data);
+    buf_release(&name);
+}
+
+static void dispatch(struct ui *u, uint32_t key)
+{
+    struct view *top = ui_top(u);
+    enum context context = top->ops->context(u);
+    const struct command *c = keymap_find(context, key);
+    const char *missing;
+
+    u->key = key;
+    if (c != NULL) {
+        missing = need_missing(u, c->needs);
+        if (missing != NULL)
+            ui_say(u, SAY_INFO, "%s", missing);
+        else
+            c->run(u, c->arg);
+    } else if (top->ops->key != NULL && top->ops->key(u, top, key)) {
+        return;
+    } else if ((key & K_META) != 0 && context != CTX_PROMPT) {
+        dispatch(u, K_ESC); /* Escape and the next key pressed too fast to tell */
+        dispatch(u, key & ~K_META);
+    } else if (key != K_UNKNOWN) {
+        say_unknown(u, key);
+    }
+}
+
+void ui_key(struct ui *u, uint32_t key)
+{
+    const struct message *m = ui_message(u);
+    bool more = m != NULL && u->messages.fresh && (m->detail != NULL || u->messages.cut);
+
+    u->dirty = true;
+    if (pasted(u, key))
+        return;
+    if (key == K_ENTER && more && u->over == NULL) {
+        message_details(u);
+        return;
+    }
+    u->messages.shown = u->messages.fresh = false;
+    dispatch(u, key);
+}
+
+static void on_end(void *ctx)
+{
+    struct ui *u = ctx;
+
+    u->quit = true;
+    u->ended = PB_ECANCELED;
+}
+
+static void on_input(void *ctx)
+{
+    struct ui *u = ctx;
+    uint32_t key = K_NONE;
+    bool some = false;
+
+    while (!u->quit && (key = term_read(u->term)) != K_NONE) {
+        ui_key(u, key);
+        some = true;
+    }
+    if (!some && term_gone(u->term))
+        on_end(u);
+}
+
+/* --- frames --------------------------------------------------------------------------------- */
+
+void ui_changed(struct ui *u)
+{
+    u->stale = true;
+}
+
+bool ui_busy(const struct ui *u)
+{
+    return (u->left.listing != NULL && listing_loading(u->left.listing)) || right_loading(u) ||
+           u->saving.step == SAVE_CHECKING || u->saving.step == SAVE_WRITING ||
+           u->saving.step == SAVE_MERGING;
+}
+
+static void on_tick(void *ctx)
+{
+    struct ui *u = ctx;
+
+    u->tick = 0;
+    u->spin++;
+    u->dirty = true;
+}
+
+static void draw_frame(struct ui *u)
+{
+    layout_draw(u);
+    if (u->term != NULL)
+        term_flush(u->term, &u->screen);
+    u->dirty = u->stale = false;
+    u->drawn = clock_mono_us();
+}
+
+static void draw_if_due(struct ui *u)
+{
+    bool settled = u->script != NULL && loop_idle(u->loop);
+
+    if (u->dirty || (u->stale && (settled || clock_mono_us() - u->drawn >= FRAME_US)))
+        draw_frame(u);
+    if ((u->stale || ui_busy(u)) && u->tick == 0)
+        u->tick = loop_timer_start(u->loop, FRAME_MS, on_tick, u);
+}
+
+bool ui_resize(struct ui *u, int rows, int cols)
+{
+    struct error e;
+
+    if (screen_resize(&u->screen, rows, cols, &e) != PB_OK) {
+        ui_error(u, &e);
+        return false;
+    }
+    u->dirty = true;
+    return true;
+}
+
+/* --- signals -------------------------------------------------------------------------------- */
+
+static void on_resize(void *ctx)
+{
+    struct ui *u = ctx;
+    int rows, cols;
+
+    term_resized(u->term);
+    term_size(u->term, &rows, &cols);
+    (void)ui_resize(u, rows, cols);
+}
+
+static void on_suspend(void *ctx)
+{
+    struct ui *u = ctx;
+
+    term_suspend(u->term);
+    on_resize(u);
+}
+
+static void on_continue(void *ctx)
+{
+    struct ui *u = ctx;
+
+    term_redraw(u->term);
+    on_resize(u);
+}
+
+static enum pb_err watch_terminal(struct ui *u, struct error *e)
+{
+    static const struct {
+        int signo;
+        loop_fn fn;
+    } signals[] = {
+        {SIGTERM, on_end},     {SIGHUP, on_end},      {SIGINT, on_end},
+        {SIGWINCH, on_resize}, {SIGTSTP, on_suspend}, {SIGCONT, on_continue},
+    };
+    enum pb_err err = loop_watch_fd(u->loop, term_fd(u->term), on_input, u, e);
+
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0] && err == PB_OK; i++)
+        err = loop_on_signal(u->loop, signals[i].signo, signals[i].fn, u, e);
+    return err;
+}
+
+static void unwatch_terminal(struct ui *u)
+{
+    static const int signals[] = {SIGTERM, SIGHUP, SIGINT, SIGWINCH, SIGTSTP, SIGCONT};
+
+    loop_unwatch_fd(u->loop, term_fd(u->term));
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        enum pb_err err = loop_on_signal(u->loop, signals[i], NULL, NULL, NULL);
+
+        (void)err; /* taking one back needs no memory */
+    }
+}
+
+/* --- start and end -------------------------------------------------------------------------- */
+
+/* True: only ASCII may be drawn. */
+static bool set_locale(bool ascii)
+{
+    const char *name = setlocale(LC_CTYPE, "");
+
+    if (!ascii && (name == NULL || strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0))
+        (void)setlocale(LC_CTYPE, "C.UTF-8");
+    return ascii || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+}
+
+/* The size of a screen nobody sees. */
+static bool off_screen_size(int *rows, int *cols)
+{
+    const char *lines = getenv("LINES"), *columns = getenv("COLUMNS");
+    uint64_t h, w;
+
+    if (lines == NULL || columns == NULL || !num_parse_u64(lines, strlen(lines), &h) ||
+        !num_parse_u64(columns, strlen(columns), &w) || h > 2000 || w > 2000)
+        return false;
+    *rows = (int)h;
+    *cols = (int)w;
+    return true;
+}
+
+static enum pb_err open_screen(struct ui *u, struct error *e)
+{
+    struct term_options o = {.colour = theme_wants_colour(u->options->no_color)};
+    int rows, cols;
+    enum pb_err err = PB_OK;
+
+    if (u->options->script != NULL) {
+        err = script_open(u->options->script, &u->script, e);
+        if (err != PB_OK)
+            return err;
+    }
+    if (u->script == NULL || !off_screen_size(&rows, &cols)) {
+        err = term_open(&o, &u->term, e);
+        if (err == PB_OK) {
+            term_size(u->term, &rows, &cols);
+            err = watch_terminal(u, e);
+        }
+    }
+    return err == PB_OK ? screen_resize(&u->screen, rows, cols, e) : err;
+}
+
+static enum pb_err run(struct ui *u, struct error *e)
+{
+    while (!u->quit) {
+        enum pb_err err;
+        int wait = -1;
+
+        draw_if_due(u);
+        if (u->script != NULL) {
+            while (!u->quit && !u->dirty && script_next(u))
+                ;
+            wait = u->dirty ? 0 : 20;
+        }
+        if (u->quit)
+            break;
+        err = loop_turn(u->loop, wait, e);
+        if (err != PB_OK)
+            return err;
+    }
+    if (u->ended != PB_OK)
+        return error_set(e, u->ended, "ended by a signal");
+    return PB_OK;
+}
+
+static void release(struct ui *u)
+{
+    while (u->over != NULL)
+        ui_pop(u, u->over);
+    save_dropped(u);
+    location_release(&u->saving.where);
+    location_release(&u->pending.where);
+    right_release(u);
+    left_release(u);
+    nav_release(u);
+    loop_timer_stop(u->loop, u->tick);
+    if (u->term != NULL) {
+        unwatch_terminal(u);
+        term_close(u->term);
+    }
+    script_free(u->script);
+    messages_release(&u->messages);
+    screen_release(&u->screen);
+    free(u);
+}
+
+enum pb_err ui_run(struct app *a, const struct ui_options *o, const struct location *start,
+                   struct error *e)
+{
+    struct ui *u = mem_alloc(sizeof *u);
+    enum pb_err err;
+
+    if (u == NULL)
+        return error_nomem(e);
+    u->app = a;
+    u->loop = app_loop(a);
+    u->options = o;
+    screen_init(&u->screen, set_locale(o->ascii));
+    left_init(u);
+    right_init(u);
+    err = open_screen(u, e);
+    if (err == PB_OK) {
+        if (o->insecure)
+            ui_say(u, SAY_WARNING, "Certificates of servers are not checked (--no-verify-ssl).");
+        nav_start(u, start);
+        u->dirty = true;
+        err = run(u, e);
+    }
+    if (err == PB_OK && u->script != NULL)
+        err = script_status(u->script, e);
+    release(u);
+    return err;
+}

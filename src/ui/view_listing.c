@@ -1,0 +1,473 @@
+/* The left pane: buckets, prefixes, keys.  Rows are pulled from the listing as they are seen. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/clock.h>
+#include <pklbrowse/text.h>
+
+#include "commands.h"
+#include "state.h"
+
+#define SIZE_COLS 9
+#define AGE_COLS 11
+
+/* --- what is listed ------------------------------------------------------------------------- */
+
+void left_init(struct ui *u)
+{
+    struct left *l = &u->left;
+
+    l->view.ops = &view_left;
+    l->places = true;
+    arena_init(&l->mem);
+    list_init(&l->list);
+    buf_init(&l->filter, BUF_MAX_LINE);
+}
+
+static void leave(struct ui *u)
+{
+    struct left *l = &u->left;
+
+    listing_free(l->listing);
+    l->listing = NULL;
+    arena_release(&l->mem);
+    location_release(&l->where);
+    l->where = (struct location){0};
+    free(l->wanted);
+    l->wanted = NULL;
+    buf_clear(&l->filter);
+    list_init(&l->list);
+    l->to_end = l->error_said = false;
+    l->places = false;
+    u->dirty = true;
+}
+
+void left_release(struct ui *u)
+{
+    leave(u);
+    buf_release(&u->left.filter);
+}
+
+void left_show_places(struct ui *u)
+{
+    leave(u);
+    u->left.places = true;
+}
+
+/* The cursor stays on the row it was on, by name; a wanted name is looked for in what has come. */
+static void settle_cursor(struct ui *u)
+{
+    struct left *l = &u->left;
+    uint64_t row;
+
+    list_set_count(&l->list, listing_count(l->listing));
+    if (l->to_end)
+        list_go(&l->list, UINT64_MAX);
+    if (l->wanted == NULL)
+        return;
+    if (listing_find(l->listing, l->wanted, l->wanted_len, &row))
+        list_restore(&l->list, row, l->wanted_line);
+    else if (!listing_complete(l->listing) && listing_error(l->listing) == NULL)
+        return; /* it may still come */
+    free(l->wanted);
+    l->wanted = NULL;
+}
+
+static void on_changed(void *ctx)
+{
+    struct ui *u = ctx;
+    struct left *l = &u->left;
+    const struct error *e = listing_error(l->listing);
+
+    settle_cursor(u);
+    if (e != NULL && !l->error_said) {
+        l->error_said = true;
+        ui_error(u, e);
+    }
+    ui_changed(u);
+    if (!listing_loading(l->listing) || l->list.count <= l->list.height)
+        u->dirty = true; /* the first rows, the end: at once */
+}
+
+static void want_name(struct left *l, const char *name, size_t len, unsigned line)
+{
+    char *copy = mem_strndup(name, len);
+
+    free(l->wanted);
+    l->wanted = copy; /* without memory the cursor begins at the top */
+    l->wanted_len = len;
+    l->wanted_line = line;
+}
+
+static enum pb_err start_listing(struct ui *u, struct error *e)
+{
+    struct left *l = &u->left;
+    enum pb_err err = app_resolve(u->app, &l->where, &l->mem, &l->spot, e);
+
+    if (err == PB_OK)
+        err = listing_new(l->spot.store, l->spot.container, l->spot.key, l->spot.key_len,
+                          on_changed, u, &l->listing, e);
+    return err;
+}
+
+void left_show(struct ui *u, const struct location *where, const char *name, size_t len)
+{
+    struct left *l = &u->left;
+    struct error e;
+
+    leave(u);
+    l->since = clock_mono_us();
+    if (location_copy(&l->where, where, &e) != PB_OK) {
+        l->places = true;
+        ui_error(u, &e);
+        return;
+    }
+    if (name != NULL)
+        want_name(l, name, len, 0);
+    if (start_listing(u, &e) != PB_OK)
+        ui_error(u, &e);
+}
+
+void left_reload(struct ui *u)
+{
+    struct left *l = &u->left;
+    struct listing_row row;
+    struct error e;
+
+    if (l->places)
+        return;
+    if (l->listing != NULL && listing_row(l->listing, l->list.cur, &row))
+        want_name(l, row.name, row.len, list_line(&l->list));
+    listing_free(l->listing);
+    l->listing = NULL;
+    l->error_said = false;
+    l->since = clock_mono_us();
+    arena_release(&l->mem);
+    if (start_listing(u, &e) != PB_OK || listing_filter(l->listing, l->filter.data, &e) != PB_OK)
+        ui_error(u, &e);
+}
+
+void left_frame(struct ui *u, unsigned height)
+{
+    struct left *l = &u->left;
+
+    list_set_height(&l->list, height);
+    if (l->listing == NULL)
+        return;
+    list_set_count(&l->list, listing_count(l->listing));
+    listing_want(l->listing, l->list.top + 3 * (uint64_t)height);
+}
+
+bool left_location(struct ui *u, struct location *out, enum store_kind *kind)
+{
+    struct left *l = &u->left;
+    struct listing_row row;
+    struct error e;
+
+    if (l->listing == NULL || !listing_row(l->listing, l->list.cur, &row))
+        return false;
+    *kind = row.kind;
+    if (app_child_location(&l->where, row.kind, row.name, row.len, out, &e) == PB_OK)
+        return true;
+    ui_error(u, &e);
+    return false;
+}
+
+/* --- drawing -------------------------------------------------------------------------------- */
+
+/* "x" of "x of y": y has a + while more may come. */
+static void position(const struct left *l, struct buf *out)
+{
+    if (l->list.count > 0) {
+        text_count(out, l->list.cur + 1);
+        buf_puts(out, " of ");
+    }
+    text_count(out, l->list.count);
+    if (!listing_complete(l->listing))
+        buf_putc(out, '+');
+}
+
+void left_title(struct ui *u, struct buf *name, struct buf *state)
+{
+    struct left *l = &u->left;
+
+    if (l->places) {
+        buf_puts(name, "places");
+        return;
+    }
+    location_show_name(name, &l->where);
+    if (l->listing == NULL)
+        return;
+    if (l->filter.len > 0) {
+        buf_puts(state, "/");
+        text_escape(state, l->filter.data, l->filter.len);
+        buf_puts(state, "  ");
+    }
+    position(l, state);
+    if (listing_loading(l->listing)) {
+        buf_printf(state, " %s", ui_spinner(u));
+        ui_seconds(state, l->since);
+    }
+}
+
+static void draw_entry(struct ui *u, const struct region *r, int y, const struct listing_row *row)
+{
+    bool object = row->kind == STORE_OBJECT;
+    enum style style = object ? STYLE_NAME : STYLE_FOLDER;
+    int tail = 0, width;
+    struct buf name, text;
+
+    (void)u;
+    buf_init(&name, BUF_MAX_LINE);
+    buf_init(&text, 128);
+    if (row->shown_len == 0)
+        buf_puts(&name, "(empty name)");
+    else
+        (void)text_escape_cols(&name, row->shown, row->shown_len, (size_t)r->w + 1);
+    if (r->w >= 18 + SIZE_COLS + AGE_COLS)
+        tail = SIZE_COLS + AGE_COLS;
+    else if (r->w >= 14 + SIZE_COLS)
+        tail = SIZE_COLS;
+    width = r->w - 2 - tail;
+    if (!object)
+        (void)screen_puts(r, y, 1, style, "\xe2\x96\xb8");
+    (void)screen_field(r, y, 3, width - 1, style, name.data, name.len);
+    if (object && tail > 0) {
+        text_size(&text, row->size);
+        (void)screen_puts(
+            r, y, r->w - tail + SIZE_COLS - 1 - screen_width(r->s, STYLE_DIM, text.data, text.len),
+            STYLE_NORMAL, text.data);
+    }
+    if (tail > SIZE_COLS && row->mtime != 0) {
+        buf_clear(&text);
+        text_age(&text, row->mtime, clock_now());
+        (void)screen_puts(r, y, r->w - screen_width(r->s, STYLE_DIM, text.data, text.len),
+                          STYLE_DIM, text.data);
+    }
+    buf_release(&name);
+    buf_release(&text);
+}
+
+static void draw_nothing(const struct left *l, const struct region *r)
+{
+    const struct error *e = l->listing != NULL ? listing_error(l->listing) : NULL;
+    const char *text = "nothing here";
+    struct lines lines;
+
+    lines_init(&lines);
+    if (l->listing == NULL)
+        text = "it cannot be listed; R tries again";
+    else if (e != NULL)
+        text = e->msg;
+    else if (listing_loading(l->listing))
+        text = "reading\xe2\x80\xa6";
+    else if (l->filter.len > 0)
+        text = "no name matches; Esc takes the filter away";
+    (void)lines_add(&lines, e != NULL ? STYLE_ERROR : STYLE_DIM, text);
+    for (size_t i = 0; i < lines_wrap(&lines, r->s, r->w - 2) && (int)i < r->h; i++) {
+        struct region in = region_part(r, 0, 1, r->h, r->w - 2);
+
+        lines_draw(&lines, i, &in, (int)i);
+    }
+    lines_release(&lines);
+}
+
+static void left_draw(struct ui *u, struct view *v, const struct region *r, bool focus)
+{
+    struct left *l = &u->left;
+    struct listing_row row;
+
+    (void)v;
+    if (l->places) {
+        places_draw(u, r, focus);
+        return;
+    }
+    left_frame(u, (unsigned)(r->h > 0 ? r->h : 1));
+    if (l->list.count == 0)
+        draw_nothing(l, r);
+    for (uint64_t i = l->list.top; i < list_end(&l->list); i++) {
+        int y = (int)(i - l->list.top);
+
+        if (l->listing == NULL || !listing_row(l->listing, i, &row))
+            break;
+        draw_entry(u, r, y, &row);
+        if (i != l->list.cur)
+            continue;
+        (void)screen_puts(r, y, 0, STYLE_NAME, "\xe2\x96\x8c");
+        screen_mark(r, y, 0, r->w, focus ? MARK_CURSOR : MARK_CURSOR_AWAY);
+    }
+}
+
+void left_status(struct ui *u, struct buf *out)
+{
+    struct left *l = &u->left;
+    struct listing_row row;
+
+    if (l->places) {
+        const struct app_place *p = app_place(u->app, (size_t)l->list.cur);
+
+        if (p != NULL)
+            app_show_location(out, &p->where);
+        return;
+    }
+    if (l->listing == NULL || !listing_row(l->listing, l->list.cur, &row))
+        return;
+    (void)text_escape_cols(out, row.name, row.len, (size_t)u->screen.cols);
+    if (row.kind != STORE_OBJECT)
+        return;
+    buf_puts(out, "   ");
+    text_count(out, row.size);
+    buf_puts(out, " bytes   ");
+    if (row.mtime != 0)
+        clock_format_iso(out, row.mtime);
+}
+
+/* --- keys ----------------------------------------------------------------------------------- */
+
+static enum context left_context(const struct ui *u)
+{
+    (void)u;
+    return CTX_LIST;
+}
+
+static void left_move(struct ui *u, struct view *v, enum move m)
+{
+    struct left *l = &u->left;
+
+    (void)v;
+    free(l->wanted);
+    l->wanted = NULL;
+    l->to_end = m == MOVE_LAST && l->listing != NULL && !listing_complete(l->listing);
+    list_move(&l->list, m);
+    if (l->to_end) {
+        listing_want_all(l->listing);
+        ui_say(u, SAY_INFO, "Reading all of it; Esc stops.");
+    }
+}
+
+static void set_filter(struct ui *u, const char *text, size_t n)
+{
+    struct left *l = &u->left;
+    struct listing_row row;
+    struct error e;
+
+    if (l->listing == NULL)
+        return;
+    if (listing_row(l->listing, l->list.cur, &row) && l->wanted == NULL)
+        want_name(l, row.name, row.len, list_line(&l->list));
+    buf_clear(&l->filter);
+    buf_append(&l->filter, text, n);
+    if (listing_filter(l->listing, l->filter.data, &e) != PB_OK)
+        ui_error(u, &e);
+    settle_cursor(u);
+}
+
+static void left_cancel(struct ui *u, struct view *v)
+{
+    (void)v;
+    if (u->left.filter.len > 0)
+        set_filter(u, "", 0);
+    else if (!u->left.places)
+        cmd_list_parent(u, 0);
+}
+
+const struct view_ops view_left = {
+    .context = left_context,
+    .draw = left_draw,
+    .move = left_move,
+    .cancel = left_cancel,
+};
+
+void cmd_list_open(struct ui *u, int arg)
+{
+    struct left *l = &u->left;
+    struct location where;
+    enum store_kind kind;
+
+    (void)arg;
+    if (l->places) {
+        const struct app_place *p = app_place(u->app, (size_t)l->list.cur);
+
+        if (p != NULL)
+            nav_list(u, &p->where, NULL, 0);
+        return;
+    }
+    if (!left_location(u, &where, &kind))
+        return;
+    if (kind == STORE_OBJECT)
+        nav_open(u, &where, false, false);
+    else
+        nav_list(u, &where, NULL, 0);
+    location_release(&where);
+}
+
+/* To the level above, with the cursor on where one comes from. */
+void cmd_list_parent(struct ui *u, int arg)
+{
+    struct left *l = &u->left;
+    struct location parent;
+    struct arena mem;
+    struct app_spot spot;
+
+    (void)arg;
+    if (l->places)
+        return;
+    if (!app_parent_location(&l->where, &parent)) {
+        nav_places(u);
+        return;
+    }
+    arena_init(&mem);
+    if (app_resolve(u->app, &l->where, &mem, &spot, NULL) == PB_OK && spot.container != NULL) {
+        const char *from = spot.key_len > 0 ? spot.key : spot.container;
+        size_t n = spot.key_len > 0 ? spot.key_len : strlen(spot.container);
+
+        nav_list(u, &parent, from, n);
+    } else {
+        nav_list(u, &parent, NULL, 0);
+    }
+    arena_release(&mem);
+    location_release(&parent);
+}
+
+static bool filter_accept(struct ui *u, const char *text, size_t n, void *ctx,
+                          struct ask_note *note)
+{
+    (void)ctx;
+    (void)note;
+    set_filter(u, text, n);
+    return true;
+}
+
+static void filter_cancelled(struct ui *u)
+{
+    set_filter(u, "", 0);
+}
+
+static const struct ask_ops filter_ops = {
+    .label = "filter: ",
+    .changed = set_filter,
+    .accept = filter_accept,
+    .cancelled = filter_cancelled,
+};
+
+void cmd_filter(struct ui *u, int arg)
+{
+    (void)arg;
+    ask_open(u, &filter_ops, NULL, u->left.filter.data, u->left.filter.len);
+}
+
+void cmd_copy_name(struct ui *u, int arg)
+{
+    struct location where;
+    enum store_kind kind;
+    struct buf text;
+
+    (void)arg;
+    if (!left_location(u, &where, &kind))
+        return;
+    buf_init(&text, BUF_MAX_LINE);
+    location_format(&text, &where);
+    ui_copy(u, "location", &text);
+    buf_release(&text);
+    location_release(&where);
+}

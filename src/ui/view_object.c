@@ -1,0 +1,410 @@
+/* The right pane: an object from the first question to its value, and what became of it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/clock.h>
+#include <pklbrowse/text.h>
+
+#include "commands.h"
+#include "state.h"
+
+/* --- state ---------------------------------------------------------------------------------- */
+
+void right_init(struct ui *u)
+{
+    struct right *r = &u->right;
+
+    r->view.ops = &view_right;
+    list_init(&r->list);
+    list_init(&r->lines_list);
+    lines_init(&r->lines);
+    tree_row_init(&r->row);
+}
+
+static void drop_tree(struct right *r)
+{
+    tree_free(r->tree);
+    r->tree = NULL;
+    list_init(&r->list);
+    list_init(&r->lines_list);
+}
+
+static void close_object(struct ui *u)
+{
+    struct right *r = &u->right;
+
+    save_dropped(u);
+    drop_tree(r);
+    app_object_close(r->object);
+    app_object_close(r->mine);
+    r->object = r->mine = NULL;
+    r->folder_next = r->properties = false;
+    u->dirty = true;
+}
+
+void right_release(struct ui *u)
+{
+    close_object(u);
+    lines_release(&u->right.lines);
+    tree_row_release(&u->right.row);
+}
+
+struct pkl_edit *right_edit(const struct ui *u)
+{
+    const struct right *r = &u->right;
+
+    if (r->object == NULL || r->mine != NULL || r->tree == NULL)
+        return NULL;
+    return app_object_edit(r->object);
+}
+
+bool right_unsaved(const struct ui *u)
+{
+    struct app_object *o = u->right.mine != NULL ? u->right.mine : u->right.object;
+    struct pkl_edit *edit = o != NULL ? app_object_edit(o) : NULL;
+
+    return edit != NULL && pkl_edit_dirty(edit);
+}
+
+bool right_loading(const struct ui *u)
+{
+    enum app_state s;
+
+    if (u->right.object == NULL)
+        return false;
+    s = app_object_state(u->right.object);
+    return s == APP_HEAD || s == APP_FETCHING || s == APP_INDEXING;
+}
+
+static void make_tree(struct ui *u)
+{
+    struct right *r = &u->right;
+    struct pkl_view *v = app_object_view(r->object);
+    struct error e;
+
+    if (v == NULL)
+        return;
+    if (tree_new(v, app_object_edit(r->object), &r->tree, &e) != PB_OK ||
+        tree_expand(r->tree, 0, &e) != PB_OK)
+        ui_error(u, &e);
+}
+
+/* It is not there: a name without '/' at its end may have meant a folder. */
+static bool try_folder(struct ui *u)
+{
+    struct right *r = &u->right;
+    struct location where;
+    const struct error *e = app_object_error(r->object);
+
+    if (!r->folder_next || e->code != PB_ENOTFOUND)
+        return false;
+    r->folder_next = false;
+    if (location_copy(&where, app_object_location(r->object), NULL) != PB_OK)
+        return false;
+    nav_list(u, &where, NULL, 0);
+    location_release(&where);
+    return true;
+}
+
+static void settled(struct ui *u)
+{
+    struct right *r = &u->right;
+
+    switch (r->seen) {
+    case APP_READY:
+        make_tree(u);
+        break;
+    case APP_BROKEN:
+        make_tree(u);
+        ui_error(u, app_object_error(r->object));
+        break;
+    case APP_FAILED:
+        if (!try_folder(u))
+            ui_error(u, app_object_error(r->object));
+        break;
+    case APP_HEAD:
+    case APP_BIG_ASK:
+    case APP_FETCHING:
+    case APP_INDEXING:
+    case APP_NOT_PICKLE:
+        break;
+    }
+}
+
+void right_object_changed(void *ctx, struct app_object *o)
+{
+    struct ui *u = ctx;
+    struct right *r = &u->right;
+
+    ui_changed(u);
+    if (o != r->object || app_object_state(o) == r->seen)
+        return;
+    r->seen = app_object_state(o);
+    u->dirty = true;
+    settled(u);
+}
+
+void right_open(struct ui *u, const struct location *where, bool properties)
+{
+    struct right *r = &u->right;
+    struct error e;
+
+    close_object(u);
+    r->properties = properties;
+    r->since = clock_mono_us();
+    r->seen = APP_HEAD;
+    if (app_object_open(u->app, where, right_object_changed, u, &r->object, &e) != PB_OK) {
+        r->object = NULL;
+        ui_error(u, &e);
+    }
+}
+
+void right_adopt(struct ui *u, struct app_object *o)
+{
+    close_object(u);
+    u->right.object = o;
+    u->right.seen = app_object_state(o);
+    make_tree(u);
+}
+
+void right_refresh(struct ui *u)
+{
+    struct right *r = &u->right;
+    struct error e;
+
+    if (r->tree != NULL && tree_refresh(r->tree, &e) != PB_OK)
+        ui_error(u, &e);
+    u->dirty = true;
+}
+
+/* --- title and status ----------------------------------------------------------------------- */
+
+static void title_state(struct ui *u, struct buf *out)
+{
+    struct right *r = &u->right;
+    enum app_state s = app_object_state(r->object);
+    struct pkl_edit *edit = app_object_edit(r->object);
+    struct pkl_doc *doc = app_object_doc(r->object);
+    struct pkl_info info;
+
+    if (r->mine != NULL)
+        buf_puts(out, "THEIRS \xc2\xb7 ");
+    if (doc != NULL) {
+        pkl_doc_info(doc, &info);
+        buf_printf(out, "protocol %u \xc2\xb7 ", info.protocol);
+        if (info.pickles > 1) {
+            text_count(out, info.pickles);
+            buf_puts(out, " pickles \xc2\xb7 ");
+        }
+    }
+    if (s != APP_HEAD && s != APP_FAILED)
+        text_size(out, app_object_info(r->object)->identity.size);
+    if (s == APP_BROKEN)
+        buf_printf(out, " \xc2\xb7 breaks at 0x%llx",
+                   (unsigned long long)app_object_error(r->object)->offset);
+    if (s == APP_NOT_PICKLE)
+        buf_puts(out, " \xc2\xb7 no pickle");
+    if (edit != NULL && pkl_edit_dirty(edit))
+        buf_printf(out, " \xc2\xb7 %zu unsaved", pkl_edit_unsaved(edit));
+    if (right_loading(u)) {
+        buf_printf(out, " %s", ui_spinner(u));
+        ui_seconds(out, r->since);
+    }
+}
+
+void right_title(struct ui *u, struct buf *name, struct buf *state)
+{
+    struct right *r = &u->right;
+
+    if (r->object == NULL) {
+        buf_puts(name, "no object");
+        return;
+    }
+    location_show_name(name, app_object_location(r->object));
+    title_state(u, state);
+}
+
+static bool shows_tree(const struct ui *u)
+{
+    return u->right.tree != NULL && !u->right.properties;
+}
+
+void right_status(struct ui *u, struct buf *out)
+{
+    if (shows_tree(u))
+        tree_status(u, out);
+    else if (u->right.object != NULL)
+        app_show_location(out, app_object_location(u->right.object));
+}
+
+/* --- what is drawn without a tree ----------------------------------------------------------- */
+
+static void draw_progress(struct ui *u, const struct region *r)
+{
+    struct http_progress p;
+    struct buf text;
+    bool fetching = app_object_state(u->right.object) == APP_FETCHING;
+    int width = r->w - 4 < 60 ? r->w - 4 : 60;
+
+    app_object_progress(u->right.object, &p);
+    buf_init(&text, BUF_MAX_LINE);
+    (void)screen_puts(r, 1, 2, STYLE_VALUE, fetching ? "Fetching" : "Reading it");
+    progress_bar(r, 3, 2, width, p.received, p.receive_total);
+    progress_text(&text, p.received, p.receive_total, fetching ? p.rate : 0);
+    (void)screen_field(r, 4, 2, r->w - 3, STYLE_VALUE, text.data, text.len);
+    buf_clear(&text);
+    if (p.attempt > 1)
+        buf_printf(&text, "attempt %u \xc2\xb7 ", p.attempt);
+    if (p.waited_ms >= 2000)
+        buf_printf(&text, "nothing came for %u s \xc2\xb7 ", (unsigned)(p.waited_ms / 1000));
+    buf_puts(&text, "Esc stops it");
+    (void)screen_field(r, 6, 2, r->w - 3, STYLE_DIM, text.data, text.len);
+    buf_release(&text);
+}
+
+static void big_lines(struct ui *u, struct lines *l)
+{
+    struct buf text;
+
+    buf_init(&text, BUF_MAX_LINE);
+    text_size(&text, app_object_info(u->right.object)->identity.size);
+    buf_puts(&text, ": more than ");
+    text_size(&text, app_get_options(u->app)->big);
+    buf_puts(&text, ", so it is fetched only when you say so. Enter fetches it.");
+    (void)lines_add(l, STYLE_WARNING, text.data);
+    (void)lines_add(l, STYLE_NORMAL, "");
+    props_lines(u, l);
+    buf_release(&text);
+}
+
+static void error_lines(struct ui *u, struct lines *l)
+{
+    const struct error *e = app_object_error(u->right.object);
+
+    (void)lines_add(l, e->code == PB_ECANCELED ? STYLE_WARNING : STYLE_ERROR, e->msg);
+    if (e->server_code[0] != '\0') {
+        struct buf code;
+
+        buf_init(&code, BUF_MAX_LINE);
+        text_escape(&code, e->server_code, strlen(e->server_code));
+        (void)lines_pair(l, STYLE_VALUE, "code", code.data);
+        buf_release(&code);
+    }
+    if (e->detail[0] != '\0') {
+        struct buf detail;
+
+        buf_init(&detail, BUF_MAX_LINE);
+        text_escape(&detail, e->detail, strlen(e->detail));
+        (void)lines_pair(l, STYLE_VALUE, "details", detail.data);
+        buf_release(&detail);
+    }
+    (void)lines_add(l, STYLE_NORMAL, "");
+    (void)lines_add(l, STYLE_DIM, "R tries again.");
+}
+
+static void state_lines(struct ui *u, struct lines *l)
+{
+    switch (app_object_state(u->right.object)) {
+    case APP_BIG_ASK:
+        big_lines(u, l);
+        break;
+    case APP_FAILED:
+        error_lines(u, l);
+        break;
+    case APP_NOT_PICKLE:
+        (void)lines_add(l, STYLE_WARNING, app_object_error(u->right.object)->msg);
+        (void)lines_add(l, STYLE_NORMAL, "");
+        props_lines(u, l);
+        break;
+    case APP_HEAD:
+        (void)lines_add(l, STYLE_DIM, "Asking what it is\xe2\x80\xa6  Esc stops it");
+        break;
+    case APP_FETCHING:
+    case APP_INDEXING:
+    case APP_READY:
+    case APP_BROKEN:
+        props_lines(u, l);
+        break;
+    }
+}
+
+static void draw_lines(struct ui *u, const struct region *r)
+{
+    struct right *right = &u->right;
+    struct region in = region_part(r, 0, 1, r->h, r->w - 2);
+
+    lines_clear(&right->lines);
+    if (right->object == NULL)
+        (void)lines_add(&right->lines, STYLE_DIM, "Enter on an object opens it here.");
+    else
+        state_lines(u, &right->lines);
+    list_set_count(&right->lines_list, lines_wrap(&right->lines, r->s, in.w));
+    list_set_height(&right->lines_list, (unsigned)(in.h > 0 ? in.h : 1));
+    for (uint64_t i = right->lines_list.top; i < list_end(&right->lines_list); i++)
+        lines_draw(&right->lines, (size_t)i, &in, (int)(i - right->lines_list.top));
+}
+
+static void right_draw(struct ui *u, struct view *v, const struct region *r, bool focus)
+{
+    enum app_state s;
+
+    (void)v;
+    if (shows_tree(u)) {
+        tree_draw(u, r, focus);
+        return;
+    }
+    s = u->right.object != NULL ? app_object_state(u->right.object) : APP_FAILED;
+    if (!u->right.properties && (s == APP_FETCHING || s == APP_INDEXING))
+        draw_progress(u, r);
+    else
+        draw_lines(u, r);
+}
+
+/* --- keys ----------------------------------------------------------------------------------- */
+
+static enum context right_context(const struct ui *u)
+{
+    return shows_tree(u) ? CTX_TREE : CTX_INFO;
+}
+
+static void right_move(struct ui *u, struct view *v, enum move m)
+{
+    struct list *l = &u->right.lines_list;
+    int page = (int)l->height;
+
+    (void)v;
+    if (shows_tree(u))
+        tree_move(u, m);
+    else if (m == MOVE_FIRST || m == MOVE_LAST)
+        list_move(l, m);
+    else if (m == MOVE_UP || m == MOVE_DOWN)
+        list_scroll(l, m == MOVE_UP ? -1 : 1);
+    else
+        list_scroll(l, m == MOVE_PAGE_UP || m == MOVE_HALF_UP ? -page : page);
+}
+
+static void right_cancel(struct ui *u, struct view *v)
+{
+    (void)v;
+    if (theirs_back(u))
+        return;
+    if (u->right.properties && u->right.tree != NULL)
+        u->right.properties = false;
+    else
+        u->right_focus = false;
+}
+
+const struct view_ops view_right = {
+    .context = right_context,
+    .draw = right_draw,
+    .move = right_move,
+    .cancel = right_cancel,
+};
+
+void cmd_fetch(struct ui *u, int arg)
+{
+    (void)arg;
+    u->right.since = clock_mono_us();
+    u->right.properties = false;
+    app_object_fetch(u->right.object);
+}

@@ -1,0 +1,114 @@
+/* Properties: what the store says of an object, and what its bytes are. */
+#include <string.h>
+
+#include <pklbrowse/clock.h>
+#include <pklbrowse/text.h>
+
+#include "commands.h"
+#include "state.h"
+
+static void pair(struct lines *l, const char *label, const char *value)
+{
+    struct buf name, text;
+
+    buf_init(&name, BUF_MAX_LINE);
+    buf_init(&text, BUF_MAX_LINE);
+    text_escape(&name, label, strlen(label));
+    text_escape(&text, value, strlen(value));
+    (void)lines_pair(l, STYLE_VALUE, name.data, text.data);
+    buf_release(&name);
+    buf_release(&text);
+}
+
+static void identity_lines(const struct store_identity *id, struct lines *l)
+{
+    struct buf text;
+
+    buf_init(&text, BUF_MAX_LINE);
+    text_count(&text, id->size);
+    buf_puts(&text, " bytes");
+    pair(l, "size", text.data);
+    if (id->mtime != 0) {
+        buf_clear(&text);
+        clock_format_iso(&text, id->mtime);
+        pair(l, "changed", text.data);
+    }
+    if (id->etag != NULL)
+        pair(l, "ETag", id->etag);
+    if (id->version_id != NULL)
+        pair(l, "version", id->version_id);
+    buf_release(&text);
+}
+
+static void store_lines(const struct store_object *o, struct lines *l)
+{
+    for (size_t i = 0; i < o->shown.len; i++)
+        pair(l, o->shown.data[i].name, o->shown.data[i].value);
+    if (o->tags > 0)
+        (void)lines_printf(l, STYLE_VALUE, "%u %s", o->tags, o->tags == 1 ? "tag" : "tags");
+}
+
+static void count_line(struct lines *l, const char *label, uint64_t n)
+{
+    struct buf text;
+
+    buf_init(&text, 64);
+    text_count(&text, n);
+    pair(l, label, text.data);
+    buf_release(&text);
+}
+
+static void pickle_lines(const struct pkl_doc *doc, struct lines *l)
+{
+    struct pkl_info info;
+
+    pkl_doc_info(doc, &info);
+    (void)lines_add(l, STYLE_NORMAL, "");
+    (void)lines_add(l, STYLE_HEADING, "Pickle");
+    count_line(l, "protocol", info.protocol);
+    if (info.py2)
+        pair(l, "written by", "Python 2");
+    count_line(l, "pickles", info.pickles);
+    count_line(l, "opcodes", info.opcodes);
+    count_line(l, "frames", info.frames);
+    count_line(l, "memo", info.memo_puts);
+    if (info.trailing > 0)
+        count_line(l, "bytes behind it", info.trailing);
+}
+
+void props_lines(struct ui *u, struct lines *out)
+{
+    struct app_object *o = u->right.object;
+    struct buf where;
+
+    buf_init(&where, BUF_MAX_LINE);
+    app_show_location(&where, app_object_location(o));
+    (void)lines_add(out, STYLE_HEADING, where.data);
+    identity_lines(&app_object_info(o)->identity, out);
+    store_lines(app_object_info(o), out);
+    if (app_object_doc(o) != NULL)
+        pickle_lines(app_object_doc(o), out);
+    buf_release(&where);
+}
+
+void cmd_properties(struct ui *u, int arg)
+{
+    struct location where;
+    enum store_kind kind;
+
+    (void)arg;
+    if (u->right_focus) {
+        u->right.properties = !u->right.properties;
+        list_init(&u->right.lines_list);
+        return;
+    }
+    if (!left_location(u, &where, &kind)) {
+        u->right.properties = u->right_focus = u->right.object != NULL;
+        return;
+    }
+    if (kind == STORE_OBJECT)
+        nav_open(u, &where, true, false);
+    else
+        ui_say(u, SAY_INFO, "Properties are those of an object; this is a place to list.");
+    location_release(&where);
+}

@@ -1,0 +1,174 @@
+/* What a save would do, before it is done. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/clock.h>
+#include <pklbrowse/pkl_repr.h>
+#include <pklbrowse/text.h>
+
+#include "state.h"
+
+enum { REVIEW_SAVE, REVIEW_AS, REVIEW_LOOK };
+static const struct dialog_button buttons[] = {
+    [REVIEW_SAVE] = {'y', "Save"},
+    [REVIEW_AS] = {'a', "Save as\xe2\x80\xa6"},
+    [REVIEW_LOOK] = {'n', "Look again"},
+};
+
+/* --- one change ----------------------------------------------------------------------------- */
+
+static void change_path(struct pkl_view *v, const struct pkl_child *place, struct buf *out)
+{
+    struct error e;
+
+    if ((place->owner != 0 && place->step != PKL_STEP_ROOT &&
+         pkl_path_of(v, place->owner, PATH_FORM_PYTHON, out, &e) != PB_OK) ||
+        pkl_path_step_text(v, place, PATH_FORM_PYTHON, out, &e) != PB_OK)
+        buf_printf(out, "(%s)", e.msg);
+    if (out->len == 0)
+        buf_puts(out, "the whole value");
+}
+
+static void preview(struct pkl_view *v, const struct pkl_node *n, struct buf *out)
+{
+    struct error e;
+
+    if (n->id == 0)
+        buf_puts(out, "(new)");
+    else if (pkl_preview(v, n, 200, out, &e) != PB_OK)
+        buf_printf(out, "<%s>", e.msg);
+}
+
+static void draw_change(struct ui *u, uint64_t row, const struct region *r, int y)
+{
+    struct pkl_view *v = app_object_view(u->right.object);
+    struct pkl_edit *edit = app_object_edit(u->right.object);
+    struct pkl_change c;
+    struct buf text;
+    struct error e;
+    int path = (r->w - 4) * 2 / 5, side = (r->w - 4 - path - 6) / 2;
+
+    if (edit == NULL || pkl_edit_change(edit, (size_t)row, &c, &e) != PB_OK)
+        return;
+    buf_init(&text, BUF_MAX_LINE);
+    change_path(v, &c.place, &text);
+    (void)screen_field_end(r, y, 2, path, STYLE_LABEL, text.data, text.len);
+    buf_clear(&text);
+    preview(v, &c.old, &text);
+    (void)screen_field(r, y, 2 + path + 1, side, STYLE_VALUE, text.data, text.len);
+    (void)screen_puts(r, y, 2 + path + 1 + side + 1, STYLE_NORMAL, "\xe2\x86\x92");
+    buf_clear(&text);
+    preview(v, &c.place.value, &text);
+    (void)screen_field(r, y, 2 + path + 1 + side + 4, r->w - (2 + path + side + 5), STYLE_CHANGED,
+                       text.data, text.len);
+    buf_release(&text);
+}
+
+/* --- what will be so ------------------------------------------------------------------------ */
+
+static void add_sizes(const struct app_review *r, struct lines *l)
+{
+    struct buf text;
+
+    buf_init(&text, BUF_MAX_LINE);
+    text_count(&text, r->size_before);
+    buf_puts(&text, " \xe2\x86\x92 ");
+    text_count(&text, r->size_after);
+    buf_puts(&text, " bytes, ");
+    text_count(&text, r->untouched);
+    buf_puts(&text, " of them untouched. Decoded again: exactly these changes.");
+    (void)lines_add(l, STYLE_VALUE, text.data);
+    buf_release(&text);
+}
+
+static void add_kept(const struct store_object *o, struct lines *l)
+{
+    struct buf text;
+
+    buf_init(&text, BUF_MAX_LINE);
+    for (size_t i = 0; i < o->keep.len; i++) {
+        const char *name = o->keep.data[i].name;
+
+        buf_puts(&text, text.len > 0 ? ", " : "Kept as before: ");
+        text_escape(&text, name, strlen(name));
+    }
+    if (o->tags > 0)
+        buf_printf(&text, "%s%u %s", text.len > 0 ? ", " : "Kept as before: ", o->tags,
+                   o->tags == 1 ? "tag" : "tags");
+    if (o->mode != 0)
+        buf_printf(&text, "%spermissions %03o",
+                   text.len > 0 ? ", " : "Kept as before: ", (unsigned)o->mode & 07777u);
+    if (text.len == 0)
+        return;
+    buf_putc(&text, '.');
+    (void)lines_add(l, STYLE_VALUE, text.data);
+    buf_release(&text);
+}
+
+static void add_condition(struct ui *u, struct lines *l)
+{
+    const struct store_identity *id = &app_object_info(u->right.object)->identity;
+    struct buf text, what;
+
+    buf_init(&text, BUF_MAX_LINE);
+    buf_init(&what, BUF_MAX_LINE);
+    if (u->saving.elsewhere) {
+        (void)lines_add(l, STYLE_VALUE, "Written only if nothing is there yet.");
+    } else {
+        identity_text(u, &what, id);
+        if (id->mtime != 0) {
+            if (what.len > 0)
+                buf_puts(&what, ", ");
+            buf_puts(&what, "of ");
+            text_age(&what, id->mtime, clock_now());
+        }
+        buf_puts(&text, "Written only if nobody changed it since you opened it");
+        if (what.len > 0)
+            buf_printf(&text, " (%s)", what.data);
+        buf_puts(&text, ". Old bytes kept.");
+        (void)lines_add(l, STYLE_VALUE, text.data);
+    }
+    buf_release(&text);
+    buf_release(&what);
+}
+
+/* --- the dialog ----------------------------------------------------------------------------- */
+
+static void on_choice(struct ui *u, int button)
+{
+    if (button == REVIEW_SAVE) {
+        save_write(u, u->saving.elsewhere ? &u->saving.where : NULL, false);
+        return;
+    }
+    save_dropped(u);
+    if (button == REVIEW_AS)
+        save_as_ask(u);
+}
+
+void review_open(struct ui *u)
+{
+    const struct location *to =
+        u->saving.elsewhere ? &u->saving.where : app_object_location(u->right.object);
+    size_t n = pkl_edit_changes(app_object_edit(u->right.object));
+    struct dialog *d;
+    struct buf title;
+
+    buf_init(&title, BUF_MAX_LINE);
+    buf_puts(&title, u->saving.elsewhere ? "Save as  " : "Save  ");
+    app_show_location(&title, to);
+    d = dialog_new(u, title.data, buttons, 3, REVIEW_SAVE, on_choice);
+    buf_release(&title);
+    if (d == NULL) {
+        save_dropped(u);
+        return;
+    }
+    (void)lines_printf(&d->head, STYLE_HEADING, "%zu %s", n, n == 1 ? "change" : "changes");
+    d->rows.count = n;
+    d->rows.draw = draw_change;
+    (void)lines_add(&d->tail, STYLE_NORMAL, "");
+    add_sizes(u->saving.review, &d->tail);
+    if (!u->saving.elsewhere)
+        add_kept(app_object_info(u->right.object), &d->tail);
+    add_condition(u, &d->tail);
+    dialog_open(u, d);
+}
