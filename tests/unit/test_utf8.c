@@ -193,6 +193,26 @@ static void long_text(void **state)
     free(s);
 }
 
+/* Long enough for the fast way, at every place in a block. */
+static void surrogates_in_long_text(void **state)
+{
+    char s[400];
+
+    (void)state;
+    for (size_t at = 0; at + 3 < 330; at++) {
+        memset(s, 'x', sizeof s);
+        memcpy(s + at, "\xed\xbf\xbf", 3);
+        assert_int_equal(utf8_check(s, sizeof s, true, NULL), sizeof s);
+        assert_int_equal(utf8_check(s, sizeof s, false, NULL), at);
+        assert_int_equal(utf8_check(s, at + 3, false, NULL), at);
+        assert_int_equal(utf8_check(s, at + 2, true, NULL), at);
+    }
+    for (size_t i = 0; i + 3 <= sizeof s; i += 3)
+        memcpy(s + i, "\xed\xa0\x80", 3);
+    assert_int_equal(utf8_check(s, sizeof s - 1, true, NULL), sizeof s - 1);
+    assert_int_equal(utf8_check(s, sizeof s - 1, false, NULL), 0);
+}
+
 static void surrogates(void **state)
 {
     bool partial;
@@ -217,6 +237,7 @@ int main(void)
         cmocka_unit_test(checks_like_the_table),
         cmocka_unit_test(long_text),
         cmocka_unit_test(surrogates),
+        cmocka_unit_test(surrogates_in_long_text),
     };
 
     return cmocka_run_group_tests_name("utf8", tests, NULL, NULL);
