@@ -61,7 +61,9 @@ enum pkl_tag {
     PKL_TAG_ENTRIES,
     PKL_TAG_STREAM,
     PKL_TAG_BROKEN,
-    PKL_TAG_SLOTS
+    PKL_TAG_SLOTS,
+    PKL_TAG_ARGS, /* arguments of INST and OBJ: a tuple that is not in the file */
+    PKL_TAG_CLASS /* class of INST: named inside the opcode */
 };
 #define PKL_ID(source, tag, offset)                                                                \
     ((uint64_t)(source) << 60 | (uint64_t)(tag) << 56 | (uint64_t)(offset))

@@ -1,0 +1,234 @@
+/*
+ * What the index pass keeps, and the state in which it can be suspended.  Private to the engine.
+ *
+ * Kept: records of containers that are costly to re-read, with checkpoints; memo marks; logs of what is out of the
+ * ordinary (memo slots off the dense sequence, DUPs, containers changed away from their own span).
+ * Not kept: anything per leaf, anything per small container, the memo.
+ *
+ *   records   in order of their ends; each followed (towards the front) by its descendants, so that
+ *             [i - subtree + 1, i] is a recorded container with all that is recorded inside it
+ *   parent    index of the innermost record around it, known once its pickle is complete
+ *
+ * The stack of the pass (struct sval) tells apart values that may still change by staying on top from those
+ * that are done; huge runs of done values are folded into one entry each few KiB.
+ */
+#ifndef PICKLE_INDEX_H
+#define PICKLE_INDEX_H
+
+#include <pklbrowse/mem.h>
+#include <pklbrowse/pkl_doc.h>
+
+#include "opcode.h"
+
+#define RECORD_COST 4096u      /* bytes to re-read from which a container is recorded */
+#define SKIP_COST 64u          /* what skipping a recorded child counts */
+#define CHECKPOINT_BYTES 4096u
+#define MEMO_MARK_BYTES 4096u
+#define LONG_PAYLOAD 16384u    /* leaves recorded so that they are skipped */
+#define NO_RECORD UINT32_MAX
+#define NO_BIAS 0xffffffu
+
+#define KIND_REF 0xffu         /* kind of a GET or DUP before anyone asked */
+
+/* In what capacity a container takes a value. */
+enum phase {
+    PH_ITEM,  /* list, tuple, set; items of an object */
+    PH_PAIR,  /* dict; entries of an object: two values each */
+    PH_STATE, /* BUILD */
+    PH_ARG,   /* INST, OBJ: arguments that are no tuple */
+    PH_HEAD,  /* class, args, kwargs; module, name; pid */
+    PH_STAND  /* stands on the stack where the pickle breaks */
+};
+
+/* A boundary from which reading may begin: offset << 8 | phase << 1 | group open. */
+struct checkpoint {
+    uint64_t at, index;
+};
+#define CHECKPOINT(off, phase, open) ((uint64_t)(off) << 8 | (uint64_t)(phase) << 1 | (uint64_t)(open))
+#define CHECKPOINT_OFFSET(c) ((c)->at >> 8)
+#define CHECKPOINT_PHASE(c) ((enum phase)((c)->at >> 1 & 7))
+#define CHECKPOINT_OPEN(c) (((c)->at & 1) != 0)
+
+struct checkpoints {
+    struct checkpoint *data;
+    size_t len, cap;
+};
+
+struct record {
+    uint64_t begin, end, maker;
+    uint64_t items, pairs, args;
+    uint32_t states;
+    uint32_t subtree, parent;
+    struct checkpoints points;
+};
+
+/* An entry of the pass's value stack. */
+enum sval_flags {
+    SV_REF = 1,        /* GET, DUP */
+    SV_RECORDED = 2,   /* n is the index of its record */
+    SV_RUN = 4,        /* n values folded together, the first one begins at `begin` */
+    SV_STATE = 8,      /* has had a BUILD */
+    SV_UNHASHABLE = 16,/* cannot be a key; of a run: one at an even place */
+    SV_UNHASHABLE_ODD = 32
+};
+struct sval {
+    uint64_t begin, maker;
+    uint32_t n;     /* items so far */
+    uint16_t pairs; /* so far: what is not recorded has few */
+    uint8_t kind;   /* enum pkl_kind or KIND_REF */
+    uint8_t flags;
+};
+struct smark {
+    uint64_t offset, height;
+};
+
+/* (offset, memo count) every few KiB, always in front of an opcode that is not PUT, FRAME or PROTO. */
+struct memo_mark {
+    uint64_t offset;
+    uint64_t count_bias; /* dense puts so far << 24 | slot of the first one */
+};
+
+/* A put off the dense sequence, or one that does not follow the opcode that made the value. */
+struct memo_put {
+    uint64_t slot, offset;
+    uint64_t maker;  /* final: never that of a GET */
+    uint32_t epoch;
+    uint32_t before; /* the put of the same slot before it, + 1 */
+    bool dense;
+    bool fresh;      /* the slot was free, and is not dense */
+};
+
+struct dup {
+    uint64_t offset, maker;
+};
+
+/* Values that a container got away from its own span: through a GET or DUP. */
+struct extra {
+    uint64_t maker;      /* of the container */
+    uint64_t op;         /* the opcode that put them in */
+    uint64_t begin;      /* where its group, or its single value begins */
+    uint64_t own_before; /* of that phase, when it happened; UINT64_MAX: all */
+    uint64_t count;
+    enum phase phase;
+    bool open;           /* begin is a MARK */
+    struct checkpoints points;
+};
+
+/* Starts of pickles: of every long one and the one behind it, else one every few KiB. */
+struct pickle_mark {
+    uint64_t offset, number;
+    bool lengthy; /* reaches up to the next mark */
+};
+
+struct scan {
+    uint64_t at;          /* of the next opcode */
+    uint64_t last;        /* the last opcode but PUT, FRAME, PROTO */
+    uint64_t start;       /* of this pickle */
+    uint64_t number;      /* of this pickle */
+    uint64_t ops;         /* in this pickle */
+    uint64_t frame_end;   /* farthest byte a FRAME of this pickle claims */
+    size_t first_record;  /* of this pickle */
+
+    struct { struct sval *data; size_t len, cap; } stack;
+    struct { struct smark *data; size_t len, cap; } marks;
+    size_t folded;        /* entries below are folded already */
+
+    uint64_t memo_count;  /* dense puts */
+    uint64_t memo_sparse; /* other slots in use */
+    uint32_t memo_bias;   /* slot of the first dense put, NO_BIAS: none yet */
+    uint32_t epoch;
+    uint64_t next_mark;
+    uint64_t open_mark;   /* offset of the MARK whose group is being taken */
+    bool slot_missing;    /* what broke the pickle is a GET of an empty slot */
+    bool shared;          /* one memo for all pickles of the stream */
+    bool shared_tried;
+    uint64_t shared_goal; /* where it broke without */
+    int code;             /* of the opcode at `at`, -1: there is none */
+
+    /* A long payload or line in the middle of being checked. */
+    bool in_payload, in_line;
+    uint64_t checked;
+    unsigned protocol; /* highest PROTO */
+};
+
+struct memo_hash {
+    uint32_t *slot; /* index of the latest put + 1, 0: free */
+    size_t size, used;
+};
+
+struct wval;
+struct pkl_doc {
+    struct pkl_view view;
+    struct source *src;
+    unsigned no;
+    struct pkl_limits limits;
+    struct scan scan;
+
+    struct { struct record *data; size_t len, cap; } records;
+    struct { struct memo_mark *data; size_t len, cap; } marks;
+    struct { struct memo_put *data; size_t len, cap; } puts;
+    struct { struct dup *data; size_t len, cap; } dups;
+    struct { struct extra *data; size_t len, cap; } extras;
+    struct { struct pickle_mark *data; size_t len, cap; } pickles;
+    struct { struct pkl_frame *data; size_t len, cap; } frames;
+    struct memo_hash hash;
+    uint64_t checkpoint_count;
+
+    bool seen[256];        /* opcodes */
+    bool done;             /* until the source grows */
+    uint64_t seen_size;    /* of the source then */
+    struct error error;    /* code PB_OK: none */
+    bool broken;           /* the last pickle stands in `stand` */
+    struct record stand;   /* begin .. end, items: what stood there, with checkpoints */
+    struct pkl_info info;
+    uint64_t end;          /* one past the last STOP */
+
+    struct wval *cache;    /* containers located lately */
+    struct { uint64_t slot, maker; uint32_t epoch; } memo_cache[256];
+};
+
+/* scan_stack.c: the value stack of the pass and the records. */
+bool scan_push(struct pkl_doc *d, uint64_t begin, uint64_t maker, uint8_t kind, uint8_t flags);
+size_t scan_fence(const struct scan *s); /* entries below belong to an outer mark */
+/* The last n values as entries of their own (unfolds); false in e when there are not so many above the
+ * mark. */
+enum pb_err scan_need(struct pkl_doc *d, size_t n, struct error *e) PB_CHECK;
+enum pb_err scan_fold(struct pkl_doc *d, struct error *e) PB_CHECK;
+uint64_t scan_count(const struct scan *s, size_t first);
+/* Replaces entries from `first` on by one value made of them; those from `kids` on are its children.  Only
+ * where a MARK stands in front can reading begin in their midst. */
+enum pb_err scan_make(struct pkl_doc *d, size_t first, uint64_t begin, uint8_t kind, uint8_t flags,
+                      enum phase phase, size_t kids, bool marked, uint64_t after,
+                      struct error *e) PB_CHECK;
+/* Entries from `kids` on go into the entry `target`. */
+enum pb_err scan_touch(struct pkl_doc *d, size_t target, enum phase phase, size_t kids, bool open,
+                       uint64_t after, struct error *e) PB_CHECK;
+/* The top's bytes now reach to `after`. */
+void scan_extend(struct pkl_doc *d, uint64_t after);
+/* A long leaf on top is recorded. */
+enum pb_err scan_record_leaf(struct pkl_doc *d, uint64_t after, struct error *e) PB_CHECK;
+/* The pickle is complete, or broke: parents are known. */
+void scan_settle(struct pkl_doc *d);
+enum pb_err scan_stand(struct pkl_doc *d, uint64_t end, struct error *e) PB_CHECK;
+void checkpoints_release(struct checkpoints *c);
+
+/* memo.c */
+bool memo_occupied(const struct pkl_doc *d, uint64_t slot);
+/* The top is stored in a slot by the opcode at `at`. */
+enum pb_err memo_put(struct pkl_doc *d, uint64_t slot, bool implicit, uint64_t at,
+                     struct error *e) PB_CHECK;
+/* Maker of the value that a GET at `at` of `slot` means. */
+enum pb_err memo_get(struct pkl_doc *d, uint64_t at, uint64_t slot, uint64_t *maker,
+                     struct error *e) PB_CHECK;
+/* Maker of what the GET or DUP at `at` refers to. */
+enum pb_err memo_target(struct pkl_doc *d, uint64_t at, uint64_t *maker, struct error *e) PB_CHECK;
+/* Kind of the value made at `maker`. */
+enum pb_err value_kind(struct pkl_doc *d, uint64_t maker, enum pkl_kind *kind, uint8_t *opcode,
+                       struct error *e) PB_CHECK;
+/* Forgets puts from `at` on. */
+void memo_forget(struct pkl_doc *d, uint64_t at);
+/* Start and number of the pickle around `at`. */
+enum pb_err pickle_around(struct pkl_doc *d, uint64_t at, struct pickle_mark *out,
+                          struct error *e) PB_CHECK;
+
+#endif

@@ -1,0 +1,130 @@
+/* Module and name of a global, from its opcode or from the two strings it was made of. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/mem.h>
+#include <pklbrowse/pkl_leaf.h>
+
+#include "object.h"
+
+#define NAME_MAX_BYTES (1024u * 1024u)
+
+static const struct py2_name {
+    const char *module, *name, *py3_module, *py3_name; /* name NULL: the whole module */
+} py2_names[] = {
+#define NAME(m, n, m3, n3) {m, n, m3, n3},
+#define MODULE(m, m3) {m, NULL, m3, NULL},
+#include "py2_names.def"
+#undef NAME
+#undef MODULE
+};
+
+static void map_names(struct pkl_name *n)
+{
+    n->py3_module = n->module;
+    n->py3_name = n->name;
+    for (size_t i = 0; i < sizeof py2_names / sizeof py2_names[0]; i++) {
+        const struct py2_name *p = &py2_names[i];
+
+        if (strcmp(p->module, n->module) != 0 || (p->name != NULL && strcmp(p->name, n->name) != 0))
+            continue;
+        n->py3_module = p->py3_module;
+        if (p->name != NULL)
+            n->py3_name = p->py3_name;
+        return; /* names stand before modules */
+    }
+}
+
+static enum pb_err from_lines(struct pkl_doc *d, uint64_t at, struct pkl_name *out, struct error *e)
+{
+    struct cursor c;
+    struct op op;
+    const char *s, *nl;
+    size_t n;
+    enum pb_err err;
+
+    cursor_init(&c, pkl_doc_source(d));
+    err = cursor_read(&c, at, &op, e);
+    if (err != PB_OK)
+        return err;
+    n = (size_t)op.payload;
+    s = (const char *)op.p + 1;
+    nl = op.payload < op.n ? memchr(s, '\n', n) : NULL;
+    if (nl == NULL)
+        return error_pickle(e, at, op.code, "this is no global");
+    out->module = mem_strndup(s, (size_t)(nl - s));
+    out->name = mem_strndup(nl + 1, n - (size_t)(nl - s) - 2);
+    return out->module != NULL && out->name != NULL ? PB_OK : error_nomem(e);
+}
+
+static enum pb_err text_of(struct pkl_view *v, struct pkl_doc *d, const struct wval *w, char **out,
+                           struct error *e)
+{
+    struct pkl_node node = {.kind = PKL_BROKEN};
+    struct pkl_leaf leaf;
+    uint64_t maker;
+    uint8_t opcode;
+    enum pb_err err = object_deref(d, w, &maker, &node.kind, &opcode, e);
+
+    if (err != PB_OK)
+        return err;
+    if (node.kind != PKL_STR)
+        return error_set(e, PB_EUNSUPPORTED, "a module or name that is computed");
+    node.id = node.target = PKL_ID(d->no, PKL_TAG_VALUE, maker);
+    pkl_leaf_init(&leaf);
+    err = pkl_leaf_read(v, &node, NAME_MAX_BYTES, &leaf, e);
+    if (err == PB_OK) {
+        *out = mem_strndup(leaf.data.data, leaf.data.len);
+        err = *out != NULL ? PB_OK : error_nomem(e);
+    }
+    pkl_leaf_release(&leaf);
+    return err;
+}
+
+enum pb_err pkl_name_read(struct pkl_view *v, const struct pkl_node *global, struct pkl_name *out,
+                          struct error *e)
+{
+    struct pkl_doc *d = v->doc(v, PKL_ID_SOURCE(global->target));
+    uint64_t maker = PKL_ID_OFFSET(global->target);
+    struct wval head[3];
+    enum pkl_kind kind;
+    uint8_t opcode;
+    size_t got;
+    enum pb_err err;
+
+    *out = (struct pkl_name){.module = NULL};
+    if (d == NULL || global->kind != PKL_GLOBAL)
+        return error_set(e, PB_EUSAGE, "this is no global");
+    err = value_kind(d, maker, &kind, &opcode, e);
+    if (err != PB_OK)
+        return err;
+    if (opcode == 'c' || opcode == 'i') {
+        err = from_lines(d, maker, out, e);
+    } else {
+        err = walk_list(d, maker, PH_HEAD, 0, 3, head, &got, e);
+        if (err == PB_OK && got != 2)
+            err = error_pickle(e, maker, opcode, "this is no global");
+        if (err == PB_OK)
+            err = text_of(v, d, &head[0], &out->module, e);
+        if (err == PB_OK)
+            err = text_of(v, d, &head[1], &out->name, e);
+    }
+    if (err != PB_OK) {
+        pkl_name_release(out);
+        return err;
+    }
+    if (d->scan.protocol < 3) {
+        map_names(out);
+    } else {
+        out->py3_module = out->module;
+        out->py3_name = out->name;
+    }
+    return PB_OK;
+}
+
+void pkl_name_release(struct pkl_name *n)
+{
+    free(n->module);
+    free(n->name);
+    *n = (struct pkl_name){.module = NULL};
+}

@@ -1,0 +1,621 @@
+/*
+ * The index pass: opcode by opcode, resumable between any two bytes that arrive.
+ *
+ * Between two opcodes the whole state is in struct scan.  An opcode whose bytes are not all here is begun again
+ * when they are; only long payloads and long lines are checked piece by piece (`checked`).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/text.h>
+
+#include "line.h"
+#include "scan_ops.h"
+
+#define WINDOW (256u * 1024u)
+
+struct window {
+    const uint8_t *p;
+    uint64_t off;
+    size_t n;
+    bool last; /* ends where the source ends */
+};
+
+/* Makes at least `want` bytes at scan.at visible, or all that there are. */
+static enum pb_err look(struct pkl_doc *d, struct window *w, size_t want, struct error *e)
+{
+    size_t ask = want > WINDOW ? want : WINDOW;
+    enum pb_err err = source_view(d->src, d->scan.at, ask, &w->p, &w->n, e);
+
+    w->off = d->scan.at;
+    w->last = err == PB_OK && w->n < ask;
+    if (err == PB_EAGAIN && w->n >= want)
+        return PB_OK;
+    if (err != PB_OK)
+        w->n = 0;
+    return err;
+}
+
+/* Does the source have all bytes up to `end`?  PB_EAGAIN: not yet known, or not yet here and needed. */
+static enum pb_err reaches(struct pkl_doc *d, uint64_t end, struct error *e)
+{
+    if (d->src->size == SOURCE_SIZE_UNKNOWN)
+        return end <= d->src->here ? PB_OK : error_set(e, PB_EAGAIN, "not here yet");
+    return end <= d->src->size ? PB_OK
+                               : error_set(e, PB_EPICKLE, "the pickle is truncated: %llu bytes are missing",
+                                           (unsigned long long)(end - d->src->size));
+}
+
+/* ------------------------------------------------------------------ leaves */
+
+/* Checks UTF-8 from s->checked to `end`, in pieces. */
+static enum pb_err check_utf8(struct pkl_doc *d, uint64_t end, struct error *e)
+{
+    struct scan *s = &d->scan;
+
+    while (s->checked < end) {
+        uint64_t left = end - s->checked;
+        size_t want = left < SOURCE_VIEW_MAX ? (size_t)left : SOURCE_VIEW_MAX, n, good;
+        bool partial;
+        const uint8_t *p;
+        enum pb_err err = source_view(d->src, s->checked, want, &p, &n, e);
+
+        if (err != PB_OK && (err != PB_EAGAIN || n < 8))
+            return err;
+        if (n > left)
+            n = (size_t)left;
+        good = utf8_check(p, n, true, &partial);
+        s->checked += good;
+        if (good < n && (!partial || s->checked + (n - good) >= end || good == 0))
+            return error_set(e, PB_EPICKLE, "a str that is not UTF-8 (at byte %llu)",
+                             (unsigned long long)s->checked);
+    }
+    return PB_OK;
+}
+
+static enum pb_err push_leaf(struct pkl_doc *d, const struct op *op, uint8_t kind, struct error *e)
+{
+    if (!scan_push(d, op->at, op->at, kind, 0))
+        return error_nomem(e);
+    return op->payload >= LONG_PAYLOAD ? scan_record_leaf(d, op->end, e) : PB_OK;
+}
+
+static enum pb_err payload_leaf(struct pkl_doc *d, struct op *op, struct error *e)
+{
+    struct scan *s = &d->scan;
+    uint8_t kind = (uint8_t)op_kind(op->code);
+    size_t header = op_info[op->code].header;
+    enum pb_err err;
+
+    if (!op_payload(op->p, &op->payload))
+        return error_set(e, PB_EPICKLE, "negative length, or one that no machine has");
+    op->end = op->at + header + op->payload;
+    err = reaches(d, op->end, e);
+    if (err != PB_OK)
+        return err;
+    if (kind == PKL_STR) {
+        if (op->n - header >= op->payload) {
+            if (utf8_check(op->p + header, (size_t)op->payload, true, NULL) != op->payload)
+                return error_set(e, PB_EPICKLE, "a str that is not UTF-8");
+        } else {
+            if (!s->in_payload)
+                s->checked = op->at + header;
+            s->in_payload = true;
+            err = check_utf8(d, op->end, e);
+            if (err != PB_OK)
+                return err;
+            s->in_payload = false;
+        }
+    }
+    return push_leaf(d, op, kind, e);
+}
+
+/* Escapes of a line too long for one view. */
+static enum pb_err check_long_text(struct pkl_doc *d, const struct op *op, struct error *e)
+{
+    struct unescape u = {.kind = op->code == 'S' ? UNESCAPE_STRING : UNESCAPE_UNICODE};
+    uint64_t at = op->at + 1, end = op->end - 1;
+    const uint8_t *p;
+    size_t n;
+    bool good = true;
+    enum pb_err err;
+
+    if (op->code != 'S' && op->code != 'V')
+        return error_set(e, PB_ELIMIT, "a line of text above 1 MiB");
+    if (op->code == 'S') {
+        uint8_t quote;
+
+        err = source_view(d->src, at, 1, &p, &n, e);
+        if (err != PB_OK)
+            return err;
+        quote = p[0];
+        err = source_view(d->src, end - 1, 1, &p, &n, e);
+        if (err != PB_OK)
+            return err;
+        if ((quote != '\'' && quote != '"') || p[0] != quote)
+            return error_set(e, PB_EPICKLE, "the text is not quoted");
+        at++;
+        end--;
+    }
+    while (at < end && good) {
+        err = source_view(d->src, at, end - at < SOURCE_VIEW_MAX ? (size_t)(end - at) : SOURCE_VIEW_MAX,
+                          &p, &n, e);
+        if (err != PB_OK)
+            return err;
+        if (n > end - at)
+            n = (size_t)(end - at);
+        good = unescape_feed(&u, (const char *)p, n, NULL);
+        at += n;
+    }
+    return good && unescape_end(&u, NULL) ? PB_OK
+                                          : error_set(e, PB_EPICKLE, "an escape in the text is not complete");
+}
+
+/* Makes the lines of a text argument visible, or finds their end when they are too long for that (*whole false). */
+static enum pb_err read_lines(struct pkl_doc *d, struct window *w, struct op *op, bool *whole,
+                              struct error *e)
+{
+    struct scan *s = &d->scan;
+    unsigned lines = op_info[op->code].arg == ARG_LINES ? 2 : 1;
+    size_t pos = 1;
+    enum pb_err err;
+
+    *whole = true;
+    if (!s->in_line)
+        s->checked = op->at + 1;
+    for (;;) {
+        const uint8_t *nl;
+
+        if (lines == 1 && s->checked - op->at > pos && s->checked - op->at <= op->n)
+            pos = (size_t)(s->checked - op->at);
+        nl = memchr(op->p + pos, '\n', op->n - pos);
+        if (nl != NULL) {
+            pos = (size_t)(nl - op->p) + 1;
+            if (--lines > 0)
+                continue;
+            op->payload = pos - 1;
+            op->end = op->at + pos;
+            s->in_line = false;
+            return PB_OK;
+        }
+        if (lines == 1 && op_info[op->code].arg == ARG_LINE)
+            s->checked = op->at + op->n, s->in_line = true;
+        if (op->n >= SOURCE_VIEW_MAX || w->last)
+            break;
+        err = look(d, w, op->n + 1, e);
+        if (err != PB_OK)
+            return err;
+        if (w->n <= op->n)
+            break;
+        op->p = w->p;
+        op->n = w->n;
+    }
+    if (op->n < SOURCE_VIEW_MAX)
+        return error_set(e, PB_EPICKLE, "the pickle is truncated inside a line of text");
+    *whole = false;
+    w->n = 0;
+    for (;;) {
+        const uint8_t *p, *nl;
+        size_t n;
+
+        err = source_view(d->src, s->checked, 65536, &p, &n, e);
+        if (err != PB_OK && (err != PB_EAGAIN || n == 0))
+            return err;
+        if (n == 0)
+            return error_set(e, PB_EPICKLE, "the pickle is truncated inside a line of text");
+        nl = memchr(p, '\n', n);
+        s->checked += nl != NULL ? (uint64_t)(nl - p) : n;
+        if (nl != NULL)
+            break;
+    }
+    s->in_line = false;
+    op->end = s->checked + 1;
+    op->payload = op->end - op->at - 1;
+    return PB_OK;
+}
+
+static enum pb_err text_op(struct pkl_doc *d, struct window *w, struct op *op, struct error *e)
+{
+    enum op_class class = (enum op_class)op_info[op->code].class;
+    uint8_t kind = (uint8_t)op_kind(op->code);
+    bool whole;
+    enum pb_err err = read_lines(d, w, op, &whole, e);
+
+    if (err != PB_OK)
+        return err;
+    if (class == OP_REF)
+        return scan_op_ref(d, op, e);
+    if (class == OP_PUT)
+        return scan_op_put(d, op, e);
+    if (class == OP_MAKE)
+        return whole ? scan_op_make(d, op, e) : error_set(e, PB_ELIMIT, "a name above 1 MiB");
+    err = whole ? scan_check_text(op, e) : check_long_text(d, op, e);
+    if (err != PB_OK)
+        return err;
+    if (op->code == 'I' && op->payload == 3) {
+        struct line_int number;
+
+        if (line_int((const char *)op->p + 1, 2, &number) && number.boolean)
+            kind = PKL_BOOL;
+    }
+    return push_leaf(d, op, kind, e);
+}
+
+static enum pb_err fixed_leaf(struct pkl_doc *d, const struct op *op, struct error *e)
+{
+    if (op_info[op->code].class == OP_EXTENSION &&
+        (op_le(op->p + 1, op_info[op->code].header - 1u) == 0 ||
+         (op->code == 0x84 && op->p[4] & 0x80)))
+        return error_set(e, PB_EPICKLE, "an extension code must be positive");
+    return scan_push(d, op->at, op->at, (uint8_t)op_kind(op->code), 0) ? PB_OK : error_nomem(e);
+}
+
+/* ------------------------------------------------------- the stream of pickles */
+
+static enum pb_err frame_op(struct pkl_doc *d, const struct op *op, struct error *e)
+{
+    struct pkl_frame f = {op->at, op_le(op->p + 1, 8)};
+    uint64_t end = op->end + f.length;
+    enum pb_err err = PB_OK;
+
+    if (f.length > INT64_MAX)
+        return error_set(e, PB_EPICKLE, "a frame longer than any machine's memory");
+    if (d->src->size != SOURCE_SIZE_UNKNOWN)
+        err = reaches(d, end, e);
+    if (err != PB_OK)
+        return err;
+    if (end > d->scan.frame_end)
+        d->scan.frame_end = end;
+    return vec_push(&d->frames, f) ? PB_OK : error_nomem(e);
+}
+
+static void begin_pickle(struct pkl_doc *d, uint64_t at, uint64_t number)
+{
+    struct scan *s = &d->scan;
+
+    s->at = s->start = s->last = at;
+    s->number = number;
+    s->ops = 0;
+    s->frame_end = 0;
+    s->first_record = d->records.len;
+    s->stack.len = s->marks.len = s->folded = 0;
+    s->in_payload = s->in_line = s->slot_missing = false;
+    if (!s->shared) {
+        s->memo_count = s->memo_sparse = 0;
+        s->memo_bias = NO_BIAS;
+        s->epoch = (uint32_t)number;
+        s->next_mark = at + MEMO_MARK_BYTES;
+    }
+}
+
+static enum pb_err mark_pickle(struct pkl_doc *d, uint64_t end, struct error *e)
+{
+    const struct scan *s = &d->scan;
+    bool lengthy = end - s->start > RECORD_COST;
+    struct pickle_mark *last = d->pickles.len > 0 ? &d->pickles.data[d->pickles.len - 1] : NULL;
+    struct pickle_mark m = {s->start, s->number, lengthy};
+
+    if (last == NULL || lengthy || last->lengthy || s->start - last->offset >= CHECKPOINT_BYTES)
+        return vec_push(&d->pickles, m) ? PB_OK : error_nomem(e);
+    return PB_OK;
+}
+
+static enum pb_err stop_op(struct pkl_doc *d, const struct op *op, struct error *e)
+{
+    struct scan *s = &d->scan;
+    enum pb_err err = scan_need(d, 1, e);
+
+    if (err == PB_OK && s->frame_end > op->end)
+        err = reaches(d, s->frame_end, e);
+    if (err == PB_OK && s->number + 1 >= d->limits.max_pickles)
+        err = error_set(e, PB_ELIMIT, "more than %llu pickles in a row (limit max_pickles)",
+                        (unsigned long long)d->limits.max_pickles);
+    if (err == PB_OK)
+        err = mark_pickle(d, op->end, e);
+    if (err != PB_OK)
+        return err;
+    scan_settle(d);
+    d->end = op->end;
+    begin_pickle(d, op->end, s->number + 1);
+    return PB_OK;
+}
+
+/* ---------------------------------------------------------------- one opcode */
+
+static enum pb_err mark_op(struct pkl_doc *d, const struct op *op, struct error *e)
+{
+    struct scan *s = &d->scan;
+    struct smark m = {op->at, s->stack.len};
+
+    if (s->marks.len >= d->limits.max_marks)
+        return error_set(e, PB_ELIMIT, "more than %llu marks (limit max_marks)",
+                         (unsigned long long)d->limits.max_marks);
+    return vec_push(&s->marks, m) ? PB_OK : error_nomem(e);
+}
+
+static enum pb_err execute(struct pkl_doc *d, struct window *w, struct op *op, struct error *e)
+{
+    enum op_class class = (enum op_class)op_info[op->code].class;
+
+    if (op_is_text(op->code))
+        return text_op(d, w, op, e);
+    switch (class) {
+    case OP_BAD:
+        return error_set(e, PB_EPICKLE, "there is no such opcode");
+    case OP_STR: case OP_BYTES: case OP_BYTEARRAY: case OP_PY2STR:
+        return payload_leaf(d, op, e);
+    case OP_INT:
+        return op_info[op->code].arg >= ARG_B1 ? payload_leaf(d, op, e) : fixed_leaf(d, op, e);
+    case OP_REF:
+        return scan_op_ref(d, op, e);
+    case OP_PUT:
+        return scan_op_put(d, op, e);
+    case OP_MAKE:
+        return scan_op_make(d, op, e);
+    case OP_GROUP:
+        return scan_op_group(d, op, e);
+    case OP_MARK:
+        return mark_op(d, op, e);
+    case OP_STOP:
+        return stop_op(d, op, e);
+    case OP_PROTO:
+        if (op->p[1] > 5)
+            return error_set(e, PB_EPICKLE, "protocol %u is not known", op->p[1]);
+        if (op->p[1] > d->scan.protocol)
+            d->scan.protocol = op->p[1];
+        return PB_OK;
+    case OP_FRAME:
+        return frame_op(d, op, e);
+    case OP_OTHER:
+        return scan_op_other(d, op, e);
+    default:
+        return fixed_leaf(d, op, e);
+    }
+}
+
+static enum pb_err memo_mark_here(struct pkl_doc *d, struct error *e)
+{
+    struct scan *s = &d->scan;
+    struct memo_mark m = {s->at, s->memo_count << 24 | s->memo_bias};
+
+    s->next_mark = s->at + MEMO_MARK_BYTES;
+    return vec_push(&d->marks, m) ? PB_OK : error_nomem(e);
+}
+
+static enum pb_err one(struct pkl_doc *d, struct window *w, struct error *e)
+{
+    struct scan *s = &d->scan;
+    struct op op = {.at = s->at};
+    size_t have = s->at >= w->off && s->at - w->off < w->n ? w->n - (size_t)(s->at - w->off) : 0;
+    size_t need = have > 0 ? op_info[w->p[s->at - w->off]].header : 1;
+    enum op_class class;
+    bool stop;
+    enum pb_err err = PB_OK;
+
+    if (have < (need > 0 ? need : 1)) {
+        err = look(d, w, 1, e);
+        if (err == PB_OK && w->n > 0 && op_info[w->p[0]].header > w->n)
+            err = look(d, w, op_info[w->p[0]].header, e);
+        if (err != PB_OK)
+            return err;
+        have = w->n;
+    }
+    s->code = -1;
+    if (have == 0)
+        return error_set(e, PB_EPICKLE, "the pickle ends without STOP");
+    op.p = w->p + (s->at - w->off);
+    op.n = have;
+    op.code = op.p[0];
+    s->code = op.code;
+    op.end = op.at + op_info[op.code].header;
+    class = (enum op_class)op_info[op.code].class;
+    if (have < op_info[op.code].header)
+        return error_set(e, PB_EPICKLE, "the pickle is truncated inside an opcode");
+    if (class != OP_PUT && class != OP_FRAME && class != OP_PROTO && s->at >= s->next_mark)
+        err = memo_mark_here(d, e);
+    stop = class == OP_STOP;
+    if (err == PB_OK)
+        err = execute(d, w, &op, e);
+    if (err != PB_OK)
+        return err;
+    d->seen[op.code] = true;
+    d->info.opcodes++;
+    if (!d->src->stable && (class == OP_MAKE || class == OP_GROUP || class == OP_PUT ||
+                            class == OP_REF || class == OP_OTHER))
+        w->n = 0;
+    if (stop)
+        return PB_OK;
+    if (class != OP_PUT && class != OP_FRAME && class != OP_PROTO)
+        s->last = op.at;
+    s->ops++;
+    s->at = op.end;
+    if (s->stack.len > d->limits.max_stack)
+        return error_set(e, PB_ELIMIT, "more than %llu values on the stack (limit max_stack)",
+                         (unsigned long long)d->limits.max_stack);
+    return PB_OK;
+}
+
+/* ---------------------------------------------------------------------- the end */
+
+/* Forgets what was kept from `at` on. */
+static void forget(struct pkl_doc *d, uint64_t at)
+{
+    size_t extras = 0;
+
+    while (d->records.len > 0 && d->records.data[d->records.len - 1].end > at)
+        checkpoints_release(&d->records.data[--d->records.len].points);
+    for (size_t i = 0; i < d->extras.len; i++) {
+        if (d->extras.data[i].op < at)
+            d->extras.data[extras++] = d->extras.data[i];
+        else
+            checkpoints_release(&d->extras.data[i].points);
+    }
+    d->extras.len = extras;
+    while (d->marks.len > 0 && d->marks.data[d->marks.len - 1].offset >= at)
+        d->marks.len--;
+    while (d->dups.len > 0 && d->dups.data[d->dups.len - 1].offset >= at)
+        d->dups.len--;
+    while (d->frames.len > 0 && d->frames.data[d->frames.len - 1].offset >= at)
+        d->frames.len--;
+    while (d->pickles.len > 0 && d->pickles.data[d->pickles.len - 1].offset >= at)
+        d->pickles.len--;
+    memo_forget(d, at);
+}
+
+static void restart(struct pkl_doc *d, bool shared)
+{
+    forget(d, 0);
+    d->info = (struct pkl_info){0};
+    memset(d->seen, 0, sizeof d->seen);
+    d->end = 0;
+    d->scan.shared = shared;
+    d->scan.shared_tried = true;
+    d->scan.memo_count = d->scan.memo_sparse = 0;
+    d->scan.memo_bias = NO_BIAS;
+    d->scan.epoch = 0;
+    d->scan.next_mark = MEMO_MARK_BYTES;
+    begin_pickle(d, 0, 0);
+}
+
+/* Bytes behind the last STOP that are no pickle.  What says so itself with a PROTO is a broken one. */
+static bool is_trailing(struct pkl_doc *d)
+{
+    const uint8_t *p;
+    size_t n;
+    struct error ignored;
+
+    if (d->scan.number == 0)
+        return false;
+    if (source_view(d->src, d->scan.start, 2, &p, &n, &ignored) != PB_OK || n < 2)
+        return true;
+    return p[0] != 0x80 || p[1] < 2 || p[1] > 5 || d->scan.ops < 2;
+}
+
+/* The pickle breaks at scan.at for the reason in *e.  False: reading goes on in another way. */
+static bool break_here(struct pkl_doc *d, struct error *e)
+{
+    struct scan *s = &d->scan;
+    struct error ignored;
+
+    if (s->slot_missing && s->number > 0 && !s->shared && !s->shared_tried) {
+        /* Several pickles of one Pickler: its memo goes on. */
+        s->shared_goal = s->at;
+        restart(d, true);
+        return false;
+    }
+    if (s->shared && s->at <= s->shared_goal) {
+        restart(d, false);
+        return false;
+    }
+    if (e->code == PB_EPICKLE && is_trailing(d)) {
+        forget(d, s->start);
+        begin_pickle(d, s->start, s->number);
+        return true;
+    }
+    d->error = *e;
+    if (e->code == PB_EPICKLE || e->code == PB_ELIMIT) {
+        error_pickle(&d->error, s->at, s->code, "%s", e->msg);
+        d->error.code = e->code;
+    }
+    d->broken = true;
+    scan_settle(d);
+    if (scan_stand(d, s->at, &ignored) != PB_OK)
+        d->error = ignored;
+    if (mark_pickle(d, s->at, &ignored) != PB_OK)
+        d->error = ignored;
+    return true;
+}
+
+/* By container, then as executed. */
+static int compare_extras(const void *a, const void *b)
+{
+    const struct extra *x = a, *y = b;
+
+    if (x->maker != y->maker)
+        return x->maker < y->maker ? -1 : 1;
+    return x->op < y->op ? -1 : x->op > y->op;
+}
+
+static void finish_info(struct pkl_doc *d)
+{
+    struct pkl_info *i = &d->info;
+
+    i->max_opcode_protocol = 0;
+    i->py2 = false;
+    for (unsigned c = 0; c < 256; c++) {
+        if (!d->seen[c])
+            continue;
+        if (pkl_opcode((uint8_t)c)->protocol > i->max_opcode_protocol)
+            i->max_opcode_protocol = pkl_opcode((uint8_t)c)->protocol;
+        i->py2 = i->py2 || op_info[c].class == OP_PY2STR;
+    }
+    i->protocol = d->scan.protocol > 0         ? d->scan.protocol
+                  : i->max_opcode_protocol > 0 ? 1
+                                               : 0;
+    i->py2 = i->py2 && i->protocol <= 2;
+    i->pickles = d->scan.number;
+    i->frames = d->frames.len;
+    i->end = d->end;
+    i->trailing = d->broken || d->src->size == SOURCE_SIZE_UNKNOWN ? 0 : d->src->size - d->end;
+    i->records = d->records.len;
+    i->checkpoints = d->checkpoint_count;
+}
+
+/* Nothing is left, and the last pickle is complete. */
+static bool at_end(const struct pkl_doc *d)
+{
+    return d->scan.number > 0 && d->scan.at == d->scan.start && d->src->size != SOURCE_SIZE_UNKNOWN &&
+           d->scan.at >= d->src->size;
+}
+
+enum pb_err pkl_doc_step(struct pkl_doc *d, uint64_t budget, bool *done, struct error *e)
+{
+    struct window w = {0};
+    uint64_t until = d->scan.at + budget > d->scan.at ? d->scan.at + budget : UINT64_MAX;
+    struct error why;
+    enum pb_err err = PB_OK;
+
+    if (d->done && !d->broken && d->src->size > d->seen_size)
+        d->done = false;
+    while (!d->done && d->scan.at < until) {
+        if (at_end(d)) {
+            d->done = true;
+            break;
+        }
+        err = one(d, &w, &why);
+        if (err == PB_OK)
+            continue;
+        if (err == PB_EAGAIN)
+            break;
+        w.n = 0;
+        if (break_here(d, &why))
+            d->done = true;
+        else
+            until = UINT64_MAX;
+    }
+    if (d->done) {
+        d->seen_size = d->src->size;
+        finish_info(d);
+        if (d->extras.len > 1)
+            qsort(d->extras.data, d->extras.len, sizeof *d->extras.data, compare_extras);
+    }
+    *done = d->done;
+    if (!d->done && err == PB_EAGAIN)
+        return error_set(e, PB_EAGAIN, "the rest of the pickle is not here yet");
+    if (d->error.code == PB_ENOMEM || d->error.code == PB_EIO) {
+        if (e != NULL)
+            *e = d->error;
+        return d->error.code;
+    }
+    return PB_OK;
+}
+
+enum pb_err pkl_doc_index(struct pkl_doc *d, struct error *e)
+{
+    bool done = false;
+    enum pb_err err = PB_OK;
+
+    while (!done && err == PB_OK)
+        err = pkl_doc_step(d, UINT64_MAX, &done, e);
+    return err;
+}

@@ -1,0 +1,402 @@
+#include "scan_ops.h"
+
+#include <string.h>
+
+#include <pklbrowse/num.h>
+#include <pklbrowse/text.h>
+
+#include "line.h"
+
+static enum pb_err wrong(struct error *e, const char *why)
+{
+    return error_set(e, PB_EPICKLE, "%s", why);
+}
+
+static const char *const kind_names[] = {
+    "None", "bool", "int", "float", "str", "bytes", "bytearray", "Python 2 str", "list", "tuple",
+    "dict", "set", "frozenset", "global", "object", "persistent id", "extension", "buffer", "broken"
+};
+
+/* Nobody but its class knows what such a value can do. */
+static bool is_opaque(enum pkl_kind k)
+{
+    return k >= PKL_GLOBAL;
+}
+
+static bool is_mutable(const struct sval *v)
+{
+    return v->kind == PKL_LIST || v->kind == PKL_DICT || v->kind == PKL_SET ||
+           v->kind == PKL_BYTEARRAY || (v->flags & SV_UNHASHABLE);
+}
+
+/* The kind of an entry; that of a reference is looked for. */
+static enum pb_err kind_of(struct pkl_doc *d, const struct sval *v, enum pkl_kind *kind,
+                           struct error *e)
+{
+    uint64_t maker;
+    uint8_t opcode;
+    enum pb_err err;
+
+    *kind = (enum pkl_kind)v->kind;
+    if (!(v->flags & SV_REF))
+        return PB_OK;
+    err = memo_target(d, v->maker, &maker, e);
+    return err == PB_OK ? value_kind(d, maker, kind, &opcode, e) : err;
+}
+
+static enum pb_err expect(struct pkl_doc *d, size_t at, enum pkl_kind want, const char *what,
+                          struct error *e)
+{
+    enum pkl_kind kind;
+    enum pb_err err = kind_of(d, &d->scan.stack.data[at], &kind, e);
+
+    if (err == PB_OK && kind != want && !is_opaque(kind))
+        return error_set(e, PB_EPICKLE, "%s is a %s, not a %s", what, kind_names[kind],
+                         kind_names[want]);
+    return err;
+}
+
+/* Literals cannot be called; what a reference means is not looked for. */
+static enum pb_err expect_callable(const struct sval *v, struct error *e)
+{
+    if (!(v->flags & SV_REF) && !is_opaque((enum pkl_kind)v->kind))
+        return error_set(e, PB_EPICKLE, "a %s cannot be called", kind_names[v->kind]);
+    return PB_OK;
+}
+
+/* Keys and members: every per-th value from `first` on. */
+static enum pb_err expect_hashable(const struct scan *s, size_t first, size_t per, struct error *e)
+{
+    uint64_t place = 0;
+
+    for (size_t i = first; i < s->stack.len; i++) {
+        const struct sval *v = &s->stack.data[i];
+
+        if (v->flags & SV_RUN) {
+            if (v->flags & SV_UNHASHABLE || (per == 1 && v->flags & SV_UNHASHABLE_ODD))
+                return wrong(e, "an unhashable value as a key or member");
+            place += v->n;
+            continue;
+        }
+        if (place % per == 0 && is_mutable(v))
+            return error_set(e, PB_EPICKLE, "unhashable type: a %s as a key or member",
+                             v->flags & SV_REF ? "reference" : kind_names[v->kind]);
+        place++;
+    }
+    return PB_OK;
+}
+
+static uint8_t tuple_flags(const struct scan *s, size_t first)
+{
+    for (size_t i = first; i < s->stack.len; i++) {
+        const struct sval *v = &s->stack.data[i];
+
+        if (is_mutable(v) || v->flags & SV_UNHASHABLE_ODD)
+            return SV_UNHASHABLE;
+    }
+    return 0;
+}
+
+/* Takes the topmost mark away; *first is the entry above it. */
+static enum pb_err pop_mark(struct scan *s, size_t *first, uint64_t *offset, struct error *e)
+{
+    if (s->marks.len == 0)
+        return wrong(e, "there is no MARK");
+    s->marks.len--;
+    *first = (size_t)s->marks.data[s->marks.len].height;
+    *offset = s->marks.data[s->marks.len].offset;
+    return PB_OK;
+}
+
+static enum pb_err make_marked(struct pkl_doc *d, const struct op *op, struct error *e)
+{
+    struct scan *s = &d->scan;
+    enum pkl_kind kind = op_kind(op->code);
+    enum phase phase = op->code == 'd' ? PH_PAIR : kind == PKL_OBJECT ? PH_ARG : PH_ITEM;
+    uint8_t flags = 0;
+    size_t first = 0, kids;
+    uint64_t begin = 0;
+    enum pb_err err = pop_mark(s, &first, &begin, e);
+
+    if (err != PB_OK)
+        return err;
+    kids = first;
+    if (op->code == 'o') {
+        if (first == s->stack.len)
+            return wrong(e, "no class above the MARK");
+        err = expect_callable(&s->stack.data[kids++], e);
+    } else if (op->code == 'd') {
+        if (scan_count(s, first) % 2 != 0)
+            return wrong(e, "an odd number of keys and values");
+        err = expect_hashable(s, first, 2, e);
+    } else if (op->code == 0x91) {
+        err = expect_hashable(s, first, 1, e);
+    } else if (op->code == 't') {
+        flags = tuple_flags(s, first);
+    } else if (op->code == 'i') {
+        err = scan_check_text(op, e);
+    }
+    if (err != PB_OK)
+        return err;
+    return scan_make(d, first, begin, (uint8_t)kind, flags, phase, kids, true, op->end, e);
+}
+
+static enum pb_err check_head(struct pkl_doc *d, uint8_t code, size_t first, struct error *e)
+{
+    enum pb_err err = PB_OK;
+
+    if (code == 'Q')
+        return PB_OK;
+    if (code == 0x93) {
+        err = expect(d, first, PKL_STR, "the module", e);
+        return err == PB_OK ? expect(d, first + 1, PKL_STR, "the name", e) : err;
+    }
+    err = expect_callable(&d->scan.stack.data[first], e);
+    if (err == PB_OK)
+        err = expect(d, first + 1, PKL_TUPLE, "what holds the arguments", e);
+    if (err == PB_OK && code == 0x92)
+        err = expect(d, first + 2, PKL_DICT, "what holds the keyword arguments", e);
+    return err;
+}
+
+enum pb_err scan_op_make(struct pkl_doc *d, const struct op *op, struct error *e)
+{
+    struct scan *s = &d->scan;
+    enum phase phase = PH_HEAD;
+    uint8_t flags = 0;
+    size_t n = 2, first;
+    enum pb_err err;
+
+    switch (op->code) {
+    case 't': case 'l': case 'd': case 'i': case 'o': case 0x91:
+        return make_marked(d, op, e);
+    case 0x85: case 0x86: case 0x87:
+        n = op->code - 0x84u;
+        phase = PH_ITEM;
+        break;
+    case 'Q':
+        n = 1;
+        break;
+    case 0x92:
+        n = 3;
+        break;
+    default:
+        break;
+    }
+    err = scan_need(d, n, e);
+    if (err != PB_OK)
+        return err;
+    first = s->stack.len - n;
+    if (phase == PH_ITEM)
+        flags = tuple_flags(s, first);
+    else
+        err = check_head(d, op->code, first, e);
+    if (err != PB_OK)
+        return err;
+    return scan_make(d, first, s->stack.data[first].begin, (uint8_t)op_kind(op->code), flags, phase,
+                     first, false, op->end, e);
+}
+
+static enum pb_err check_target(struct pkl_doc *d, const struct op *op, size_t target,
+                                enum phase phase, struct error *e)
+{
+    enum pkl_kind kind, want = phase == PH_PAIR ? PKL_DICT : op->code == 0x90 ? PKL_SET : PKL_LIST;
+    enum pb_err err = kind_of(d, &d->scan.stack.data[target], &kind, e);
+
+    if (err == PB_OK && (phase == PH_STATE || kind != want) && !is_opaque(kind))
+        return error_set(e, PB_EPICKLE, "%s on a %s", pkl_opcode(op->code)->name, kind_names[kind]);
+    return err;
+}
+
+/* BUILD with None changes nothing, on whatever. */
+static enum pb_err is_none_state(struct pkl_doc *d, bool *none, struct error *e)
+{
+    const struct sval *v = &d->scan.stack.data[d->scan.stack.len - 1];
+    enum pkl_kind target, state = PKL_NONE;
+    enum pb_err err = kind_of(d, v - 1, &target, e);
+
+    if (err == PB_OK && !is_opaque(target))
+        err = kind_of(d, v, &state, e);
+    *none = !is_opaque(target) && state == PKL_NONE;
+    return err;
+}
+
+static enum pb_err group_single(struct pkl_doc *d, const struct op *op, enum phase phase,
+                                struct error *e)
+{
+    struct scan *s = &d->scan;
+    size_t kids = phase == PH_PAIR ? 2 : 1;
+    enum pb_err err = scan_need(d, kids + 1, e);
+    bool none = false;
+
+    if (err != PB_OK)
+        return err;
+    kids = s->stack.len - kids;
+    if (phase == PH_STATE)
+        err = is_none_state(d, &none, e);
+    if (err == PB_OK && none) {
+        s->stack.len--;
+        scan_extend(d, op->end);
+        return PB_OK;
+    }
+    if (err == PB_OK)
+        err = check_target(d, op, kids - 1, phase, e);
+    if (err == PB_OK && phase == PH_PAIR)
+        err = expect_hashable(s, kids, 2, e);
+    return err == PB_OK ? scan_touch(d, kids - 1, phase, kids, false, op->end, e) : err;
+}
+
+enum pb_err scan_op_group(struct pkl_doc *d, const struct op *op, struct error *e)
+{
+    struct scan *s = &d->scan;
+    enum phase phase = op->code == 's' || op->code == 'u' ? PH_PAIR
+                       : op->code == 'b'                  ? PH_STATE
+                                                          : PH_ITEM;
+    uint64_t mark = 0;
+    size_t kids = 0;
+    enum pb_err err;
+
+    if (op->code == 'a' || op->code == 's' || op->code == 'b')
+        return group_single(d, op, phase, e);
+    err = pop_mark(s, &kids, &mark, e);
+    if (err != PB_OK)
+        return err;
+    if (kids <= scan_fence(s))
+        return wrong(e, "nothing below the MARK takes the values");
+    if (kids == s->stack.len) {
+        scan_extend(d, op->end);
+        return PB_OK;
+    }
+    err = check_target(d, op, kids - 1, phase, e);
+    if (err == PB_OK && phase == PH_PAIR && scan_count(s, kids) % 2 != 0)
+        return wrong(e, "an odd number of keys and values");
+    if (err == PB_OK && phase == PH_PAIR)
+        err = expect_hashable(s, kids, 2, e);
+    if (err == PB_OK && op->code == 0x90)
+        err = expect_hashable(s, kids, 1, e);
+    s->open_mark = mark;
+    return err == PB_OK ? scan_touch(d, kids - 1, phase, kids, true, op->end, e) : err;
+}
+
+enum pb_err scan_op_other(struct pkl_doc *d, const struct op *op, struct error *e)
+{
+    struct scan *s = &d->scan;
+    enum pkl_kind kind;
+    uint64_t mark;
+    size_t first = 0;
+    enum pb_err err;
+
+    if (op->code == '1') {
+        err = pop_mark(s, &first, &mark, e);
+        if (err == PB_OK)
+            s->stack.len = first;
+        return err;
+    }
+    if (op->code == '0' && s->marks.len > 0 && scan_fence(s) == s->stack.len) {
+        s->marks.len--;
+        return PB_OK;
+    }
+    err = scan_need(d, 1, e);
+    if (err != PB_OK)
+        return err;
+    if (op->code == '0') {
+        s->stack.len--;
+        return PB_OK;
+    }
+    err = kind_of(d, &s->stack.data[s->stack.len - 1], &kind, e);
+    if (err == PB_OK && kind != PKL_BYTES && kind != PKL_BYTEARRAY && !is_opaque(kind))
+        return error_set(e, PB_EPICKLE, "a %s is no buffer", kind_names[kind]);
+    scan_extend(d, op->end);
+    return err;
+}
+
+enum pb_err scan_op_ref(struct pkl_doc *d, const struct op *op, struct error *e)
+{
+    struct scan *s = &d->scan;
+    uint64_t slot;
+
+    if (op->code == '2') {
+        struct dup dup = {.offset = op->at};
+        enum pb_err err = scan_need(d, 1, e);
+        const struct sval *top;
+
+        if (err != PB_OK)
+            return err;
+        top = &s->stack.data[s->stack.len - 1];
+        dup.maker = top->maker;
+        if (top->flags & SV_REF)
+            err = memo_target(d, top->maker, &dup.maker, e);
+        if (err != PB_OK)
+            return err;
+        if (!vec_push(&d->dups, dup))
+            return error_nomem(e);
+    } else {
+        if (!cursor_slot(op, &slot))
+            return wrong(e, "the number of a memo slot is not one");
+        if (!memo_occupied(d, slot)) {
+            s->slot_missing = true;
+            return error_set(e, PB_EPICKLE, "memo slot %llu is empty", (unsigned long long)slot);
+        }
+        d->info.memo_gets++;
+    }
+    return scan_push(d, op->at, op->at, KIND_REF, SV_REF) ? PB_OK : error_nomem(e);
+}
+
+enum pb_err scan_op_put(struct pkl_doc *d, const struct op *op, struct error *e)
+{
+    uint64_t slot = 0;
+    enum pb_err err = scan_need(d, 1, e);
+
+    if (err != PB_OK)
+        return err;
+    if (op->code != 0x94 && !cursor_slot(op, &slot))
+        return wrong(e, "the number of a memo slot is not one");
+    d->info.memo_puts++;
+    err = memo_put(d, slot, op->code == 0x94, op->at, e);
+    scan_extend(d, op->end);
+    return err;
+}
+
+static enum pb_err check_names(const char *s, size_t n, struct error *e)
+{
+    const char *nl = memchr(s, '\n', n);
+    size_t module = nl != NULL ? (size_t)(nl - s) : n;
+
+    if (module == 0 || module + 2 >= n)
+        return wrong(e, "an empty module or name");
+    if (utf8_check(s, n, false, NULL) != n)
+        return wrong(e, "a module or name that is not UTF-8");
+    return PB_OK;
+}
+
+enum pb_err scan_check_text(const struct op *op, struct error *e)
+{
+    const char *s = (const char *)op->p + 1;
+    size_t n = (size_t)op->payload - 1;
+    struct unescape u = {.kind = UNESCAPE_UNICODE};
+    struct line_int number;
+    double real;
+
+    switch (op->code) {
+    case 'I':
+        return line_int(s, n, &number) ? PB_OK : wrong(e, "the text is no int");
+    case 'L':
+        return line_long(s, n, &number) ? PB_OK : wrong(e, "the text is no int");
+    case 'F':
+        return line_float(s, n, &real) ? PB_OK : wrong(e, "the text is no float");
+    case 'c': case 'i':
+        return check_names(s, n + 1, e);
+    case 'S':
+        u.kind = UNESCAPE_STRING;
+        if (!line_quoted(s, n, &s, &n))
+            return wrong(e, "the text is not quoted");
+        break;
+    case 'V':
+        break;
+    default:
+        return PB_OK;
+    }
+    return unescape_feed(&u, s, n, NULL) && unescape_end(&u, NULL)
+               ? PB_OK
+               : wrong(e, "an escape in the text is not complete");
+}
