@@ -66,7 +66,7 @@ enum pb_err store_object_copy(struct store_object *to, const struct store_object
 /* How a write is held against what was read. */
 enum store_condition {
     STORE_IF_SAME,   /* only if the object still has `identity` */
-    STORE_IF_ABSENT, /* only if nothing is there */
+    STORE_IF_ABSENT, /* only if nothing is there, else PB_EEXIST */
     STORE_ALWAYS     /* the person chose to overwrite */
 };
 
@@ -99,7 +99,7 @@ struct store_read_request {
     const struct store_identity *expect; /* PB_ECHANGED when it is no longer this, or NULL */
     uint64_t offset, length;             /* length 0: all (from offset) */
     /* Called with size before the first byte; then bytes. PB_EAGAIN from write pauses
-     * (store_op_resume). */
+     * (store_op_resume).  Neither may cancel the operation: an error from them ends it. */
     enum pb_err (*begin)(void *ctx, const struct store_object *o,
                          struct error *e); /* may be NULL */
     struct sink to;
@@ -125,8 +125,9 @@ struct store_ops {
     struct store_op *(*read)(struct store *s, const struct store_read_request *r,
                              store_read_fn done, void *ctx, struct error *e);
     /* The whole careful write of DESIGN §5 steps 2 to 4: HEAD, conditional write, what a lost
-     * answer or a 412 means, HEAD again. PB_ECHANGED: someone else was faster, nothing was written.
-     */
+     * answer or a 412 means, HEAD again. PB_ECHANGED: someone else was faster, nothing was written
+     * (or it was, and then replaced in the same moment: the message says so).  An object that is
+     * written over also keeps its tags; when those cannot be read nothing is written. */
     struct store_op *(*write)(struct store *s, const struct store_write_request *r,
                               store_write_fn done, void *ctx, struct error *e);
     void (*free)(struct store *s);
@@ -134,15 +135,18 @@ struct store_ops {
 struct store {
     const struct store_ops *ops;
     struct loop *loop;
+    struct store_op *running; /* the first of those that have not called back yet */
 };
-/* The pointers in requests are copied where needed after the starting call returns, except sources
- * and sinks.  NULL is returned only when nothing could be started (e says why). */
+/* What a request points to is copied where it is needed after the starting call returns, except sources
+ * and what sinks and callbacks are given.  NULL is returned only when nothing could be started (e
+ * says why).  When its callback is called an operation is over and its handle gone; what the callback
+ * is given (but for pages) is valid during the call. */
 
-void store_op_cancel(struct store_op *op); /* its callback is not called */
+void store_op_cancel(struct store_op *op); /* its callback is not called; NULL is fine */
 void store_op_resume(struct store_op *op);
 void store_op_progress(const struct store_op *op, struct http_progress *out);
-void store_page_free(struct store_page *p);
-void store_free(struct store *s);
+void store_page_free(struct store_page *p); /* NULL is fine */
+void store_free(struct store *s);           /* cancels what runs; NULL is fine */
 
 enum pb_err store_s3_new(struct loop *l, struct http *h, const struct aws_setup *setup,
                          struct store **out, struct error *e) PB_CHECK;

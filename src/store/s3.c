@@ -1,0 +1,105 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "s3.h"
+
+static void s3_free(struct store *base)
+{
+    struct s3_store *s = (struct s3_store *)base;
+    size_t i;
+
+    for (i = 0; i < s->buckets.len; i++) {
+        struct s3_bucket *b = s->buckets.data[i];
+
+        free(b->name);
+        free(b->region);
+        free(b->endpoint);
+        free(b);
+    }
+    vec_release(&s->buckets);
+    aws_setup_release(&s->setup);
+    free(s);
+}
+
+static const struct store_ops s3_ops = {
+    .scheme = "s3",
+    .list_containers = s3_list_containers,
+    .list = s3_list,
+    .head = s3_head,
+    .read = s3_read,
+    .write = s3_write,
+    .free = s3_free,
+};
+
+struct s3_bucket *s3_bucket(struct s3_store *s, const char *name)
+{
+    struct s3_bucket *b;
+    size_t i;
+
+    for (i = 0; i < s->buckets.len; i++)
+        if (strcmp(s->buckets.data[i]->name, name) == 0)
+            return s->buckets.data[i];
+    b = mem_alloc(sizeof *b);
+    if (b)
+        b->name = mem_strdup(name);
+    if (!b || !b->name || !vec_push(&s->buckets, b)) {
+        if (b)
+            free(b->name);
+        free(b);
+        return NULL;
+    }
+    return b;
+}
+
+static enum pb_err copy(char **to, const char *from, struct error *e)
+{
+    if (!from)
+        return PB_OK;
+    *to = mem_strdup(from);
+    return *to ? PB_OK : error_nomem(e);
+}
+
+static enum pb_err copy_setup(struct aws_setup *to, const struct aws_setup *from, struct error *e)
+{
+    const struct aws_credentials *c = &from->credentials;
+    enum pb_err err;
+
+    *to = (struct aws_setup){.addressing = from->addressing,
+                             .anonymous = from->anonymous,
+                             .has_credentials = from->has_credentials};
+    err = copy(&to->profile, from->profile, e);
+    if (err == PB_OK)
+        err = copy(&to->region, from->region, e);
+    if (err == PB_OK)
+        err = copy(&to->endpoint, from->endpoint, e);
+    if (err == PB_OK)
+        err = copy(&to->looked_at, from->looked_at, e);
+    if (err == PB_OK)
+        err = copy(&to->credentials.access_key, c->access_key, e);
+    if (err == PB_OK)
+        err = copy(&to->credentials.secret_key, c->secret_key, e);
+    if (err == PB_OK)
+        err = copy(&to->credentials.session_token, c->session_token, e);
+    return err;
+}
+
+enum pb_err store_s3_new(struct loop *l, struct http *h, const struct aws_setup *setup,
+                         struct store **out, struct error *e)
+{
+    struct s3_store *s = mem_alloc(sizeof *s);
+    enum pb_err err;
+
+    *out = NULL;
+    if (!s)
+        return error_nomem(e);
+    s->base = (struct store){.ops = &s3_ops, .loop = l};
+    s->http = h;
+    s->amazon = !setup->endpoint || strstr(setup->endpoint, ".amazonaws.com") != NULL;
+    err = copy_setup(&s->setup, setup, e);
+    if (err != PB_OK) {
+        s3_free(&s->base);
+        return err;
+    }
+    *out = &s->base;
+    return PB_OK;
+}

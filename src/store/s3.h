@@ -1,0 +1,146 @@
+/*
+ * What the files of the S3 backend share.  Private to store.
+ *
+ *   s3.c          the store: options, what was learned about buckets, the table of operations
+ *   s3_request.c  one signed request; follows another region and a skewed clock once each
+ *   s3_error.c    what an answer that is no success says, and in which words we pass it on
+ *   s3_list.c     containers and pages
+ *   s3_headers.c  between an answer's headers and a struct store_object
+ *   s3_object.c   HEAD and GET
+ *   s3_write.c    the careful write
+ *   s3_digest.c   checksums of what is to be sent, as a job
+ */
+#ifndef STORE_S3_H
+#define STORE_S3_H
+
+#include <pklbrowse/digest.h>
+
+#include "store_op.h"
+
+#define S3_PUT_MAX (5ull * 1024 * 1024 * 1024) /* Amazon's limit of one PUT */
+
+/* What answers taught us about a bucket. */
+struct s3_bucket {
+    char *name;
+    char *region;    /* where it is, or NULL: as configured */
+    char *endpoint;  /* where a redirect pointed to, or NULL */
+    bool by_host;    /* that address had the bucket in its host name */
+    bool list_v1;    /* knows only the first version of listings */
+    bool plain_etag; /* If-Match of a PUT matches only without quotes */
+};
+
+struct s3_store {
+    struct store base;
+    struct http *http;
+    struct aws_setup setup;
+    struct {
+        struct s3_bucket **data;
+        size_t len, cap;
+    } buckets;
+    int64_t skew; /* the server's clock less ours, once it complained */
+    bool amazon;  /* Amazon's own endpoint */
+};
+
+/* Never NULL but for want of memory. */
+struct s3_bucket *s3_bucket(struct s3_store *s, const char *name);
+
+/* --------------------------------------------------------------------- s3_request.c */
+
+enum s3_action { S3_LIST_BUCKETS, S3_LIST, S3_HEAD, S3_GET, S3_TAGS, S3_PUT };
+
+struct s3_request {
+    struct s3_store *s3;
+    enum s3_action action, speaks_of; /* what is done; what errors say it is part of */
+    char *bucket, *key;               /* key NULL: the bucket; bucket NULL: the service */
+    size_t key_len;
+    struct aws_query params;
+    struct http_headers headers; /* beyond those that signing adds */
+    const char *payload_hash;    /* hex; NULL: no body */
+    struct source *body;
+    /* As in struct http_request; r outlives the call.  All but done may be NULL. */
+    enum pb_err (*on_head)(void *ctx, const struct http_result *r, struct error *e);
+    enum pb_err (*on_body)(void *ctx, const void *p, size_t n, struct error *e);
+    bool (*reject)(void *ctx, const struct http_result *r); /* a 2xx that is to be tried again */
+    void (*done)(void *ctx, const struct http_result *r, const struct error *e);
+    void *ctx;
+
+    struct buf query;
+    struct http_call *call; /* NULL: not running */
+    bool moved, skewed;     /* followed once already */
+};
+
+/* Copies bucket and key.  The request stays where it is until s3_request_release(). */
+enum pb_err s3_request_init(struct s3_request *r, struct s3_store *s, enum s3_action action,
+                            const char *bucket, const char *key, size_t key_len,
+                            struct error *e) PB_CHECK;
+void s3_request_release(struct s3_request *r); /* cancels it */
+enum pb_err s3_request_header(struct s3_request *r, const char *name, const char *value,
+                              struct error *e) PB_CHECK;
+enum pb_err s3_request_param(struct s3_request *r, const char *name, const char *value,
+                             struct error *e) PB_CHECK;
+enum pb_err s3_request_send(struct s3_request *r, struct error *e) PB_CHECK;
+/* Does the answer say something (region, address, clock) that makes another attempt worth its
+ * while? Requests that only read ask this themselves. */
+bool s3_request_learn(struct s3_request *r, const struct http_result *answer);
+
+/* ----------------------------------------------------------------------- s3_error.c */
+
+struct s3_problem {
+    char code[64];
+    char message[256];
+    char region[64];
+    char request_id[128], host_id[128];
+    int64_t server_time; /* 0: not said */
+};
+void s3_problem_read(struct s3_problem *p, const struct http_result *r);
+bool s3_problem_is(const struct s3_problem *p, const char *code);
+/* The root element of a 2xx body is <Error>. */
+bool s3_is_error_body(const struct buf *body);
+enum pb_err s3_problem_error(const struct s3_problem *p, const struct s3_request *q,
+                             const struct http_result *r, struct error *e);
+/* Both at once, for an answer without success. */
+enum pb_err s3_answer_error(const struct s3_request *q, const struct http_result *r,
+                            struct error *e);
+/* "cannot save s3://b/k: WHY" */
+enum pb_err s3_error(const struct s3_request *q, enum pb_err code, const char *why,
+                     struct error *e);
+
+/* --------------------------------------------------------------------- s3_headers.c */
+
+enum pb_err s3_object_from(struct store_object *o, const struct http_result *r,
+                           struct error *e) PB_CHECK;
+
+/* ---------------------------------------------------------------------- s3_digest.c */
+
+/* Checksums of a body, computed beside the loop. */
+struct s3_digest {
+    struct job job;
+    struct loop *loop;
+    struct source *body;
+    struct digest *sha256, *md5;
+    uint32_t crc;
+    char sha256_hex[2 * SHA256_LEN + 1], md5_hex[2 * MD5_LEN + 1];
+    char md5_base64[25], crc_base64[9];
+    bool running;
+    void (*done)(void *ctx, const struct error *e);
+    void *ctx;
+};
+enum pb_err s3_digest_start(struct s3_digest *d, struct loop *l, struct source *body,
+                            void (*done)(void *ctx, const struct error *e), void *ctx,
+                            struct error *e) PB_CHECK;
+void s3_digest_release(struct s3_digest *d); /* also while it runs */
+
+/* ----------------------------------------------------------------------- operations */
+
+struct store_op *s3_list_containers(struct store *s, const char *token, store_page_fn done,
+                                    void *ctx, struct error *e);
+struct store_op *s3_list(struct store *s, const struct store_list_request *r, store_page_fn done,
+                         void *ctx, struct error *e);
+struct store_op *s3_head(struct store *s, const char *container, const char *key, size_t key_len,
+                         const char *version_id, store_head_fn done, void *ctx, struct error *e);
+struct store_op *s3_read(struct store *s, const struct store_read_request *r, store_read_fn done,
+                         void *ctx, struct error *e);
+struct store_op *s3_write(struct store *s, const struct store_write_request *r, store_write_fn done,
+                          void *ctx, struct error *e);
+
+#endif

@@ -1,0 +1,173 @@
+/*
+ * A write without a clear answer: what became of it?  What is there now is ours (size and checksum,
+ * or the bytes themselves), or still what was there before, or someone else's.
+ */
+#include <string.h>
+
+#include <pklbrowse/log.h>
+
+#include "s3_write.h"
+
+static void put_after_wait(void *ctx)
+{
+    struct write_op *w = ctx;
+
+    w->timer = 0;
+    s3_write_put(w);
+}
+
+static void put_again(struct write_op *w)
+{
+    if (w->puts >= S3_PUTS_MAX) {
+        s3_write_fail(w, &w->why);
+        return;
+    }
+    log_line("nothing was written yet: saving again");
+    s3_write_wait(w, w->puts, put_after_wait);
+}
+
+/* What is there is what was there before. */
+static void still_the_old(struct write_op *w)
+{
+    if (w->doubt != DOUBT_REFUSED) {
+        put_again(w);
+    } else if (!w->other_tried && w->condition == STORE_IF_SAME) {
+        log_line("the object is unchanged: trying the other spelling of its ETag");
+        w->other_tried = true;
+        w->plain_etag = !w->plain_etag;
+        s3_write_put(w);
+    } else {
+        s3_write_fail_with(
+            w, PB_ESERVER,
+            "the server refuses the condition although the object is unchanged; nothing was "
+            "written");
+    }
+}
+
+static enum pb_err hash_piece(void *ctx, const void *p, size_t n, struct error *e)
+{
+    struct write_op *w = ctx;
+
+    return digest_update(w->read_back, p, n, e);
+}
+
+static void unknown_outcome(struct write_op *w, const char *why)
+{
+    struct buf text;
+
+    buf_init(&text, BUF_MAX_LINE);
+    buf_printf(&text, "the connection was lost and it is not known whether it was saved (%s)", why);
+    s3_write_fail_with(w, PB_ENET, text.data);
+    buf_release(&text);
+}
+
+static void read_back(void *ctx, const struct http_result *r, const struct error *e)
+{
+    struct write_op *w = ctx;
+    struct digest *d = w->read_back;
+    uint8_t hash[SHA256_LEN];
+    struct error error = {0};
+    struct buf hex;
+    enum pb_err err;
+    size_t n;
+    bool ours;
+
+    if (e || r->status / 100 != 2) {
+        unknown_outcome(w, e ? e->msg : "what is there now cannot be read");
+        return;
+    }
+    w->read_back = NULL;
+    err = digest_final(d, hash, &n, &error);
+    if (err != PB_OK) {
+        s3_write_fail(w, &error);
+        return;
+    }
+    buf_init(&hex, BUF_MAX_LINE);
+    hex_encode(&hex, hash, sizeof hash);
+    ours = r->body_bytes == w->body->size && strcmp(hex.data, w->digest.sha256_hex) == 0;
+    buf_release(&hex);
+    if (ours)
+        s3_write_saved(w, &w->found);
+    else
+        s3_write_conflict(w);
+}
+
+/* A new version of the right size whose ETag says nothing about its bytes: compare those. */
+static void start_read_back(struct write_op *w)
+{
+    struct error error = {0};
+    enum pb_err err = s3_write_begin(w, S3_GET, read_back, &error);
+
+    w->request.on_body = hash_piece;
+    if (err == PB_OK && w->found.version_id && strcmp(w->found.version_id, "null") != 0)
+        err = s3_request_param(&w->request, "versionId", w->found.version_id, &error);
+    if (err == PB_OK)
+        err = digest_new(DIGEST_SHA256, &w->read_back, &error);
+    if (err == PB_OK)
+        err = s3_request_send(&w->request, &error);
+    if (err != PB_OK)
+        s3_write_fail(w, &error);
+}
+
+static void found_object(struct write_op *w, const struct store_object *o)
+{
+    bool same_size = o->identity.size == w->body->size;
+    bool ours = same_size && store_identity_matches(&o->identity, w->digest.md5_hex);
+    bool old = w->there && store_identity_same(&w->before.identity, &o->identity);
+    struct error e = {0};
+
+    if (old && (w->doubt != DOUBT_LOST || !ours)) {
+        still_the_old(w);
+    } else if (ours) {
+        log_line("what is there now is what was sent: it was saved");
+        s3_write_saved(w, &o->identity);
+    } else if (same_size && w->puts > 0) {
+        store_identity_release(&w->found);
+        if (store_identity_copy(&w->found, &o->identity, &e) != PB_OK)
+            s3_write_fail(w, &e);
+        else
+            start_read_back(w);
+    } else {
+        s3_write_conflict(w);
+    }
+}
+
+static void found_nothing(struct write_op *w)
+{
+    if (w->there)
+        s3_write_fail_with(w, PB_ECHANGED, "it was deleted by someone else; nothing was written");
+    else if (w->doubt == DOUBT_REFUSED)
+        s3_write_fail_with(w, PB_ESERVER,
+                           "the server refuses the condition although nothing is there");
+    else
+        put_again(w);
+}
+
+static void found_out(void *ctx, const struct http_result *r, const struct error *e)
+{
+    struct write_op *w = ctx;
+    struct store_object o;
+    struct error error = {0};
+
+    if (e) {
+        unknown_outcome(w, e->msg);
+    } else if (r->status == 404) {
+        found_nothing(w);
+    } else if (r->status / 100 != 2) {
+        (void)s3_answer_error(&w->request, r, &error);
+        unknown_outcome(w, error.msg);
+    } else if (s3_object_from(&o, r, &error) != PB_OK) {
+        s3_write_fail(w, &error);
+    } else {
+        found_object(w, &o);
+        store_object_release(&o);
+    }
+}
+
+void s3_write_find_out(struct write_op *w, enum doubt doubt, const struct error *why)
+{
+    w->doubt = doubt;
+    w->why = *why;
+    log_line("what became of it? %s", why->msg);
+    s3_write_look(w, found_out);
+}

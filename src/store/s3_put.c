@@ -1,0 +1,143 @@
+/* What a PUT carries: the object's own properties, its tags, the condition, the checksums. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/xml.h>
+
+#include "s3_write.h"
+
+/* ------------------------------------------------------------------------------- tags */
+
+struct tags {
+    struct buf *out;
+    char *key;
+    size_t key_len;
+    bool any, known_root, nomem;
+};
+
+static void on_tag(void *ctx, const char *path, const char *text, size_t len)
+{
+    struct tags *t = ctx;
+
+    if (strcmp(path, "Tagging") == 0) {
+        t->known_root = true;
+    } else if (strcmp(path, "Tagging/TagSet/Tag/Key") == 0) {
+        free(t->key);
+        t->key = mem_strndup(text, len);
+        t->key_len = len;
+        t->nomem |= !t->key;
+    } else if (strcmp(path, "Tagging/TagSet/Tag/Value") == 0 && t->key) {
+        if (t->any)
+            buf_putc(t->out, '&');
+        t->any = true;
+        uri_encode(t->out, t->key, t->key_len, false);
+        buf_putc(t->out, '=');
+        uri_encode(t->out, text, len, false);
+    }
+}
+
+enum pb_err s3_tagging_from(struct buf *out, const struct buf *body, struct error *e)
+{
+    struct tags t = {.out = out};
+    struct xml_handler handler = {.end = on_tag, .ctx = &t};
+    struct xml *x = NULL;
+    enum pb_err err = xml_new(&handler, &x, e);
+
+    if (err == PB_OK)
+        err = xml_feed(x, body->data, body->len, e);
+    if (err == PB_OK)
+        err = xml_finish(x, e);
+    xml_free(x);
+    free(t.key);
+    if (err == PB_OK && t.nomem)
+        err = error_nomem(e);
+    if (err == PB_OK && !t.known_root)
+        err = error_set(e, PB_ESERVER, "the server's list of tags cannot be read");
+    return err == PB_OK ? buf_status(out, e) : err;
+}
+
+/* ------------------------------------------------------------------------- properties */
+
+enum pb_err s3_put_check(const struct write_op *w, struct error *e)
+{
+    const char *missing = http_headers_get(&w->before.shown, "x-amz-missing-meta");
+
+    if (w->condition == STORE_IF_SAME && missing && strcmp(missing, "0") != 0)
+        return s3_error(&w->request, PB_EUNSUPPORTED,
+                        "it has metadata that the server cannot send in headers and that would be "
+                        "lost",
+                        e);
+    return PB_OK;
+}
+
+/* What is on the server now, when that is what was read: nothing that changed since is set back. */
+static const struct http_headers *properties(const struct write_op *w)
+{
+    static const struct http_headers none;
+
+    if (!w->has_keep)
+        return &none;
+    return w->condition == STORE_IF_SAME ? &w->before.keep : &w->keep.keep;
+}
+
+/* The ETag as received, or in its other spelling: without quotes, with them, without W/. */
+static enum pb_err put_etag(const struct write_op *w, const char *etag, struct buf *out,
+                            struct error *e)
+{
+    size_t n = strlen(etag);
+
+    if (!w->plain_etag)
+        buf_puts(out, etag);
+    else if (strncmp(etag, "W/", 2) == 0)
+        buf_puts(out, etag + 2);
+    else if (n >= 2 && etag[0] == '"' && etag[n - 1] == '"')
+        buf_append(out, etag + 1, n - 2);
+    else
+        buf_printf(out, "\"%s\"", etag);
+    return buf_status(out, e);
+}
+
+static enum pb_err add_condition(struct write_op *w, struct error *e)
+{
+    struct buf etag;
+    enum pb_err err;
+
+    if (w->unconditional || w->condition == STORE_ALWAYS)
+        return PB_OK;
+    if (w->condition == STORE_IF_ABSENT)
+        return s3_request_header(&w->request, "If-None-Match", "*", e);
+    if (!w->before.identity.etag)
+        return PB_OK;
+    buf_init(&etag, BUF_MAX_LINE);
+    err = put_etag(w, w->before.identity.etag, &etag, e);
+    if (err == PB_OK)
+        err = s3_request_header(&w->request, "If-Match", etag.data, e);
+    buf_release(&etag);
+    return err;
+}
+
+enum pb_err s3_put_headers(struct write_op *w, struct error *e)
+{
+    const struct http_headers *keep = properties(w);
+    struct s3_request *r = &w->request;
+    bool typed = http_headers_get(keep, "Content-Type") != NULL;
+    enum pb_err err = PB_OK;
+    size_t i;
+
+    for (i = 0; err == PB_OK && i < keep->len; i++)
+        err = s3_request_header(r, keep->data[i].name, keep->data[i].value, e);
+    if (err == PB_OK && !typed)
+        err = s3_request_header(r, "Content-Type", "application/octet-stream", e);
+    if (err == PB_OK && w->tagging.len > 0)
+        err = s3_request_header(r, "x-amz-tagging", w->tagging.data, e);
+    if (err == PB_OK)
+        err = add_condition(w, e);
+    /* Never as a trailer.  Others than Amazon know the older of the two for certain. */
+    if (err == PB_OK && r->s3->amazon)
+        err = s3_request_header(r, "x-amz-checksum-crc32", w->digest.crc_base64, e);
+    else if (err == PB_OK)
+        err = s3_request_header(r, "Content-MD5", w->digest.md5_base64, e);
+    r->payload_hash = w->digest.sha256_hex;
+    r->body = w->body;
+    return err;
+}

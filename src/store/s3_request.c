@@ -1,0 +1,334 @@
+/* One signed request: made anew for every attempt, once more for another region or clock. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/clock.h>
+#include <pklbrowse/log.h>
+
+#include "s3.h"
+
+#define EMPTY_SHA256 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+/* HEAD has no words: only a clock this far off (Amazon allows 900 s) is taken for the reason. */
+#define SKEW_SUSPECT_S 600
+
+enum pb_err s3_request_init(struct s3_request *r, struct s3_store *s, enum s3_action action,
+                            const char *bucket, const char *key, size_t key_len, struct error *e)
+{
+    *r = (struct s3_request){.s3 = s, .action = action, .speaks_of = action, .key_len = key_len};
+    buf_init(&r->query, BUF_MAX_LINE);
+    if (bucket && !(r->bucket = mem_strdup(bucket)))
+        return error_nomem(e);
+    if (key && !(r->key = mem_strndup(key, key_len)))
+        return error_nomem(e);
+    return PB_OK;
+}
+
+void s3_request_release(struct s3_request *r)
+{
+    if (r->call)
+        http_cancel(r->call);
+    r->call = NULL;
+    free(r->bucket);
+    free(r->key);
+    aws_query_release(&r->params);
+    http_headers_release(&r->headers);
+    if (r->s3) /* else it was never begun */
+        buf_release(&r->query);
+    *r = (struct s3_request){0};
+}
+
+enum pb_err s3_request_header(struct s3_request *r, const char *name, const char *value,
+                              struct error *e)
+{
+    return http_headers_add(&r->headers, name, value, e);
+}
+
+enum pb_err s3_request_param(struct s3_request *r, const char *name, const char *value,
+                             struct error *e)
+{
+    return aws_query_add(&r->params, name, value, value ? strlen(value) : 0, e);
+}
+
+/* ---------------------------------------------------------------------------- signing */
+
+static const char *method_of(enum s3_action action)
+{
+    return action == S3_PUT ? "PUT" : action == S3_HEAD ? "HEAD" : "GET";
+}
+
+/* Where the bucket is by all that is known. */
+static struct aws_setup view_of(const struct s3_request *r)
+{
+    struct aws_setup view = r->s3->setup;
+    const struct s3_bucket *b = r->bucket ? s3_bucket(r->s3, r->bucket) : NULL;
+
+    if (b && b->region)
+        view.region = b->region;
+    if (b && b->endpoint) {
+        view.endpoint = b->endpoint;
+        view.addressing = b->by_host ? AWS_ADDRESSING_VIRTUAL : AWS_ADDRESSING_PATH;
+    }
+    return view;
+}
+
+static enum pb_err add_signing_headers(const struct s3_request *r, int64_t now,
+                                       struct http_headers *h, struct error *e)
+{
+    const char *token = r->s3->setup.credentials.session_token;
+    struct buf date;
+    enum pb_err err;
+
+    buf_init(&date, BUF_MAX_LINE);
+    clock_format_basic(&date, now);
+    err = buf_status(&date, e);
+    if (err == PB_OK)
+        err = http_headers_set(h, "x-amz-date", date.data, e);
+    if (err == PB_OK)
+        err = http_headers_set(h, "x-amz-content-sha256",
+                               r->payload_hash ? r->payload_hash : EMPTY_SHA256, e);
+    if (err == PB_OK && token)
+        err = http_headers_set(h, "x-amz-security-token", token, e);
+    buf_release(&date);
+    return err;
+}
+
+/* Host is sent by the floor below, but signed here. */
+static enum pb_err authorize(const struct s3_request *r, const struct aws_setup *view,
+                             const struct aws_url *url, int64_t now, struct http_message *m,
+                             struct error *e)
+{
+    char host_name[] = "Host";
+    struct http_headers all = {NULL, m->headers.len + 1, 0};
+    struct sigv4 s = {.credentials = &r->s3->setup.credentials,
+                      .region = aws_signing_region(view->region),
+                      .service = "s3",
+                      .time = now,
+                      .method = m->method,
+                      .path = url->path.data,
+                      .query = r->query.data,
+                      .headers = &all,
+                      .payload_hash = http_headers_get(&m->headers, "x-amz-content-sha256")};
+    struct buf value;
+    enum pb_err err;
+
+    all.data = mem_alloc(all.len * sizeof *all.data);
+    if (!all.data)
+        return error_nomem(e);
+    memcpy(all.data, m->headers.data, m->headers.len * sizeof *all.data);
+    all.data[m->headers.len] = (struct http_header){host_name, url->host.data};
+    buf_init(&value, BUF_MAX_LINE);
+    err = sigv4_authorization(&s, &value, e);
+    if (err == PB_OK)
+        err = http_headers_set(&m->headers, "Authorization", value.data, e);
+    buf_release(&value);
+    free(all.data);
+    return err;
+}
+
+static enum pb_err prepare(void *ctx, unsigned attempt, struct http_message *out, struct error *e)
+{
+    const struct s3_request *r = ctx;
+    struct aws_setup view = view_of(r);
+    int64_t now = clock_now() + r->s3->skew;
+    struct aws_url url;
+    enum pb_err err;
+    size_t i;
+
+    (void)attempt;
+    aws_url_init(&url);
+    out->method = method_of(r->action);
+    err = aws_url_make(&url, &view, view.region, r->bucket, r->key, r->key_len, r->query.data, e);
+    if (err == PB_OK) {
+        buf_append(&out->url, url.url.data, url.url.len);
+        err = buf_status(&out->url, e);
+    }
+    for (i = 0; err == PB_OK && i < r->headers.len; i++)
+        err = http_headers_add(&out->headers, r->headers.data[i].name, r->headers.data[i].value, e);
+    if (err == PB_OK && !view.anonymous)
+        err = add_signing_headers(r, now, &out->headers, e);
+    if (err == PB_OK && !view.anonymous)
+        err = authorize(r, &view, &url, now, out, e);
+    aws_url_release(&url);
+    return err;
+}
+
+/* --------------------------------------------------------------------------- learning */
+
+static bool learn_clock(struct s3_request *r, const struct s3_problem *p,
+                        const struct http_result *a)
+{
+    int64_t theirs = p->server_time ? p->server_time : a->date;
+    int64_t off = theirs - clock_now() - r->s3->skew;
+    bool silent =
+        r->action == S3_HEAD && a->status == 403 && (off > SKEW_SUSPECT_S || off < -SKEW_SUSPECT_S);
+
+    if (r->skewed || theirs == 0 || (!s3_problem_is(p, "RequestTimeTooSkewed") && !silent))
+        return false;
+    r->skewed = true;
+    r->s3->skew += off;
+    log_line("the server's clock is %lld s ahead of ours", (long long)r->s3->skew);
+    return true;
+}
+
+static bool replace_text(char **at, const char *text)
+{
+    char *copy = mem_strdup(text);
+
+    if (!copy)
+        return false;
+    free(*at);
+    *at = copy;
+    return true;
+}
+
+/* The region that a server named: in a header, or in the words of its refusal. */
+static bool learn_region(struct s3_request *r, struct s3_bucket *b, const struct s3_problem *p,
+                         const struct http_result *a)
+{
+    const char *now = b->region ? b->region : r->s3->setup.region;
+    const char *region = http_headers_get(&a->headers, "x-amz-bucket-region");
+
+    if (!region || !*region)
+        region = p->region;
+    if (!*region || strcmp(region, aws_signing_region(now)) == 0)
+        return false;
+    if (!aws_region_valid(region)) {
+        log_line("the server named a region that is none");
+        return false;
+    }
+    return replace_text(&b->region, region);
+}
+
+/* scheme://[bucket.]host[:port] of a redirect.  Never from https down to http. */
+static bool learn_address(struct s3_request *r, struct s3_bucket *b, const struct http_result *a)
+{
+    const char *location = http_headers_get(&a->headers, "Location");
+    struct aws_setup view = view_of(r);
+    struct endpoint ep = {0}, old = {0};
+    struct buf base;
+    size_t n, bucket = strlen(r->bucket);
+    bool ok, by_host;
+
+    if (!location || !(strncmp(location, "http", 4) == 0 && strstr(location, "://")))
+        return false;
+    n = (size_t)(strstr(location, "://") - location) + 3;
+    n += strcspn(location + n, "/?#");
+    buf_init(&base, BUF_MAX_LINE);
+    buf_append(&base, location, n);
+    ok = buf_status(&base, NULL) == PB_OK && endpoint_parse(&ep, base.data, NULL) == PB_OK;
+    if (ok && view.endpoint && endpoint_parse(&old, view.endpoint, NULL) == PB_OK)
+        ok = ep.https || !old.https;
+    else if (ok) /* Amazon's own: only to another of its hosts */
+        ok = ep.https && (strstr(ep.host, ".amazonaws.com") != NULL);
+    by_host = ok && strncmp(ep.host, r->bucket, bucket) == 0 && ep.host[bucket] == '.';
+    if (ok) {
+        buf_clear(&base);
+        buf_printf(&base, "%s://%s", ep.https ? "https" : "http",
+                   ep.host + (by_host ? bucket + 1 : 0));
+        if (ep.port)
+            buf_printf(&base, ":%u", ep.port);
+        ok = buf_status(&base, NULL) == PB_OK && replace_text(&b->endpoint, base.data);
+        b->by_host = ok && by_host;
+    }
+    endpoint_release(&ep);
+    endpoint_release(&old);
+    buf_release(&base);
+    return ok;
+}
+
+static bool learn_place(struct s3_request *r, const struct s3_problem *p,
+                        const struct http_result *a)
+{
+    struct s3_bucket *b = r->bucket ? s3_bucket(r->s3, r->bucket) : NULL;
+    bool redirect = a->status == 301 || a->status == 302 || a->status == 307 || a->status == 308;
+    bool malformed = s3_problem_is(p, "AuthorizationHeaderMalformed") ||
+                     s3_problem_is(p, "IllegalLocationConstraintException") ||
+                     (a->status == 400 && r->action == S3_HEAD);
+
+    if (!b || r->moved || !(redirect || malformed))
+        return false;
+    r->moved = true;
+    if (a->status != 307 && learn_region(r, b, p, a))
+        return true;
+    return redirect && learn_address(r, b, a);
+}
+
+bool s3_request_learn(struct s3_request *r, const struct http_result *answer)
+{
+    struct s3_problem p;
+
+    s3_problem_read(&p, answer);
+    return learn_clock(r, &p, answer) || learn_place(r, &p, answer);
+}
+
+/* ---------------------------------------------------------------------------- sending */
+
+static bool again(void *ctx, const struct http_result *answer)
+{
+    static const char *const transient[] = {"RequestTimeout",      "SlowDown",
+                                            "InternalError",       "Throttling",
+                                            "ThrottlingException", "RequestLimitExceeded"};
+    struct s3_request *r = ctx;
+    struct s3_problem p;
+    size_t i;
+
+    if (answer->status / 100 == 2)
+        return r->reject && r->reject(r->ctx, answer);
+    if (s3_request_learn(r, answer))
+        return true;
+    s3_problem_read(&p, answer);
+    for (i = 0; i < sizeof transient / sizeof *transient; i++)
+        if (s3_problem_is(&p, transient[i]))
+            return true;
+    return false;
+}
+
+static enum pb_err on_head(void *ctx, const struct http_result *a, struct error *e)
+{
+    const struct s3_request *r = ctx;
+
+    return r->on_head(r->ctx, a, e);
+}
+
+static enum pb_err on_body(void *ctx, const void *p, size_t n, struct error *e)
+{
+    const struct s3_request *r = ctx;
+
+    return r->on_body(r->ctx, p, n, e);
+}
+
+static void done(void *ctx, const struct http_result *a, const struct error *e)
+{
+    struct s3_request *r = ctx;
+
+    r->call = NULL;
+    r->done(r->ctx, a, e);
+}
+
+enum pb_err s3_request_send(struct s3_request *r, struct error *e)
+{
+    const struct aws_setup *setup = &r->s3->setup;
+    struct http_request q = {
+        .retry = r->action == S3_PUT ? HTTP_WRITE : HTTP_READ,
+        .prepare = prepare,
+        .on_head = r->on_head ? on_head : NULL,
+        .on_body = r->on_body ? on_body : NULL,
+        .again = again,
+        .done = done,
+        .ctx = r,
+        .body = r->body,
+    };
+    enum pb_err err;
+
+    if (!setup->anonymous && !setup->has_credentials)
+        return error_set(e, PB_EDENIED,
+                         "no AWS credentials were found (%s); for public data there is "
+                         "--no-sign-request",
+                         setup->looked_at ? setup->looked_at : "nothing to look at");
+    if (r->bucket && !s3_bucket(r->s3, r->bucket))
+        return error_nomem(e);
+    buf_clear(&r->query);
+    err = aws_query_format(&r->params, &r->query, e);
+    return err == PB_OK ? http_start(r->s3->http, &q, &r->call, e) : err;
+}
