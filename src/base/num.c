@@ -128,6 +128,46 @@ struct decimal {
     int exponent;
 };
 
+/* m / 10^places, where the last digit of m is not 0 unless places is 0; m < 10^15. */
+static void put_decimal(struct decimal *out, uint64_t m, int places)
+{
+    char digits[DIGITS_MAX];
+    int n = 0;
+
+    for (; m > 0; m /= 10)
+        digits[n++] = (char)('0' + m % 10);
+    for (int i = 0; i < n; i++)
+        out->digits[i] = digits[n - 1 - i];
+    out->digits[n] = '\0';
+    out->count = n;
+    out->exponent = n - 1 - places;
+}
+
+/* Between these, short_decimal() finds every decimal of at most 15 digits. */
+#define SHORT_LEAST 1e-7
+#define SHORT_MOST 1e15
+
+/*
+ * What people write: at most 15 digits, not far from 1.  If m and the power of ten are exact, so is
+ * the rounding of their quotient: when it is d, then the decimal reads back as d, and there is but
+ * one of so few digits.
+ */
+static bool short_decimal(double d, struct decimal *out)
+{
+    double power = 1;
+
+    for (int places = 0; places <= 22 && d * power < SHORT_MOST; places++) {
+        double m = rint(d * power);
+
+        if (m / power == d) {
+            put_decimal(out, (uint64_t)m, places);
+            return true;
+        }
+        power *= 10; /* exact up to 10^22 */
+    }
+    return false;
+}
+
 /* Rounded to `count` digits.  The decimal point is the locale's, so it is passed over. */
 static void round_to(double d, int count, struct decimal *out)
 {
@@ -147,9 +187,18 @@ static void round_to(double d, int count, struct decimal *out)
 /* Without a decimal point strtod() does not look at the locale. */
 static bool reads_back(const struct decimal *dec, double d)
 {
-    char text[DIGITS_MAX + 16];
+    char text[DIGITS_MAX + 8];
+    int e = dec->exponent - (dec->count - 1);
+    size_t n = (size_t)dec->count;
 
-    snprintf(text, sizeof text, "%se%d", dec->digits, dec->exponent - (dec->count - 1));
+    memcpy(text, dec->digits, n);
+    text[n++] = 'e';
+    text[n++] = e < 0 ? '-' : '+';
+    e = e < 0 ? -e : e; /* at most 324 + 17 */
+    text[n++] = (char)('0' + e / 100);
+    text[n++] = (char)('0' + e / 10 % 10);
+    text[n++] = (char)('0' + e % 10);
+    text[n] = '\0';
     return strtod(text, NULL) == d;
 }
 
@@ -168,6 +217,13 @@ static void bump(struct decimal *dec)
     }
 }
 
+static bool is_power_of_two(double d)
+{
+    int exponent;
+
+    return frexp(d, &exponent) == 0.5;
+}
+
 /* The closest decimal of `count` digits that reads back as d.  Above a power of two the doubles lie
  * twice as far apart as below, so there the next decimal up may do when the closest does not. */
 static bool fits_in(double d, int count, struct decimal *dec)
@@ -175,6 +231,8 @@ static bool fits_in(double d, int count, struct decimal *dec)
     round_to(d, count, dec);
     if (reads_back(dec, d))
         return true;
+    if (!is_power_of_two(d))
+        return false;
     bump(dec);
     return reads_back(dec, d);
 }
@@ -185,6 +243,10 @@ static void shortest(double d, struct decimal *dec)
      * that one less its zeros.  Subnormal numbers hold fewer digits. */
     int count = d < 2.2250738585072014e-308 ? 1 : 15;
 
+    if (short_decimal(d, dec))
+        return;
+    if (d >= SHORT_LEAST && d < SHORT_MOST)
+        count = 16;
     while (count < DIGITS_MAX && !fits_in(d, count, dec))
         count++;
     if (count == DIGITS_MAX)
