@@ -9,7 +9,8 @@
 #include "http_internal.h"
 #include "retry.h"
 
-/* How often a running transfer is looked at, at least; a stall is noticed that much late at most. */
+/* How often a running transfer is looked at, at least; a stall is noticed that much late at most.
+ */
 #define LOOK_MS 1000u
 /* How soon it is tried again when the bytes to send were not here yet. */
 #define STARVED_MS 20u
@@ -158,8 +159,8 @@ static void client_interrupted(struct loop_client *client)
 
         if (c->state == CALL_ENDING)
             continue;
-        c->result.maybe_sent = c->state == CALL_RUNNING && c->req.retry == HTTP_WRITE &&
-                               http_attempt_left(c);
+        c->result.maybe_sent =
+            c->state == CALL_RUNNING && c->req.retry == HTTP_WRITE && http_attempt_left(c);
         error_set(&c->error, PB_ECANCELED, "cancelled");
         call_detach(c);
         end_later(c);
@@ -224,8 +225,8 @@ static void answered(struct http_call *c, bool cut)
 }
 
 /*
- * There is none: `why`.  What has been given to on_body cannot be taken back, and a write of which a
- * byte may have left is not repeated: whoever asked for it finds out what became of it.
+ * There is none: `why`.  What has been given to on_body cannot be taken back, and a write of which
+ * a byte may have left is not repeated: whoever asked for it finds out what became of it.
  */
 static void failed(struct http_call *c, const struct error *why, bool transient)
 {
@@ -318,8 +319,8 @@ static void stalled(struct http_call *c)
     let_go(c);
 }
 
-/* Now and then while a transfer runs: does anything move?  Connecting has a limit of its own, and as
- * long as we are the ones who do not want more, nobody stalls. */
+/* Now and then while a transfer runs: does anything move?  Connecting has a limit of its own, and
+ * as long as we are the ones who do not want more, nobody stalls. */
 static void look(void *ctx)
 {
     struct http_call *c = ctx;
@@ -416,11 +417,6 @@ enum pb_err http_start(struct http *h, const struct http_request *req, struct ht
     *out = NULL;
     if (c == NULL)
         return error_nomem(e);
-    c->transfer.easy = curl_easy_init();
-    if (c->transfer.easy == NULL) {
-        free(c);
-        return error_nomem(e);
-    }
     c->holds = 1;
     c->http = h;
     c->req = *req;

@@ -51,8 +51,8 @@ void http_attempt_moved(struct http_call *c)
     c->rate[c->rate_len++].bytes = bytes;
 }
 
-/* The kernel takes megabytes at once and sends them for minutes on a slow line: as long as its queue
- * gets shorter, something moves. */
+/* The kernel takes megabytes at once and sends them for minutes on a slow line: as long as its
+ * queue gets shorter, something moves. */
 bool http_attempt_unsent_moved(struct http_call *c)
 {
     int unsent = 0, before = c->unsent;
@@ -63,8 +63,8 @@ bool http_attempt_unsent_moved(struct http_call *c)
     return unsent < before;
 }
 
-/* Over TLS curl counts what the library took whole, which may be less than what has left; without, the
- * count is exact. */
+/* Over TLS curl counts what the library took whole, which may be less than what has left; without,
+ * the count is exact. */
 bool http_attempt_left(const struct http_call *c)
 {
     long bytes = 0;
@@ -118,8 +118,8 @@ static int local_port(curl_socket_t fd)
  *
  * This is also where a second request is stopped.  When a connection that was kept from before dies
  * without an answer, curl sends the request once more by itself, though the server may have done it
- * the first time.  So a write never uses a kept connection (CURLOPT_FRESH_CONNECT), its body cannot be
- * rewound (on_seek), and if curl should find yet another reason, it must come through here.
+ * the first time.  So a write never uses a kept connection (CURLOPT_FRESH_CONNECT), its body cannot
+ * be rewound (on_seek), and if curl should find yet another reason, it must come through here.
  */
 static int on_request(void *ctx, char *remote_ip, char *local_ip, int remote_port, int port)
 {
@@ -420,7 +420,8 @@ static enum pb_err make_headers(struct http_call *c, struct error *e)
     enum pb_err rc = PB_OK;
 
     buf_init(&line, HTTP_HEADERS_MAX_BYTES);
-    /* An S3 server's "100 Continue" may come late or never; a refusal is read while we send anyway. */
+    /* An S3 server's "100 Continue" may come late or never; a refusal is read while we send anyway.
+     */
     ok = add_header(c, "Expect:");
     for (size_t i = 0; ok && rc == PB_OK && i < h->len; i++) {
         const struct http_header *header = &h->data[i];
@@ -497,7 +498,7 @@ static bool set_callbacks(struct http_call *c)
 }
 
 /* Redirects are not followed, content is not decoded, credentials are not taken from URL or .netrc:
- * the first three by curl's defaults, which curl_easy_reset() restores. */
+ * curl's defaults, but for what could come in with a URL or a later version. */
 static bool set_common(struct http_call *c)
 {
     const struct http *http = c->http;
@@ -514,8 +515,7 @@ static bool set_common(struct http_call *c)
     ok = ok && curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
     /* Without it, taking away a transfer waits for its look-up thread: seconds. */
     ok = ok && curl_easy_setopt(h, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK;
-    ok = ok &&
-         curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)http->connect_ms) == CURLE_OK;
+    ok = ok && curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, (long)http->connect_ms) == CURLE_OK;
     ok = ok && curl_easy_setopt(h, CURLOPT_BUFFERSIZE, BUFFER_BYTES) == CURLE_OK;
     ok = ok && curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER_BYTES) == CURLE_OK;
     ok = ok && curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, verify) == CURLE_OK;
@@ -540,8 +540,11 @@ enum pb_err http_attempt_setup(struct http_call *c, struct error *e)
     rc = make_headers(c, e);
     if (rc != PB_OK)
         return rc;
-    curl_easy_reset(c->transfer.easy);
-    if (!set_common(c) || !set_callbacks(c) || !set_message(c))
+    /* A new one each time: one that has failed does not take every option again (CURLOPT_BUFFERSIZE
+     * while it still has its buffer). */
+    curl_easy_cleanup(c->transfer.easy);
+    c->transfer.easy = curl_easy_init();
+    if (c->transfer.easy == NULL || !set_common(c) || !set_callbacks(c) || !set_message(c))
         return error_nomem(e);
     return PB_OK;
 }

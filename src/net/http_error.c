@@ -1,5 +1,5 @@
-/* What went wrong, in sentences that name the host and say what can be done.  Never a URL: it may hold
- * a signature; hosts are enough. */
+/* What went wrong, in sentences that name the host and say what can be done.  Never a URL: it may
+ * hold a signature; hosts are enough. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /*
- * What the files of http share: http.c (a call's life: attempts, retry, cancel), http_attempt.c (one
- * attempt: curl's options and callbacks), http_error.c (what went wrong, in words), http_headers.c.
+ * What the files of http share: http.c (a call's life: attempts, retry, cancel), http_attempt.c
+ * (one attempt: curl's options and callbacks), http_error.c (what went wrong, in words),
+ * http_headers.c.
  */
 #ifndef PKLBROWSE_NET_HTTP_INTERNAL_H
 #define PKLBROWSE_NET_HTTP_INTERNAL_H
@@ -38,8 +39,8 @@ struct http_call {
     struct http *http;
     struct http_request req;
     enum call_state state;
-    /* Who holds this struct: the caller until done() or cancel, curl while an attempt runs, and every
-     * frame of ours that calls out. */
+    /* Who holds this struct: the caller until done() or cancel, curl while an attempt runs, and
+     * every frame of ours that calls out. */
     unsigned holds;
     bool cancelled;
     struct loop_task step, resume;
@@ -55,15 +56,15 @@ struct http_call {
     struct loop_transfer transfer;
     struct curl_slist *lines;
     char curl_says[CURL_ERROR_SIZE];
-    bool requested;  /* a connection stood and the request was about to be sent */
+    bool requested; /* a connection stood and the request was about to be sent */
     bool head_begun, head_over;
-    bool body_full;  /* an error body was longer than is kept */
-    bool paused;     /* by on_body */
-    bool starved;    /* the body to send is not here yet */
+    bool body_full; /* an error body was longer than is kept */
+    bool paused;    /* by on_body */
+    bool starved;   /* the body to send is not here yet */
     size_t head_bytes;
-    uint64_t read_at;  /* of the body to send, as far as curl has taken it */
+    uint64_t read_at; /* of the body to send, as far as curl has taken it */
     uint64_t sent, received, receive_total;
-    uint64_t moved_us; /* when anything moved */
+    uint64_t moved_us;        /* when anything moved */
     curl_socket_t sockets[4]; /* the last ones opened (happy eyeballs opens several) */
     unsigned opened;
     curl_socket_t socket; /* the one that is used, or CURL_SOCKET_BAD when it was there before */

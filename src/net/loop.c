@@ -137,8 +137,8 @@ void loop_unpost(struct loop *l, void *ctx)
     unpost(&l->tasks_now, ctx);
 }
 
-/* What is posted meanwhile waits for the next turn: a call that posts itself again must not keep the
- * turn from ending. */
+/* What is posted meanwhile waits for the next turn: a call that posts itself again must not keep
+ * the turn from ending. */
 static void run_tasks(struct loop *l)
 {
     ring_move(&l->tasks_now, &l->tasks);
@@ -201,7 +201,8 @@ static bool fill_waitfds(struct loop *l)
     return true;
 }
 
-/* all: ask every one, whatever poll said.  Watches that are added meanwhile are for the next turn. */
+/* all: ask every one, whatever poll said.  Watches that are added meanwhile are for the next turn.
+ */
 static void run_watches(struct loop *l, bool all)
 {
     size_t count = l->waitfds.len - 1;
@@ -249,8 +250,8 @@ static enum pb_err wait_and_dispatch(struct loop *l, int max_wait_ms, struct err
         return error_nomem(e);
     if (code != CURLM_OK)
         return error_set(e, PB_EIO, "the loop cannot wait: %s", curl_multi_strerror(code));
-    /* A signal that is not ours also ends the wait, and curl does not say so: it reports that nothing
-     * is ready (so it does at a time of its own; asking once too often does no harm). */
+    /* A signal that is not ours also ends the wait, and curl does not say so: it reports that
+     * nothing is ready (so it does at a time of its own; asking once too often does no harm). */
     early = ready <= 0 && ms > 0 && clock_mono_us() - before < (uint64_t)ms * 1000;
     if (ready > 0 && l->waitfds.data[0].revents != 0)
         signalled = loop_signals_run(l);

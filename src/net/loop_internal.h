@@ -1,10 +1,11 @@
 /*
  * What the files of the loop share, and what http.c needs of it.
  *
- * Everything that curl or a list of the loop can still reach lives until it is let go here: removing a
- * transfer while curl is inside one of our callbacks is put off until curl has returned (curl itself
- * would not notice, and go on with freed memory).  The intrusive nodes (task, transfer, client) belong
- * to whoever embeds them; nothing is allocated when they are used, so that an end can always be told.
+ * Everything that curl or a list of the loop can still reach lives until it is let go here:
+ * removing a transfer while curl is inside one of our callbacks is put off until curl has returned
+ * (curl itself would not notice, and go on with freed memory).  The intrusive nodes (task,
+ * transfer, client) belong to whoever embeds them; nothing is allocated when they are used, so that
+ * an end can always be told.
  */
 #ifndef PKLBROWSE_NET_LOOP_INTERNAL_H
 #define PKLBROWSE_NET_LOOP_INTERNAL_H
@@ -89,7 +90,7 @@ void loop_transfer_resume(struct loop *l, struct loop_transfer *t);
 
 /* Who has work in the loop: http.  busy counts what is pending. */
 struct loop_client {
-    struct ring ring; /* first */
+    struct ring ring;                           /* first */
     void (*gone)(struct loop_client *c);        /* the loop is being freed */
     void (*interrupted)(struct loop_client *c); /* loop_interrupt() */
 };
@@ -123,9 +124,9 @@ struct loop_signal {
 
 struct loop {
     CURLM *multi;
-    bool in_curl;     /* curl is on the stack below us */
-    bool ran;         /* a callback ran in this turn: do not wait, someone may have been waiting for it */
-    bool wake;        /* something happened that a waiting job may wait for */
+    bool in_curl; /* curl is on the stack below us */
+    bool ran;  /* a callback ran in this turn: do not wait, someone may have been waiting for it */
+    bool wake; /* something happened that a waiting job may wait for */
     bool interrupted;
     size_t busy;
     struct ring transfers, dropped, clients;

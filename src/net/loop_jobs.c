@@ -1,4 +1,5 @@
-/* Jobs: one budget a turn for all of them, in rounds, so that none waits for more than one round. */
+/* Jobs: one budget a turn for all of them, in rounds, so that none waits for more than one round.
+ */
 #include <stdlib.h>
 
 #include <pklbrowse/clock.h>
@@ -99,7 +100,8 @@ void loop_jobs_run(struct loop *l)
         if (stepped > 0 && now + LEAST_US > end)
             break;
         l->next_job = (i + 1) % count;
-        if (runnable(l, &l->jobs.data[i]) && step(l, i, now + LEAST_US > end ? LEAST_US : end - now))
+        if (runnable(l, &l->jobs.data[i]) &&
+            step(l, i, now + LEAST_US > end ? LEAST_US : end - now))
             l->wake = true;
     }
     l->in_jobs = false;

@@ -1,9 +1,9 @@
 /*
  * Signals through a pipe: the handler notes which and writes one byte.
  *
- * A handler has no argument of ours, so what it needs is static: for each signal the pipe of the loop
- * that asked for it, and whether it came.  The note is kept beside the byte because a full pipe takes
- * no more bytes.
+ * A handler has no argument of ours, so what it needs is static: for each signal the pipe of the
+ * loop that asked for it, and whether it came.  The note is kept beside the byte because a full
+ * pipe takes no more bytes.
  */
 #include <errno.h>
 #include <fcntl.h>

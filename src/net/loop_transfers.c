@@ -71,8 +71,8 @@ void loop_transfer_resume(struct loop *l, struct loop_transfer *t)
     l->in_curl = true;
     code = curl_easy_pause(t->easy, CURLPAUSE_CONT);
     l->in_curl = false;
-    /* What was kept back is delivered by curl_easy_pause itself.  When a callback refuses it, curl tells
-     * only us and lets the transfer stand. */
+    /* What was kept back is delivered by curl_easy_pause itself.  When a callback refuses it, curl
+     * tells only us and lets the transfer stand. */
     if (code != CURLE_OK && !t->dropped)
         finish(l, t, code);
     run_dropped(l);

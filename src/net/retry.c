@@ -51,7 +51,8 @@ double retry_chance(void)
 {
     uint32_t r;
 
-    /* Early in a boot there may be no entropy yet: the clock's low bits spread clients well enough. */
+    /* Early in a boot there may be no entropy yet: the clock's low bits spread clients well enough.
+     */
     if (getrandom(&r, sizeof r, GRND_NONBLOCK) != (ssize_t)sizeof r)
         r = (uint32_t)(clock_mono_us() * 2654435761u);
     return (double)r / 4294967296.0;

@@ -6,13 +6,14 @@
 
 #include <pklbrowse/http.h>
 
-#define RETRY_BASE_MS      1000u
-#define RETRY_MOST_MS      20000u /* one wait, computed or asked for by Retry-After */
+#define RETRY_BASE_MS 1000u
+#define RETRY_MOST_MS 20000u /* one wait, computed or asked for by Retry-After */
 
 /* Answers that say "later": botocore's list. */
 bool retry_status(int status);
 
-/* Exponential with full jitter: chance (0 up to 1) of base * 2^(attempt - 1), at most RETRY_MOST_MS. */
+/* Exponential with full jitter: chance (0 up to 1) of base * 2^(attempt - 1), at most
+ * RETRY_MOST_MS. */
 uint64_t retry_backoff_ms(unsigned attempt, unsigned base_ms, double chance);
 
 /* What Retry-After asks for (seconds, or a date by the server's own clock), bounded; 0: nothing. */

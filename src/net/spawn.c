@@ -36,8 +36,8 @@ struct loop_child {
 
 /* ---------------------------------------------------------------------------- in the child */
 
-/* Between fork and exec: only what may be called in a signal handler (a look-up thread may have held
- * any lock when we forked). */
+/* Between fork and exec: only what may be called in a signal handler (a look-up thread may have
+ * held any lock when we forked). */
 
 static void close_above(int last)
 {
@@ -118,7 +118,8 @@ static pid_t start(struct loop_child *c, char *const argv[])
     in = null < 0 ? -1 : fcntl(null, F_DUPFD_CLOEXEC, 4);
     close_fd(&null);
     if (in >= 0 && make_pipe(pipes[0]) && make_pipe(pipes[1]) && make_pipe(pipes[2])) {
-        /* No signal may reach our handlers in the child: they would write into the parent's pipe. */
+        /* No signal may reach our handlers in the child: they would write into the parent's pipe.
+         */
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &before);
         pid = fork();
@@ -236,8 +237,8 @@ static void timed_out(void *ctx)
     fail(c, PB_ETIMEOUT, why);
 }
 
-/* It has ended; what it wrote is in the pipes.  We do not wait for their ends: a grandchild may keep
- * them open. */
+/* It has ended; what it wrote is in the pipes.  We do not wait for their ends: a grandchild may
+ * keep them open. */
 static void conclude(struct loop_child *c)
 {
     void (*done)(void *, int, const struct buf *, const struct error *) = c->done;

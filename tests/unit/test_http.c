@@ -688,10 +688,7 @@ int main(void)
         cmocka_unit_test(retry_after_is_waited_for),
         cmocka_unit_test(header_lists),
     };
-    static const char *const proxies[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
-                                          "ALL_PROXY",  "no_proxy",    "NO_PROXY"};
 
-    for (size_t i = 0; i < sizeof proxies / sizeof *proxies; i++)
-        unsetenv(proxies[i]);
+    rig_no_proxies();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,9 +103,9 @@ static void done(void *ctx, const struct http_result *r, const struct error *e)
     buf_append(&c->text, r->body.data, r->body.len);
 }
 
-void rig_start(struct call *c, struct http *h, int port)
+void rig_prepare(struct call *c, struct http *h, int port, struct http_request *req)
 {
-    struct http_request req = {
+    *req = (struct http_request){
         .retry = c->retry,
         .prepare = prepare,
         .on_head = on_head,
@@ -116,13 +116,28 @@ void rig_start(struct call *c, struct http *h, int port)
         .body = c->body,
         .max_body = c->max_body,
     };
-    struct error e;
-
     c->http = h;
     c->port = port;
     buf_init(&c->text, BUF_MAX_XML);
+}
+
+void rig_start(struct call *c, struct http *h, int port)
+{
+    struct http_request req;
+    struct error e;
+
+    rig_prepare(c, h, port, &req);
     assert_int_equal(http_start(h, &req, &c->handle, &e), PB_OK);
     assert_false(c->done);
+}
+
+void rig_no_proxies(void)
+{
+    static const char *const names[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
+                                        "ALL_PROXY",  "no_proxy",    "NO_PROXY"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        unsetenv(names[i]);
 }
 
 const struct http_options rig_options = {

@@ -1,5 +1,6 @@
 /*
- * A call with everything that a test may ask of it and see of it, and a loop and client to run it in.
+ * A call with everything that a test may ask of it and see of it, and a loop and client to run it
+ * in.
  */
 #ifndef TESTS_HTTP_RIG_H
 #define TESTS_HTTP_RIG_H
@@ -15,16 +16,16 @@ struct call {
     enum http_retry retry;
     struct source *body;
     const char *headers[10]; /* name, value, ... */
-    bool stream;            /* with on_body */
-    unsigned pauses;        /* on_body says PB_EAGAIN so often first */
-    uint64_t pause_at;      /* ... once this many bytes have come */
-    bool resume_at_once;    /* http_resume() inside of on_body, before PB_EAGAIN */
-    int again_for;          /* again() says yes to this status */
-    unsigned fail_prepare;  /* the attempt whose prepare() fails */
+    bool stream;             /* with on_body */
+    unsigned pauses;         /* on_body says PB_EAGAIN so often first */
+    uint64_t pause_at;       /* ... once this many bytes have come */
+    bool resume_at_once;     /* http_resume() inside of on_body, before PB_EAGAIN */
+    int again_for;           /* again() says yes to this status */
+    unsigned fail_prepare;   /* the attempt whose prepare() fails */
     bool fail_head, fail_body;
-    struct call *cancels;   /* in on_body: cancel that one (perhaps itself) */
+    struct call *cancels; /* in on_body: cancel that one (perhaps itself) */
     bool cancel_in_prepare, cancel_in_again, cancel_in_head;
-    struct http *frees; /* in on_body: http_free() */
+    struct http *frees;  /* in on_body: http_free() */
     struct call *starts; /* in on_body: start that one */
     size_t max_body;
     /* seen */
@@ -56,6 +57,9 @@ extern const struct http_options rig_options; /* short limits */
 
 void rig_setup(struct rig *r, const struct http_step *script);
 void rig_teardown(struct rig *r);
+void rig_no_proxies(void); /* in the environment */
+/* What http_start() gets for the call. */
+void rig_prepare(struct call *c, struct http *h, int port, struct http_request *req);
 void rig_start(struct call *c, struct http *h, int port);
 void rig_until_done(struct rig *r, struct call *c);
 void rig_turns_for(struct rig *r, unsigned ms);
@@ -63,8 +67,13 @@ void rig_run(struct rig *r, struct call *c); /* on the server's port, to its end
 void rig_finish(struct call *c);
 
 #define OK_HEAD "HTTP/1.1 200 OK\r\nContent-Length: "
-#define OK_2    {.act = SEND, .text = OK_HEAD "2\r\nX-Test: yes\r\n\r\nok"}
-#define EMPTY(status) {.act = SEND, .text = "HTTP/1.1 " status "\r\nContent-Length: 0\r\n\r\n"}
-
+#define OK_2                                                                                       \
+    {                                                                                              \
+        .act = SEND, .text = OK_HEAD "2\r\nX-Test: yes\r\n\r\nok"                                  \
+    }
+#define EMPTY(status)                                                                              \
+    {                                                                                              \
+        .act = SEND, .text = "HTTP/1.1 " status "\r\nContent-Length: 0\r\n\r\n"                    \
+    }
 
 #endif

@@ -186,7 +186,10 @@ static int listen_on(int *port)
     socklen_t n = sizeof addr;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof addr) != 0 || listen(fd, 16) != 0 ||
+    int little = 1 << 16; /* what is not read soon stays with the sender */
+
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &little, sizeof little) != 0 ||
+        bind(fd, (struct sockaddr *)&addr, sizeof addr) != 0 || listen(fd, 16) != 0 ||
         getsockname(fd, (struct sockaddr *)&addr, &n) != 0) {
         perror("listening on 127.0.0.1");
         _exit(99);
@@ -199,7 +202,8 @@ void http_server_start(struct http_server *s, const struct http_step *script)
 {
     static struct player p;
 
-    s->seen = mmap(NULL, sizeof *s->seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    s->seen =
+        mmap(NULL, sizeof *s->seen, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert(s->seen != MAP_FAILED);
     p = (struct player){.seen = s->seen, .fd = -1};
     p.listener = listen_on(&s->port);

@@ -8,8 +8,8 @@
  *     struct http_server s;
  *     http_server_start(&s, script);
  *
- * What came in is in s.seen, memory that both processes share; it is complete once the answer to it has
- * arrived.  After the script the server holds its connection and accepts no other.
+ * What came in is in s.seen, memory that both processes share; it is complete once the answer to it
+ * has arrived.  After the script the server holds its connection and accepts no other.
  */
 #ifndef TESTS_HTTP_SERVER_H
 #define TESTS_HTTP_SERVER_H
@@ -30,8 +30,8 @@ enum http_act {
     SLEEP,     /* n milliseconds */
     WAIT,      /* until the client closes the connection */
     CLOSE,
-    RESET,     /* closes so that the client gets a RST */
-    TLS        /* closes after the client's first bytes, as a server does that cannot speak TLS */
+    RESET, /* closes so that the client gets a RST */
+    TLS    /* closes after the client's first bytes, as a server does that cannot speak TLS */
 };
 
 struct http_step {
@@ -41,7 +41,7 @@ struct http_step {
 };
 
 #define SEEN_REQUESTS 32
-#define SEEN_HEAD     8192
+#define SEEN_HEAD 8192
 
 struct http_seen {
     atomic_uint connections, requests;
