@@ -50,11 +50,21 @@ static bool is_mark(uint32_t cp)
     return c == UTF8PROC_CATEGORY_MN || c == UTF8PROC_CATEGORY_ME;
 }
 
+/* Characters that carry nothing and never join with each other: most of them, known without looking
+ * into tables.  From U+0080 on they are always drawn as well. */
+static bool is_simple(uint32_t cp)
+{
+    return cp < 0x80 || (cp >= 0x4e00 && cp <= 0x9fff) || (cp >= 0xac00 && cp <= 0xd7a3) ||
+           (cp >= 0x00c0 && cp <= 0x02ff) || (cp >= 0x0400 && cp <= 0x0481);
+}
+
 /* May cp be drawn here?  What has no width of its own needs a neighbour to be seen with. */
 static bool fits_here(const struct walk *w, uint32_t cp, size_t used)
 {
     uint32_t next;
 
+    if (cp >= 0x80 && is_simple(cp))
+        return true;
     if (is_joiner(cp))
         return w->prev >= FIRST_JOINABLE && !is_joiner(w->prev) && w->at + used < w->n &&
                utf8_decode(w->s + w->at + used, w->n - w->at - used, &next, false) > 0 &&
@@ -104,11 +114,12 @@ static void next_piece(struct walk *w, struct piece *p)
     memcpy(p->text, w->s + w->at, used);
     p->len = used;
     p->width = (size_t)text_cp_width(cp);
-    if (w->prev != 0)
-        p->joined = (cp >= 0x80 || w->prev >= 0x80) &&
-                    !utf8proc_grapheme_break_stateful((utf8proc_int32_t)w->prev,
+    if (is_simple(w->prev) && is_simple(cp))
+        w->state = 0;
+    else if (w->prev != 0)
+        p->joined = !utf8proc_grapheme_break_stateful((utf8proc_int32_t)w->prev,
                                                       (utf8proc_int32_t)cp, &w->state);
-    w->marks = is_mark(cp) ? w->marks + 1 : 0;
+    w->marks = !is_simple(cp) && is_mark(cp) ? w->marks + 1 : 0;
     w->prev = cp;
     w->at += used;
 }

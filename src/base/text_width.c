@@ -53,6 +53,11 @@ size_t text_width(const char *s, size_t n)
     for (size_t at = 0; at < n;) {
         uint32_t cp;
 
+        if (s[at] >= 0x20 && s[at] < 0x7f) {
+            at++;
+            width++;
+            continue;
+        }
         at += decode_any(s + at, n - at, &cp);
         width += (size_t)text_cp_width(cp);
     }
