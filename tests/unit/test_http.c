@@ -450,33 +450,40 @@ static void kept_connections(void **state)
     rig_teardown(&r);
 }
 
-/* The answer comes while the body is still being sent. */
+/* The answer comes while the body is still being sent.  When the server closes at once, its reset may
+ * overtake the answer: then what became of the write is open, and said to be. */
 static void answers_before_the_body_is_read(void **state)
 {
     static const struct {
         struct http_step script[8];
         int status;
+        bool overtaken;
     } cases[] = {
         {{{.act = ACCEPT}, {.act = READ_HEAD}, {.act = READ_SOME, .n = 1000},
-          EMPTY("412 Precondition Failed"), {.act = READ_SOME, .n = 100}, {.act = CLOSE}}, 412},
+          EMPTY("412 Precondition Failed"), {.act = READ_SOME, .n = 100}, {.act = SLEEP, .n = 50},
+          {.act = CLOSE}}, 412, false},
         {{{.act = ACCEPT}, {.act = READ_HEAD}, EMPTY("307 There"), {.act = SLEEP, .n = 50},
-          {.act = RESET}}, 307},
+          {.act = RESET}}, 307, false},
         {{{.act = ACCEPT}, {.act = READ_HEAD},
           {.act = SEND, .text = "HTTP/1.1 403 No\r\nContent-Length: 4\r\n\r\nbody"}, {.act = CLOSE}},
-         403},
+         403, true},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct rig r;
         struct call c = {.method = "PUT", .retry = HTTP_WRITE, .body = pattern(30000000)};
+        bool answer, lost;
 
         rig_setup(&r, cases[i].script);
         rig_run(&r, &c);
-        if (c.error.code != PB_OK || c.status != cases[i].status || c.maybe_sent)
-            fail_msg("%d: %d %s", cases[i].status, c.status, c.error.msg);
-        rig_finish(&c);
+        answer = c.error.code == PB_OK && c.status == cases[i].status && !c.maybe_sent;
+        lost = c.error.code == PB_ENET && c.maybe_sent;
+        assert_int_equal(atomic_load(&r.server.seen->requests), 1);
         rig_teardown(&r);
+        rig_finish(&c);
+        if (!answer && !(lost && cases[i].overtaken))
+            fail_msg("%d: %d %s", cases[i].status, c.status, c.error.msg);
     }
 }
 
