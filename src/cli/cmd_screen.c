@@ -42,7 +42,7 @@ int cmd_screen(struct cli *c)
     struct error error;
     enum pb_err err = PB_OK;
 
-    if (!has_terminal())
+    if (o.script == NULL && !has_terminal()) /* a script brings its own screen */
         err = error_set(&error, PB_EUSAGE,
                         "the screen needs a terminal; for scripts see pklbrowse --help");
     if (err == PB_OK && a->count > 0)

@@ -1,6 +1,5 @@
 /* The turn of the screen: keys in, state changed, one frame out. */
 #include <langinfo.h>
-#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -246,14 +245,10 @@ static void unwatch_terminal(struct ui *u)
 
 /* --- start and end -------------------------------------------------------------------------- */
 
-/* True: only ASCII may be drawn. */
-static bool set_locale(bool ascii)
+/* LC_CTYPE is set at start-up; what is not UTF-8 can draw ASCII at least. */
+static bool only_ascii(bool asked)
 {
-    const char *name = setlocale(LC_CTYPE, "");
-
-    if (!ascii && (name == NULL || strcmp(name, "C") == 0 || strcmp(name, "POSIX") == 0))
-        (void)setlocale(LC_CTYPE, "C.UTF-8");
-    return ascii || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+    return asked || strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
 }
 
 /* The size of a screen nobody sees. */
@@ -346,7 +341,7 @@ enum pb_err ui_run(struct app *a, const struct ui_options *o, const struct locat
     u->app = a;
     u->loop = app_loop(a);
     u->options = o;
-    screen_init(&u->screen, set_locale(o->ascii));
+    screen_init(&u->screen, only_ascii(o->ascii));
     left_init(u);
     right_init(u);
     err = open_screen(u, e);
