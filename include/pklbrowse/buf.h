@@ -34,7 +34,7 @@ void buf_putc(struct buf *b, char c);
 void buf_fill(struct buf *b, char c, size_t n);
 void buf_printf(struct buf *b, const char *fmt, ...) PB_PRINTF(2, 3);
 void buf_truncate(struct buf *b, size_t len); /* len <= b->len */
-/* Replaces [at, at + remove) by n bytes. */
+/* Replaces [at, at + remove) by n bytes, which must not lie in the buffer itself. */
 void buf_splice(struct buf *b, size_t at, size_t remove, const void *p, size_t n);
 
 /* PB_OK, or the first failure with its message. */
@@ -52,7 +52,8 @@ struct sink {
 
 enum pb_err sink_write(const struct sink *s, const void *p, size_t n, struct error *e) PB_CHECK;
 struct sink sink_buf(struct buf *b); /* appends to b, fails when b does */
-struct sink sink_fd(
-    int *fd); /* writes all to the descriptor *fd; EPIPE gives PB_EIO with msg "EPIPE" */
+/* Writes all to the descriptor *fd, waiting where it is non-blocking.  EPIPE gives PB_EIO with the
+ * message "EPIPE" (SIGPIPE must be ignored). */
+struct sink sink_fd(int *fd);
 
 #endif

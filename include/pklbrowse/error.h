@@ -52,7 +52,8 @@ struct error {
 };
 
 /* Fills *e (when not NULL) and returns `code`.  A message that is too long is cut at a character
- * and ends in "…". Everything in it that came from outside must be escaped by the caller. */
+ * and ends in "…". Everything in it that came from outside must be escaped by the caller;
+ * control characters that were not become blanks. */
 enum pb_err error_set(struct error *e, enum pb_err code, const char *fmt, ...) PB_PRINTF(3, 4);
 enum pb_err error_vset(struct error *e, enum pb_err code, const char *fmt, va_list ap)
     PB_PRINTF(3, 0);
@@ -60,11 +61,12 @@ enum pb_err error_vset(struct error *e, enum pb_err code, const char *fmt, va_li
 /* "out of memory", without allocating. */
 enum pb_err error_nomem(struct error *e);
 
-/* PB_EIO, PB_ENOTFOUND or PB_EDENIED from an errno value: "cannot open notes.txt: Permission
- * denied". */
+/* PB_EIO, PB_ENOTFOUND, PB_EDENIED or PB_ENOMEM from an errno value: "cannot open notes.txt:
+ * Permission denied".  `where` may be NULL. */
 enum pb_err error_errno(struct error *e, int err, const char *what, const char *where);
 
-/* A pickle that breaks: where, at which opcode (-1: none), why. */
+/* A pickle that breaks: where, at which opcode (-1: none), why.  The message says all three:
+ * "byte 17, opcode 'R': the stack is empty". */
 enum pb_err error_pickle(struct error *e, uint64_t offset, int opcode, const char *fmt, ...)
     PB_PRINTF(4, 5);
 

@@ -11,7 +11,7 @@
 
 void *mem_alloc(size_t n);                             /* zeroed; NULL when there is no memory */
 void *mem_realloc(void *p, size_t count, size_t elem); /* checks the product */
-char *mem_strndup(const char *s, size_t n);            /* NUL added; free() it */
+char *mem_strndup(const char *s, size_t n);            /* exactly n bytes, NUL added; free() it */
 char *mem_strdup(const char *s);
 void mem_fail_after(long n); /* -1: never.  The n-th allocation from now fails, and all after it. */
 

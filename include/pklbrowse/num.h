@@ -13,21 +13,24 @@ bool num_mul(uint64_t a, uint64_t b, uint64_t *out);
 
 bool num_parse_u64(const char *s, size_t n, uint64_t *out); /* decimal digits only */
 bool num_parse_i64(const char *s, size_t n, int64_t *out);  /* optional sign */
-bool num_parse_double(const char *s, size_t n,
-                      double *out); /* C locale strtod, whole text; no hex */
+/* What float() takes less blanks and underscores, whole, in any locale; what is too large is inf.
+ */
+bool num_parse_double(const char *s, size_t n, double *out);
 
 /* repr(float): shortest text that reads back the same ('0.1', '1e-05', '1e+16', 'inf', 'nan',
  * '-0.0'). */
 void num_repr_double(struct buf *out, double d);
 
 /* Integers of any size as pickles store them: two's complement, little-endian, any length (0 bytes
- * is 0). Decimal conversion is quadratic: above NUM_DECIMAL_DIGITS digits callers use hex. */
+ * is 0). Decimal conversion is quadratic: above NUM_DECIMAL_DIGITS digits (Python's limit
+ * as well) it is PB_ELIMIT in both directions, and callers use hex. */
 #define NUM_DECIMAL_DIGITS 4300
 enum pb_err num_big_to_decimal(struct buf *out, const uint8_t *le, size_t n,
                                struct error *e) PB_CHECK;
 enum pb_err num_big_to_hex(struct buf *out, const uint8_t *le, size_t n,
                            struct error *e) PB_CHECK; /* -0x1f */
-/* Digits of base 2, 8, 10 or 16 (no prefix, no underscores) into minimal two's complement. */
+/* Digits of base 2, 8, 10 or 16 (no prefix, no underscores) into minimal two's complement.
+ * PB_EUSAGE: that is no number. */
 enum pb_err num_big_parse(struct buf *out_le, const char *digits, size_t n, int base, bool negative,
                           struct error *e) PB_CHECK;
 size_t num_big_bits(const uint8_t *le, size_t n); /* int.bit_length() */

@@ -42,7 +42,8 @@ void source_free(struct source *s); /* NULL is fine */
 enum pb_err source_copy(struct source *s, uint64_t off, uint64_t n, const struct sink *to,
                         struct error *e) PB_CHECK;
 
-/* Bytes in memory: taken over (freed with free()) when own, else they must outlive the source. */
+/* Bytes in memory: taken over (freed with free()) when own, else they must outlive the source.
+ * NULL: out of memory, and nothing was taken over. */
 struct source *source_mem(const void *p, size_t n, bool own);
 /* Memory that grows at its end; every byte appended is here at once and stays where it is read from
  * (views are valid until the next append).  The second source of an edit session. */
@@ -51,16 +52,18 @@ enum pb_err source_mem_append(struct source *s, const void *p, size_t n, struct 
 void source_mem_truncate(struct source *s, uint64_t size);
 
 /* A foreign regular file, read with pread through a window; its identity (dev, inode, size, mtime,
- * ctime) is checked again on every refill of the window: PB_ECHANGED.  Takes over fd.  FIFOs and
- * devices are refused. */
+ * ctime) is checked again on every refill of the window: PB_ECHANGED.  Takes over fd, also when
+ * it fails.  FIFOs and devices are refused; open with O_NONBLOCK so as not to wait for one.  `name`
+ * is for messages and fit to be shown. */
 enum pb_err source_file(int fd, const char *name, struct source **out, struct error *e) PB_CHECK;
 /* We renamed another file over this one: that alone changed its ctime.  What it is now counts from
- * here on, if its bytes are still those of before (size and mtime the same); else the next read says
- * PB_ECHANGED.  Not a file source: nothing. */
+ * here on, if its bytes are still those of before (size and mtime the same); else the next read
+ * says PB_ECHANGED.  Not a file source: nothing. */
 void source_file_replaced(struct source *s);
 
 /* A spool: an unlinked temporary file of ours (mode 0600, in $TMPDIR or /tmp), mapped, filled from
- * its start. */
+ * its start.  `size` is unknown until source_spool_done(), unless the caller sets it.  A full disk
+ * is PB_EIO, and what was there stays; SIGXFSZ must be ignored. */
 enum pb_err source_spool(uint64_t size_hint, struct source **out, struct error *e) PB_CHECK;
 enum pb_err source_spool_append(struct source *s, const void *p, size_t n,
                                 struct error *e) PB_CHECK;

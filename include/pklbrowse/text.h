@@ -39,7 +39,9 @@ size_t text_next(const char *s, size_t n, size_t at);
 size_t text_prev(const char *s, size_t n, size_t at);
 
 /* Appends p with everything undrawable escaped: \n \t \x1b \u202e, invalid bytes as \xff.  A
- * backslash stays single (this is for reading, not for parsing back). */
+ * backslash stays single (this is for reading, not for parsing back).  What has no width of its own
+ * is drawn only where it is seen: a joiner between two letters of scripts that join or two emoji, a
+ * variation selector behind a character, at most four accents on a letter. */
 void text_escape(struct buf *out, const void *p, size_t n);
 /* The same, stopping when `cols` columns are full; returns true when something was left out. */
 bool text_escape_cols(struct buf *out, const void *p, size_t n, size_t cols);
