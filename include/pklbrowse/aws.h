@@ -58,6 +58,7 @@ struct aws_setup {
     char *endpoint, *endpoint_origin; /* URL, or NULL: Amazon's own */
     enum aws_addressing addressing;
     bool anonymous;
+    bool request_payer; /* signed requests agree to pay; set by whoever reads the options */
     bool has_credentials;
     struct aws_credentials credentials;
     char *looked_at; /* without credentials: where they were looked for, for a message */

@@ -82,6 +82,7 @@ enum pb_err app_setup(struct app *a, const struct aws_setup **out, struct error 
     if (err == PB_OK && !a->have_setup) {
         err = aws_setup_resolve(&a->setup, a->config, &a->options.aws, e);
         a->have_setup = err == PB_OK;
+        a->setup.request_payer = a->options.request_payer;
     }
     *out = &a->setup;
     return err;

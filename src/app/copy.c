@@ -42,11 +42,18 @@ static void on_written(void *ctx, const struct store_identity *now, bool uncheck
     struct app_copied result = {
         .size = c->bytes->size, .now = now, .kept = c->kept, .unchecked = unchecked};
 
+    struct error error;
+
     c->op = NULL;
-    if (e != NULL)
+    if (e != NULL && e->code == PB_EEXIST) { /* nothing was there a moment ago */
+        error = *e;
+        error.code = PB_ECHANGED;
+        fail(c, &error);
+    } else if (e != NULL) {
         fail(c, e);
-    else
+    } else {
         c->done(c->ctx, &result, NULL);
+    }
 }
 
 static void on_replaceable(void *ctx, const struct store_object *there, const char *kept,

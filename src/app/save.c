@@ -125,7 +125,8 @@ static void on_written(void *ctx, const struct store_identity *now, bool uncheck
     struct error error;
 
     s->op = NULL;
-    if (e != NULL && (e->code == PB_ECHANGED || (ours && e->code == PB_ENOTFOUND))) {
+    if (e != NULL && (e->code == PB_ECHANGED || (ours && e->code == PB_ENOTFOUND) ||
+                      (s->overwrite && e->code == PB_EEXIST))) {
         look_at_theirs(s, e);
         return;
     }

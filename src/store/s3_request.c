@@ -89,6 +89,8 @@ static enum pb_err add_signing_headers(const struct s3_request *r, int64_t now,
                                r->payload_hash ? r->payload_hash : EMPTY_SHA256, e);
     if (err == PB_OK && token)
         err = http_headers_set(h, "x-amz-security-token", token, e);
+    if (err == PB_OK && r->s3->setup.request_payer)
+        err = http_headers_set(h, "x-amz-request-payer", "requester", e);
     buf_release(&date);
     return err;
 }
