@@ -1,0 +1,292 @@
+/* The rows of a tree over real, hand-made pickles. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <pklbrowse/mem.h>
+#include <pklbrowse/tree.h>
+
+struct fixture {
+    struct source *source;
+    struct pkl_doc *doc;
+    struct pkl_edit *edit;
+    struct tree *tree;
+    struct arena mem;
+};
+
+static void open_bytes(struct fixture *f, const void *bytes, size_t n)
+{
+    struct error e = {0};
+    arena_init(&f->mem);
+    f->source = source_mem(bytes, n, false);
+    assert_non_null(f->source);
+    assert_int_equal(pkl_doc_new(f->source, 0, NULL, &f->doc, &e), PB_OK);
+    assert_int_equal(pkl_doc_index(f->doc, &e), PB_OK);
+    assert_int_equal(pkl_doc_error(f->doc, &e), PB_OK);
+    assert_int_equal(pkl_edit_new(f->doc, &f->edit, &e), PB_OK);
+    assert_int_equal(tree_new(pkl_edit_view(f->edit), f->edit, &f->tree, &e), PB_OK);
+}
+#define OPEN(f, literal) open_bytes(f, literal, sizeof(literal) - 1)
+
+static void close_fixture(struct fixture *f)
+{
+    tree_free(f->tree);
+    pkl_edit_free(f->edit);
+    pkl_doc_free(f->doc);
+    source_free(f->source);
+    arena_release(&f->mem);
+}
+
+/* All rows as text: "depth sign label|type|preview|was". */
+static char *dump(struct tree *t)
+{
+    struct buf out;
+    struct tree_row r;
+    struct error e = {0};
+    buf_init(&out, BUF_MAX_TEXT);
+    tree_row_init(&r);
+    for (uint64_t i = 0; i < tree_rows(t); i++) {
+        assert_int_equal(tree_row(t, i, 60, &r, &e), PB_OK);
+        buf_printf(&out, "%u%s%s%s %s|%s|%s|%s\n", r.depth,
+                   r.expanded     ? "v"
+                   : r.expandable ? ">"
+                                  : "-",
+                   r.changed ? "*" : "", r.below_changed ? "+" : "", r.label.data, r.type.data,
+                   r.preview.data, r.was.data);
+    }
+    tree_row_release(&r);
+    return buf_take(&out, NULL);
+}
+
+static void expect_rows(struct tree *t, const char *want)
+{
+    char *got = dump(t);
+    assert_string_equal(got, want);
+    free(got);
+}
+
+static void expand(struct tree *t, uint64_t row)
+{
+    struct error e = {0};
+    assert_int_equal(tree_expand(t, row, &e), PB_OK);
+}
+
+static void expect_path(struct tree *t, uint64_t row, enum path_form form, const char *want)
+{
+    struct buf out;
+    struct error e = {0};
+    buf_init(&out, BUF_MAX_LINE);
+    assert_int_equal(tree_path(t, row, form, &out, &e), PB_OK);
+    assert_string_equal(out.data, want);
+    buf_release(&out);
+}
+
+/* {'a': [1, 2, 3], 'b': {'c': None}} */
+#define NESTED                                                                                     \
+    "\x80\x04}\x94(\x8c\x01"                                                                       \
+    "a\x94]\x94(K\x01K\x02K\x03"                                                                   \
+    "e\x8c\x01"                                                                                    \
+    "b\x94}\x94\x8c\x01"                                                                           \
+    "c\x94Nsu."
+
+static void test_expand_and_collapse(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct error e = {0};
+    uint64_t row;
+    bool complete;
+    OPEN(&f, NESTED);
+    assert_int_equal(tree_rows(f.tree), 1);
+    expand(f.tree, 0);
+    expand(f.tree, 1);
+    expect_rows(f.tree, "0v |dict (2)|{'a': [1, 2, 3], 'b': {'c': None}}|\n"
+                        "1v 'a'|list (3)|[1, 2, 3]|\n"
+                        "2- 0|int|1|\n"
+                        "2- 1|int|2|\n"
+                        "2- 2|int|3|\n"
+                        "1> 'b'|dict (1)|{'c': None}|\n");
+    expand(f.tree, 2); /* a leaf */
+    assert_int_equal(tree_rows(f.tree), 6);
+    expect_path(f.tree, 4, PATH_FORM_PATH, ".a[2]");
+    expect_path(f.tree, 4, PATH_FORM_PYTHON, "['a'][2]");
+    expect_path(f.tree, 0, PATH_FORM_PATH, "");
+
+    assert_true(tree_parent(f.tree, 3, &row));
+    assert_int_equal(row, 1);
+    assert_false(tree_parent(f.tree, 0, &row));
+    assert_true(tree_sibling(f.tree, 1, 1, &row));
+    assert_int_equal(row, 5);
+    assert_true(tree_sibling(f.tree, 5, -1, &row));
+    assert_int_equal(row, 1);
+    assert_false(tree_sibling(f.tree, 5, 1, &row));
+
+    tree_collapse(f.tree, 0);
+    assert_int_equal(tree_rows(f.tree), 1);
+    assert_int_equal(tree_expand_below(f.tree, 0, 100, &complete, &e), PB_OK);
+    assert_true(complete);
+    assert_int_equal(tree_rows(f.tree), 7);
+    tree_collapse_below(f.tree, 0);
+    assert_int_equal(tree_rows(f.tree), 3);
+    assert_int_equal(tree_expand_below(f.tree, 0, 2, &complete, &e), PB_OK);
+    assert_false(complete);
+    assert_int_equal(tree_expand_level(f.tree, 1, 100, &e), PB_OK);
+    assert_int_equal(tree_rows(f.tree), 3);
+    assert_int_equal(tree_expand_level(f.tree, 9, 100, &e), PB_OK);
+    assert_int_equal(tree_rows(f.tree), 7);
+    close_fixture(&f);
+}
+
+static void test_shared_and_recursive(void **state)
+{
+    (void)state;
+    struct fixture f;
+    OPEN(&f, "\x80\x02]q\x00(]q\x01K\x01"
+             "ah\x01"
+             "e.");
+    expand(f.tree, 0);
+    expand(f.tree, 2); /* the reference opens like its target */
+    expect_rows(f.tree, "0v |list (2)|[[1], [1]]|\n"
+                        "1> 0|list (1)|[1]|\n"
+                        "1v 1|list (1)|shared → [0]|\n"
+                        "2- 0|int|1|\n");
+    close_fixture(&f);
+
+    OPEN(&f, "\x80\x02]q\x00h\x00"
+             "a.");
+    for (uint64_t i = 0; i < 5; i++)
+        expand(f.tree, i);
+    assert_int_equal(tree_rows(f.tree), 6);
+    expect_path(f.tree, 5, PATH_FORM_PATH, "[0][0][0][0][0]");
+    struct tree_row r;
+    struct error e = {0};
+    tree_row_init(&r);
+    assert_int_equal(tree_row(f.tree, 5, 60, &r, &e), PB_OK);
+    assert_true(r.shared && r.expandable && !r.expanded);
+    assert_string_equal(r.preview.data, "contains itself → the whole value");
+    tree_row_release(&r);
+    bool complete;
+    tree_collapse(f.tree, 0);
+    assert_int_equal(tree_expand_below(f.tree, 0, 1000, &complete, &e), PB_OK);
+    assert_true(complete);
+    assert_int_equal(tree_rows(f.tree), 2); /* references are not followed */
+    close_fixture(&f);
+}
+
+static void test_stream(void **state)
+{
+    (void)state;
+    struct fixture f;
+    OPEN(&f, "K\x01.]q\x00K\x02"
+             "a.");
+    assert_int_equal(tree_rows(f.tree), 2);
+    expand(f.tree, 1);
+    expect_rows(f.tree, "0- @0|int|1|\n0v @1|list (1)|[2]|\n1- 0|int|2|\n");
+    expect_path(f.tree, 2, PATH_FORM_PATH, "@1[0]");
+    close_fixture(&f);
+}
+
+static void set_value(struct fixture *f, uint64_t row, const char *text)
+{
+    struct literal *l;
+    struct pkl_child place;
+    struct error e = {0};
+    size_t at;
+    assert_int_equal(literal_parse(&f->mem, text, strlen(text), &l, &at, &e), PB_OK);
+    assert_int_equal(tree_child(f->tree, row, &place, &e), PB_OK);
+    if (pkl_edit_set(f->edit, &place, l, &e) != PB_OK)
+        fail_msg("%s", e.msg);
+    assert_int_equal(tree_refresh(f->tree, &e), PB_OK);
+}
+
+static void test_changes_are_marked(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct error e = {0};
+    OPEN(&f, NESTED);
+    expand(f.tree, 0);
+    expand(f.tree, 1);
+    set_value(&f, 3, "'two'");
+    expect_rows(f.tree, "0v+ |dict (2)|{'a': [1, 'two', 3], 'b': {'c': None}}|\n"
+                        "1v+ 'a'|list (3)|[1, 'two', 3]|\n"
+                        "2- 0|int|1|\n"
+                        "2-* 1|str|'two'|2\n"
+                        "2- 2|int|3|\n"
+                        "1> 'b'|dict (1)|{'c': None}|\n");
+    assert_true(pkl_edit_undo(f.edit));
+    assert_int_equal(tree_refresh(f.tree, &e), PB_OK);
+    assert_int_equal(tree_rows(f.tree), 6);
+    close_fixture(&f);
+}
+
+static void test_reveal(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct error e = {0};
+    struct pkl_path path;
+    size_t at;
+    uint64_t row = 0;
+    OPEN(&f, NESTED);
+    assert_int_equal(pkl_path_parse(&f.mem, ".b.c", 4, &path, &at, &e), PB_OK);
+    assert_int_equal(tree_reveal(f.tree, &path, &row, &e), PB_OK);
+    assert_int_equal(row, 3);
+    assert_int_equal(tree_rows(f.tree), 4);
+    assert_int_equal(pkl_path_parse(&f.mem, ".b.x", 4, &path, &at, &e), PB_OK);
+    assert_int_equal(tree_reveal(f.tree, &path, &row, &e), PB_ENOTFOUND);
+    close_fixture(&f);
+}
+
+/* A list of 300,000 lists: any row at once, and expanded ones in the middle shift what follows. */
+static void test_large(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct error e = {0};
+    struct buf b;
+    enum { ITEMS = 300000 };
+    buf_init(&b, 16u << 20);
+    buf_append(&b, "\x80\x04]\x94(", 5);
+    for (int i = 0; i < ITEMS; i++)
+        buf_append(&b,
+                   "](K\x01K\x02"
+                   "e",
+                   7);
+    buf_append(&b, "e.", 2);
+    open_bytes(&f, b.data, b.len);
+    expand(f.tree, 0);
+    assert_int_equal(tree_rows(f.tree), ITEMS + 1);
+    expand(f.tree, 1 + 299999);
+    expand(f.tree, 1 + 150000);
+    expand(f.tree, 1 + 7);
+    assert_int_equal(tree_rows(f.tree), ITEMS + 1 + 6);
+    expect_path(f.tree, 1 + 150000 + 2 + 2, PATH_FORM_PATH, "[150000][1]");
+    expect_path(f.tree, tree_rows(f.tree) - 1, PATH_FORM_PATH, "[299999][1]");
+    expect_path(f.tree, tree_rows(f.tree) - 4, PATH_FORM_PATH, "[299998]");
+    struct pkl_child c;
+    assert_int_equal(tree_child(f.tree, tree_rows(f.tree), &c, &e), PB_ENOTFOUND);
+    tree_collapse(f.tree, 1 + 7);
+    assert_int_equal(tree_rows(f.tree), ITEMS + 1 + 4);
+    close_fixture(&f);
+    buf_release(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_expand_and_collapse),
+        cmocka_unit_test(test_shared_and_recursive),
+        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_changes_are_marked),
+        cmocka_unit_test(test_reveal),
+        cmocka_unit_test(test_large),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
