@@ -11,7 +11,7 @@
  * places: a few windows, each moved when it was used least recently. */
 #define WINDOWS 4
 #define WINDOW_SIZE ((size_t)256 * 1024)
-#define WINDOW_ALIGN ((uint64_t)64 * 1024)
+#define WINDOW_ALIGN ((uint64_t)4096)
 
 struct window {
     uint8_t *bytes;

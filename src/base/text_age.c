@@ -5,6 +5,9 @@
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
 
+/* A server's clock may be ahead of ours by so much; what it wrote just now is not of the future. */
+#define SKEW (5 * MINUTE)
+
 /* A month and a day say enough for half a year, as `ls` has it. */
 #define RECENT (183 * DAY)
 
@@ -17,7 +20,9 @@ void text_age(struct buf *out, int64_t when, int64_t now)
     int64_t ago;
 
     if (__builtin_sub_overflow(now, when, &ago))
-        ago = -1;
+        ago = -DAY;
+    if (ago < 0 && ago >= -SKEW)
+        ago = 0;
     clock_split(when, &d);
     if (ago < 0 || ago >= RECENT)
         buf_printf(out, "%04d-%02d-%02d", d.year, d.month, d.day);

@@ -389,7 +389,8 @@ static void ages(void **state)
         {182 * 86400, "May 24"},
         {184 * 86400, "2026-05-22"},
         {3000 * (int64_t)86400, "2018-09-05"},
-        {-1, "2026-11-22"}, /* a clock that is ahead of ours */
+        {-300, "0 s ago"}, /* a clock that is ahead of ours */
+        {-301, "2026-11-22"},
         {-86400, "2026-11-23"},
     };
 
