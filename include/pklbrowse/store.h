@@ -137,10 +137,10 @@ struct store {
     struct loop *loop;
     struct store_op *running; /* the first of those that have not called back yet */
 };
-/* What a request points to is copied where it is needed after the starting call returns, except sources
- * and what sinks and callbacks are given.  NULL is returned only when nothing could be started (e
- * says why).  When its callback is called an operation is over and its handle gone; what the callback
- * is given (but for pages) is valid during the call. */
+/* What a request points to is copied where it is needed after the starting call returns, except
+ * sources and what sinks and callbacks are given.  NULL is returned only when nothing could be
+ * started (e says why).  When its callback is called an operation is over and its handle gone; what
+ * the callback is given (but for pages) is valid during the call. */
 
 void store_op_cancel(struct store_op *op); /* its callback is not called; NULL is fine */
 void store_op_resume(struct store_op *op);
@@ -155,17 +155,28 @@ enum pb_err store_local_new(struct loop *l, struct store **out, struct error *e)
 
 /*
  * What is replaced can be brought back: kept under $XDG_STATE_HOME/pklbrowse/history (0700, files
- * 0600), newest few per object, up to keep_limit bytes each (64 MiB; larger: the reverse splice,
- * see store/history.c).
+ * 0600), the newest few of every object.  A *record* says what it was: location, ETag, version,
+ * size, SHA-256; its bytes lie beside it when there are no more than HISTORY_BYTES_MAX.
  */
+#define HISTORY_BYTES_MAX (64ull * 1024 * 1024)
+#define HISTORY_NEWEST    5
+
 struct history;
 enum pb_err history_open(const char *dir /* NULL: the default */, struct history **out,
                          struct error *e) PB_CHECK;
-void history_close(struct history *h);
-/* Keeps the old bytes of `where` before they are replaced; *name (may be NULL) gets the file's
- * path, free() it. */
+void history_close(struct history *h); /* NULL is fine */
+/* Keeps the old bytes of `where` before they are replaced; they are on the disk when it returns.
+ * *name (may be NULL) gets the path of the bytes, or of the record when those are not kept: free()
+ * it. */
 enum pb_err history_keep(struct history *h, const struct location *where,
                          const struct store_identity *id, struct source *old, char **name,
                          struct error *e) PB_CHECK;
+/* The same as a job, for old bytes that are many.  h and old outlive it; history_job_free() also
+ * ends it half-way. */
+enum pb_err history_job_new(struct history *h, const struct location *where,
+                            const struct store_identity *id, struct source *old,
+                            struct job **out, struct error *e) PB_CHECK;
+const char *history_job_name(const struct job *j); /* after JOB_DONE */
+void history_job_free(struct job *j);
 
 #endif

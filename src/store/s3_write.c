@@ -3,9 +3,9 @@
  *
  *   1  digest          checksums of what is to be sent
  *   2  look            HEAD: is it still what was read?  Its tags are read, if it has any.
- *   3  PUT             with If-Match.  Refused because conditions are not known there: 2, then without.
- *                      412, 409 or no clear answer: s3_doubt.c, which ends in saved, 3 or a conflict.
- *   4  look            HEAD: is what is there now what was sent?
+ *   3  PUT             with If-Match.  Refused because conditions are not known there: 2, then
+ * without. 412, 409 or no clear answer: s3_doubt.c, which ends in saved, 3 or a conflict. 4  look
+ * HEAD: is what is there now what was sent?
  *
  * A PUT whose answer was lost is never simply repeated.
  */

@@ -10,8 +10,8 @@
  *     put CONTAINER KEY FILE [--etag E | --absent | --always] [--hold FILE]
  *     keep DIR CONTAINER KEY FILE       (history; FILE is what is to be kept)
  *
- * Keys and prefixes are percent-encoded.  put without a condition is what an edit does: HEAD (of which it
- * keeps identity and properties), then, as soon as the file of --hold is gone, the write.
+ * Keys and prefixes are percent-encoded.  put without a condition is what an edit does: HEAD (of
+ * which it keeps identity and properties), then, as soon as the file of --hold is gone, the write.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -308,8 +308,8 @@ static void start_put(struct tool *t)
         write_now(t, NULL);
         return;
     }
-    t->op = t->store->ops->head(t->store, t->words[1], t->key.data, t->key.len, NULL, on_before, t,
-                                &e);
+    t->op =
+        t->store->ops->head(t->store, t->words[1], t->key.data, t->key.len, NULL, on_before, t, &e);
     if (!t->op)
         finish(t, &e);
 }
@@ -430,8 +430,8 @@ static enum pb_err parse(struct tool *t, struct aws_options *o, char **argv, str
 
 static enum pb_err open_s3(struct tool *t, const struct aws_options *o, struct error *e)
 {
-    struct http_options h = {.user_agent = "store_tool", .stall_ms = (unsigned)t->stall,
-                             .backoff_ms = 100};
+    struct http_options h = {
+        .user_agent = "store_tool", .stall_ms = (unsigned)t->stall, .backoff_ms = 100};
     struct aws_config *config = NULL;
     struct aws_setup setup = {0};
     enum pb_err err = aws_config_load(&config, e);

@@ -1,0 +1,476 @@
+/*
+ * Under the history's folder there is one folder an object, named by a digest of its location.  In
+ * it, for each time that it was replaced:
+ *
+ *   20261122T100203Z-000.record   lines "key: value", values percent-encoded
+ *   20261122T100203Z-000.bytes    what it was, unless that was too much
+ *
+ * Both are complete under their names or not there.  A record without bytes says why.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <pklbrowse/clock.h>
+#include <pklbrowse/digest.h>
+#include <pklbrowse/log.h>
+#include <pklbrowse/store.h>
+
+#define PIECE (256u * 1024u)
+#define NAME_SIZE 48 /* of the parts of a file's name */
+
+struct history {
+    char *dir;
+};
+
+/* ---------------------------------------------------------------------------- folders */
+
+static enum pb_err make_folder(const char *path, struct error *e)
+{
+    if (mkdir(path, 0700) == 0 || errno == EEXIST)
+        return PB_OK;
+    return error_errno(e, errno, "cannot create the folder", path);
+}
+
+/* Every folder of the path that is not there yet. */
+static enum pb_err make_folders(char *path, struct error *e)
+{
+    enum pb_err err = PB_OK;
+    char *p;
+
+    for (p = path + 1; err == PB_OK && *p; p++) {
+        if (*p != '/')
+            continue;
+        *p = '\0';
+        err = make_folder(path, e);
+        *p = '/';
+    }
+    return err == PB_OK ? make_folder(path, e) : err;
+}
+
+static enum pb_err default_folder(struct buf *out, struct error *e)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+
+    if (state && *state == '/')
+        buf_printf(out, "%s/pklbrowse/history", state);
+    else if (home && *home == '/')
+        buf_printf(out, "%s/.local/state/pklbrowse/history", home);
+    else
+        return error_set(e, PB_EIO,
+                         "there is no place to keep what is replaced: neither "
+                         "XDG_STATE_HOME nor HOME is set");
+    return buf_status(out, e);
+}
+
+enum pb_err history_open(const char *dir, struct history **out, struct error *e)
+{
+    struct buf path;
+    struct history *h = NULL;
+    enum pb_err err = PB_OK;
+
+    *out = NULL;
+    buf_init(&path, BUF_MAX_LINE);
+    if (dir)
+        buf_puts(&path, dir);
+    else
+        err = default_folder(&path, e);
+    if (err == PB_OK)
+        err = buf_status(&path, e);
+    if (err == PB_OK)
+        err = make_folders(path.data, e);
+    /* It holds copies of what may be secret. */
+    if (err == PB_OK && chmod(path.data, 0700) != 0)
+        err = error_errno(e, errno, "cannot close to others the folder", path.data);
+    if (err == PB_OK) {
+        h = mem_alloc(sizeof *h);
+        if (h)
+            h->dir = mem_strdup(path.data);
+        if (!h || !h->dir)
+            err = error_nomem(e);
+    }
+    if (err == PB_OK)
+        *out = h;
+    else
+        free(h);
+    buf_release(&path);
+    return err;
+}
+
+void history_close(struct history *h)
+{
+    if (h)
+        free(h->dir);
+    free(h);
+}
+
+/* -------------------------------------------------------------------------------- job */
+
+struct keep_job {
+    struct job job; /* first */
+    struct history *history;
+    struct source *old;
+    char *location; /* as it would be typed */
+    struct store_identity id;
+    char *folder; /* of the object */
+    int dir, fd;
+    char stem[NAME_SIZE]; /* 20261122T100203Z-000 */
+    bool begun, with_bytes, temporary;
+    struct digest *sha256;
+    char *name;
+};
+
+static struct keep_job *keep_of(struct job *j)
+{
+    return (struct keep_job *)j;
+}
+
+static enum pb_err failed(const struct keep_job *k, const char *what, struct error *e)
+{
+    return error_errno(e, errno, what, k->folder);
+}
+
+static void file_name(const struct keep_job *k, const char *ending, char *out, size_t size)
+{
+    (void)snprintf(out, size, "%s%s", k->stem, ending);
+}
+
+/* The folder of one object: 32 digits of the SHA-256 of its location. */
+static enum pb_err object_folder(struct keep_job *k, struct error *e)
+{
+    uint8_t hash[SHA256_LEN];
+    struct buf path;
+    enum pb_err err = sha256(k->location, strlen(k->location), hash, e);
+
+    if (err != PB_OK)
+        return err;
+    buf_init(&path, BUF_MAX_LINE);
+    buf_printf(&path, "%s/", k->history->dir);
+    hex_encode(&path, hash, 16);
+    err = buf_status(&path, e);
+    if (err == PB_OK)
+        k->folder = buf_take(&path, NULL);
+    buf_release(&path);
+    return err;
+}
+
+/* A stem that no file has yet; its bytes (or its record) are begun under a temporary name. */
+static enum pb_err take_stem(struct keep_job *k, struct error *e)
+{
+    char record[NAME_SIZE + 8], part[NAME_SIZE + 8];
+    struct buf now;
+    unsigned i;
+
+    buf_init(&now, BUF_MAX_LINE);
+    clock_format_basic(&now, clock_now());
+    for (i = 0; k->fd < 0 && i < 1000; i++) {
+        (void)snprintf(k->stem, sizeof k->stem, "%s-%03u", now.data, i);
+        file_name(k, ".record", record, sizeof record);
+        file_name(k, ".part", part, sizeof part);
+        if (faccessat(k->dir, record, F_OK, 0) == 0)
+            continue;
+        k->fd = openat(k->dir, part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (k->fd < 0 && errno != EEXIST)
+            break;
+    }
+    buf_release(&now);
+    k->temporary = k->fd >= 0;
+    return k->fd >= 0 ? PB_OK : failed(k, "cannot keep what is replaced in", e);
+}
+
+static enum pb_err begin(struct keep_job *k, struct error *e)
+{
+    enum pb_err err = object_folder(k, e);
+
+    k->begun = true;
+    if (err == PB_OK)
+        err = make_folder(k->folder, e);
+    if (err != PB_OK)
+        return err;
+    k->dir = open(k->folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (k->dir < 0)
+        return failed(k, "cannot open", e);
+    err = take_stem(k, e);
+    return err == PB_OK ? digest_new(DIGEST_SHA256, &k->sha256, e) : err;
+}
+
+static enum pb_err write_all(const struct keep_job *k, const void *data, size_t n, struct error *e)
+{
+    const char *p = data;
+
+    while (n > 0) {
+        ssize_t put = write(k->fd, p, n);
+
+        if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0)
+            return failed(k, "cannot keep what is replaced in", e);
+        p += put;
+        n -= (size_t)put;
+    }
+    return PB_OK;
+}
+
+static enum pb_err take_piece(struct keep_job *k, struct error *e)
+{
+    const uint8_t *p = NULL;
+    size_t n = 0;
+    enum pb_err err = source_view(k->old, k->job.done, PIECE, &p, &n, e);
+
+    if (err != PB_OK)
+        return err;
+    if (n == 0)
+        return error_set(e, PB_EIO, "what is to be replaced is shorter than it was");
+    if (n > PIECE)
+        n = PIECE;
+    err = digest_update(k->sha256, p, n, e);
+    if (err == PB_OK && k->with_bytes)
+        err = write_all(k, p, n, e);
+    k->job.done += n;
+    return err;
+}
+
+/* The open temporary file is complete: onto the disk, and under its name. */
+static enum pb_err seal(struct keep_job *k, const char *ending, struct error *e)
+{
+    char part[NAME_SIZE + 8], name[NAME_SIZE + 8];
+    int fd = k->fd;
+
+    file_name(k, ".part", part, sizeof part);
+    file_name(k, ending, name, sizeof name);
+    k->fd = -1;
+    if (fsync(fd) != 0) {
+        enum pb_err err = failed(k, "cannot bring to the disk what is kept in", e);
+
+        (void)close(fd);
+        return err;
+    }
+    if (close(fd) != 0 || renameat(k->dir, part, k->dir, name) != 0)
+        return failed(k, "cannot keep what is replaced in", e);
+    k->temporary = false;
+    return PB_OK;
+}
+
+static void put_line(struct buf *out, const char *key, const char *value)
+{
+    buf_printf(out, "%s: ", key);
+    uri_encode(out, value, strlen(value), true);
+    buf_putc(out, '\n');
+}
+
+static enum pb_err record_text(struct keep_job *k, struct buf *out, struct error *e)
+{
+    struct digest *d = k->sha256;
+    uint8_t hash[SHA256_LEN];
+    size_t n;
+    enum pb_err err;
+
+    k->sha256 = NULL;
+    err = digest_final(d, hash, &n, e);
+    if (err != PB_OK)
+        return err;
+    put_line(out, "location", k->location);
+    if (k->id.etag)
+        put_line(out, "etag", k->id.etag);
+    if (k->id.version_id)
+        put_line(out, "version", k->id.version_id);
+    buf_printf(out, "size: %llu\nmodified: ", (unsigned long long)k->job.total);
+    clock_format_iso(out, k->id.mtime);
+    buf_puts(out, "\nreplaced: ");
+    clock_format_iso(out, clock_now());
+    buf_puts(out, "\nsha256: ");
+    hex_encode(out, hash, sizeof hash);
+    if (k->with_bytes)
+        buf_printf(out, "\nbytes: %s.bytes\n", k->stem);
+    else
+        buf_printf(out, "\nbytes: not kept, more than %llu\n", HISTORY_BYTES_MAX);
+    return buf_status(out, e);
+}
+
+static enum pb_err write_record(struct keep_job *k, struct error *e)
+{
+    char part[NAME_SIZE + 8];
+    struct buf text;
+    enum pb_err err;
+
+    buf_init(&text, BUF_MAX_TEXT);
+    err = record_text(k, &text, e);
+    if (err == PB_OK && k->fd < 0) {
+        file_name(k, ".part", part, sizeof part);
+        k->fd = openat(k->dir, part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        k->temporary = k->fd >= 0;
+        if (k->fd < 0)
+            err = failed(k, "cannot keep what is replaced in", e);
+    }
+    if (err == PB_OK)
+        err = write_all(k, text.data, text.len, e);
+    if (err == PB_OK)
+        err = seal(k, ".record", e);
+    buf_release(&text);
+    return err;
+}
+
+/* ------------------------------------------------------------------------------ newest */
+
+static int is_record(const struct dirent *d)
+{
+    size_t n = strlen(d->d_name);
+
+    return n > 7 && n < NAME_SIZE && strcmp(d->d_name + n - 7, ".record") == 0;
+}
+
+/* Stems sort by time.  What cannot be removed stays: more is kept than asked for. */
+static void forget_oldest(const struct keep_job *k)
+{
+    struct dirent **list = NULL;
+    int i, n = scandirat(k->dir, ".", &list, is_record, alphasort);
+
+    for (i = 0; i < n; i++) {
+        char bytes[NAME_SIZE + 8];
+        size_t stem = strlen(list[i]->d_name) - 7;
+
+        if (i < n - HISTORY_NEWEST) {
+            (void)snprintf(bytes, sizeof bytes, "%.*s.bytes", (int)stem, list[i]->d_name);
+            if (unlinkat(k->dir, list[i]->d_name, 0) != 0 ||
+                (unlinkat(k->dir, bytes, 0) != 0 && errno != ENOENT))
+                log_line("something old could not be removed from the history");
+        }
+        free(list[i]);
+    }
+    free(list);
+}
+
+static enum pb_err set_name(struct keep_job *k, struct error *e)
+{
+    struct buf path;
+    enum pb_err err;
+
+    buf_init(&path, BUF_MAX_LINE);
+    buf_printf(&path, "%s/%s%s", k->folder, k->stem, k->with_bytes ? ".bytes" : ".record");
+    err = buf_status(&path, e);
+    if (err == PB_OK)
+        k->name = buf_take(&path, NULL);
+    buf_release(&path);
+    return err;
+}
+
+static enum pb_err finish(struct keep_job *k, struct error *e)
+{
+    enum pb_err err = k->with_bytes ? seal(k, ".bytes", e) : PB_OK;
+
+    if (err == PB_OK)
+        err = write_record(k, e);
+    if (err == PB_OK && fsync(k->dir) != 0 && errno != EINVAL)
+        err = failed(k, "cannot bring to the disk", e);
+    if (err == PB_OK)
+        err = set_name(k, e);
+    if (err == PB_OK)
+        forget_oldest(k);
+    return err;
+}
+
+static enum job_state step(struct job *j, uint64_t budget_us)
+{
+    struct keep_job *k = keep_of(j);
+    uint64_t end_us = clock_mono_us() + budget_us;
+    enum pb_err err = PB_OK;
+
+    if (!k->begun)
+        err = begin(k, &j->error);
+    while (err == PB_OK && j->done < j->total) {
+        err = take_piece(k, &j->error);
+        if (err == PB_OK && j->done < j->total && clock_mono_us() >= end_us)
+            return JOB_MORE;
+    }
+    if (err == PB_EAGAIN)
+        return JOB_WAITING;
+    if (err == PB_OK)
+        err = finish(k, &j->error);
+    return err == PB_OK ? JOB_DONE : JOB_FAILED;
+}
+
+enum pb_err history_job_new(struct history *h, const struct location *where,
+                            const struct store_identity *id, struct source *old, struct job **out,
+                            struct error *e)
+{
+    struct keep_job *k;
+    struct buf text;
+    enum pb_err err;
+
+    *out = NULL;
+    if (old->size == SOURCE_SIZE_UNKNOWN)
+        return error_set(e, PB_EIO, "what is to be replaced has not arrived yet");
+    k = mem_alloc(sizeof *k);
+    if (!k)
+        return error_nomem(e);
+    k->job.step = step;
+    k->job.total = old->size;
+    k->history = h;
+    k->old = old;
+    k->dir = k->fd = -1;
+    k->with_bytes = old->size <= HISTORY_BYTES_MAX;
+    buf_init(&text, BUF_MAX_LINE);
+    location_format(&text, where);
+    err = buf_status(&text, e);
+    if (err == PB_OK)
+        k->location = buf_take(&text, NULL);
+    if (err == PB_OK)
+        err = store_identity_copy(&k->id, id, e);
+    buf_release(&text);
+    if (err == PB_OK)
+        *out = &k->job;
+    else
+        history_job_free(&k->job);
+    return err;
+}
+
+const char *history_job_name(const struct job *j)
+{
+    return ((const struct keep_job *)j)->name;
+}
+
+void history_job_free(struct job *j)
+{
+    struct keep_job *k;
+    char part[NAME_SIZE + 8];
+
+    if (!j)
+        return;
+    k = keep_of(j);
+    if (k->fd >= 0)
+        (void)close(k->fd);
+    file_name(k, ".part", part, sizeof part);
+    if (k->temporary && unlinkat(k->dir, part, 0) != 0)
+        log_line("a temporary file is left over in the history");
+    if (k->dir >= 0)
+        (void)close(k->dir);
+    digest_free(k->sha256);
+    store_identity_release(&k->id);
+    free(k->location);
+    free(k->folder);
+    free(k->name);
+    free(k);
+}
+
+enum pb_err history_keep(struct history *h, const struct location *where,
+                         const struct store_identity *id, struct source *old, char **name,
+                         struct error *e)
+{
+    struct job *j = NULL;
+    enum pb_err err = history_job_new(h, where, id, old, &j, e);
+
+    if (err != PB_OK)
+        return err;
+    err = job_run(j, e);
+    if (err == PB_OK && name) {
+        *name = keep_of(j)->name;
+        keep_of(j)->name = NULL;
+    }
+    history_job_free(j);
+    return err;
+}
