@@ -11,6 +11,8 @@
  * places: a few windows, each moved when it was used least recently. */
 #define WINDOWS 4
 #define WINDOW_SIZE ((size_t)256 * 1024)
+#define WINDOW_JUMP                                                                                \
+    ((size_t)32 * 1024) /* after a jump, when it is not known whether more is wanted */
 #define WINDOW_ALIGN ((uint64_t)4096)
 
 struct window {
@@ -72,16 +74,28 @@ static enum pb_err read_all(const struct file_source *f, uint8_t *to, size_t n, 
     return PB_OK;
 }
 
+/* Is `off` where reading would go on, at the end of a window or at the start of the file? */
+static bool goes_on(const struct file_source *f, uint64_t off)
+{
+    for (size_t i = 0; i < WINDOWS; i++) {
+        const struct window *w = &f->windows[i];
+
+        if (off >= w->off && off - w->off <= w->len)
+            return true;
+    }
+    return false;
+}
+
 /* The identity is checked after the bytes were read: so they are of the file that was opened. */
 static enum pb_err refill(struct file_source *f, struct window *w, uint64_t off, size_t want,
                           struct error *e)
 {
     uint64_t from = off / WINDOW_ALIGN * WINDOW_ALIGN;
-    size_t need = (size_t)(off - from) + want;
+    size_t need = (size_t)(off - from) + want, usual = goes_on(f, off) ? WINDOW_SIZE : WINDOW_JUMP;
     enum pb_err err;
 
-    if (need < WINDOW_SIZE)
-        need = WINDOW_SIZE;
+    if (need < usual)
+        need = usual;
     w->len = 0;
     if (w->cap < need) {
         uint8_t *p = mem_realloc(w->bytes, need, 1);
