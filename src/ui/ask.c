@@ -93,6 +93,7 @@ static void ask_draw_bottom(struct ui *u, struct view *v, const struct region *r
     ask_draw(u, a, r, y, x, r->w - x - 1);
     if (a->note.text.len == 0)
         return;
+    screen_fill(r, y + 1, 0, 1, r->w, STYLE_NORMAL);
     if (a->note.wrong)
         column = prompt_column(&a->prompt, r->s, STYLE_TYPED, a->note.at, r->w - x - 1);
     layout_note(r, y + 1, x, &a->note, column);

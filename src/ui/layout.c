@@ -9,7 +9,9 @@
 
 #define LEAST_ROWS 6
 #define LEAST_COLS 24
-#define NARROW 80 /* fewer columns: one pane */
+#define NARROW 80     /* fewer columns: one pane */
+#define LEFT_LEAST 38 /* columns of the left one of two: a name, its size, its age */
+#define LEFT_MOST 60
 
 bool layout_narrow(const struct ui *u)
 {
@@ -80,10 +82,10 @@ static void draw_ends(const struct region *r, int y, enum style style, const cha
                       bool cut_begin, const char *right)
 {
     int right_w = screen_width(r->s, STYLE_DIM, right, strlen(right));
-    int room;
+    int left_w = screen_width(r->s, style, left, strlen(left)), room;
 
-    if (right_w > r->w / 2)
-        right_w = r->w / 2;
+    if (left_w + 1 + right_w > r->w && right_w > r->w / 2)
+        right_w = left_w < r->w / 2 ? r->w - left_w - 1 : r->w / 2;
     room = r->w - right_w - (right_w > 0 ? 1 : 0);
     if (cut_begin)
         (void)screen_field_end(r, y, 0, room, style, left, strlen(left));
@@ -126,6 +128,8 @@ static void draw_title(struct ui *u, const struct region *r)
     if (u->options->insecure)
         buf_puts(&right, " \xc2\xb7 certificates not checked");
     buf_putc(&right, ' ');
+    if (left.len + right.len > (size_t)r->w && !layout_narrow(u))
+        buf_splice(&left, 0, strlen(" pklbrowse "), NULL, 0); /* one's place says more */
     draw_ends(r, 0, STYLE_TITLE, left.data, layout_narrow(u), right.data);
     buf_release(&left);
     buf_release(&right);
@@ -277,7 +281,7 @@ static void draw_pane(struct ui *u, const struct region *r, struct view *v, bool
 static void draw_panes(struct ui *u, const struct region *body)
 {
     struct region left, right;
-    int w = body->w * 2 / 5;
+    int w = body->w * 2 / 5 > LEFT_LEAST ? body->w * 2 / 5 : LEFT_LEAST;
 
     if (layout_narrow(u)) {
         struct view *v = u->right_focus ? &u->right.view : &u->left.view;
@@ -285,7 +289,7 @@ static void draw_panes(struct ui *u, const struct region *body)
         v->ops->draw(u, v, body, true);
         return;
     }
-    w = w > 60 ? 60 : w;
+    w = w > LEFT_MOST ? LEFT_MOST : w;
     left = region_part(body, 0, 0, body->h, w);
     right = region_part(body, 0, w, body->h, body->w - w);
     draw_pane(u, &left, &u->left.view, !u->right_focus);

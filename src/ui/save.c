@@ -221,8 +221,6 @@ static void say_saved(struct ui *u, const struct app_saved *s)
     buf_init(&where, BUF_MAX_LINE);
     if (s->now != NULL)
         identity_text(u, &id, s->now);
-    if (id.len > 0)
-        buf_putc(&id, '.');
     if (u->saving.elsewhere) {
         buf_puts(&where, " as ");
         app_show_location(&where, &u->saving.where);

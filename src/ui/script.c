@@ -33,7 +33,8 @@
 
 struct script {
     struct buf text;
-    size_t at; /* of the next step */
+    size_t at;   /* of the next step */
+    size_t word; /* of the next key in a line of keys */
     unsigned line;
     uint64_t since; /* an await began; 0: none */
     enum pb_err status;
@@ -94,26 +95,31 @@ static void fail(struct ui *u, const char *what, const char *text)
 
     buf_init(&shown, BUF_MAX_LINE);
     text_escape(&shown, text, strlen(text));
-    s->status = error_set(&s->error, PB_EIO, "script, line %u: %s: %s", s->line, what, shown.data);
+    s->status =
+        error_set(&s->error, PB_EIO, "script, line %u: %s: %s", s->line + 1, what, shown.data);
     buf_release(&shown);
     u->quit = true;
 }
 
 /* --- steps ---------------------------------------------------------------------------------- */
 
+/* One key of the line; each waits for its own moment. */
 static void step_key(struct ui *u, const char *arg)
 {
-    while (*arg != '\0' && !u->quit) {
-        size_t n = strcspn(arg, " ");
-        uint32_t key = key_from_name(arg, n);
+    struct script *s = u->script;
+    size_t n;
+    uint32_t key;
 
-        if (key == K_NONE) {
-            fail(u, "no key has this name", arg);
-            return;
-        }
+    arg += s->word;
+    n = strcspn(arg, " ");
+    key = key_from_name(arg, n);
+    s->word += n + strspn(arg + n, " ");
+    if (arg[n] == '\0' || key == K_NONE)
+        s->word = 0;
+    if (key == K_NONE)
+        fail(u, "no key has this name", arg);
+    else
         ui_key(u, key);
-        arg += n + strspn(arg + n, " ");
-    }
 }
 
 static void step_type(struct ui *u, const char *arg)
@@ -263,11 +269,11 @@ bool script_next(struct ui *u)
         done = awaited(u, copy + 6);
     else if (!skipped(copy) && !at_once && !loop_idle(u->loop))
         done = false;
-    if (done) {
+    if (done && !skipped(copy) && strncmp(copy, "await ", 6) != 0)
+        run_step(u, at_once ? copy + 4 : copy);
+    if (done && s->word == 0) {
         s->line++;
         s->at += n < s->text.len - s->at ? n + 1 : n;
-        if (!skipped(copy) && strncmp(copy, "await ", 6) != 0)
-            run_step(u, at_once ? copy + 4 : copy);
     }
     free(copy);
     return done && !u->quit;

@@ -10,6 +10,7 @@
 
 #define SIZE_COLS 9
 #define AGE_COLS 11
+#define EDGE 1
 
 /* --- what is listed ------------------------------------------------------------------------- */
 
@@ -224,10 +225,10 @@ static void draw_entry(struct ui *u, const struct region *r, int y, const struct
         buf_puts(&name, "(empty name)");
     else
         (void)text_escape_cols(&name, row->shown, row->shown_len, (size_t)r->w + 1);
-    if (r->w >= 18 + SIZE_COLS + AGE_COLS)
-        tail = SIZE_COLS + AGE_COLS;
+    if (r->w >= 16 + SIZE_COLS + AGE_COLS)
+        tail = SIZE_COLS + AGE_COLS + EDGE;
     else if (r->w >= 14 + SIZE_COLS)
-        tail = SIZE_COLS;
+        tail = SIZE_COLS + EDGE;
     width = r->w - 2 - tail;
     if (!object)
         (void)screen_puts(r, y, 1, style, "\xe2\x96\xb8");
@@ -238,10 +239,10 @@ static void draw_entry(struct ui *u, const struct region *r, int y, const struct
             r, y, r->w - tail + SIZE_COLS - 1 - screen_width(r->s, STYLE_DIM, text.data, text.len),
             STYLE_NORMAL, text.data);
     }
-    if (tail > SIZE_COLS && row->mtime != 0) {
+    if (tail > SIZE_COLS + EDGE && row->mtime != 0) {
         buf_clear(&text);
         text_age(&text, row->mtime, clock_now());
-        (void)screen_puts(r, y, r->w - screen_width(r->s, STYLE_DIM, text.data, text.len),
+        (void)screen_puts(r, y, r->w - EDGE - screen_width(r->s, STYLE_DIM, text.data, text.len),
                           STYLE_DIM, text.data);
     }
     buf_release(&name);
@@ -302,6 +303,7 @@ void left_status(struct ui *u, struct buf *out)
 {
     struct left *l = &u->left;
     struct listing_row row;
+    struct location where;
 
     if (l->places) {
         const struct app_place *p = app_place(u->app, (size_t)l->list.cur);
@@ -312,7 +314,10 @@ void left_status(struct ui *u, struct buf *out)
     }
     if (l->listing == NULL || !listing_row(l->listing, l->list.cur, &row))
         return;
-    (void)text_escape_cols(out, row.name, row.len, (size_t)u->screen.cols);
+    if (app_child_location(&l->where, row.kind, row.name, row.len, &where, NULL) == PB_OK) {
+        app_show_location(out, &where);
+        location_release(&where);
+    }
     if (row.kind != STORE_OBJECT)
         return;
     buf_puts(out, "   ");

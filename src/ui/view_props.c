@@ -84,7 +84,8 @@ void props_lines(struct ui *u, struct lines *out)
     buf_init(&where, BUF_MAX_LINE);
     app_show_location(&where, app_object_location(o));
     (void)lines_add(out, STYLE_HEADING, where.data);
-    identity_lines(&app_object_info(o)->identity, out);
+    if (app_object_info(o)->shown.len == 0)
+        identity_lines(&app_object_info(o)->identity, out);
     store_lines(app_object_info(o), out);
     if (app_object_doc(o) != NULL)
         pickle_lines(app_object_doc(o), out);

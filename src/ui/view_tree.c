@@ -12,7 +12,7 @@
 #define LABEL_MOST 40       /* per cent of the width that labels may take */
 #define TYPE_MOST 24        /* columns */
 #define EXPAND_MOST 100000u /* rows that E and the digits open at once */
-#define EDIT_LEAST 24       /* columns that a value is edited in */
+#define EDIT_LEAST 20       /* columns that a value is edited in */
 
 /* --- drawing -------------------------------------------------------------------------------- */
 
@@ -131,6 +131,9 @@ static void draw_editor(struct ui *u, struct ask *a, const struct region *r, int
 {
     int x = value_column(c), note_y = y + 1 < r->h ? y + 1 : y - 1, column = -1;
 
+    /* Where room is scarce the type gives way, then the label. */
+    if (r->w - x < EDIT_LEAST)
+        x = 4 + c->label + 1;
     if (r->w - x < EDIT_LEAST)
         x = r->w > EDIT_LEAST + 4 ? 4 : 0;
     ask_draw(u, a, r, y, x, r->w - x);
