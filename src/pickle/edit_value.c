@@ -1,0 +1,249 @@
+/* New values: encoded, appended to the second source, indexed; and where one may be put. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/digest.h>
+#include <pklbrowse/pkl_leaf.h>
+
+#include "edit_private.h"
+#include "index.h"
+#include "opcode_bytes.h"
+#include "path_private.h"
+
+bool edit_is_scalar(enum pkl_kind kind)
+{
+    return kind <= PKL_BYTES || kind == PKL_PY2STR;
+}
+
+/* ------------------------------------------------------------------------ new values */
+
+static enum pb_err bytes_equal(struct pkl_edit *ed, const struct pkl_node *n, const struct buf *b,
+                               bool *equal, struct error *e)
+{
+    uint64_t len = n->end - n->begin;
+
+    *equal = len == b->len;
+    for (size_t at = 0; *equal && at < b->len;) {
+        size_t want = b->len - at < SOURCE_VIEW_MAX ? b->len - at : SOURCE_VIEW_MAX, got;
+        const uint8_t *p;
+        enum pb_err err = source_view(ed->bytes, n->begin + at, want, &p, &got, e);
+
+        if (err != PB_OK)
+            return err;
+        got = got < want ? got : want;
+        *equal = got > 0 && memcmp(p, b->data + at, got) == 0;
+        at += got;
+    }
+    return PB_OK;
+}
+
+/* The number of an equal scalar that is there already, or 0. */
+static enum pb_err find_equal(struct pkl_edit *ed, uint64_t hash, const struct buf *b,
+                              size_t *number, struct error *e)
+{
+    uint64_t first = 0;
+    bool equal = false;
+    enum pb_err err = PB_OK;
+
+    *number = idmap_get(&ed->by_hash, hash, &first) ? (size_t)first : 0;
+    while (err == PB_OK && *number != 0) {
+        const struct edit_value *v = &ed->values.data[*number - 1];
+
+        err = bytes_equal(ed, &v->node, b, &equal, e);
+        if (equal)
+            return err;
+        *number = v->same_hash;
+    }
+    return err;
+}
+
+/* PROTO in front, so that names mean what they mean in the document; STOP behind. */
+static enum pb_err append(struct pkl_edit *ed, const struct buf *b, struct error *e)
+{
+    uint8_t proto[2] = {CODE_PROTO, (uint8_t)ed->style.protocol}, stop = CODE_STOP;
+    uint64_t size = ed->bytes->size;
+    bool done = false;
+    enum pb_err err = PB_OK;
+
+    if (ed->style.protocol >= 2)
+        err = source_mem_append(ed->bytes, proto, sizeof proto, e);
+    if (err == PB_OK)
+        err = source_mem_append(ed->bytes, b->data, b->len, e);
+    if (err == PB_OK)
+        err = source_mem_append(ed->bytes, &stop, 1, e);
+    if (err != PB_OK) {
+        source_mem_truncate(ed->bytes, size);
+        return err;
+    }
+    while (err == PB_OK && !done)
+        err = pkl_doc_step(ed->news, UINT64_MAX, &done, e);
+    return err == PB_OK ? pkl_doc_error(ed->news, e) : err;
+}
+
+static enum pb_err enter(struct pkl_edit *ed, const struct buf *b, bool scalar, uint64_t hash,
+                         size_t *number, struct error *e)
+{
+    struct edit_value v = {.scalar = scalar};
+    struct pkl_child root;
+    uint64_t first = 0;
+    enum pb_err err;
+
+    if (!vec_reserve(&ed->values, ed->values.len + 1))
+        return error_nomem(e);
+    err = append(ed, b, e);
+    if (err == PB_OK)
+        err = ed->second->root(ed->second, ed->values.len, &root, e);
+    if (err != PB_OK)
+        return err;
+    v.node = root.value;
+    if (scalar && idmap_get(&ed->by_hash, hash, &first))
+        v.same_hash = (size_t)first;
+    *number = ed->values.len + 1;
+    if (scalar && !idmap_put(&ed->by_hash, hash, *number))
+        return error_nomem(e);
+    ed->values.data[ed->values.len++] = v;
+    return PB_OK;
+}
+
+enum pb_err edit_add_value(struct pkl_edit *ed, const struct literal *l, const struct pkl_node *was,
+                           size_t *number, struct error *e)
+{
+    bool scalar = edit_is_scalar(l->kind) && !l->complex_number;
+    uint64_t hash;
+    struct buf b;
+    enum pb_err err;
+
+    buf_init(&b, SIZE_MAX / 2);
+    *number = 0;
+    err = literal_encode(l, &ed->style, was->kind, was->opcode, &b, e);
+    hash = crc32_of(0, b.data, b.len) | (uint64_t)1 << 32;
+    if (err == PB_OK && scalar)
+        err = find_equal(ed, hash, &b, number, e);
+    if (err == PB_OK && *number == 0)
+        err = enter(ed, &b, scalar, hash, number, e);
+    buf_release(&b);
+    return err;
+}
+
+static bool same_leaf(const struct pkl_leaf *a, const struct pkl_leaf *b)
+{
+    if (a->kind != b->kind || a->long_suffix != b->long_suffix || a->boolean != b->boolean ||
+        a->partial || b->partial || memcmp(&a->real, &b->real, sizeof a->real) != 0)
+        return false;
+    if (a->kind == PKL_INT && a->fits && b->fits)
+        return a->integer == b->integer;
+    return a->data.len == b->data.len &&
+           (a->data.len == 0 || memcmp(a->data.data, b->data.data, a->data.len) == 0);
+}
+
+enum pb_err edit_same_scalar(struct pkl_edit *ed, const struct pkl_node *a,
+                             const struct pkl_node *b, bool *same, struct error *e)
+{
+    struct pkl_leaf x, y;
+    enum pb_err err;
+
+    *same = false;
+    if (a->kind != b->kind || !edit_is_scalar(a->kind))
+        return PB_OK;
+    pkl_leaf_init(&x);
+    pkl_leaf_init(&y);
+    err = pkl_leaf_read(&ed->view, a, SIZE_MAX, &x, e);
+    if (err == PB_OK)
+        err = pkl_leaf_read(&ed->view, b, SIZE_MAX, &y, e);
+    if (err == PB_OK)
+        *same = same_leaf(&x, &y);
+    pkl_leaf_release(&x);
+    pkl_leaf_release(&y);
+    return err;
+}
+
+/* ---------------------------------------------------------------------- may it be put */
+
+static enum pb_err broken(struct pkl_edit *ed, struct error *e)
+{
+    struct error why = {0};
+
+    if (pkl_doc_error(ed->doc, &why) == PB_OK)
+        return PB_OK;
+    return error_set(e, PB_EREADONLY, "a broken pickle is read-only: %s", why.msg);
+}
+
+static enum pb_err kind_may_go(const struct pkl_child *place, struct error *e)
+{
+    if (place->part == PKL_KEY)
+        return error_set(e, PB_EREADONLY, "this is a key: it is renamed, not set");
+    if (place->step == PKL_STEP_PART && place->part == PKL_CLASS)
+        return error_set(e, PB_EREADONLY, "the class of an object cannot be set");
+    if (place->step == PKL_STEP_PART && place->part == PKL_PID)
+        return error_set(e, PB_EREADONLY, "a persistent id is read-only");
+    if (place->value.kind == PKL_PERSID || place->value.kind == PKL_EXTENSION ||
+        place->value.kind == PKL_BUFFER || place->value.kind == PKL_BROKEN)
+        return error_set(e, PB_EREADONLY, "%s is read-only", path_kind_name(place->value.kind));
+    if (PKL_ID_TAG(place->value.id) != PKL_TAG_VALUE && PKL_ID_TAG(place->value.id) != PKL_TAG_REF)
+        return error_set(e, PB_EREADONLY, "%s that is no value of its own is read-only",
+                         path_kind_name(place->value.kind));
+    return PB_OK;
+}
+
+/* DUP pushes what the value's own bytes made once more: both places have the same bytes. */
+static enum pb_err not_duplicated(const struct pkl_edit *ed, const struct pkl_node *value,
+                                  struct error *e)
+{
+    const struct pkl_doc *d = ed->doc;
+
+    if (value->ref || PKL_ID_SOURCE(value->id) != 0)
+        return PB_OK;
+    for (size_t i = 0; i < d->dups.len; i++) {
+        if (d->dups.data[i].maker == PKL_ID_OFFSET(value->id))
+            return error_set(e, PB_EREADONLY,
+                             "the pickle uses this value twice by DUP: it cannot be set alone");
+    }
+    return PB_OK;
+}
+
+static enum pb_err member_is_new(struct pkl_edit *ed, const struct pkl_child *place,
+                                 const struct literal *value, struct error *e)
+{
+    struct pkl_child batch[64];
+    uint64_t count;
+    size_t got = 0;
+    enum pb_err err = ed->view.count_children(&ed->view, place->owner, &count, e);
+
+    if (!literal_hashable(value))
+        return error_set(e, PB_EUSAGE, "a list, dict, set or bytearray cannot be in a set");
+    for (uint64_t at = 0; err == PB_OK && at < count; at += got) {
+        err = ed->view.children(&ed->view, place->owner, at, 64, batch, &got, e);
+        if (err == PB_OK && got == 0)
+            break;
+        for (size_t i = 0; err == PB_OK && i < got; i++) {
+            bool equal = false;
+
+            if (batch[i].index != place->index)
+                err = path_key_equals(&ed->view, &batch[i].value, value, &equal, e);
+            if (err == PB_OK && equal)
+                return error_set(e, PB_EEXIST, "the set has this member already");
+        }
+    }
+    return err;
+}
+
+enum pb_err edit_may_set(struct pkl_edit *ed, const struct pkl_child *place,
+                         const struct literal *value, struct error *e)
+{
+    const struct pkl_child *first =
+        edit_original(edit_container_of(ed, place->owner), place->index);
+    const struct pkl_child *p = first != NULL ? first : place;
+    enum pb_err err = broken(ed, e);
+
+    if (err == PB_OK && place->owner == 0)
+        err = error_set(e, PB_EREADONLY, "this is no place of a value");
+    if (err == PB_OK && place->part == PKL_KEY)
+        err = kind_may_go(place, e);
+    if (err == PB_OK)
+        err = kind_may_go(p, e);
+    if (err == PB_OK)
+        err = not_duplicated(ed, &p->value, e);
+    if (err == PB_OK && place->step == PKL_STEP_MEMBER)
+        err = member_is_new(ed, place, value, e);
+    return err;
+}

@@ -1,0 +1,152 @@
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pieces.h"
+
+bool pieces_init(struct pieces *p, uint64_t count)
+{
+    struct piece all = {.count = count};
+
+    *p = (struct pieces){0};
+    return count == 0 || vec_push(p, all);
+}
+
+void pieces_release(struct pieces *p)
+{
+    vec_release(p);
+}
+
+void pieces_copy(struct pieces *to, const struct pieces *from)
+{
+    assert(to->cap >= from->len);
+    if (from->len > 0)
+        memcpy(to->data, from->data, from->len * sizeof *to->data);
+    to->len = from->len;
+}
+
+uint64_t pieces_count(const struct pieces *p)
+{
+    return p->len == 0 ? 0 : p->data[p->len - 1].at + p->data[p->len - 1].count;
+}
+
+bool pieces_original(const struct pieces *p)
+{
+    return p->len == 0 || (p->len == 1 && p->data[0].value == 0 && p->data[0].first == 0);
+}
+
+/* Index of the piece that holds a position; p->len behind the end. */
+static size_t find(const struct pieces *p, uint64_t position)
+{
+    size_t low = 0, high = p->len;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (p->data[middle].at + p->data[middle].count <= position)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+const struct piece *pieces_at(const struct pieces *p, uint64_t position)
+{
+    size_t i = find(p, position);
+
+    return i < p->len ? &p->data[i] : NULL;
+}
+
+/* Makes a boundary at a position and returns the index of the piece that begins there.  There is
+ * room. */
+static size_t split(struct pieces *p, uint64_t position)
+{
+    size_t i = find(p, position);
+    struct piece *left = &p->data[i];
+    uint64_t head;
+
+    if (i == p->len || left->at == position)
+        return i;
+    head = position - left->at;
+    memmove(left + 1, left, (p->len - i) * sizeof *left);
+    p->len++;
+    left->count = head;
+    left[1].at += head;
+    left[1].first += head;
+    left[1].count -= head;
+    return i + 1;
+}
+
+static void join(struct pieces *p, size_t i)
+{
+    struct piece *a = &p->data[i];
+
+    if (i + 1 >= p->len || a[0].value != 0 || a[1].value != 0 || a->first + a->count != a[1].first)
+        return;
+    a->count += a[1].count;
+    memmove(a + 1, a + 2, (p->len - i - 2) * sizeof *a);
+    p->len--;
+}
+
+bool pieces_replace(struct pieces *p, uint64_t at, uint64_t count, const struct piece *with,
+                    size_t n, struct pieces *removed)
+{
+    size_t low, high;
+    uint64_t next = at;
+
+    assert(at + count <= pieces_count(p));
+    if (!vec_reserve(p, p->len + n + 2))
+        return false;
+    /* A range touches at most all pieces. */
+    if (removed != NULL && !vec_reserve(removed, removed->len + p->len + 2))
+        return false;
+    low = split(p, at);
+    high = split(p, at + count);
+    if (removed != NULL && high > low) {
+        memcpy(removed->data + removed->len, p->data + low, (high - low) * sizeof *p->data);
+        removed->len += high - low;
+    }
+    memmove(p->data + low + n, p->data + high, (p->len - high) * sizeof *p->data);
+    if (n > 0)
+        memcpy(p->data + low, with, n * sizeof *with);
+    p->len = p->len - (high - low) + n;
+    for (size_t i = low; i < p->len; i++) {
+        if (i >= low + n && p->data[i].at == next)
+            break;
+        p->data[i].at = next;
+        next += p->data[i].count;
+    }
+    for (size_t i = low + n; i-- > low;)
+        join(p, i);
+    if (low > 0)
+        join(p, low - 1);
+    return true;
+}
+
+static bool same(const struct piece *a, const struct piece *b)
+{
+    if (a->value != 0 || b->value != 0)
+        return a->value == b->value;
+    return a->first - a->at == b->first - b->at;
+}
+
+uint64_t pieces_differ(const struct pieces *a, const struct pieces *b)
+{
+    uint64_t at = 0, differ = 0, end = pieces_count(a);
+    size_t i = 0, j = 0;
+
+    assert(pieces_count(b) == end);
+    while (at < end) {
+        const struct piece *x = &a->data[i], *y = &b->data[j];
+        uint64_t x_end = x->at + x->count, y_end = y->at + y->count;
+        uint64_t next = x_end < y_end ? x_end : y_end;
+
+        if (!same(x, y))
+            differ += next - at;
+        i += x_end == next;
+        j += y_end == next;
+        at = next;
+    }
+    return differ;
+}
