@@ -3,13 +3,18 @@
  *
  * edit_tool literal: each record of standard input is "PROTOCOL LENGTH\n" and LENGTH bytes of a
  * literal; each answer is "ok HEX" (the value as a pickle of that protocol) or "bad AT MESSAGE".
+ *
+ * edit_tool edit: each record is "COMMAND LENGTH\n" and LENGTH bytes; each answer is one line, "ok
+ * ..." or "err CODE MESSAGE".  open: a pickle; set: an EDIT; path, revert: a PATH; undo, redo,
+ * save, changes: nothing. save answers with the result (verified) in hex, and the bytes untouched.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <pklbrowse/digest.h>
-#include <pklbrowse/pkl_literal.h>
+#include <pklbrowse/pkl_path.h>
+#include <pklbrowse/pkl_splice.h>
 
 static void put_pickle(struct buf *out, const struct literal *l, unsigned protocol, struct error *e)
 {
@@ -32,34 +37,242 @@ static void put_pickle(struct buf *out, const struct literal *l, unsigned protoc
     buf_release(&bytes);
 }
 
+/* Reads "WORD LENGTH\n" and LENGTH bytes, which the caller frees. */
+static char *record(char word[32], size_t *n)
+{
+    char line[80], *space, *text;
+
+    if (fgets(line, sizeof line, stdin) == NULL)
+        return NULL;
+    space = strchr(line, ' ');
+    if (space == NULL || space - line >= 32)
+        return NULL;
+    *space = '\0';
+    memcpy(word, line, (size_t)(space - line) + 1);
+    *n = strtoul(space + 1, NULL, 10);
+    text = malloc(*n + 1);
+    if (text != NULL && fread(text, 1, *n, stdin) != *n) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static void answer(struct buf *out)
+{
+    fwrite(out->data, 1, out->len, stdout);
+    fflush(stdout);
+    buf_release(out);
+}
+
 static int literals(void)
 {
     struct literal *l;
     struct arena mem;
     struct buf out;
     struct error e;
-    unsigned protocol;
     size_t n, at;
-    char *text, line[64], *end;
+    char *text, word[32];
 
-    while (fgets(line, sizeof line, stdin) != NULL) {
-        protocol = (unsigned)strtoul(line, &end, 10);
-        n = strtoul(end, NULL, 10);
-        text = malloc(n + 1);
-        if (text == NULL || fread(text, 1, n, stdin) != n)
-            return 1;
+    while ((text = record(word, &n)) != NULL) {
         arena_init(&mem);
         buf_init(&out, SIZE_MAX / 2);
         if (literal_parse(&mem, text, n, &l, &at, &e) == PB_OK)
-            put_pickle(&out, l, protocol, &e);
+            put_pickle(&out, l, (unsigned)strtoul(word, NULL, 10), &e);
         else
             buf_printf(&out, "bad %zu %s\n", at, e.msg);
-        fwrite(out.data, 1, out.len, stdout);
-        fflush(stdout);
-        buf_release(&out);
+        answer(&out);
         arena_release(&mem);
         free(text);
     }
+    return 0;
+}
+
+/* ----------------------------------------------------------------------------- edits */
+
+struct session {
+    struct source *src;
+    struct pkl_doc *doc;
+    struct pkl_edit *edit;
+    struct arena mem;
+    struct error e;
+};
+
+static void close_session(struct session *s)
+{
+    pkl_edit_free(s->edit);
+    pkl_doc_free(s->doc);
+    source_free(s->src);
+    s->edit = NULL;
+    s->doc = NULL;
+    s->src = NULL;
+}
+
+static enum pb_err open_pickle(struct session *s, char *bytes, size_t n)
+{
+    enum pb_err err;
+
+    close_session(s);
+    s->src = source_mem(bytes, n, true);
+    if (s->src == NULL)
+        return PB_ENOMEM;
+    err = pkl_doc_new(s->src, 0, NULL, &s->doc, &s->e);
+    if (err == PB_OK)
+        err = pkl_doc_index(s->doc, &s->e);
+    if (err == PB_OK)
+        err = pkl_doc_error(s->doc, &s->e);
+    return err == PB_OK ? pkl_edit_new(s->doc, &s->edit, &s->e) : err;
+}
+
+static enum pb_err set(struct session *s, const char *text, size_t n)
+{
+    struct edit_arg arg;
+    struct pkl_child place;
+    struct literal *value;
+    size_t at;
+    enum pb_err err = pkl_edit_parse(&s->mem, text, n, &arg, &at, &s->e);
+
+    if (err == PB_OK && arg.op == EDIT_LITERAL)
+        err = literal_parse(&s->mem, arg.value, arg.value_len, &value, &at, &s->e);
+    else if (err == PB_OK)
+        err = literal_text(&s->mem, arg.value, arg.value_len, &value, &s->e);
+    if (err == PB_OK)
+        err = pkl_path_follow(pkl_edit_view(s->edit), &arg.path, &place, &s->e);
+    return err == PB_OK ? pkl_edit_set(s->edit, &place, value, &s->e) : err;
+}
+
+static enum pb_err find(struct session *s, const char *text, size_t n, struct pkl_child *place)
+{
+    struct pkl_path path;
+    size_t at;
+    enum pb_err err = pkl_path_parse(&s->mem, text, n, &path, &at, &s->e);
+
+    return err == PB_OK ? pkl_path_follow(pkl_edit_view(s->edit), &path, place, &s->e) : err;
+}
+
+/* Follows a path and answers with the paths that the place has of itself. */
+static enum pb_err there_and_back(struct session *s, const char *text, size_t n, struct buf *out)
+{
+    struct pkl_view *v = pkl_edit_view(s->edit);
+    struct pkl_child place;
+    enum pb_err err = find(s, text, n, &place);
+
+    if (err == PB_OK)
+        err = pkl_path_of_place(v, &place, PATH_FORM_PATH, out, &s->e);
+    buf_putc(out, '\t');
+    if (err == PB_OK)
+        err = pkl_path_of_place(v, &place, PATH_FORM_PYTHON, out, &s->e);
+    return err;
+}
+
+static enum pb_err save(struct session *s, struct buf *out)
+{
+    struct pkl_splice plan;
+    struct source *result = NULL;
+    struct job *job = NULL;
+    struct buf bytes;
+    struct sink to = sink_buf(&bytes);
+    enum pb_err err = pkl_splice_plan(s->edit, &plan, &s->e);
+
+    if (err != PB_OK)
+        return err;
+    buf_init(&bytes, SIZE_MAX / 2);
+    err = pkl_splice_source(&plan, &result, &s->e);
+    if (err == PB_OK)
+        err = pkl_verify_new(s->edit, &plan, result, &job, &s->e);
+    if (err == PB_OK)
+        err = job_run(job, &s->e);
+    if (err == PB_OK)
+        err = source_copy(result, 0, result->size, &to, &s->e);
+    if (err == PB_OK) {
+        buf_printf(out, "%llu ", (unsigned long long)plan.untouched);
+        hex_encode(out, bytes.data, bytes.len);
+    }
+    pkl_verify_free(job);
+    source_free(result);
+    buf_release(&bytes);
+    pkl_splice_release(&plan);
+    return err;
+}
+
+static enum pb_err changes(struct session *s, struct buf *out)
+{
+    size_t n = pkl_edit_changes(s->edit);
+    enum pb_err err = PB_OK;
+
+    buf_printf(out, "%zu", n);
+    for (size_t i = 0; i < n && err == PB_OK; i++) {
+        struct pkl_change c;
+
+        err = pkl_edit_change(s->edit, i, &c, &s->e);
+        buf_putc(out, '\t');
+        if (err == PB_OK)
+            err = pkl_path_of_place(pkl_edit_view(s->edit), &c.place, PATH_FORM_PATH, out, &s->e);
+    }
+    return err;
+}
+
+static enum pb_err command(struct session *s, const char *word, char **text, size_t n,
+                           struct buf *out)
+{
+    struct pkl_child place;
+    enum pb_err err;
+
+    if (strcmp(word, "open") == 0) {
+        err = open_pickle(s, *text, n);
+        *text = NULL; /* the source's now */
+        return err;
+    }
+    if (s->edit == NULL)
+        return error_set(&s->e, PB_EUSAGE, "nothing is open");
+    if (strcmp(word, "set") == 0)
+        return set(s, *text, n);
+    if (strcmp(word, "path") == 0)
+        return there_and_back(s, *text, n, out);
+    if (strcmp(word, "save") == 0)
+        return save(s, out);
+    if (strcmp(word, "changes") == 0)
+        return changes(s, out);
+    if (strcmp(word, "undo") == 0 || strcmp(word, "redo") == 0) {
+        bool done = word[0] == 'u' ? pkl_edit_undo(s->edit) : pkl_edit_redo(s->edit);
+
+        buf_puts(out, done ? "done" : "nothing");
+        return PB_OK;
+    }
+    if (strcmp(word, "revert") != 0)
+        return error_set(&s->e, PB_EUSAGE, "no such command");
+    err = find(s, *text, n, &place);
+    return err == PB_OK ? pkl_edit_revert(s->edit, &place, &s->e) : err;
+}
+
+static int edits(void)
+{
+    struct session s = {0};
+    char *text, word[32];
+    size_t n;
+
+    while ((text = record(word, &n)) != NULL) {
+        struct buf out, line;
+        enum pb_err err;
+
+        buf_init(&out, SIZE_MAX / 2);
+        buf_init(&line, SIZE_MAX / 2);
+        arena_init(&s.mem);
+        s.e = (struct error){0};
+        err = command(&s, word, &text, n, &out);
+        if (err == PB_OK) {
+            buf_puts(&line, "ok ");
+            buf_append(&line, out.data, out.len);
+        } else {
+            buf_printf(&line, "err %d %s", (int)err, s.e.msg);
+        }
+        buf_putc(&line, '\n');
+        buf_release(&out);
+        answer(&line);
+        arena_release(&s.mem);
+        free(text);
+    }
+    close_session(&s);
     return 0;
 }
 
@@ -67,6 +280,8 @@ int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "literal") == 0)
         return literals();
-    fputs("usage: edit_tool literal\n", stderr);
+    if (argc == 2 && strcmp(argv[1], "edit") == 0)
+        return edits();
+    fputs("usage: edit_tool literal | edit\n", stderr);
     return 2;
 }
