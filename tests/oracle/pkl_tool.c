@@ -1,0 +1,199 @@
+/*
+ * Drives the reading half of the pickle engine from the oracle tests, many files a process.
+ *
+ *   pkl_tool COMMAND FILE ...     (FILE `-`: paths are read from standard input, one a line)
+ *
+ * Commands: repr, indent, json, tree, check (accept or refuse, one line), walk (every value is reached and found
+ * again by its id).  Each file's output ends with a line "-- ok" or "-- CODE MESSAGE".
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/mem.h>
+#include <pklbrowse/pkl_repr.h>
+
+static enum pb_err to_stdout(void *ctx, const void *p, size_t n, struct error *e)
+{
+    (void)ctx;
+    if (fwrite(p, 1, n, stdout) != n)
+        return error_set(e, PB_EIO, "cannot write");
+    return PB_OK;
+}
+
+static const struct sink out = {to_stdout, NULL};
+
+static enum pb_err each_root(struct pkl_doc *d, const char *command, struct error *e)
+{
+    struct pkl_view *v = pkl_doc_view(d);
+    struct pkl_repr_opts opts = {.style = strcmp(command, "indent") == 0 ? PKL_REPR_INDENT
+                                                                         : PKL_REPR_LINE};
+    enum pb_err err = PB_OK;
+
+    for (uint64_t i = 0; i < v->roots(v) && err == PB_OK; i++) {
+        struct pkl_child root;
+
+        err = v->root(v, i, &root, e);
+        if (err != PB_OK)
+            break;
+        if (strcmp(command, "json") == 0)
+            err = pkl_json(v, &root.value, &out, e);
+        else
+            err = pkl_repr(v, &root.value, &opts, &out, e);
+        putchar('\n');
+    }
+    return err;
+}
+
+struct step {
+    pkl_id id;
+    unsigned depth;
+};
+
+/* What must hold of every child, whoever found it. */
+static enum pb_err check_child(struct pkl_view *v, const struct pkl_child *c, struct error *e)
+{
+    struct pkl_node again;
+    enum pb_err err = v->node(v, c->value.id, &again, e);
+
+    if (err != PB_OK)
+        return err;
+    if (again.id != c->value.id || again.target != c->value.target ||
+        again.begin != c->value.begin || again.end != c->value.end ||
+        again.count != c->value.count || again.kind != c->value.kind ||
+        again.ref != c->value.ref)
+        return error_set(e, PB_EREFUSED,
+                         "node %llx: [%llu, %llu) %llu children, as a child [%llu, %llu) %llu",
+                         (unsigned long long)c->value.id, (unsigned long long)again.begin,
+                         (unsigned long long)again.end, (unsigned long long)again.count,
+                         (unsigned long long)c->value.begin, (unsigned long long)c->value.end,
+                         (unsigned long long)c->value.count);
+    return PB_OK;
+}
+
+/* Depth first; shared values at each place when not in themselves, up to a number of lines. */
+static enum pb_err walk(struct pkl_doc *d, bool print, struct error *e)
+{
+    struct pkl_view *v = pkl_doc_view(d);
+    struct {
+        struct step *data;
+        size_t len, cap;
+    } todo = {0};
+    struct buf text;
+    struct pkl_child kids[7];
+    unsigned long lines = 0;
+    enum pb_err err = PB_OK;
+
+    buf_init(&text, BUF_MAX_TEXT);
+    for (uint64_t i = v->roots(v); i > 0; i--) {
+        struct pkl_child root;
+        struct step s = {0, 0};
+
+        err = v->root(v, i - 1, &root, e);
+        if (err != PB_OK)
+            break;
+        s.id = root.value.id;
+        if (!vec_push(&todo, s))
+            err = error_nomem(e);
+    }
+    while (todo.len > 0 && err == PB_OK && lines < 20000) {
+        struct step s = todo.data[--todo.len];
+        uint64_t count, at = 0;
+
+        err = v->count_children(v, s.id, &count, e);
+        while (err == PB_OK && at < count) {
+            size_t got;
+
+            err = v->children(v, s.id, at, sizeof kids / sizeof kids[0], kids, &got, e);
+            if (err == PB_OK && got == 0)
+                err = error_set(e, PB_EREFUSED, "too few children");
+            for (size_t i = 0; i < got && err == PB_OK; i++, at++, lines++) {
+                struct step next = {kids[i].value.id, s.depth + 1};
+
+                if (kids[i].position != at)
+                    err = error_set(e, PB_EREFUSED, "a child at the wrong position");
+                if (err == PB_OK)
+                    err = check_child(v, &kids[i], e);
+                buf_clear(&text);
+                if (err == PB_OK)
+                    err = pkl_type_name(v, &kids[i].value, &text, e);
+                buf_putc(&text, ' ');
+                if (err == PB_OK)
+                    err = pkl_preview(v, &kids[i].value, 60, &text, e);
+                if (print)
+                    printf("%*s%s\n", (int)s.depth * 2, "", text.data);
+                if (err == PB_OK && !kids[i].value.ref && !vec_push(&todo, next))
+                    err = error_nomem(e);
+            }
+        }
+    }
+    vec_release(&todo);
+    buf_release(&text);
+    return err;
+}
+
+static enum pb_err one_file(const char *command, const char *path, struct error *e)
+{
+    struct source *src = NULL;
+    struct pkl_doc *d = NULL;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    enum pb_err err = fd >= 0 ? source_file(fd, path, &src, e) : error_set(e, PB_EIO, "cannot open");
+
+    if (err == PB_OK)
+        err = pkl_doc_new(src, 0, NULL, &d, e);
+    if (err == PB_OK)
+        err = pkl_doc_index(d, e);
+    if (err == PB_OK && strcmp(command, "walk") == 0)
+        err = walk(d, false, e);
+    else if (err == PB_OK && strcmp(command, "tree") == 0)
+        err = walk(d, true, e);
+    else if (err == PB_OK && strcmp(command, "check") != 0)
+        err = each_root(d, command, e);
+    if (err == PB_OK)
+        err = pkl_doc_error(d, e);
+    if (err == PB_OK && strcmp(command, "check") == 0) {
+        struct pkl_info info;
+
+        pkl_doc_info(d, &info);
+        printf("pickles %llu end %llu opcodes %llu records %llu memory %llu\n",
+               (unsigned long long)info.pickles, (unsigned long long)info.end,
+               (unsigned long long)info.opcodes, (unsigned long long)info.records,
+               (unsigned long long)info.memory);
+    }
+    pkl_doc_free(d);
+    source_free(src);
+    return err;
+}
+
+static void report(const char *command, const char *path)
+{
+    struct error e = {.code = PB_OK};
+
+    if (one_file(command, path, &e) == PB_OK)
+        printf("-- ok\n");
+    else
+        printf("-- %s: %s\n", error_name(e.code), e.msg);
+    fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    char line[4096];
+
+    if (argc < 3) {
+        fprintf(stderr, "usage: pkl_tool COMMAND FILE ...\n");
+        return 2;
+    }
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "-") != 0) {
+            report(argv[1], argv[i]);
+            continue;
+        }
+        while (fgets(line, sizeof line, stdin) != NULL) {
+            line[strcspn(line, "\n")] = '\0';
+            report(argv[1], line);
+        }
+    }
+    return 0;
+}
