@@ -422,7 +422,7 @@ static void kept_connections(void **state)
         {.act = ACCEPT}, {.act = READ}, OK_2, /* kept */
         {.act = READ}, {.act = CLOSE},        /* the read comes here, and dies */
         {.act = ACCEPT}, {.act = READ}, OK_2, /* and again */
-        {.act = ACCEPT}, {.act = READ}, OK_2, /* the write, though the one before is still open */
+        {.act = ACCEPT_TOO}, {.act = READ}, OK_2, /* the write, though that is still open */
         {.act = ACCEPT}, {.act = READ}, {.act = CLOSE}, /* another write dies */
         {.act = ACCEPT}, {.act = READ}, OK_2, {.act = END}};
     struct rig r;

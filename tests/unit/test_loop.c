@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -638,9 +639,11 @@ static void children_by_table(void **state)
         /* A grandchild that keeps our pipe open is not waited for. */
         {"setsid sleep 3 & echo here", 100, 0, 0, "here\n", "", PB_OK, ""},
         {"exec >&- 2>&-; exit 4", 100, 0, 4, "", "", PB_OK, ""},
-        /* Only 0, 1 and 2 are open; no terminal. */
-        {"ls /proc/$$/fd | tr '\\n' ' '", 100, 0, 0, "0 1 2 ", "", PB_OK, ""},
-        {"(: < /dev/tty) 2> /dev/null && echo tty", 100, 0, 2, "", "", PB_OK, ""},
+        /* Only 0, 1 and 2 are open; a session of its own: no terminal. */
+        {"i=0; while [ $i -lt 300 ]; do [ -e /proc/$$/fd/$i ] && echo $i; i=$((i+1)); done; true",
+         100, 0, 0, "0\n1\n2\n", "", PB_OK, ""},
+        {"read pid name state parent group session rest < /proc/$$/stat; [ $session = $$ ]", 100, 0,
+         0, "", "", PB_OK, ""},
         {"i=0; while [ $i -lt 3000 ]; do echo 0123456789 >&2; i=$((i+1)); done; echo end", 100, 0,
          0, "end\n", "0123456789\n", PB_OK, ""},
     };
@@ -666,6 +669,36 @@ static void children_by_table(void **state)
     close(extra);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* all reaped */
     assert_int_equal(errno, ECHILD);
+}
+
+/* What a command has started ends with it when it is killed. */
+static void the_whole_group_is_killed(void **state)
+{
+    struct loop *l = *state;
+    char folder[] = "/tmp/test_loop.XXXXXX", fifo[64], script[128], byte = 0;
+    struct child c = {.done = false};
+    ssize_t n = -1;
+    int fd;
+
+    assert_non_null(mkdtemp(folder));
+    snprintf(fifo, sizeof fifo, "%s/fifo", folder);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    fd = open(fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(fd >= 0);
+    snprintf(script, sizeof script, "(echo x; exec sleep 20) > %s & sleep 20", fifo);
+    spawn(l, &c, script, 100, 200);
+    until(l, &c.done);
+    assert_int_equal(read(fd, &byte, 1), 1);
+    assert_int_equal(byte, 'x');
+    assert_int_equal(read(fd, &byte, 1), 1);  /* the newline */
+    for (int i = 0; i < 200 && n != 0; i++) { /* 0: nobody has it open any more */
+        n = read(fd, &byte, 1);
+        usleep(5000);
+    }
+    assert_int_equal(n, 0);
+    close(fd);
+    unlink(fifo);
+    rmdir(folder);
 }
 
 static void a_command_that_is_not_there(void **state)
@@ -825,6 +858,7 @@ int main(void)
         cmocka_unit_test(the_loop_gives_signals_back),
         TEST(the_wait_is_interrupted),
         TEST(children_by_table),
+        TEST(the_whole_group_is_killed),
         TEST(a_command_that_is_not_there),
         TEST(children_that_are_killed),
         cmocka_unit_test(children_end_with_the_loop),

@@ -32,10 +32,13 @@ static void shut(struct player *p)
 
 static void next_connection(struct player *p)
 {
-    shut(p);
+    int fd;
+
     do {
-        p->fd = accept(p->listener, NULL, NULL);
-    } while (p->fd < 0 && errno == EINTR);
+        fd = accept(p->listener, NULL, NULL);
+    } while (fd < 0 && errno == EINTR);
+    shut(p);
+    p->fd = fd;
     atomic_fetch_add(&p->seen->connections, 1);
 }
 
@@ -144,6 +147,10 @@ static void play(struct player *p, const struct http_step *step)
     case END:
         break;
     case ACCEPT:
+        shut(p);
+        next_connection(p);
+        break;
+    case ACCEPT_TOO:
         next_connection(p);
         break;
     case READ:

@@ -21,14 +21,15 @@
 
 enum http_act {
     END,
-    ACCEPT,    /* the next connection; the one before is closed */
-    READ,      /* one request with its body */
-    READ_HEAD, /* its head only */
-    READ_SOME, /* n bytes, whatever they are */
-    SEND,      /* text, n times when n is given */
-    FILL,      /* n bytes, byte i of them is i % 251 */
-    SLEEP,     /* n milliseconds */
-    WAIT,      /* until the client closes the connection */
+    ACCEPT,     /* the next connection; the one before is closed first */
+    ACCEPT_TOO, /* the next connection; then the one before is closed */
+    READ,       /* one request with its body */
+    READ_HEAD,  /* its head only */
+    READ_SOME,  /* n bytes, whatever they are */
+    SEND,       /* text, n times when n is given */
+    FILL,       /* n bytes, byte i of them is i % 251 */
+    SLEEP,      /* n milliseconds */
+    WAIT,       /* until the client closes the connection */
     CLOSE,
     RESET, /* closes so that the client gets a RST */
     TLS    /* closes after the client's first bytes, as a server does that cannot speak TLS */
