@@ -1,0 +1,258 @@
+/* What is replaced: kept whole, found again, not more than the newest few. */
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <pklbrowse/job.h>
+#include <pklbrowse/store.h>
+
+struct fixture {
+    char top[64];
+    char dir[128];
+    struct history *h;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof *f);
+
+    assert_non_null(f);
+    (void)snprintf(f->top, sizeof f->top, "/tmp/test_history.XXXXXX");
+    assert_non_null(mkdtemp(f->top));
+    (void)snprintf(f->dir, sizeof f->dir, "%s/a/b", f->top);
+    assert_int_equal(history_open(f->dir, &f->h, NULL), PB_OK);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    int status = -1;
+    pid_t pid;
+
+    history_close(f->h);
+    (void)unsetenv("PKLBROWSE_NOW");
+    pid = fork();
+    if (pid == 0) {
+        (void)execlp("rm", "rm", "-rf", f->top, (char *)NULL);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    free(f);
+    return 0;
+}
+
+static enum pb_err keep(struct fixture *f, const char *key, const void *p, size_t n, char **name)
+{
+    struct store_identity id = {.etag = (char[]){"\"ab c\""},
+                                .version_id = (char[]){"v\n1"},
+                                .size = n,
+                                .mtime = 1700000000};
+    struct source *old = source_mem(p, n, false);
+    struct location where = {0};
+    enum pb_err err;
+
+    assert_non_null(old);
+    assert_int_equal(location_make(&where, LOC_S3, "bucket", key, strlen(key), NULL), PB_OK);
+    err = history_keep(f->h, &where, &id, old, name, NULL);
+    location_release(&where);
+    source_free(old);
+    return err;
+}
+
+static void read_file(const char *path, char *out, size_t size)
+{
+    FILE *in = fopen(path, "r");
+    size_t n;
+
+    assert_non_null(in);
+    n = fread(out, 1, size - 1, in);
+    out[n] = '\0';
+    (void)fclose(in);
+}
+
+static unsigned count_files(const char *dir, const char *ending)
+{
+    DIR *d = opendir(dir);
+    const struct dirent *x;
+    unsigned n = 0;
+
+    assert_non_null(d);
+    while ((x = readdir(d))) {
+        size_t len = strlen(x->d_name), m = strlen(ending);
+
+        n += len >= m && strcmp(x->d_name + len - m, ending) == 0;
+    }
+    (void)closedir(d);
+    return n;
+}
+
+static void expect_mode(const char *path, mode_t mode)
+{
+    struct stat st;
+
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, mode);
+}
+
+static void test_keep(void **state)
+{
+    struct fixture *f = *state;
+    char *name = NULL, record[256], text[1024];
+    static const char want[] =
+        "location: s3%3A//bucket/a%0Ab\netag: %22ab%20c%22\nversion: v%0A1\nsize: 3\n"
+        "modified: 2023-11-14T22:13:20Z\nreplaced: 2026-11-22T10:02:03Z\n"
+        "sha256: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae\n"
+        "bytes: 20261122T100203Z-000.bytes\n";
+
+    assert_int_equal(setenv("PKLBROWSE_NOW", "1795341723", 1), 0);
+    assert_int_equal(keep(f, "a\nb", "foo", 3, &name), PB_OK);
+    assert_int_equal(strncmp(name, f->dir, strlen(f->dir)), 0);
+    read_file(name, text, sizeof text);
+    assert_string_equal(text, "foo");
+    expect_mode(name, 0600);
+    (void)snprintf(record, sizeof record, "%.*s.record", (int)(strlen(name) - 6), name);
+    expect_mode(record, 0600);
+    read_file(record, text, sizeof text);
+    assert_string_equal(text, want);
+    expect_mode(f->dir, 0700);
+    *strrchr(record, '/') = '\0';
+    expect_mode(record, 0700);
+    assert_int_equal(count_files(record, ".part"), 0);
+    free(name);
+}
+
+/* In the same second too, and each object for itself. */
+static void test_newest_stay(void **state)
+{
+    struct fixture *f = *state;
+    char *name = NULL, dir[256], text[16];
+    unsigned i;
+
+    assert_int_equal(setenv("PKLBROWSE_NOW", "1795341723", 1), 0);
+    assert_int_equal(keep(f, "other", "x", 1, NULL), PB_OK);
+    for (i = 0; i < 12; i++) {
+        (void)snprintf(text, sizeof text, "%u", i);
+        if (i == 9)
+            assert_int_equal(setenv("PKLBROWSE_NOW", "1795341800", 1), 0);
+        free(name);
+        assert_int_equal(keep(f, "k", text, strlen(text), &name), PB_OK);
+    }
+    (void)snprintf(dir, sizeof dir, "%s", name);
+    *strrchr(dir, '/') = '\0';
+    assert_int_equal(count_files(dir, ".record"), HISTORY_NEWEST);
+    assert_int_equal(count_files(dir, ".bytes"), HISTORY_NEWEST);
+    read_file(name, text, sizeof text);
+    assert_string_equal(text, "11");
+    assert_non_null(strstr(name, "/20261122T100320Z-002.bytes"));
+    assert_int_equal(count_files(f->dir, ""), 4); /* two objects, "." and ".." */
+    free(name);
+}
+
+static void test_empty(void **state)
+{
+    struct fixture *f = *state;
+    char *name = NULL;
+    struct stat st;
+
+    assert_int_equal(keep(f, "k", "", 0, &name), PB_OK);
+    assert_int_equal(stat(name, &st), 0);
+    assert_int_equal(st.st_size, 0);
+    free(name);
+}
+
+/* Too much to keep: the record says so and has the digest. */
+static void test_too_large(void **state)
+{
+    struct fixture *f = *state;
+    size_t n = HISTORY_BYTES_MAX + 1;
+    char *bytes = calloc(1, n), *name = NULL, text[1024], dir[256];
+
+    assert_non_null(bytes);
+    assert_int_equal(keep(f, "k", bytes, n, &name), PB_OK);
+    assert_non_null(strstr(name, ".record"));
+    read_file(name, text, sizeof text);
+    assert_non_null(strstr(text, "size: 67108865\n"));
+    assert_non_null(strstr(text, "bytes: not kept, more than 67108864\n"));
+    /* sha256 of 64 MiB + 1 zero bytes, by coreutils */
+    assert_non_null(
+        strstr(text, "sha256: 91990977345985aaf03af1358f4f989d7eaf985b58529efb72f613c588f6599a"));
+    (void)snprintf(dir, sizeof dir, "%s", name);
+    *strrchr(dir, '/') = '\0';
+    assert_int_equal(count_files(dir, ".bytes"), 0);
+    free(name);
+    free(bytes);
+}
+
+/* Given up half-way: nothing is left. */
+static void test_half_way(void **state)
+{
+    struct fixture *f = *state;
+    size_t n = 32u * 1024 * 1024;
+    struct source *old = source_mem(calloc(1, n), n, true);
+    struct store_identity id = {.size = n};
+    struct location where = {0};
+    char *name = NULL, dir[256];
+    struct job *j = NULL;
+
+    assert_int_equal(keep(f, "k", "x", 1, &name), PB_OK);
+    assert_int_equal(location_make(&where, LOC_S3, "bucket", "k", 1, NULL), PB_OK);
+    assert_int_equal(history_job_new(f->h, &where, &id, old, &j, NULL), PB_OK);
+    assert_int_equal(job_step(j, 1000), JOB_MORE);
+    assert_true(j->done > 0 && j->done < n);
+    history_job_free(j);
+    (void)snprintf(dir, sizeof dir, "%s", name);
+    *strrchr(dir, '/') = '\0';
+    assert_int_equal(count_files(dir, ""), 4); /* bytes, record, "." and ".." */
+    location_release(&where);
+    source_free(old);
+    free(name);
+}
+
+static void test_default_folder(void **state)
+{
+    struct fixture *f = *state;
+    struct history *h = NULL;
+    struct error e = {0};
+    char dir[256];
+
+    assert_int_equal(setenv("HOME", f->top, 1), 0);
+    assert_int_equal(setenv("XDG_STATE_HOME", "relative", 1), 0);
+    assert_int_equal(history_open(NULL, &h, NULL), PB_OK);
+    history_close(h);
+    (void)snprintf(dir, sizeof dir, "%s/.local/state/pklbrowse/history", f->top);
+    expect_mode(dir, 0700);
+    (void)snprintf(dir, sizeof dir, "%s/state", f->top);
+    assert_int_equal(setenv("XDG_STATE_HOME", dir, 1), 0);
+    assert_int_equal(history_open(NULL, &h, NULL), PB_OK);
+    history_close(h);
+    (void)snprintf(dir, sizeof dir, "%s/state/pklbrowse/history", f->top);
+    expect_mode(dir, 0700);
+    assert_int_equal(unsetenv("XDG_STATE_HOME"), 0);
+    assert_int_equal(unsetenv("HOME"), 0);
+    assert_int_equal(history_open(NULL, &h, &e), PB_EIO);
+    assert_null(h);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_keep),      TEST(test_newest_stay), TEST(test_empty),
+        TEST(test_too_large), TEST(test_half_way),    TEST(test_default_folder),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
