@@ -21,8 +21,8 @@
 
 /* ------------------------------------------------------------------------------- the resolver */
 
-/* Takes the place of libc's for libcurl as well: "hangs.test" takes ten seconds, "nowhere.test" is not
- * known. */
+/* Takes the place of libc's for libcurl as well: "hangs.test" takes ten seconds, "nowhere.test" is
+ * not known. */
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                 struct addrinfo **out)
 {
@@ -191,9 +191,11 @@ static void connecting_that_hangs(void **state)
 static void a_large_stream_with_pauses(void **state)
 {
     static const uint64_t size = 100000000;
-    static const struct http_step script[] = {
-        {.act = ACCEPT}, {.act = READ}, {.act = SEND, .text = OK_HEAD "100000000\r\n\r\n"},
-        {.act = FILL, .n = 100000000}, {.act = END}};
+    static const struct http_step script[] = {{.act = ACCEPT},
+                                              {.act = READ},
+                                              {.act = SEND, .text = OK_HEAD "100000000\r\n\r\n"},
+                                              {.act = FILL, .n = 100000000},
+                                              {.act = END}};
     struct rig r;
     struct call c = {.stream = true, .pauses = 1, .pause_at = 30000000};
     struct http_progress p;
@@ -230,9 +232,11 @@ static void a_large_stream_with_pauses(void **state)
 
 static void pauses_and_resumes_in_a_row(void **state)
 {
-    static const struct http_step script[] = {
-        {.act = ACCEPT}, {.act = READ}, {.act = SEND, .text = OK_HEAD "3000000\r\n\r\n"},
-        {.act = FILL, .n = 3000000}, {.act = END}};
+    static const struct http_step script[] = {{.act = ACCEPT},
+                                              {.act = READ},
+                                              {.act = SEND, .text = OK_HEAD "3000000\r\n\r\n"},
+                                              {.act = FILL, .n = 3000000},
+                                              {.act = END}};
     struct rig r;
     struct call c = {.stream = true, .pauses = 500, .resume_at_once = true};
 
@@ -250,9 +254,11 @@ static void pauses_and_resumes_in_a_row(void **state)
 /* After a pause a callback refuses what curl had kept back for it. */
 static void refused_after_a_pause(void **state)
 {
-    static const struct http_step script[] = {
-        {.act = ACCEPT}, {.act = READ}, {.act = SEND, .text = OK_HEAD "3000000\r\n\r\n"},
-        {.act = FILL, .n = 3000000}, {.act = END}};
+    static const struct http_step script[] = {{.act = ACCEPT},
+                                              {.act = READ},
+                                              {.act = SEND, .text = OK_HEAD "3000000\r\n\r\n"},
+                                              {.act = FILL, .n = 3000000},
+                                              {.act = END}};
     struct rig r;
     struct call c = {.stream = true, .pauses = 1, .resume_at_once = true, .fail_body = true};
 
@@ -292,8 +298,8 @@ static void nobody_takes_the_body(void **state)
     rig_teardown(&r);
 }
 
-/* The kernel takes the whole body at once; the other side then reads it for much longer than a stall
- * may last. */
+/* The kernel takes the whole body at once; the other side then reads it for much longer than a
+ * stall may last. */
 static void a_slow_reader_is_not_stalled(void **state)
 {
     struct http_step script[64] = {{.act = ACCEPT}, {.act = READ_HEAD}};
@@ -389,7 +395,8 @@ static void a_body_that_does_not_come_or_changes(void **state)
         rig_run(&r, &c);
         assert_int_equal(c.error.code, changes ? PB_ECHANGED : PB_ETIMEOUT);
         assert_true(c.maybe_sent); /* its head has left */
-        assert_non_null(strstr(c.error.msg, changes ? "the file changed" : "did not come for 0.3 s"));
+        assert_non_null(
+            strstr(c.error.msg, changes ? "the file changed" : "did not come for 0.3 s"));
         assert_int_equal(c.attempts, 1);
         rig_finish(&c);
         rig_teardown(&r);
@@ -398,9 +405,11 @@ static void a_body_that_does_not_come_or_changes(void **state)
 
 /* ------------------------------------------------------------------------- cancel and free */
 
-static const struct http_step stream_script[] = {
-    {.act = ACCEPT}, {.act = READ}, {.act = SEND, .text = OK_HEAD "400000\r\n\r\n"},
-    {.act = FILL, .n = 400000}, {.act = END}};
+static const struct http_step stream_script[] = {{.act = ACCEPT},
+                                                 {.act = READ},
+                                                 {.act = SEND, .text = OK_HEAD "400000\r\n\r\n"},
+                                                 {.act = FILL, .n = 400000},
+                                                 {.act = END}};
 
 static void cancel_after_any_number_of_turns(void **state)
 {
@@ -408,10 +417,16 @@ static void cancel_after_any_number_of_turns(void **state)
 
     (void)state;
     for (unsigned turns = 0; ended < 3 && turns < 200; turns++) {
-        static const struct http_step script[] = {
-            {.act = ACCEPT}, {.act = READ}, EMPTY("503 x"), {.act = READ},
-            {.act = SEND, .text = OK_HEAD "1000\r\n\r\n"}, {.act = SLEEP, .n = 2},
-            {.act = FILL, .n = 500}, {.act = SLEEP, .n = 2}, {.act = FILL, .n = 500}, {.act = END}};
+        static const struct http_step script[] = {{.act = ACCEPT},
+                                                  {.act = READ},
+                                                  EMPTY("503 x"),
+                                                  {.act = READ},
+                                                  {.act = SEND, .text = OK_HEAD "1000\r\n\r\n"},
+                                                  {.act = SLEEP, .n = 2},
+                                                  {.act = FILL, .n = 500},
+                                                  {.act = SLEEP, .n = 2},
+                                                  {.act = FILL, .n = 500},
+                                                  {.act = END}};
         struct rig r;
         struct call c = {.stream = true};
 
@@ -460,13 +475,16 @@ static void cancel_from_inside(void **state)
     }
 }
 
-/* From inside of on_body, which is inside of curl: cancel itself, cancel another that runs, free the
- * client with all its calls, start a new call. */
+/* From inside of on_body, which is inside of curl: cancel itself, cancel another that runs, free
+ * the client with all its calls, start a new call. */
 static void upheaval_from_inside(void **state)
 {
-    static const struct http_step slow_script[] = {
-        {.act = ACCEPT}, {.act = READ}, {.act = SLEEP, .n = 40},
-        {.act = SEND, .text = OK_HEAD "400000\r\n\r\n"}, {.act = FILL, .n = 400000}, {.act = END}};
+    static const struct http_step slow_script[] = {{.act = ACCEPT},
+                                                   {.act = READ},
+                                                   {.act = SLEEP, .n = 40},
+                                                   {.act = SEND, .text = OK_HEAD "400000\r\n\r\n"},
+                                                   {.act = FILL, .n = 400000},
+                                                   {.act = END}};
 
     (void)state;
     for (int what = 0; what < 4; what++) {
@@ -527,7 +545,8 @@ static void two_at_once(void **state)
 /* ^C: whatever runs, waits to try again or is started later ends as cancelled. */
 static void interrupt(void **state)
 {
-    static const struct http_step waits[] = {{.act = ACCEPT}, {.act = READ}, {.act = WAIT}, {.act = END}};
+    static const struct http_step waits[] = {
+        {.act = ACCEPT}, {.act = READ}, {.act = WAIT}, {.act = END}};
     struct rig r;
     struct call write = {.method = "PUT", .retry = HTTP_WRITE}, read = {.method = "GET"};
     struct call backing_off = {.method = "GET"}, looking_up = {.host = "hangs.test"};
@@ -566,8 +585,8 @@ static void interrupt(void **state)
 
 static void memory_runs_out(void **state)
 {
-    static const struct http_step script[] = {
-        {.act = ACCEPT}, {.act = READ}, OK_2, {.act = READ}, OK_2, {.act = END}};
+    static const struct http_step script[] = {{.act = ACCEPT}, {.act = READ}, OK_2,
+                                              {.act = READ},   OK_2,          {.act = END}};
     unsigned failures = 0;
     long n = 0;
     bool whole = false;
