@@ -153,7 +153,7 @@ void app_merge_cancel(struct app_object *mine); /* done() is not called */
 
 /* --- whole objects ---------------------------------------------------------------------------- */
 /* Copies the bytes of `from` over `to`, which is replaced (its old bytes are kept) or made; with
- * `to` "-" they go into *out.  Properties go along between stores of the same kind; else those of what
+ * `to` "-" they go into *out, whose PB_EAGAIN means: offer the same again a little later.  Properties go along between stores of the same kind; else those of what
  * was there stay. */
 struct app_copy;
 struct app_copied {

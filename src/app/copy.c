@@ -5,9 +5,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <pklbrowse/loop.h>
 #include <pklbrowse/mem.h>
 
 #include "app_private.h"
+
+#define OFFER_AGAIN_MS 10
+#define OFFER_MAX ((size_t)32 * 1024)
 
 struct app_copy {
     struct app *app;
@@ -23,6 +27,7 @@ struct app_copy {
     struct store_object info; /* of `from` */
     bool have_info;
     uint64_t written; /* into out */
+    loop_timer later; /* out has enough for now */
     struct replace *replace;
     const char *kept;
 };
@@ -98,14 +103,28 @@ static void all_read(struct app_copy *c)
 /* --- reading ------------------------------------------------------------------------------------
  */
 
-static enum pb_err take(void *ctx, const void *p, size_t n, struct error *e)
+static void offer_again(void *ctx)
 {
     struct app_copy *c = ctx;
 
+    c->later = 0;
+    store_op_resume(c->op);
+}
+
+static enum pb_err take(void *ctx, const void *p, size_t n, struct error *e)
+{
+    struct app_copy *c = ctx;
+    enum pb_err err;
+
     if (c->bytes != NULL)
         return source_spool_append(c->bytes, p, n, e);
-    c->written += n;
-    return sink_write(&c->out, p, n, e);
+    err = sink_write(&c->out, p, n, e);
+    if (err == PB_OK)
+        c->written += n;
+    if (err != PB_EAGAIN)
+        return err;
+    c->later = loop_timer_start(c->app->loop, OFFER_AGAIN_MS, offer_again, c);
+    return c->later != 0 ? PB_EAGAIN : error_nomem(e);
 }
 
 static enum pb_err keep_info(struct app_copy *c, const struct store_object *info, struct error *e)
@@ -133,24 +152,51 @@ static void on_read(void *ctx, const struct store_object *read, const struct err
     all_read(c);
 }
 
-static void on_input(void *ctx, const struct error *e)
+/* From standard input to standard output, once all of it is here. */
+static void pass_on(void *ctx)
 {
     struct app_copy *c = ctx;
     struct error error;
+    enum pb_err err = PB_OK;
+
+    c->later = 0;
+    while (err == PB_OK && c->written < c->bytes->size) {
+        const uint8_t *p;
+        size_t n;
+
+        err = source_view(c->bytes, c->written, 1, &p, &n, &error);
+        if (err == PB_OK && n > OFFER_MAX)
+            n = OFFER_MAX;
+        if (err == PB_OK)
+            err = sink_write(&c->out, p, n, &error);
+        if (err == PB_OK)
+            c->written += n;
+    }
+    if (err == PB_EAGAIN) {
+        c->later = loop_timer_start(c->app->loop, OFFER_AGAIN_MS, pass_on, c);
+        if (c->later != 0)
+            return;
+        err = error_nomem(&error);
+    }
+    if (err != PB_OK)
+        fail(c, &error);
+    else
+        all_read(c);
+}
+
+static void on_input(void *ctx, const struct error *e)
+{
+    struct app_copy *c = ctx;
 
     if (e != NULL) {
         fail(c, e);
         return;
     }
     source_spool_done(c->bytes);
-    if (c->to.scheme == LOC_STDIO) {
-        if (source_copy(c->bytes, 0, c->bytes->size, &c->out, &error) != PB_OK) {
-            fail(c, &error);
-            return;
-        }
-        c->written = c->bytes->size;
-    }
-    all_read(c);
+    if (c->to.scheme == LOC_STDIO)
+        pass_on(c);
+    else
+        all_read(c);
 }
 
 /* A local file is written from where it is: the source notices when it changes meanwhile. */
@@ -302,6 +348,7 @@ void app_copy_free(struct app_copy *c)
         return;
     if (c->op != NULL)
         store_op_cancel(c->op);
+    loop_timer_stop(c->app->loop, c->later);
     stdin_reader_free(c->input);
     replace_free(c->replace);
     source_free(c->bytes);

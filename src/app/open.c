@@ -125,7 +125,7 @@ static enum pb_err settle(struct app_object *o, struct error *e)
     o->state = APP_BROKEN;
     if (!pkl_doc_is_pickle(o->doc)) {
         o->state = APP_NOT_PICKLE;
-        app_fail(&o->error, PB_EPICKLE, &o->loc, "this is no pickle");
+        error_set(&o->error, PB_EPICKLE, "not a pickle: %s", e->msg);
     }
     return PB_OK;
 }

@@ -45,7 +45,7 @@ static enum pb_err copy(struct cli *c, const struct location *from, const struct
                         struct error *e)
 {
     struct copying w = {.c = c};
-    struct sink out = out_sink(&c->out);
+    struct sink out = out_offer_sink(&c->out);
     struct app_copy *job;
     enum pb_err err = app_copy_start(c->app, from, to, &out, on_copied, &w, &job, e);
 

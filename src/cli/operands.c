@@ -80,6 +80,18 @@ static void on_changed(void *ctx, struct app_object *o)
     }
 }
 
+/* What breaks says where in the object, but not which object. */
+static void name_object(struct error *e, const struct location *loc)
+{
+    struct error why = *e;
+    struct buf shown;
+
+    buf_init(&shown, BUF_MAX_LINE);
+    app_show_location(&shown, loc);
+    error_set(e, why.code, "%s: %s", shown.data, why.msg);
+    buf_release(&shown);
+}
+
 static void object_progress(void *ctx, struct http_progress *out)
 {
     app_object_progress(ctx, out);
@@ -102,6 +114,8 @@ enum pb_err cli_open(struct cli *c, const struct location *loc, struct app_objec
         *e = *app_object_error(o);
         err = e->code;
     }
+    if (state == APP_BROKEN || state == APP_NOT_PICKLE)
+        name_object(e, loc);
     if (err != PB_OK && state != APP_BROKEN && state != APP_NOT_PICKLE) {
         app_object_close(o);
         *out = NULL;

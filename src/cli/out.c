@@ -1,17 +1,26 @@
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "out.h"
 
+#define LOOK_UP_MS 100
+
 void out_init(struct out *o, int fd)
 {
-    o->fd = fd;
-    o->reader_gone = false;
-    o->error = (struct error){.code = PB_OK};
-    o->check = NULL;
-    o->ctx = NULL;
-    o->len = 0;
+    struct stat st;
+
+    *o = (struct out){.fd = fd};
+    o->regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    buf_init(&o->pending, BUF_MAX_TEXT);
+}
+
+void out_release(struct out *o)
+{
+    buf_release(&o->pending);
 }
 
 static enum pb_err failed(const struct out *o, struct error *e)
@@ -21,34 +30,53 @@ static enum pb_err failed(const struct out *o, struct error *e)
     return o->error.code;
 }
 
-static void put(struct out *o, const char *p, size_t n)
+/* A pipe that says it is writable takes at least PIPE_BUF bytes without waiting. */
+static void put_some(struct out *o)
 {
-    if (o->error.code == PB_OK && o->check != NULL && o->check(o->ctx, &o->error) != PB_OK)
-        return;
-    while (n > 0 && o->error.code == PB_OK) {
-        ssize_t done = write(o->fd, p, n);
+    size_t n = o->pending.len - o->sent;
+    ssize_t done;
 
-        if (done < 0 && errno == EINTR)
-            continue;
-        if (done < 0) {
-            o->reader_gone = errno == EPIPE;
-            error_errno(&o->error, errno, "cannot write to", "standard output");
-            /* Whatever errno says, it is not an object that is missing or denied. */
-            o->error.code = PB_EIO;
-            return;
-        }
-        p += done;
-        n -= (size_t)done;
+    if (!o->regular && n > PIPE_BUF)
+        n = PIPE_BUF;
+    done = write(o->fd, o->pending.data + o->sent, n);
+    if (done > 0) {
+        o->sent += (size_t)done;
+    } else if (done < 0 && errno != EINTR && errno != EAGAIN) {
+        o->reader_gone = errno == EPIPE;
+        error_errno(&o->error, errno, "cannot write to", "standard output");
+        /* Whatever errno says, it is not an object that is missing or denied. */
+        o->error.code = PB_EIO;
     }
+}
+
+static bool is_writable(const struct out *o, int wait_ms)
+{
+    struct pollfd p = {.fd = o->fd, .events = POLLOUT};
+
+    return o->regular || poll(&p, 1, wait_ms) > 0;
+}
+
+static void drop_sent(struct out *o)
+{
+    if (o->sent == o->pending.len || o->error.code != PB_OK)
+        buf_clear(&o->pending);
+    else
+        buf_splice(&o->pending, 0, o->sent, NULL, 0);
+    o->sent = 0;
 }
 
 enum pb_err out_flush(struct out *o, struct error *e)
 {
-    size_t n = o->len;
+    bool looked = false;
 
-    o->len = 0;
-    if (n > 0)
-        put(o, o->piece, n);
+    while (o->sent < o->pending.len && o->error.code == PB_OK) {
+        if (!looked && o->check != NULL && o->check(o->ctx, &o->error) != PB_OK)
+            break;
+        looked = is_writable(o, LOOK_UP_MS);
+        if (looked)
+            put_some(o);
+    }
+    drop_sent(o);
     return failed(o, e);
 }
 
@@ -57,13 +85,15 @@ enum pb_err out_write(struct out *o, const void *p, size_t n, struct error *e)
     const char *from = p;
 
     while (n > 0 && o->error.code == PB_OK) {
-        size_t room = OUT_PIECE - o->len, part = n < room ? n : room;
+        size_t room = o->pending.len < OUT_PIECE ? OUT_PIECE - o->pending.len : 0;
+        size_t part = n < room ? n : room;
 
-        memcpy(o->piece + o->len, from, part);
-        o->len += part;
+        buf_append(&o->pending, from, part);
+        if (buf_status(&o->pending, &o->error) != PB_OK)
+            break;
         from += part;
         n -= part;
-        if (o->len == OUT_PIECE && out_flush(o, NULL) != PB_OK)
+        if (o->pending.len >= OUT_PIECE && out_flush(o, NULL) != PB_OK)
             break;
     }
     return failed(o, e);
@@ -76,6 +106,21 @@ enum pb_err out_buf(struct out *o, const struct buf *b, struct error *e)
     return err == PB_OK ? out_write(o, b->data, b->len, e) : err;
 }
 
+enum pb_err out_offer(struct out *o, const void *p, size_t n, struct error *e)
+{
+    while (o->sent < o->pending.len && o->error.code == PB_OK && is_writable(o, 0))
+        put_some(o);
+    drop_sent(o);
+    if (o->error.code != PB_OK)
+        return failed(o, e);
+    if (o->pending.len >= OUT_PIECE)
+        return PB_EAGAIN;
+    buf_append(&o->pending, p, n);
+    if (buf_status(&o->pending, NULL) != PB_OK)
+        error_nomem(&o->error);
+    return failed(o, e);
+}
+
 static enum pb_err write_sink(void *ctx, const void *p, size_t n, struct error *e)
 {
     return out_write(ctx, p, n, e);
@@ -84,4 +129,14 @@ static enum pb_err write_sink(void *ctx, const void *p, size_t n, struct error *
 struct sink out_sink(struct out *o)
 {
     return (struct sink){write_sink, o};
+}
+
+static enum pb_err offer_sink(void *ctx, const void *p, size_t n, struct error *e)
+{
+    return out_offer(ctx, p, n, e);
+}
+
+struct sink out_offer_sink(struct out *o)
+{
+    return (struct sink){offer_sink, o};
 }

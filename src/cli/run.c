@@ -310,6 +310,7 @@ int cli_run(const struct args *args)
         status = run_with_app(c);
         app_free(c->app);
     }
+    out_release(&c->out);
     log_close();
     free(c);
     return status;

@@ -43,6 +43,12 @@ static struct out *new_out(int fd)
     return o;
 }
 
+static void free_out(struct out *o)
+{
+    out_release(o);
+    free(o);
+}
+
 static void test_reader_gone(void **state)
 {
     struct error e;
@@ -58,7 +64,7 @@ static void test_reader_gone(void **state)
     assert_true(o->reader_gone);
     assert_int_equal(out_write(o, "y", 1, &e), PB_EIO); /* the first failure stays */
     close(ends[1]);
-    free(o);
+    free_out(o);
 }
 
 static void test_full_disk(void **state)
@@ -76,7 +82,7 @@ static void test_full_disk(void **state)
     assert_false(o->reader_gone);
     assert_non_null(strstr(e.msg, "standard output"));
     close(fd);
-    free(o);
+    free_out(o);
 }
 
 static enum pb_err refuse(void *ctx, struct error *e)
@@ -99,7 +105,50 @@ static void test_interrupted(void **state)
     assert_int_equal(e.code, PB_ECANCELED);
     assert_int_equal(written, (int)(3 * OUT_PIECE / sizeof piece)); /* the third piece is not */
     close(fd);
-    free(o);
+    free_out(o);
+}
+
+/* In a callback of the loop nobody waits for a reader. */
+static void test_offer(void **state)
+{
+    static char piece[10000], got[sizeof piece];
+    struct error e;
+    struct out *o;
+    int ends[2];
+    size_t offered = 0, taken = 0;
+
+    (void)state;
+    assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+    o = new_out(ends[1]);
+    for (;;) {
+        enum pb_err err;
+
+        memset(piece, (int)(offered % 251), sizeof piece);
+        err = out_offer(o, piece, sizeof piece, &e);
+        if (err == PB_EAGAIN)
+            break;
+        assert_int_equal(err, PB_OK);
+        assert_true(++offered < 1000);
+    }
+    assert_int_equal(out_offer(o, piece, sizeof piece, &e), PB_EAGAIN);
+    for (size_t at = 0; taken < offered; taken++, at = 0) {
+        while (at < sizeof piece) {
+            ssize_t n = read(ends[0], got + at, sizeof piece - at);
+
+            if (n < 0)
+                assert_int_equal(out_flush(o, &e), PB_OK);
+            else
+                at += (size_t)n;
+        }
+        memset(piece, (int)(taken % 251), sizeof piece);
+        assert_memory_equal(got, piece, sizeof piece);
+    }
+    assert_int_equal(out_offer(o, piece, sizeof piece, &e), PB_OK); /* there is room again */
+    close(ends[0]);
+    assert_int_equal(out_offer(o, piece, sizeof piece, &e), PB_EIO);
+    assert_true(o->reader_gone);
+    close(ends[1]);
+    free_out(o);
 }
 
 static void test_whole(void **state)
@@ -127,7 +176,7 @@ static void test_whole(void **state)
     assert_int_equal(pread(fd, again, n + 1, 0), (ssize_t)n);
     assert_memory_equal(bytes, again, n);
     close(fd);
-    free(o);
+    free_out(o);
     free(bytes);
     free(again);
 }
@@ -137,7 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_statuses),  cmocka_unit_test(test_reader_gone),
         cmocka_unit_test(test_full_disk), cmocka_unit_test(test_interrupted),
-        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_offer),     cmocka_unit_test(test_whole),
     };
 
     signal(SIGPIPE, SIG_IGN);
