@@ -106,7 +106,7 @@ static void test_expand_and_collapse(void **state)
     assert_int_equal(tree_rows(f.tree), 1);
     expand(f.tree, 0);
     expand(f.tree, 1);
-    expect_rows(f.tree, "0v |dict (2)|{'a': [1, 2, 3], 'b': {'c': None}}|\n"
+    expect_rows(f.tree, "0v |dict (2)|{'a': […], 'b': {…}}|\n"
                         "1v 'a'|list (3)|[1, 2, 3]|\n"
                         "2- 0|int|1|\n"
                         "2- 1|int|2|\n"
@@ -152,7 +152,7 @@ static void test_shared_and_recursive(void **state)
              "e.");
     expand(f.tree, 0);
     expand(f.tree, 2); /* the reference opens like its target */
-    expect_rows(f.tree, "0v |list (2)|[[1], [1]]|\n"
+    expect_rows(f.tree, "0v |list (2)|[[…], […]]|\n"
                         "1> 0|list (1)|[1]|\n"
                         "1v 1|list (1)|shared → [0]|\n"
                         "2- 0|int|1|\n");
@@ -214,7 +214,7 @@ static void test_changes_are_marked(void **state)
     expand(f.tree, 0);
     expand(f.tree, 1);
     set_value(&f, 3, "'two'");
-    expect_rows(f.tree, "0v+ |dict (2)|{'a': [1, 'two', 3], 'b': {'c': None}}|\n"
+    expect_rows(f.tree, "0v+ |dict (2)|{'a': […], 'b': {…}}|\n"
                         "1v+ 'a'|list (3)|[1, 'two', 3]|\n"
                         "2- 0|int|1|\n"
                         "2-* 1|str|'two'|2\n"
