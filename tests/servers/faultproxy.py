@@ -6,8 +6,8 @@
 
 It is not an HTTP proxy of the environment: the client takes its address for the server's. What
 comes in goes on byte for byte, Host too, so that signatures stay valid; what comes back, likewise.
-The first line of stdout is "listening on HOST:PORT" (port 0: a free one), the second, with --control,
-"control on HOST:PORT". Tests in Python may use the class FaultProxy instead.
+The first line of stdout is "listening on HOST:PORT" (port 0: a free one), the second, with
+--control, "control on HOST:PORT". Tests in Python may use the class FaultProxy instead.
 
 A RULE is words NAME=VALUE separated by blanks (quote a value as in a shell). Which requests:
     method=REGEX path=REGEX   whole method; anywhere in the request target (as sent, query included)
