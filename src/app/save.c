@@ -239,7 +239,8 @@ static enum pb_err check_target(const struct app_object *o, const struct locatio
         return app_fail(e, PB_EREADONLY, where, "nothing is written with --read-only");
     if (where->scheme == LOC_STDIO)
         return app_fail(e, PB_EUSAGE, where, "cannot be saved to; name another place");
-    if (app_location_is_folder(where))
+    /* A key may well end in '/'. */
+    if (where->key_len == 0 || (where->scheme == LOC_LOCAL && app_location_is_folder(where)))
         return app_fail(e, PB_EUSAGE, where, "this is a place to list, not an object");
     if (o->save != NULL)
         return app_fail(e, PB_EUSAGE, &o->loc, "it is being saved already");
