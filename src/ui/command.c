@@ -58,15 +58,21 @@ bool need_shown(const struct ui *u, const struct command *c)
 
     if (need_missing(u, c->needs) != NULL)
         return false;
+    if ((c->needs & SHOW_HERE) != 0 &&
+        (u->right_focus ? u->right.object == NULL : u->left.listing == NULL))
+        return false;
     if ((c->needs & SHOW_CHANGED) != 0 && !pkl_edit_changed(edit))
         return false;
     if ((c->needs & SHOW_UNSAVED) != 0 && !pkl_edit_dirty(edit))
         return false;
-    if ((c->needs & SHOW_ROW_CHANGED) != 0) {
+    if ((c->needs & (SHOW_ROW_CHANGED | SHOW_ROW_TEXT)) != 0) {
         struct pkl_child place;
 
-        return tree_child(u->right.tree, u->right.list.cur, &place, &e) == PB_OK &&
-               pkl_edit_place_changed(edit, place.owner, place.index, NULL);
+        if (tree_child(u->right.tree, u->right.list.cur, &place, &e) != PB_OK)
+            return false;
+        return (c->needs & SHOW_ROW_TEXT) != 0
+                   ? edit_has_text(&place.value)
+                   : pkl_edit_place_changed(edit, place.owner, place.index, NULL);
     }
     return true;
 }

@@ -134,7 +134,7 @@ static const struct ask_ops edit_ops = {
 };
 
 /* Only what has a text of its own is edited as one. */
-static bool has_text(const struct pkl_node *v)
+bool edit_has_text(const struct pkl_node *v)
 {
     return v->kind <= PKL_PY2STR || (v->kind <= PKL_FROZENSET && v->count == 0);
 }
@@ -159,7 +159,7 @@ void cmd_edit(struct ui *u, int arg)
         ui_error(u, &e);
         return;
     }
-    if (!has_text(&place.value)) {
+    if (!edit_has_text(&place.value)) {
         ui_say(u, SAY_INFO,
                place.value.kind <= PKL_FROZENSET
                    ? "Single values are edited; open this with Enter and edit inside."

@@ -27,7 +27,9 @@ enum need {
     NEED_LISTING = 16,
     SHOW_CHANGED = 32, /* the key line shows it only then */
     SHOW_UNSAVED = 64,
-    SHOW_ROW_CHANGED = 128
+    SHOW_ROW_CHANGED = 128,
+    SHOW_ROW_TEXT = 256, /* the row is one that is edited as a text */
+    SHOW_HERE = 512      /* something is listed, or open, in the pane with the focus */
 };
 
 struct command {

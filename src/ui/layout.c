@@ -120,7 +120,8 @@ static void draw_title(struct ui *u, const struct region *r)
         if (where->key != NULL)
             app_describe(u->app, where, &right);
     } else if (u->right_focus) {
-        right_title(u, &name, &right);
+        right_title(u, &name, &right, r->w / 2);
+        buf_clear(&name);
     } else {
         left_title(u, &name, &right);
     }
@@ -270,7 +271,7 @@ static void draw_pane(struct ui *u, const struct region *r, struct view *v, bool
     if (v == &u->left.view)
         left_title(u, &name, &state);
     else
-        right_title(u, &name, &state);
+        right_title(u, &name, &state, r->w - 8);
     screen_box(r, focus ? STYLE_BORDER_FOCUS : STYLE_BORDER);
     draw_pane_title(r, focus, name.data, state.data);
     v->ops->draw(u, v, &inner, focus);

@@ -226,10 +226,8 @@ static void say_saved(struct ui *u, const struct app_saved *s)
         app_show_location(&where, &u->saving.where);
     }
     if (s->outcome == APP_SAVED_UNCHECKED)
-        ui_say(
-            u, SAY_WARNING,
-            "Saved%s. %s This server does not check conditions: compared before and after instead.",
-            where.data, id.data);
+        ui_say(u, SAY_WARNING, "Saved%s. %s%sThis server checks no conditions; compared instead.",
+               where.data, id.data, id.len > 0 ? "  " : "");
     else
         ui_say(u, SAY_INFO, "Saved%s. %s%s%s", where.data, id.data, id.len > 0 ? "  " : "",
                u->saving.elsewhere ? "(what is open here is as it was)" : "(u still undoes)");

@@ -190,6 +190,9 @@ bool need_shown(const struct ui *u, const struct command *c);
 bool guard_unsaved(struct ui *u, const char *doing);
 void ui_copy(struct ui *u, const char *what, const struct buf *text);
 
+/* edit.c */
+bool edit_has_text(const struct pkl_node *v); /* is edited as one text */
+
 /* ask.c: one line asked for, at the bottom or in the line of a value. */
 struct ask_note {
     bool wrong;
@@ -272,7 +275,8 @@ void right_object_changed(void *ctx, struct app_object *o);
 void right_refresh(struct ui *u); /* after an edit */
 bool right_unsaved(const struct ui *u);
 bool right_loading(const struct ui *u);
-void right_title(struct ui *u, struct buf *name, struct buf *state);
+/* What is most worth saying in so many columns. */
+void right_title(struct ui *u, struct buf *name, struct buf *state, int width);
 void right_status(struct ui *u, struct buf *out);
 struct pkl_edit *right_edit(const struct ui *u); /* NULL: read only, or nothing */
 void tree_draw(struct ui *u, const struct region *r, bool focus);

@@ -8,9 +8,7 @@
 #include "commands.h"
 #include "state.h"
 
-#define SIZE_COLS 9
-#define AGE_COLS 11
-#define EDGE 1
+#define NAME_LEAST 14 /* columns that a name has before size and age are left out */
 
 /* --- what is listed ------------------------------------------------------------------------- */
 
@@ -211,42 +209,71 @@ void left_title(struct ui *u, struct buf *name, struct buf *state)
     }
 }
 
-static void draw_entry(struct ui *u, const struct region *r, int y, const struct listing_row *row)
+/* Columns of the sizes and ages in sight. */
+struct tail {
+    int size, age;
+};
+
+static void entry_texts(const struct listing_row *row, struct buf *size, struct buf *age)
+{
+    buf_clear(size);
+    buf_clear(age);
+    if (row->kind == STORE_OBJECT)
+        text_size(size, row->size);
+    if (row->mtime != 0)
+        text_age(age, row->mtime, clock_now());
+}
+
+static struct tail measure(const struct left *l, const struct region *r)
+{
+    struct tail tail = {0};
+    struct listing_row row;
+    struct buf size, age;
+
+    buf_init(&size, 64);
+    buf_init(&age, 64);
+    for (uint64_t i = l->list.top; i < list_end(&l->list); i++) {
+        if (l->listing == NULL || !listing_row(l->listing, i, &row))
+            break;
+        entry_texts(&row, &size, &age);
+        tail.size = (int)size.len > tail.size ? (int)size.len : tail.size;
+        tail.age = (int)age.len > tail.age ? (int)age.len : tail.age;
+    }
+    buf_release(&size);
+    buf_release(&age);
+    if (r->w < 4 + NAME_LEAST + tail.size + 2 + tail.age + 1)
+        tail.age = 0;
+    if (r->w < 4 + NAME_LEAST + tail.size + 1)
+        tail.size = 0;
+    return tail;
+}
+
+static void draw_entry(const struct region *r, int y, const struct listing_row *row,
+                       const struct tail *tail)
 {
     bool object = row->kind == STORE_OBJECT;
     enum style style = object ? STYLE_NAME : STYLE_FOLDER;
-    int tail = 0, width;
-    struct buf name, text;
+    int age_x = r->w - 1 - tail->age, size_x = age_x - (tail->age > 0 ? 2 : 0) - tail->size;
+    struct buf name, size, age;
 
-    (void)u;
     buf_init(&name, BUF_MAX_LINE);
-    buf_init(&text, 128);
+    buf_init(&size, 64);
+    buf_init(&age, 64);
+    entry_texts(row, &size, &age);
     if (row->shown_len == 0)
         buf_puts(&name, "(empty name)");
     else
         (void)text_escape_cols(&name, row->shown, row->shown_len, (size_t)r->w + 1);
-    if (r->w >= 16 + SIZE_COLS + AGE_COLS)
-        tail = SIZE_COLS + AGE_COLS + EDGE;
-    else if (r->w >= 14 + SIZE_COLS)
-        tail = SIZE_COLS + EDGE;
-    width = r->w - 2 - tail;
     if (!object)
         (void)screen_puts(r, y, 1, style, "\xe2\x96\xb8");
-    (void)screen_field(r, y, 3, width - 1, style, name.data, name.len);
-    if (object && tail > 0) {
-        text_size(&text, row->size);
-        (void)screen_puts(
-            r, y, r->w - tail + SIZE_COLS - 1 - screen_width(r->s, STYLE_DIM, text.data, text.len),
-            STYLE_NORMAL, text.data);
-    }
-    if (tail > SIZE_COLS + EDGE && row->mtime != 0) {
-        buf_clear(&text);
-        text_age(&text, row->mtime, clock_now());
-        (void)screen_puts(r, y, r->w - EDGE - screen_width(r->s, STYLE_DIM, text.data, text.len),
-                          STYLE_DIM, text.data);
-    }
+    (void)screen_field(r, y, 3, size_x - 4, style, name.data, name.len);
+    if (tail->size > 0)
+        (void)screen_puts(r, y, size_x + tail->size - (int)size.len, STYLE_NORMAL, size.data);
+    if (tail->age > 0)
+        (void)screen_puts(r, y, age_x + tail->age - (int)age.len, STYLE_DIM, age.data);
     buf_release(&name);
-    buf_release(&text);
+    buf_release(&size);
+    buf_release(&age);
 }
 
 static void draw_nothing(const struct left *l, const struct region *r)
@@ -277,6 +304,7 @@ static void left_draw(struct ui *u, struct view *v, const struct region *r, bool
 {
     struct left *l = &u->left;
     struct listing_row row;
+    struct tail tail;
 
     (void)v;
     if (l->places) {
@@ -286,12 +314,13 @@ static void left_draw(struct ui *u, struct view *v, const struct region *r, bool
     left_frame(u, (unsigned)(r->h > 0 ? r->h : 1));
     if (l->list.count == 0)
         draw_nothing(l, r);
+    tail = measure(l, r);
     for (uint64_t i = l->list.top; i < list_end(&l->list); i++) {
         int y = (int)(i - l->list.top);
 
         if (l->listing == NULL || !listing_row(l->listing, i, &row))
             break;
-        draw_entry(u, r, y, &row);
+        draw_entry(r, y, &row, &tail);
         if (i != l->list.cur)
             continue;
         (void)screen_puts(r, y, 0, STYLE_NAME, "\xe2\x96\x8c");

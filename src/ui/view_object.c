@@ -179,26 +179,13 @@ void right_refresh(struct ui *u)
 
 /* --- title and status ----------------------------------------------------------------------- */
 
-static void title_state(struct ui *u, struct buf *out)
+/* What cannot wait: that it is not saved, that it breaks, that it is someone else's. */
+static void title_urgent(struct ui *u, struct buf *out)
 {
     struct right *r = &u->right;
     enum app_state s = app_object_state(r->object);
     struct pkl_edit *edit = app_object_edit(r->object);
-    struct pkl_doc *doc = app_object_doc(r->object);
-    struct pkl_info info;
 
-    if (r->mine != NULL)
-        buf_puts(out, "THEIRS \xc2\xb7 ");
-    if (doc != NULL) {
-        pkl_doc_info(doc, &info);
-        buf_printf(out, "protocol %u \xc2\xb7 ", info.protocol);
-        if (info.pickles > 1) {
-            text_count(out, info.pickles);
-            buf_puts(out, " pickles \xc2\xb7 ");
-        }
-    }
-    if (s != APP_HEAD && s != APP_FAILED)
-        text_size(out, app_object_info(r->object)->identity.size);
     if (s == APP_BROKEN)
         buf_printf(out, " \xc2\xb7 breaks at 0x%llx",
                    (unsigned long long)app_object_error(r->object)->offset);
@@ -206,15 +193,37 @@ static void title_state(struct ui *u, struct buf *out)
         buf_puts(out, " \xc2\xb7 no pickle");
     if (edit != NULL && pkl_edit_dirty(edit))
         buf_printf(out, " \xc2\xb7 %zu unsaved", pkl_edit_unsaved(edit));
-    if (right_loading(u)) {
-        buf_printf(out, " %s", ui_spinner(u));
-        ui_seconds(out, r->since);
+    if (r->mine != NULL)
+        buf_puts(out, " \xc2\xb7 THEIRS");
+}
+
+static void title_state(struct ui *u, struct buf *out)
+{
+    struct right *r = &u->right;
+    enum app_state s = app_object_state(r->object);
+    struct pkl_doc *doc = app_object_doc(r->object);
+    struct pkl_info info;
+
+    if (doc != NULL) {
+        pkl_doc_info(doc, &info);
+        buf_printf(out, " \xc2\xb7 protocol %u", info.protocol);
+        if (info.pickles > 1) {
+            buf_puts(out, " \xc2\xb7 ");
+            text_count(out, info.pickles);
+            buf_puts(out, " pickles");
+        }
+    }
+    if (s != APP_HEAD && s != APP_FAILED) {
+        buf_puts(out, " \xc2\xb7 ");
+        text_size(out, app_object_info(r->object)->identity.size);
     }
 }
 
-void right_title(struct ui *u, struct buf *name, struct buf *state)
+void right_title(struct ui *u, struct buf *name, struct buf *state, int width)
 {
+    static const size_t dot = sizeof " \xc2\xb7 " - 1;
     struct right *r = &u->right;
+    size_t usual;
 
     if (r->object == NULL) {
         buf_puts(name, "no object");
@@ -222,6 +231,17 @@ void right_title(struct ui *u, struct buf *name, struct buf *state)
     }
     location_show_name(name, app_object_location(r->object));
     title_state(u, state);
+    usual = state->len;
+    title_urgent(u, state);
+    if (right_loading(u)) {
+        buf_printf(state, " \xc2\xb7 %s", ui_spinner(u));
+        ui_seconds(state, r->since);
+    }
+    if (state->len > usual &&
+        text_width(name->data, name->len) + text_width(state->data, state->len) > (size_t)width)
+        buf_splice(state, 0, usual, NULL, 0);
+    if (state->len >= dot)
+        buf_splice(state, 0, dot, NULL, 0);
 }
 
 static bool shows_tree(const struct ui *u)

@@ -119,7 +119,6 @@ static void add_condition(struct ui *u, struct lines *l)
         if (id->mtime != 0) {
             if (what.len > 0)
                 buf_puts(&what, ", ");
-            buf_puts(&what, "of ");
             text_age(&what, id->mtime, clock_now());
         }
         buf_puts(&text, "Written only if nobody changed it since you opened it");

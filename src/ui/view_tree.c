@@ -56,6 +56,10 @@ static struct columns measure(struct ui *u, int width)
         label = indent_of(row, width) +
                 screen_width(&u->screen, STYLE_LABEL, row->label.data, row->label.len);
         type = screen_width(&u->screen, STYLE_TYPE, row->type.data, row->type.len);
+        if (row->label.len == 0 && !(row->expandable && row->expanded))
+            label = type; /* the value stands beside it */
+        if (row->label.len == 0)
+            type = 0;
         c.label = label > c.label ? label : c.label;
         c.type = type > c.type ? type : c.type;
     }
@@ -96,7 +100,7 @@ static void draw_value(struct ui *u, const struct region *r, int y, int x, bool 
         width = screen_width(r->s, STYLE_WAS, was.data, was.len);
         if (width > room / 2)
             width = room / 2;
-        if (width > 6) {
+        if (width > 4) {
             (void)screen_field(r, y, r->w - width, width, STYLE_WAS, was.data, was.len);
             room -= width + 1;
         }
@@ -120,7 +124,12 @@ static void draw_row(struct ui *u, const struct region *r, int y, const struct c
     label_room = 4 + c->label - (x + 2);
     (void)screen_field(r, y, x + 2, label_room > 0 ? label_room : 0,
                        changed ? STYLE_CHANGED : STYLE_LABEL, row->label.data, row->label.len);
-    (void)screen_field(r, y, 4 + c->label + 1, c->type, STYLE_TYPE, row->type.data, row->type.len);
+    /* What has no name, the value itself, begins with its type. */
+    if (row->label.len == 0)
+        (void)screen_field(r, y, x + 2, r->w - x - 2, STYLE_TYPE, row->type.data, row->type.len);
+    else
+        (void)screen_field(r, y, 4 + c->label + 1, c->type, STYLE_TYPE, row->type.data,
+                           row->type.len);
     draw_value(u, r, y, value_column(c), changed);
 }
 
