@@ -26,6 +26,12 @@ static void put_again(struct write_op *w)
     s3_write_wait(w, w->puts, put_after_wait);
 }
 
+/* A version of its own: it is still there when another one is the newest. */
+static bool stays(const struct store_identity *id)
+{
+    return id->version_id && strcmp(id->version_id, "null") != 0;
+}
+
 /* What is there is what was there before. */
 static void still_the_old(struct write_op *w)
 {
@@ -35,6 +41,11 @@ static void still_the_old(struct write_op *w)
         log_line("the object is unchanged: trying the other spelling of its ETag");
         w->other_tried = true;
         w->plain_etag = !w->plain_etag;
+        s3_write_put(w);
+    } else if (stays(&w->before.identity) && !w->unconditional) {
+        /* Some refuse every condition in a bucket with versions; there, what is replaced stays. */
+        log_line("the server refuses any condition: held against a HEAD only");
+        w->unconditional = true;
         s3_write_put(w);
     } else {
         s3_write_fail_with(
@@ -99,7 +110,7 @@ static void start_read_back(struct write_op *w)
     enum pb_err err = s3_write_begin(w, S3_GET, read_back, &error);
 
     w->request.on_body = hash_piece;
-    if (err == PB_OK && w->found.version_id && strcmp(w->found.version_id, "null") != 0)
+    if (err == PB_OK && stays(&w->found))
         err = s3_request_param(&w->request, "versionId", w->found.version_id, &error);
     if (err == PB_OK)
         err = digest_new(DIGEST_SHA256, &w->read_back, &error);

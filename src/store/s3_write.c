@@ -89,7 +89,7 @@ void s3_write_saved(struct write_op *w, const struct store_identity *now)
     void *ctx = w->ctx;
     struct error e = {0};
 
-    if (b && w->other_tried && w->condition == STORE_IF_SAME)
+    if (b && w->other_tried && !unchecked && w->condition == STORE_IF_SAME)
         b->plain_etag = w->plain_etag;
     if (store_identity_copy(&copy, now, &e) != PB_OK) {
         s3_write_fail(w, &e);

@@ -1,0 +1,267 @@
+#!/usr/bin/python3
+"""The S3 store against a real server, with boto3 as the other side: listing, reading, who may."""
+import os
+import pickle
+import sys
+import time
+from urllib.parse import unquote
+
+from s3_rig import Rig, quote
+
+ODD_KEYS = [
+    "a b", "a+b", "a%2Bb", "a%b", "a?b=c&d", "a#b", "a=b", "a:b@c", "a!b*c'(d)", "~-_.", "a\\b",
+    "tiläsy", "작업결과.pkl", "e\u0301", "\u00e9", "\u3000x\u00a0", "emoji \U0001f600",
+    "a//b", "a///", "/lead", "//", "./x", "../y", "a/./b", "a/../b", "a/..", "trail ", " lead",
+    "tab\there", "line\nbreak", "bell\x07", "escape\x1b[2J", "del\x7f", "<&>\"'", "x" * 1024,
+    "k/" * 512, "\u20ac" * 341,
+]
+
+
+def buckets(rig):
+    assert rig.bucket in rig.names("buckets")
+
+
+def paging(rig):
+    keys = sorted(f"many/{i * 7919 % 2500:04d}" for i in range(2500))
+    rig.put_many(keys)
+    assert rig.names("list", rig.bucket, "many/") == keys
+    lines = rig.ok("list", rig.bucket, "many/")
+    pages = [line["page"] for line in lines if "page" in line]
+    assert pages == [1000, 1000, 500], pages
+    lines = rig.ok("list", rig.bucket, "many/", "--recursive", "--max", 7, "--pages", 3)
+    assert [line["page"] for line in lines if "page" in line] == [7, 7, 7]
+    assert rig.names("list", rig.bucket, "many/", "--start-after", "many/2497") == keys[2498:]
+    assert rig.names("list", rig.bucket, "many/249") == keys[2490:]
+    assert rig.names("list", rig.bucket, "none/") == []
+
+
+def folders(rig):
+    for key in ("f/a", "f/b/1", "f/b/2", "f/b c+d%/x", "f/b/", "f//x", "f"):
+        rig.put(key, b"")
+    lines = rig.ok("list", rig.bucket, "f/")
+    have = {(line["kind"], line["name"]) for line in lines if "name" in line}
+    assert have == {("object", "f/a"), ("prefix", "f/b/"), ("prefix", "f/b%20c%2Bd%25/"),
+                    ("prefix", "f//")}, have
+    assert rig.names("list", rig.bucket, "f/b/") == ["f/b/", "f/b/1", "f/b/2"]
+    assert rig.names("list", rig.bucket, "f/b%20c%2Bd%25/") == ["f/b c+d%/x"]
+    assert rig.names("list", rig.bucket, "f//") == ["f//x"]
+    assert sorted(rig.names("list", rig.bucket, "f/", "--recursive")) == sorted(
+        ["f/a", "f/b/", "f/b/1", "f/b/2", "f/b c+d%/x", "f//x"])
+
+
+def odd_keys(rig):
+    """Found, read, saved by the name that boto3 gave them, and read by boto3 again."""
+    for key in ODD_KEYS:
+        rig.put(key, b"old " + key.encode(), ContentType="x/y")
+    listed = rig.names("list", rig.bucket, "", "--recursive")
+    for key in ODD_KEYS:
+        assert key in listed, key
+        body, _ = rig.fetch(key)
+        assert body == b"old " + key.encode(), key
+        rig.save(key, b"new " + key.encode())
+        assert rig.get(key) == b"new " + key.encode(), key
+    assert len(listed) == len(set(listed))
+    # Those in folders are reached folder by folder.
+    reached, todo = set(), [""]
+    while todo:
+        for line in rig.ok("list", rig.bucket, todo.pop()):
+            if line.get("kind") == "prefix" and line["name"].count("/") < 6:
+                todo.append(line["name"])
+            elif "name" in line:
+                reached.add(unquote(line["name"]))
+    shallow = {key for key in ODD_KEYS if key.count("/") < 6}
+    assert shallow <= reached, shallow - reached
+
+
+def reading(rig):
+    body = bytes(range(256)) * 5000
+    rig.put("r", body)
+    rig.put("empty", b"")
+    have, lines = rig.fetch("r")
+    assert have == body and lines[0] == {"begin": len(body)}
+    assert lines[1]["identity"]["size"] == len(body)
+    assert rig.fetch("r", "--offset", 1000, "--length", 77)[0] == body[1000:1077]
+    assert rig.fetch("r", "--offset", len(body) - 3)[0] == body[-3:]
+    assert rig.fetch("r", "--offset", 10, "--length", 1 << 40)[0] == body[10:]
+    assert rig.fetch("r", "--pause")[0] == body
+    assert rig.fetch("empty")[0] == b""
+    etag = lines[1]["identity"]["etag"]
+    assert rig.fetch("r", "--etag", etag)[0] == body
+    assert rig.fetch("r", "--etag", etag.strip('"'), "--length", 5)[0] == body[:5]
+    told = rig.error("changed by someone else", "changed", "get", rig.bucket, "r", rig.file(),
+                     "--etag", '"00000000000000000000000000000000"')
+    assert "begin" not in told
+    rig.error("changed by someone else", "shorter", "get", rig.bucket, "r", rig.file(),
+              "--offset", len(body) + 1)
+
+
+def properties(rig):
+    rig.put("p", b"x", ContentType="application/x-pickle", CacheControl="max-age=5",
+            ContentDisposition='attachment; filename="a b"', ContentLanguage="ko",
+            ContentEncoding="identity", Expires="Thu, 01 Dec 2033 16:00:00 GMT",
+            Metadata={"who": "me", "empty": ""}, Tagging="a=1&b=2")
+    head = rig.ok("head", rig.bucket, "p")[0]
+    keep = {name.lower(): value for name, value in head["keep"].items()}
+    assert keep["content-type"] == "application/x-pickle"
+    assert keep["cache-control"] == "max-age=5" and keep["content-language"] == "ko"
+    assert keep["content-disposition"] == 'attachment; filename="a b"'
+    assert keep["expires"] and keep["x-amz-meta-who"] == "me"
+    assert head["tags"] == 2 and head["identity"]["size"] == 1
+    assert abs(head["identity"]["mtime"]
+               - rig.s3.head_object(Bucket=rig.bucket, Key="p")["LastModified"].timestamp()) < 1
+
+
+def versions(rig):
+    bucket = rig.bucket
+    rig.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    try:
+        first = rig.put("v", b"same")["VersionId"]
+        head = rig.ok("head", bucket, "v")[0]
+        assert head["identity"]["version"] == first
+        hold = rig.file(b"")
+        held = rig.start("put", bucket, "v", rig.file(b"mine"), "--hold", hold)
+        assert b"read" in held.stdout.readline()
+        second = rig.put("v", b"same")["VersionId"]         # the same bytes, and yet a new version
+        os.unlink(hold)
+        told = rig.finish(held)[-1]
+        assert told["error"] == "changed by someone else", told
+        # This server refuses every If-Match in a bucket with versions: nothing can be lost there.
+        saved = rig.save("v", b"mine")
+        assert saved["saved"]["version"] not in (None, first, second) and saved["unchecked"]
+        assert rig.s3.get_object(Bucket=bucket, Key="v")["VersionId"] == saved["saved"]["version"]
+    finally:
+        rig.s3.put_bucket_versioning(Bucket=bucket,
+                                     VersioningConfiguration={"Status": "Suspended"})
+
+
+def virtual_hosts(rig):
+    env = {"AWS_ENDPOINT_URL": "http://" + rig.env["VHOST_SUFFIX"]}
+    style = ("--addressing", "virtual")
+    for key in ("vh/a b+c%.pkl", "/vh//x", "vh/./y"):
+        rig.put(key, b"N.", Metadata={"m": "1"})
+        assert rig.names("list", rig.bucket, quote(key), *style, env=env) == [key]
+        assert rig.fetch(key, *style, env=env)[0] == b"N."
+        assert "saved" in rig.save(key, b"K\x01.", *style, env=env)
+        assert rig.get(key) == b"K\x01."
+    assert rig.bucket in rig.names("buckets", *style, env=env)
+    # The same, asked for by the profile.
+    with open(rig.file(), "w", encoding="utf-8") as f:
+        f.write(f"[profile vh]\nregion = {rig.env['REGION']}\nservices = vh\ns3 =\n"
+                f"  addressing_style = virtual\n[services vh]\ns3 =\n"
+                f"  endpoint_url = {env['AWS_ENDPOINT_URL']}\n")
+    env = {"AWS_ENDPOINT_URL": None, "AWS_REGION": None, "AWS_CONFIG_FILE": f.name,
+           "AWS_PROFILE": "vh"}
+    assert rig.names("list", rig.bucket, "vh/a", env=env) == ["vh/a b+c%.pkl"]
+
+
+def credentials(rig):
+    rig.put("c", b"x")
+    listing = ("list", rig.bucket, "")
+    rig.error("not permitted", "secret key is wrong", *listing, env={"AWS_SECRET_ACCESS_KEY": "x"})
+    rig.error("not permitted", "access key is not known", *listing,
+              env={"AWS_ACCESS_KEY_ID": "PKLBNOBODY"})
+    rig.error("not permitted", "denied", "get", rig.bucket, "c", rig.file(),
+              env={"AWS_ACCESS_KEY_ID": rig.env["OTHER_ACCESS_KEY"],
+                   "AWS_SECRET_ACCESS_KEY": rig.env["OTHER_SECRET_KEY"]})
+    rig.error("not permitted", "no AWS credentials", *listing,
+              env={"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None})
+    told = rig.error("not permitted", "denied without credentials", *listing, "--no-sign-request")
+    assert "request id" in told["detail"], told
+    # From the file, by a profile that is named: the environment does not count.
+    path = rig.file(f"[p]\naws_access_key_id = {rig.env['ACCESS_KEY']}\n"
+                    f"aws_secret_access_key = {rig.env['SECRET_KEY']}\n".encode())
+    assert "c" in rig.names(*listing, "--profile", "p", env={
+        "AWS_ACCESS_KEY_ID": "PKLBNOBODY", "AWS_SHARED_CREDENTIALS_FILE": path})
+
+
+def anonymous(rig):
+    rig.put("public", b"N.", ACL="public-read")
+    assert rig.fetch("public", "--no-sign-request")[0] == b"N."
+    rig.put("private", b"N.")
+    rig.error("not permitted", "denied without credentials", "get", rig.bucket, "private",
+              rig.file(), "--no-sign-request")
+
+
+def missing(rig):
+    rig.error("not found", "no such bucket", "list", "no-such-bucket-here", "")
+    rig.error("not found", "no such object", "head", rig.bucket, "no/such")
+    told = rig.error("not found", "no such object", "get", rig.bucket, "no/such", rig.file())
+    assert told["code"] == "NoSuchKey" and told["status"] == 404
+    rig.error("not found", "", "put", "no-such-bucket-here", "k", rig.file(b"x"), "--absent")
+    rig.error("wrong usage", "not the name of a bucket", "list", "..", "")
+
+
+def unreachable(rig):
+    rig.error("connection failed", "127.0.0.1:1", "list", rig.bucket, "",
+              env={"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+
+
+def clock(rig):
+    """The server refuses a clock that is wrong by a day; it is corrected by what the server says."""
+    rig.put("clock", b"x")
+    for off in (-86400, 86400):
+        env = {"PKLBROWSE_NOW": str(int(time.time()) + off)}
+        assert "clock" in rig.names("list", rig.bucket, "clock", env=env)
+        rig.ok("head", rig.bucket, "clock", env=env)
+        assert "saved" in rig.save("clock", b"y%d" % off, env=env)
+        assert rig.fetch("clock", env=env)[0] == b"y%d" % off
+
+
+def no_secret_in_the_log(rig):
+    log = rig.file()
+    rig.put("log", b"x")
+    env = {"AWS_SESSION_TOKEN": "very-secret-token"}
+    rig.run("list", rig.bucket, "", "--log", log, env=env)
+    rig.ok("put", rig.bucket, "log", rig.file(b"y"), "--log", log)
+    with open(log, encoding="utf-8") as f:
+        text = f.read()
+    assert "PUT " in text and "redacted" in text
+    for secret in (rig.env["SECRET_KEY"], "very-secret-token", "Signature="):
+        assert secret not in text, secret
+
+
+def one_byte_of_a_pickle(rig):
+    """The example of the manual: one value changed, everything else as it was."""
+    old = pickle.dumps({"name": "John", "age": 30, "city": "New York"})
+    new = old.replace(b"K\x1e", b"K\x1f")
+    rig.put("data.pickle", old, ContentType="application/x-pickle", Metadata={"team": "a b"})
+    saved = rig.save("data.pickle", new)
+    assert saved["unchecked"] is False
+    got = rig.s3.get_object(Bucket=rig.bucket, Key="data.pickle")
+    body = got["Body"].read()
+    assert pickle.loads(body)["age"] == 31
+    assert len(body) == len(old) and sum(a != b for a, b in zip(old, body)) == 1
+    assert got["ContentType"] == "application/x-pickle" and got["Metadata"] == {"team": "a b"}
+
+
+TESTS = (buckets, paging, folders, odd_keys, reading, properties, virtual_hosts, credentials,
+         anonymous, missing, unreachable, clock, no_secret_in_the_log, one_byte_of_a_pickle,
+         versions)
+
+
+def main(tests):
+    rig = Rig()
+    rig.s3.create_bucket(Bucket=rig.bucket)
+    chosen = [test for test in tests if not sys.argv[1:] or test.__name__ in sys.argv[1:]]
+    failed = 0
+    for test in chosen:
+        rig.proxy.clear()
+        began = time.monotonic()
+        try:
+            test(rig)
+        except Exception as error:              # whatever it is, the other tests still run
+            print(f"{test.__name__}: {type(error).__name__}: {error}")
+            failed += 1
+        if os.environ.get("S3_RIG_TIMES"):
+            print(f"{time.monotonic() - began:6.2f} s  {test.__name__}")
+    try:
+        rig.remove_bucket()
+    except Exception as error:
+        print(f"the bucket is left: {error}")
+    rig.proxy.stop()
+    print(f"{len(chosen) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(TESTS))
