@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -32,6 +33,7 @@ struct write_op {
     int dir, fd;
     struct source *body;
     bool begun, there, has_mode;
+    bool ready;  /* complete and on the disk */
     mode_t mode; /* of a new file */
     struct stat before;
     enum store_condition condition;
@@ -308,26 +310,44 @@ static enum pb_err rename_new(struct write_op *w, struct error *e)
     return failed(w, "cannot save", e);
 }
 
-static enum pb_err commit(struct write_op *w, struct error *e)
+/* The last look and the rename.  Between the two somebody else may write: another of us does not,
+ * since the folder is locked meanwhile; *busy: by another, try again. */
+static enum pb_err look_and_rename(struct write_op *w, bool *busy, struct error *e)
 {
     struct stat st;
-    bool there;
-    enum pb_err err = keep_looks(w, e);
+    bool there, locked = flock(w->dir, LOCK_EX | LOCK_NB) == 0;
+    enum pb_err err;
 
-    if (err == PB_OK && fsync(w->fd) != 0)
-        err = failed(w, "cannot bring to the disk", e);
-    if (err == PB_OK)
-        err = look(w, &st, &there, e);
-    if (err != PB_OK)
-        return err;
-    if (w->condition == STORE_IF_ABSENT) {
+    *busy = !locked && errno == EWOULDBLOCK; /* else a file system without locks */
+    if (*busy)
+        return PB_OK;
+    err = look(w, &st, &there, e);
+    if (err == PB_OK && w->condition == STORE_IF_ABSENT)
         err = rename_new(w, e);
-    } else if (renameat(w->dir, w->temp, w->dir, w->name) == 0) {
+    else if (err == PB_OK && renameat(w->dir, w->temp, w->dir, w->name) == 0)
         w->temp[0] = '\0';
-    } else {
+    else if (err == PB_OK)
         err = failed(w, "cannot replace", e);
+    if (locked)
+        (void)flock(w->dir, LOCK_UN);
+    return err;
+}
+
+static enum pb_err commit(struct write_op *w, bool *busy, struct error *e)
+{
+    struct stat st;
+    enum pb_err err = PB_OK;
+
+    *busy = false;
+    if (!w->ready) {
+        err = keep_looks(w, e);
+        if (err == PB_OK && fsync(w->fd) != 0)
+            err = failed(w, "cannot bring to the disk", e);
+        w->ready = err == PB_OK;
     }
-    if (err != PB_OK)
+    if (err == PB_OK)
+        err = look_and_rename(w, busy, e);
+    if (err != PB_OK || *busy)
         return err;
     if (fsync(w->dir) != 0 && errno != EINVAL && errno != EROFS)
         log_line("the folder could not be brought to the disk");
@@ -354,7 +374,7 @@ static enum job_state step(struct job *j, uint64_t budget_us)
     if (err == PB_EAGAIN)
         return JOB_WAITING;
     if (err == PB_OK && !more)
-        err = commit(w, &j->error);
+        err = commit(w, &more, &j->error);
     if (err != PB_OK)
         return JOB_FAILED;
     return more ? JOB_MORE : JOB_DONE;
