@@ -559,9 +559,15 @@ enum pb_err pkl_doc_new(struct source *src, unsigned source_no, const struct pkl
     d->limits.max_records = or_default(limits->max_records, (uint64_t)1 << 26);
     d->limits.max_pickles = or_default(limits->max_pickles, (uint64_t)1 << 26);
     d->scan.memo_bias = NO_BIAS;
-    d->scan.next_mark = MEMO_MARK_BYTES;
     d->scan.code = -1;
+    pkl_doc_set_grain(d, &GRAIN_USUAL);
     return PB_OK;
+}
+
+void pkl_doc_set_grain(struct pkl_doc *d, const struct grain *g)
+{
+    d->grain = *g;
+    d->scan.next_mark = g->memo_mark;
 }
 
 void pkl_doc_free(struct pkl_doc *d)

@@ -20,12 +20,18 @@
 
 #include "opcode.h"
 
-#define RECORD_COST 4096u      /* bytes to re-read from which a container is recorded */
-#define SKIP_COST 64u          /* what skipping a recorded child counts */
-#define CHECKPOINT_BYTES 4096u
-#define MEMO_MARK_BYTES 4096u
-#define LONG_PAYLOAD 16384u    /* leaves recorded so that they are skipped */
+/* How fine the index is: what may have to be re-read at once. */
+struct grain {
+    uint64_t record;     /* bytes to re-read from which a container is recorded */
+    uint64_t skip;       /* what skipping a recorded child counts */
+    uint64_t checkpoint; /* bytes between two of them */
+    uint64_t memo_mark;
+    uint64_t payload;    /* leaves recorded so that they are skipped */
+};
+#define GRAIN_USUAL ((struct grain){4096, 64, 4096, 4096, 16384})
+
 #define NO_RECORD UINT32_MAX
+#define ARGS_UNKNOWN UINT64_MAX /* few: counted when somebody asks */
 #define NO_BIAS 0xffffffu
 
 #define KIND_REF 0xffu         /* kind of a GET or DUP before anyone asked */
@@ -56,7 +62,8 @@ struct checkpoints {
 
 struct record {
     uint64_t begin, end, maker;
-    uint64_t items, pairs, args;
+    uint64_t items, pairs;
+    uint64_t args; /* direct ones, of INST and OBJ */
     uint32_t states;
     uint32_t subtree, parent;
     struct checkpoints points;
@@ -162,6 +169,7 @@ struct pkl_doc {
     struct source *src;
     unsigned no;
     struct pkl_limits limits;
+    struct grain grain;
     struct scan scan;
 
     struct { struct record *data; size_t len, cap; } records;
@@ -186,6 +194,9 @@ struct pkl_doc {
     struct wval *cache;    /* containers located lately */
     struct { uint64_t slot, maker; uint32_t epoch; } memo_cache[256];
 };
+
+/* Before the first step: for tests, which meet every corner of a fine index in small files. */
+void pkl_doc_set_grain(struct pkl_doc *d, const struct grain *g);
 
 /* scan_stack.c: the value stack of the pass and the records. */
 bool scan_push(struct pkl_doc *d, uint64_t begin, uint64_t maker, uint8_t kind, uint8_t flags);

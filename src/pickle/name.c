@@ -68,7 +68,7 @@ static enum pb_err text_of(struct pkl_view *v, struct pkl_doc *d, const struct w
 
     if (err != PB_OK)
         return err;
-    if (node.kind != PKL_STR)
+    if (node.kind != PKL_STR && node.kind != PKL_PY2STR)
         return error_set(e, PB_EUNSUPPORTED, "a module or name that is computed");
     node.id = node.target = PKL_ID(d->no, PKL_TAG_VALUE, maker);
     pkl_leaf_init(&leaf);

@@ -77,7 +77,7 @@ static enum pb_err push_leaf(struct pkl_doc *d, const struct op *op, uint8_t kin
 {
     if (!scan_push(d, op->at, op->at, kind, 0))
         return error_nomem(e);
-    return op->payload >= LONG_PAYLOAD ? scan_record_leaf(d, op->end, e) : PB_OK;
+    return op->payload >= d->grain.payload ? scan_record_leaf(d, op->end, e) : PB_OK;
 }
 
 static enum pb_err payload_leaf(struct pkl_doc *d, struct op *op, struct error *e)
@@ -284,18 +284,18 @@ static void begin_pickle(struct pkl_doc *d, uint64_t at, uint64_t number)
         s->memo_count = s->memo_sparse = 0;
         s->memo_bias = NO_BIAS;
         s->epoch = (uint32_t)number;
-        s->next_mark = at + MEMO_MARK_BYTES;
+        s->next_mark = at + d->grain.memo_mark;
     }
 }
 
 static enum pb_err mark_pickle(struct pkl_doc *d, uint64_t end, struct error *e)
 {
     const struct scan *s = &d->scan;
-    bool lengthy = end - s->start > RECORD_COST;
+    bool lengthy = end - s->start > d->grain.record;
     struct pickle_mark *last = d->pickles.len > 0 ? &d->pickles.data[d->pickles.len - 1] : NULL;
     struct pickle_mark m = {s->start, s->number, lengthy};
 
-    if (last == NULL || lengthy || last->lengthy || s->start - last->offset >= CHECKPOINT_BYTES)
+    if (last == NULL || lengthy || last->lengthy || s->start - last->offset >= d->grain.checkpoint)
         return vec_push(&d->pickles, m) ? PB_OK : error_nomem(e);
     return PB_OK;
 }
@@ -378,7 +378,7 @@ static enum pb_err memo_mark_here(struct pkl_doc *d, struct error *e)
     struct scan *s = &d->scan;
     struct memo_mark m = {s->at, s->memo_count << 24 | s->memo_bias};
 
-    s->next_mark = s->at + MEMO_MARK_BYTES;
+    s->next_mark = s->at + d->grain.memo_mark;
     return vec_push(&d->marks, m) ? PB_OK : error_nomem(e);
 }
 
@@ -473,7 +473,7 @@ static void restart(struct pkl_doc *d, bool shared)
     d->scan.memo_count = d->scan.memo_sparse = 0;
     d->scan.memo_bias = NO_BIAS;
     d->scan.epoch = 0;
-    d->scan.next_mark = MEMO_MARK_BYTES;
+    d->scan.next_mark = d->grain.memo_mark;
     begin_pickle(d, 0, 0);
 }
 

@@ -50,6 +50,9 @@ static enum pb_err expect(struct pkl_doc *d, size_t at, enum pkl_kind want, cons
     enum pkl_kind kind;
     enum pb_err err = kind_of(d, &d->scan.stack.data[at], &kind, e);
 
+    /* A Python 2 str is read as a str. */
+    if (err == PB_OK && want == PKL_STR && kind == PKL_PY2STR)
+        return PB_OK;
     if (err == PB_OK && kind != want && !is_opaque(kind))
         return error_set(e, PB_EPICKLE, "%s is a %s, not a %s", what, kind_names[kind],
                          kind_names[want]);

@@ -49,7 +49,7 @@ static bool costly(const struct pkl_doc *d, uint64_t begin, uint64_t after)
     uint64_t cost = after - begin, skips = 0;
     size_t i = d->records.len;
 
-    while (i > 0 && skips * SKIP_COST <= RECORD_COST) {
+    while (i > 0 && skips * d->grain.skip <= d->grain.record) {
         const struct record *r = &d->records.data[i - 1];
 
         if (r->begin < begin)
@@ -58,7 +58,7 @@ static bool costly(const struct pkl_doc *d, uint64_t begin, uint64_t after)
         skips++;
         i -= r->subtree;
     }
-    return cost + skips * SKIP_COST > RECORD_COST;
+    return cost + skips * d->grain.skip > d->grain.record;
 }
 
 /* Appends a record around everything recorded since `begin`. */
@@ -96,17 +96,17 @@ static struct record *newest(struct pkl_doc *d, struct sval *v)
 }
 
 /* Is it time for a checkpoint of this phase at `begin`? */
-static bool due(const struct checkpoints *c, enum phase phase, uint64_t from, uint64_t begin)
+static bool due(const struct pkl_doc *d, const struct checkpoints *c, enum phase phase, uint64_t from, uint64_t begin)
 {
     for (size_t back = 1; back <= 8 && back <= c->len; back++) {
         const struct checkpoint *p = &c->data[c->len - back];
 
         if (CHECKPOINT_PHASE(p) == phase)
-            return begin - CHECKPOINT_OFFSET(p) >= CHECKPOINT_BYTES;
-        if (begin - CHECKPOINT_OFFSET(p) >= CHECKPOINT_BYTES)
+            return begin - CHECKPOINT_OFFSET(p) >= d->grain.checkpoint;
+        if (begin - CHECKPOINT_OFFSET(p) >= d->grain.checkpoint)
             return true;
     }
-    return c->len > 0 || begin - from >= CHECKPOINT_BYTES;
+    return c->len > 0 || begin - from >= d->grain.checkpoint;
 }
 
 /* Checkpoints at the values from `kids` on, `per` of them a child, the first being child `index`. */
@@ -122,15 +122,15 @@ static enum pb_err add_points(struct pkl_doc *d, struct checkpoints *c, uint64_t
         const struct sval *v = &s->stack.data[i];
 
         if (v->begin >= next && seen % per == 0) {
-            if (due(c, phase, from, v->begin)) {
+            if (due(d, c, phase, from, v->begin)) {
                 struct checkpoint p = {CHECKPOINT(v->begin, phase, open), index + seen / per};
 
                 if (!vec_push(c, p))
                     return error_nomem(e);
                 d->checkpoint_count++;
             }
-            next = c->len > 0 ? CHECKPOINT_OFFSET(&c->data[c->len - 1]) + CHECKPOINT_BYTES
-                              : from + CHECKPOINT_BYTES;
+            next = c->len > 0 ? CHECKPOINT_OFFSET(&c->data[c->len - 1]) + d->grain.checkpoint
+                              : from + d->grain.checkpoint;
         }
         seen += v->flags & SV_RUN ? v->n : 1;
     }
@@ -168,7 +168,7 @@ enum pb_err scan_make(struct pkl_doc *d, size_t first, uint64_t begin, uint8_t k
     struct sval v = {.begin = begin, .maker = s->at, .kind = kind, .flags = flags};
     enum pb_err err = PB_OK;
 
-    if (after - begin > RECORD_COST && costly(d, begin, after)) {
+    if (after - begin > d->grain.record && costly(d, begin, after)) {
         err = add_record(d, begin, s->at, after, e);
         if (err == PB_OK && marked)
             err = take(d, &d->records.data[d->records.len - 1], phase, kids, true, e);
@@ -257,6 +257,7 @@ static enum pb_err promote(struct pkl_doc *d, struct sval *v, uint64_t after, st
     r->items = v->n;
     r->pairs = v->pairs;
     r->states = (v->flags & SV_STATE) != 0;
+    r->args = v->kind == PKL_OBJECT ? ARGS_UNKNOWN : 0;
     v->flags |= SV_RECORDED;
     v->n = (uint32_t)(d->records.len - 1);
     return PB_OK;
@@ -272,7 +273,7 @@ enum pb_err scan_touch(struct pkl_doc *d, size_t target, enum phase phase, size_
     if (v->flags & SV_REF)
         err = add_extra(d, v, phase, kids, open, e);
     if (err == PB_OK && !(v->flags & SV_RECORDED) &&
-        (second_state || (after - v->begin > RECORD_COST && costly(d, v->begin, after))))
+        (second_state || (after - v->begin > d->grain.record && costly(d, v->begin, after))))
         err = promote(d, v, after, e);
     if (err != PB_OK)
         return err;

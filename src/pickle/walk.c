@@ -31,7 +31,8 @@ struct walk {
     uint64_t target;  /* maker of the value that is looked for; UINT64_MAX: none */
     struct wval found; /* it, when it left the stack */
     bool gone, stopped;
-    bool headless;     /* begun behind the class of an OBJ */
+    uint64_t ground;   /* maker of the container whose checkpoint it began at */
+    bool headless;     /* of that: no class in front of the arguments: INST, or begun behind it */
     struct pick *pick;
 };
 
@@ -180,7 +181,7 @@ static enum pb_err make(struct walk *w, const struct op *op, struct error *e)
         first = w->vals.len - n;
         v.begin = w->vals.data[first].begin;
     }
-    kids = first + (op->code == 'o' && !w->headless && first < w->vals.len);
+    kids = first + (op->code == 'o' && !(w->headless && op->at == w->ground) && first < w->vals.len);
     n = w->vals.len - kids;
     if (phase == PH_PAIR)
         v.pairs = n / 2;
@@ -291,9 +292,12 @@ static enum pb_err execute(struct walk *w, const struct op *op, struct error *e)
     }
 }
 
-static enum pb_err of_record(struct cursor *c, const struct record *r,
-                             struct wval *out, struct error *e)
+static enum pb_err count_args(struct pkl_doc *d, uint32_t record, struct error *e);
+
+static enum pb_err of_record(struct pkl_doc *d, struct cursor *c, uint32_t index, struct wval *out,
+                             struct error *e)
 {
+    const struct record *r = &d->records.data[index];
     struct op op;
     enum pb_err err = cursor_read(c, r->maker, &op, e);
 
@@ -303,7 +307,12 @@ static enum pb_err of_record(struct cursor *c, const struct record *r,
                          .pairs = r->pairs, .args = r->args, .states = r->states,
                          .payload = op.payload, .opcode = op.code,
                          .ref = op_info[op.code].class == OP_REF};
-    return PB_OK;
+    if (r->args == ARGS_UNKNOWN) {
+        err = op.code == 'i' || op.code == 'o' ? count_args(d, index, e) : PB_OK;
+        out->args = err == PB_OK && r->args != ARGS_UNKNOWN ? r->args : 0;
+        c->n = 0; /* the view may be gone */
+    }
+    return err;
 }
 
 /* Pushes the recorded value that begins here. */
@@ -311,7 +320,7 @@ static enum pb_err skip(struct walk *w, struct error *e)
 {
     const struct record *r = &w->d->records.data[w->next];
     struct wval v;
-    enum pb_err err = of_record(&w->c, r, &v, e);
+    enum pb_err err = of_record(w->d, &w->c, w->next, &v, e);
 
     if (err != PB_OK)
         return err;
@@ -341,6 +350,23 @@ static enum pb_err run(struct walk *w, struct error *e)
     return err;
 }
 
+/* Arguments of an INST or OBJ that was recorded only later, when it grew. */
+static enum pb_err count_args(struct pkl_doc *d, uint32_t record, struct error *e)
+{
+    struct record *r = &d->records.data[record];
+    struct walk w;
+    enum pb_err err;
+
+    walk_init(&w, d, r->begin, r->maker + 1, record);
+    err = run(&w, e);
+    if (err == PB_OK && (w.vals.len != 1 || w.vals.data[0].maker != r->maker))
+        err = lost(&w, e);
+    if (err == PB_OK)
+        r->args = w.vals.data[0].args;
+    walk_release(&w);
+    return err;
+}
+
 /* ---------------------------------------------------- where a walk begins and ends */
 
 /* The container whose checkpoints bound a walk: a record, or what stands where the pickle broke. */
@@ -363,12 +389,13 @@ static enum pb_err begin_at(struct walk *w, struct pkl_doc *d, const struct grou
     if (p == NULL || g->standing)
         return PB_OK;
     if (pos > r->maker) {
-        err = of_record(&w->c, r, &v, e);
+        err = of_record(d, &w->c, g->index, &v, e);
         if (err == PB_OK)
             err = push(w, &v, e);
         m.height = 1;
     } else {
         w->headless = CHECKPOINT_PHASE(p) == PH_ARG;
+        w->ground = r->maker;
     }
     if (err == PB_OK && CHECKPOINT_OPEN(p) && !vec_push(&w->marks, m))
         err = error_nomem(e);
@@ -432,7 +459,7 @@ static enum pb_err locate(struct pkl_doc *d, uint64_t maker, struct wval *out, s
 
     cursor_init(&c, d->src);
     if (r != NO_RECORD)
-        return of_record(&c, &d->records.data[r], out, e);
+        return of_record(d, &c, r, out, e);
     err = walk_around(&w, d, maker, e);
     w.target = maker;
     if (err == PB_OK)
@@ -515,6 +542,8 @@ static enum pb_err list_ground(struct pkl_doc *d, const struct ground *g, struct
                                struct error *e)
 {
     const struct checkpoint *from, *to;
+    enum pkl_kind kind;
+    uint8_t opcode = 0;
     struct walk w;
     enum pb_err err;
 
@@ -523,6 +552,9 @@ static enum pb_err list_ground(struct pkl_doc *d, const struct ground *g, struct
     err = begin_at(&w, d, g, from, to != NULL ? CHECKPOINT_OFFSET(to) : g->r->end, e);
     w.target = g->standing ? UINT64_MAX : g->r->maker;
     w.pick = pick;
+    if (err == PB_OK && pick->phase == PH_ARG)
+        err = value_kind(d, g->r->maker, &kind, &opcode, e);
+    w.headless = w.headless || opcode == 'i';
     if (err == PB_OK)
         err = run(&w, e);
     if (err == PB_OK && g->standing && to == NULL)

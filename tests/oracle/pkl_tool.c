@@ -4,7 +4,8 @@
  *   pkl_tool COMMAND FILE ...     (FILE `-`: paths are read from standard input, one a line)
  *
  * Commands: repr, indent, json, tree, check (accept or refuse, one line), walk (every value is reached and found
- * again by its id).  Each file's output ends with a line "-- ok" or "-- CODE MESSAGE".
+ * again by its id), spans (every value with its bytes and place).  Each file's output ends with a line "-- ok" or "-- CODE MESSAGE".
+ * PKL_GRAIN=N in the environment: an index of N bytes' grain.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,6 +14,9 @@
 
 #include <pklbrowse/mem.h>
 #include <pklbrowse/pkl_repr.h>
+
+#include "pickle/idmap.h"
+#include "pickle/index.h"
 
 static enum pb_err to_stdout(void *ctx, const void *p, size_t n, struct error *e)
 {
@@ -133,6 +137,81 @@ static enum pb_err walk(struct pkl_doc *d, bool print, struct error *e)
     return err;
 }
 
+static void print_node(const struct pkl_node *n)
+{
+    printf("%d:%llu:%d [%llu,%llu) %llu ref=%d>%llu", (int)PKL_ID_TAG(n->id),
+           (unsigned long long)PKL_ID_OFFSET(n->id), (int)n->kind, (unsigned long long)n->begin,
+           (unsigned long long)n->end, (unsigned long long)n->count, n->ref,
+           (unsigned long long)PKL_ID_OFFSET(n->target));
+}
+
+static void print_child(const struct pkl_child *c)
+{
+    printf(" %d %d %d:%llu/%llu ", (int)c->step, (int)c->part, (int)PKL_ID_TAG(c->owner),
+           (unsigned long long)PKL_ID_OFFSET(c->owner), (unsigned long long)c->index);
+    if (c->key.id != 0) {
+        print_node(&c->key);
+        printf(" = ");
+    }
+    print_node(&c->value);
+    putchar('\n');
+}
+
+/* Every value with its bytes and place, each container once, in the order in which they are met. */
+static enum pb_err spans(struct pkl_doc *d, struct error *e)
+{
+    struct pkl_view *v = pkl_doc_view(d);
+    struct {
+        pkl_id *data;
+        size_t len, cap;
+    } todo = {0};
+    struct idmap seen = {0};
+    struct pkl_child kids[5];
+    enum pb_err err = PB_OK;
+
+    if (!vec_push(&todo, PKL_ID(0, PKL_TAG_STREAM, 0)))
+        err = error_nomem(e);
+    for (size_t i = 0; i < todo.len && err == PB_OK; i++) {
+        uint64_t count, at = 0;
+
+        printf("%d:%llu\n", (int)PKL_ID_TAG(todo.data[i]),
+               (unsigned long long)PKL_ID_OFFSET(todo.data[i]));
+        err = v->count_children(v, todo.data[i], &count, e);
+        while (err == PB_OK && at < count) {
+            size_t got, n = count - at < 5 ? (size_t)(count - at) : 5;
+
+            err = v->children(v, todo.data[i], at, n, kids, &got, e);
+            if (err == PB_OK && got != n)
+                err = error_set(e, PB_EREFUSED, "too few children");
+            for (size_t k = 0; err == PB_OK && k < got; k++, at++) {
+                const struct pkl_node *met[2] = {&kids[k].key, &kids[k].value};
+
+                print_child(&kids[k]);
+                for (int m = 0; m < 2 && err == PB_OK; m++) {
+                    bool is_new;
+
+                    if (met[m]->id == 0 || met[m]->count == 0 || met[m]->kind <= PKL_PY2STR)
+                        continue;
+                    if (!idmap_put_new(&seen, met[m]->target, 1, &is_new) ||
+                        (is_new && !vec_push(&todo, met[m]->target)))
+                        err = error_nomem(e);
+                }
+            }
+        }
+    }
+    vec_release(&todo);
+    idmap_release(&seen);
+    return err;
+}
+
+/* Every corner of the index in small files. */
+static void set_grain(struct pkl_doc *d, uint64_t n)
+{
+    struct grain g = {n, n / 8, n, n, n * 4};
+
+    pkl_doc_set_grain(d, &g);
+}
+
 static enum pb_err one_file(const char *command, const char *path, struct error *e)
 {
     struct source *src = NULL;
@@ -142,10 +221,14 @@ static enum pb_err one_file(const char *command, const char *path, struct error 
 
     if (err == PB_OK)
         err = pkl_doc_new(src, 0, NULL, &d, e);
+    if (err == PB_OK && getenv("PKL_GRAIN") != NULL)
+        set_grain(d, strtoull(getenv("PKL_GRAIN"), NULL, 10));
     if (err == PB_OK)
         err = pkl_doc_index(d, e);
     if (err == PB_OK && strcmp(command, "walk") == 0)
         err = walk(d, false, e);
+    else if (err == PB_OK && strcmp(command, "spans") == 0)
+        err = spans(d, e);
     else if (err == PB_OK && strcmp(command, "tree") == 0)
         err = walk(d, true, e);
     else if (err == PB_OK && strcmp(command, "check") != 0)
