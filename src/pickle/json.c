@@ -63,29 +63,41 @@ static bool has_surrogate(const char *s, size_t n)
     return utf8_check(s, n, false, NULL) != n;
 }
 
-/* A JSON string; lone surrogates cannot come here. */
+static void put_escape(struct buf *out, uint32_t cp)
+{
+    if (cp == '"' || cp == '\\')
+        buf_printf(out, "\\%c", (int)cp);
+    else if (cp == '\n')
+        buf_puts(out, "\\n");
+    else if (cp == '\t')
+        buf_puts(out, "\\t");
+    else if (cp == '\r')
+        buf_puts(out, "\\r");
+    else if (cp < 0x10000)
+        buf_printf(out, "\\u%04x", (unsigned)cp);
+    else
+        buf_printf(out, "\\u%04x\\u%04x", (unsigned)(0xd800 + ((cp - 0x10000) >> 10)),
+                   (unsigned)(0xdc00 + ((cp - 0x10000) & 0x3ff)));
+}
+
+/* A JSON string; lone surrogates cannot come here.  What a terminal would act on is escaped. */
 static void put_string(struct buf *out, const char *s, size_t n)
 {
-    size_t plain = 0;
+    size_t plain = 0, used;
 
     buf_putc(out, '"');
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i += used) {
         unsigned char c = (unsigned char)s[i];
+        uint32_t cp = c;
 
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+        used = c < 0x80 ? 1 : utf8_decode(s + i, n - i, &cp, false);
+        if (used == 0)
+            used = 1;
+        if (cp != '"' && cp != '\\' && text_drawable(cp))
             continue;
         buf_append(out, s + plain, i - plain);
-        plain = i + 1;
-        if (c == '"' || c == '\\')
-            buf_printf(out, "\\%c", c);
-        else if (c == '\n')
-            buf_puts(out, "\\n");
-        else if (c == '\t')
-            buf_puts(out, "\\t");
-        else if (c == '\r')
-            buf_puts(out, "\\r");
-        else
-            buf_printf(out, "\\u%04x", c);
+        plain = i + used;
+        put_escape(out, cp);
     }
     if (n > 0)
         buf_append(out, s + plain, n - plain);
