@@ -271,38 +271,49 @@ static enum pb_err set_next(struct parse *p, char version, const char *text, siz
     return PB_OK;
 }
 
-static enum pb_err find_next(struct parse *p, struct error *e)
+static bool is_last(const struct parse *p, const char *name, size_t n)
 {
-    struct list_op *l = p->l;
+    return p->last && p->last_len == n && memcmp(p->last, name, n) == 0;
+}
+
+/* The first version of the request: NextMarker, or the last name.  Some servers (Ceph) leave
+ * NextMarker as it is in an encoded listing: then it is the last name without being decoded. */
+static enum pb_err find_marker(struct parse *p, struct error *e)
+{
+    bool named = p->next_marker && p->next_marker_len > 0;
     struct buf marker;
     enum pb_err err;
 
-    if (l->buckets)
-        return p->next_token ? set_next(p, '2', p->next_token, p->next_token_len, e) : PB_OK;
-    if (!p->truncated)
-        return PB_OK;
-    if (p->next_token && !l->v1)
+    if (!named && !p->last)
+        return s3_error(&p->l->request, PB_ESERVER,
+                        "the listing goes on, but the server does not say where", e);
+    if (!named || is_last(p, p->next_marker, p->next_marker_len))
+        return set_next(p, '1', p->last, p->last_len, e);
+    buf_init(&marker, BUF_MAX_LINE);
+    if (p->url_encoded)
+        uri_decode(&marker, p->next_marker, p->next_marker_len, true);
+    else
+        buf_append(&marker, p->next_marker, p->next_marker_len);
+    err = buf_status(&marker, e);
+    if (err == PB_OK)
+        err = set_next(p, '1', marker.data, marker.len, e);
+    buf_release(&marker);
+    return err;
+}
+
+static enum pb_err find_next(struct parse *p, struct error *e)
+{
+    struct list_op *l = p->l;
+
+    if (p->next_token && (l->buckets || (p->truncated && !l->v1)))
         return set_next(p, '2', p->next_token, p->next_token_len, e);
+    if (l->buckets || !p->truncated)
+        return PB_OK;
     if (!l->v1 && p->key_count)
         return s3_error(&l->request, PB_ESERVER,
                         "the listing goes on, but the server does not say where", e);
-    /* The first version, asked for or not. */
-    if (p->next_marker && p->next_marker_len > 0) {
-        buf_init(&marker, BUF_MAX_LINE);
-        if (p->url_encoded)
-            uri_decode(&marker, p->next_marker, p->next_marker_len, true);
-        else
-            buf_append(&marker, p->next_marker, p->next_marker_len);
-        err = buf_status(&marker, e);
-        if (err == PB_OK)
-            err = set_next(p, '1', marker.data, marker.len, e);
-        buf_release(&marker);
-        return err;
-    }
-    if (p->last)
-        return set_next(p, '1', p->last, p->last_len, e);
-    return s3_error(&l->request, PB_ESERVER,
-                    "the listing goes on, but the server does not say where", e);
+    /* Asked for the first version, or answered as if. */
+    return find_marker(p, e);
 }
 
 static enum pb_err broken_xml(struct list_op *l, bool forbidden, const struct error *why,

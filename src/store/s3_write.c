@@ -174,9 +174,9 @@ static void take_put_identity(struct write_op *w, const struct http_result *r)
 
 static bool may_have_written(const struct s3_problem *p, int status)
 {
-    return status >= 500 || status == 429 || s3_problem_is(p, "RequestTimeout") ||
-           s3_problem_is(p, "BadDigest") || s3_problem_is(p, "SlowDown") ||
-           s3_problem_is(p, "XAmzContentSHA256Mismatch");
+    return (status >= 500 && status != 501) || status == 429 ||
+           s3_problem_is(p, "RequestTimeout") || s3_problem_is(p, "BadDigest") ||
+           s3_problem_is(p, "SlowDown") || s3_problem_is(p, "XAmzContentSHA256Mismatch");
 }
 
 static void put_refused(struct write_op *w, const struct http_result *r)
