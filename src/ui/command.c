@@ -47,7 +47,7 @@ const char *need_missing(const struct ui *u, unsigned needs)
         return "Go to an object first.";
     if ((needs & NEED_ASKED) != 0 &&
         (u->right.object == NULL || app_object_state(u->right.object) != APP_BIG_ASK))
-        return "There is nothing to fetch.";
+        return "There is nothing to open here.";
     return NULL;
 }
 
@@ -94,7 +94,7 @@ static void do_pending(struct ui *u)
         u->quit = true;
         break;
     case PENDING_RELOAD:
-        right_open(u, &p.where, p.properties);
+        right_reload(u);
         break;
     }
     location_release(&p.where);

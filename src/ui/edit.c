@@ -245,18 +245,7 @@ static void follow(struct ui *u, const struct spot *s)
         v->children(v, s->owner, s->index, 1, &child, &got, NULL) == PB_OK && got == 1 &&
         pkl_path_step_text(v, &child, PATH_FORM_PATH, &path, NULL) == PB_OK &&
         buf_status(&path, NULL) == PB_OK && path.len > 0) {
-        struct arena mem;
-        struct pkl_path parsed;
-        size_t at;
-        uint64_t row;
-
-        arena_init(&mem);
-        if (pkl_path_parse(&mem, path.data, path.len, &parsed, &at, NULL) == PB_OK &&
-            tree_reveal(u->right.tree, &parsed, &row, NULL) == PB_OK) {
-            list_set_count(&u->right.list, tree_rows(u->right.tree));
-            list_go(&u->right.list, row);
-        }
-        arena_release(&mem);
+        (void)tree_show_path(u, path.data, path.len, NULL);
     }
     buf_release(&path);
 }

@@ -224,7 +224,7 @@ void layout_note(const struct region *r, int y, int x, const struct ask_note *no
     struct region line = region_part(r, y, x, 1, r->w - x);
     int width = screen_width(r->s, style, note->text.data, note->text.len);
 
-    screen_fill(&line, 0, 0, 1, line.w, STYLE_NORMAL);
+    screen_fill(r, y, 0, 1, r->w, STYLE_NORMAL);
     if (!note->wrong || column < 0) {
         (void)screen_field(&line, 0, 0, line.w, style, note->text.data, note->text.len);
     } else if (column + 2 + width <= line.w || column < width + 2) {
@@ -242,7 +242,7 @@ void layout_note(const struct region *r, int y, int x, const struct ask_note *no
 static void draw_pane_title(const struct region *r, bool focus, const char *name, const char *state)
 {
     enum style border = focus ? STYLE_BORDER_FOCUS : STYLE_BORDER;
-    int state_w = screen_width(r->s, STYLE_HEADING, state, strlen(state));
+    int state_w = screen_width(r->s, STYLE_NORMAL, state, strlen(state));
     int name_w = screen_width(r->s, STYLE_HEADING, name, strlen(name));
     int room = r->w - 2;
 

@@ -64,9 +64,19 @@ void ui_say(struct ui *u, enum say kind, const char *fmt, ...)
     add(u, kind, text, NULL);
 }
 
+/* Errors are parts of sentences for whoever prints them; here they are sentences. */
+static void capital(char *text)
+{
+    size_t word = strspn(text, "abcdefghijklmnopqrstuvwxyz");
+
+    if (word > 0 && text[word] == ' ')
+        text[0] = (char)(text[0] - 'a' + 'A');
+}
+
 void ui_error(struct ui *u, const struct error *e)
 {
     struct buf detail;
+    char text[ERROR_MSG_MAX];
 
     buf_init(&detail, BUF_MAX_LINE);
     if (e->http_status != 0)
@@ -77,7 +87,9 @@ void ui_error(struct ui *u, const struct error *e)
         buf_putc(&detail, '\n');
     }
     buf_puts(&detail, e->detail);
-    add(u, e->code == PB_ECANCELED ? SAY_WARNING : SAY_ERROR, e->msg, detail.data);
+    (void)snprintf(text, sizeof text, "%s", e->msg);
+    capital(text);
+    add(u, e->code == PB_ECANCELED ? SAY_WARNING : SAY_ERROR, text, detail.data);
     buf_release(&detail);
 }
 

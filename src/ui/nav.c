@@ -173,7 +173,7 @@ void nav_go(struct ui *u, const struct location *where)
         nav_list(u, &real, NULL, 0);
     } else {
         nav_open(u, &real, false, true);
-        u->right.folder_next = u->right_focus;
+        u->right.folder_next = u->right_focus && real.scheme != LOC_LOCAL;
     }
     location_release(&real);
 }
@@ -215,29 +215,24 @@ void cmd_back(struct ui *u, int direction)
 
 void cmd_reload(struct ui *u, int arg)
 {
-    const struct app_object *o = u->right.object;
-    struct error e;
-
     (void)arg;
-    if (!u->right_focus || o == NULL) {
+    if (!u->right_focus || u->right.object == NULL) {
         left_reload(u);
+        return;
+    }
+    if (u->right.mine != NULL) {
+        ui_say(u, SAY_INFO, "This is what someone else saved; Esc goes back to yours.");
         return;
     }
     if (u->saving.step != SAVE_IDLE) {
         ui_say(u, SAY_WARNING, "Something is being saved; Esc stops that.");
         return;
     }
-    location_release(&u->pending.where);
-    u->pending = (struct pending){.properties = u->right.properties};
-    if (location_copy(&u->pending.where, app_object_location(o), &e) != PB_OK) {
-        ui_error(u, &e);
-        return;
-    }
     u->pending.what = PENDING_RELOAD;
     if (guard_unsaved(u, "Reading it again"))
         return;
     u->pending.what = PENDING_NONE;
-    right_open(u, &u->pending.where, u->pending.properties);
+    right_reload(u);
 }
 
 /* --- : -------------------------------------------------------------------------------------- */

@@ -13,7 +13,9 @@
  *   :save-screen FILE      the screen as text; :save-attrs FILE its styles
  *   # a comment
  *
- * At its end the screen closes, without asking.
+ *   quits                  the last step: the screen must have closed before it
+ *
+ * At its end the screen closes, without asking; when it closes before, the script has failed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -81,8 +83,25 @@ void script_free(struct script *s)
     free(s);
 }
 
+/* Steps that nobody read because the screen closed; "quits" is no such step. */
+static bool steps_left(const struct script *s)
+{
+    const char *p = s->text.data + s->at;
+
+    while (*p != '\0') {
+        size_t n = strcspn(p, "\n");
+
+        if (n > 0 && *p != '#' && !(n == 5 && memcmp(p, "quits", 5) == 0))
+            return true;
+        p += n + (p[n] == '\n');
+    }
+    return false;
+}
+
 enum pb_err script_status(const struct script *s, struct error *e)
 {
+    if (s->status == PB_OK && steps_left(s))
+        return error_set(e, PB_EIO, "script: the screen closed before line %u", s->line + 1);
     if (s->status != PB_OK && e != NULL)
         *e = s->error;
     return s->status;
@@ -195,10 +214,16 @@ static void step_save_attrs(struct ui *u, const char *arg)
     save(u, arg, screen_dump_attrs);
 }
 
+static void step_quits(struct ui *u, const char *arg)
+{
+    fail(u, "the screen is still open", arg);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct ui *u, const char *arg);
 } steps[] = {
+    {"quits", step_quits},
     {"key", step_key},
     {"type", step_type},
     {"paste", step_paste},

@@ -71,7 +71,9 @@ struct right {
     struct lines lines; /* properties, progress, error */
     struct list lines_list;
     enum app_state seen; /* the state last reacted to */
-    bool folder_next;    /* when it is not there: perhaps a folder is meant */
+    char *wanted;        /* path the cursor goes to once it is read, or NULL */
+    unsigned wanted_line;
+    bool folder_next; /* when it is not there: perhaps a folder is meant */
     uint64_t since;
 };
 
@@ -269,6 +271,7 @@ void right_init(struct ui *u);
 void right_release(struct ui *u);
 /* Opens; what was open is closed.  The caller has asked about unsaved edits. */
 void right_open(struct ui *u, const struct location *where, bool properties);
+void right_reload(struct ui *u); /* the cursor stays where it is */
 /* An object that is open already (merged, or kept). */
 void right_adopt(struct ui *u, struct app_object *o);
 void right_object_changed(void *ctx, struct app_object *o);
@@ -282,7 +285,9 @@ struct pkl_edit *right_edit(const struct ui *u); /* NULL: read only, or nothing 
 void tree_draw(struct ui *u, const struct region *r, bool focus);
 void tree_move(struct ui *u, enum move m);
 void tree_status(struct ui *u, struct buf *out);
-void tree_go_path(struct ui *u, const char *text, size_t n);
+/* Puts the cursor there, opening what hides it. */
+bool tree_show_path(struct ui *u, const char *text, size_t n, struct error *e);
+void tree_go_path(struct ui *u, const char *text, size_t n); /* the same, or says why not */
 void props_lines(struct ui *u, struct lines *out);
 
 /* nav.c */

@@ -182,7 +182,7 @@ static void position(const struct left *l, struct buf *out)
         buf_puts(out, " of ");
     }
     text_count(out, l->list.count);
-    if (!listing_complete(l->listing))
+    if (!listing_complete(l->listing) && (l->list.count > 0 || listing_error(l->listing) == NULL))
         buf_putc(out, '+');
 }
 
@@ -265,7 +265,7 @@ static void draw_entry(const struct region *r, int y, const struct listing_row *
     else
         (void)text_escape_cols(&name, row->shown, row->shown_len, (size_t)r->w + 1);
     if (!object)
-        (void)screen_puts(r, y, 1, style, "\xe2\x96\xb8");
+        (void)screen_puts(r, y, 1, STYLE_KEY, "\xe2\x96\xb8");
     (void)screen_field(r, y, 3, size_x - 4, style, name.data, name.len);
     if (tail->size > 0)
         (void)screen_puts(r, y, size_x + tail->size - (int)size.len, STYLE_NORMAL, size.data);
@@ -323,7 +323,7 @@ static void left_draw(struct ui *u, struct view *v, const struct region *r, bool
         draw_entry(r, y, &row, &tail);
         if (i != l->list.cur)
             continue;
-        (void)screen_puts(r, y, 0, STYLE_NAME, "\xe2\x96\x8c");
+        (void)screen_puts(r, y, 0, STYLE_KEY, "\xe2\x96\x8c");
         screen_mark(r, y, 0, r->w, focus ? MARK_CURSOR : MARK_CURSOR_AWAY);
     }
 }

@@ -1,4 +1,5 @@
 /* The right pane: an object from the first question to its value, and what became of it. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,8 @@ static void close_object(struct ui *u)
     app_object_close(r->object);
     app_object_close(r->mine);
     r->object = r->mine = NULL;
+    free(r->wanted);
+    r->wanted = NULL;
     r->folder_next = r->properties = false;
     u->dirty = true;
 }
@@ -89,6 +92,18 @@ static void make_tree(struct ui *u)
         ui_error(u, &e);
 }
 
+static void settle_cursor(struct ui *u)
+{
+    struct right *r = &u->right;
+
+    if (r->wanted == NULL || r->tree == NULL)
+        return;
+    if (tree_show_path(u, r->wanted, strlen(r->wanted), NULL))
+        list_restore(&r->list, r->list.cur, r->wanted_line);
+    free(r->wanted);
+    r->wanted = NULL;
+}
+
 /* It is not there: a name without '/' at its end may have meant a folder. */
 static bool try_folder(struct ui *u)
 {
@@ -101,9 +116,19 @@ static bool try_folder(struct ui *u)
     r->folder_next = false;
     if (location_copy(&where, app_object_location(r->object), NULL) != PB_OK)
         return false;
+    close_object(u);
     nav_list(u, &where, NULL, 0);
     location_release(&where);
     return true;
+}
+
+static void say_broken(struct ui *u, const struct error *why)
+{
+    struct error e = *why;
+
+    (void)error_set(&e, why->code, "The pickle breaks at %s", why->msg);
+    (void)snprintf(e.detail, sizeof e.detail, "%s", "What stands before it can be looked at.");
+    ui_error(u, &e);
 }
 
 static void settled(struct ui *u)
@@ -113,10 +138,12 @@ static void settled(struct ui *u)
     switch (r->seen) {
     case APP_READY:
         make_tree(u);
+        settle_cursor(u);
         break;
     case APP_BROKEN:
         make_tree(u);
-        ui_error(u, app_object_error(r->object));
+        settle_cursor(u);
+        say_broken(u, app_object_error(r->object));
         break;
     case APP_FAILED:
         if (!try_folder(u))
@@ -157,6 +184,31 @@ void right_open(struct ui *u, const struct location *where, bool properties)
         r->object = NULL;
         ui_error(u, &e);
     }
+}
+
+void right_reload(struct ui *u)
+{
+    struct right *r = &u->right;
+    unsigned line = list_line(&r->list);
+    bool properties = r->properties;
+    struct location where;
+    struct buf path;
+    struct error e;
+
+    if (location_copy(&where, app_object_location(r->object), &e) != PB_OK) {
+        ui_error(u, &e);
+        return;
+    }
+    buf_init(&path, BUF_MAX_LINE);
+    if (r->tree != NULL && tree_path(r->tree, r->list.cur, PATH_FORM_PATH, &path, NULL) != PB_OK)
+        buf_clear(&path);
+    right_open(u, &where, properties);
+    if (path.len > 0) {
+        r->wanted = buf_take(&path, NULL);
+        r->wanted_line = line;
+    }
+    buf_release(&path);
+    location_release(&where);
 }
 
 void right_adopt(struct ui *u, struct app_object *o)

@@ -18,7 +18,7 @@ void places_draw(struct ui *u, const struct region *r, bool focus)
         (void)screen_field(r, y, 2, r->w - 3, STYLE_FOLDER, p->title, strlen(p->title));
         if (i != l->cur)
             continue;
-        (void)screen_puts(r, y, 0, STYLE_FOLDER, "\xe2\x96\x8c");
+        (void)screen_puts(r, y, 0, STYLE_KEY, "\xe2\x96\x8c");
         screen_mark(r, y, 0, r->w, focus ? MARK_CURSOR : MARK_CURSOR_AWAY);
     }
 }

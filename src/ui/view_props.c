@@ -71,7 +71,7 @@ static void pickle_lines(const struct pkl_doc *doc, struct lines *l)
     count_line(l, "pickles", info.pickles);
     count_line(l, "opcodes", info.opcodes);
     count_line(l, "frames", info.frames);
-    count_line(l, "memo", info.memo_puts);
+    count_line(l, "memo entries", info.memo_puts);
     if (info.trailing > 0)
         count_line(l, "bytes behind it", info.trailing);
 }

@@ -156,6 +156,7 @@ void tree_draw(struct ui *u, const struct region *r, bool focus)
 {
     struct list *l = &u->right.list;
     struct ask *a = ask_top(u);
+    struct region rows = region_part(r, 0, 0, r->h, r->w - 1); /* the edge stays free */
     struct columns c;
     int y_editor = -1;
 
@@ -168,17 +169,17 @@ void tree_draw(struct ui *u, const struct region *r, bool focus)
         int y = (int)(i - l->top);
 
         (void)fill_row(u, i, r->w);
-        draw_row(u, r, y, &c);
+        draw_row(u, &rows, y, &c);
         if (i != l->cur)
             continue;
-        (void)screen_puts(r, y, 0, STYLE_LABEL, "\xe2\x96\x8c");
+        (void)screen_puts(r, y, 0, STYLE_KEY, "\xe2\x96\x8c");
         if (a != NULL)
             y_editor = y;
         else
             screen_mark(r, y, 0, r->w, focus ? MARK_CURSOR : MARK_CURSOR_AWAY);
     }
     if (y_editor >= 0)
-        draw_editor(u, a, r, y_editor, &c);
+        draw_editor(u, a, &rows, y_editor, &c);
 }
 
 void tree_status(struct ui *u, struct buf *out)
@@ -325,7 +326,7 @@ void cmd_tree_level(struct ui *u, int arg)
     if (err != PB_OK) {
         ui_error(u, &e);
     } else if (path.len > 0) {
-        tree_go_path(u, path.data, path.len);
+        (void)tree_show_path(u, path.data, path.len, NULL);
         list_restore(&r->list, r->list.cur, line);
     } else {
         list_go(&r->list, 0);
@@ -343,27 +344,37 @@ void cmd_tree_sibling(struct ui *u, int direction)
         ui_say(u, SAY_INFO, direction > 0 ? "This is the last one." : "This is the first one.");
 }
 
-void tree_go_path(struct ui *u, const char *text, size_t n)
+bool tree_show_path(struct ui *u, const char *text, size_t n, struct error *e)
 {
     struct right *r = &u->right;
     struct arena mem;
     struct pkl_path path;
-    struct error e;
     uint64_t row;
     size_t at;
+    bool ok;
 
-    if (r->tree == NULL)
-        return;
     arena_init(&mem);
-    if (pkl_path_parse(&mem, text, n, &path, &at, &e) != PB_OK ||
-        tree_reveal(r->tree, &path, &row, &e) != PB_OK) {
-        ui_error(u, &e);
-    } else {
-        go(u, row);
-        r->properties = false;
-        u->right_focus = true;
-    }
+    ok = pkl_path_parse(&mem, text, n, &path, &at, e) == PB_OK &&
+         tree_reveal(r->tree, &path, &row, e) == PB_OK;
+    recount(u);
+    if (ok)
+        list_go(&r->list, row);
     arena_release(&mem);
+    return ok;
+}
+
+void tree_go_path(struct ui *u, const char *text, size_t n)
+{
+    struct error e;
+
+    if (u->right.tree == NULL)
+        return;
+    if (!tree_show_path(u, text, n, &e)) {
+        ui_error(u, &e);
+        return;
+    }
+    u->right.properties = false;
+    u->right_focus = true;
 }
 
 void cmd_copy(struct ui *u, int value)

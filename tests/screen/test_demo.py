@@ -1,0 +1,405 @@
+#!/usr/bin/python3
+"""Whole screens of the sample buckets: browsing, editing, saving, help, small terminals, trouble."""
+import os
+import pickle
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+from screens import NOW, Stage, compare, main  # noqa: E402  pylint: disable=wrong-import-position
+
+
+def golden(case, script, **how):
+    with Stage() as stage:
+        seen, _ = stage.run(script, **how)
+    fault = compare(case, seen)
+    assert fault is None, "\n" + (fault or "")
+
+
+def browse_edit_save():
+    """The whole path of the README: go to the record, make 30 to 31, look, save, open again."""
+    with Stage() as stage:
+        before = open(stage.path("my-bucket/data.pickle"), "rb").read()
+        seen, _ = stage.run("""
+            shot start
+            key Enter
+            shot the bucket
+            key Enter
+            shot the record
+            key j j e
+            shot editing
+            key ^U
+            type 31
+            key Enter
+            shot edited
+            key s
+            shot review
+            key y
+            shot saved
+            key R
+            shot opened again
+            expect 31
+            expect-not unsaved
+        """, size=(24, 100))
+        after = open(stage.path("my-bucket/data.pickle"), "rb").read()
+        mode = os.stat(stage.path("my-bucket/data.pickle")).st_mode & 0o777
+    fault = compare("browse_edit_save", seen)
+    assert fault is None, "\n" + (fault or "")
+    assert pickle.loads(after) == {"name": "John", "age": 31, "city": "New York"}
+    assert len(after) == len(before) and sum(a != b for a, b in zip(after, before)) == 1
+    assert mode == 0o644
+
+
+def one_object():
+    """A location that names an object: opened in the tree, its folder on the left."""
+    with Stage() as stage:
+        seen, _ = stage.run("shot opened", where=["demo/my-bucket/data.pickle"])
+    fault = compare("one_object", seen)
+    assert fault is None, "\n" + (fault or "")
+
+
+def help_screen():
+    golden("help_screen", """
+        key ?
+        shot first page
+        key PgDn
+        shot second page
+        key G
+        shot end
+        key q
+        expect my-bucket
+    """)
+
+
+def filter_names():
+    golden("filter_names", """
+        key G Enter
+        key /
+        shot asked
+        type py
+        shot while typed
+        key Enter
+        shot filtered
+        expect python2.pkl
+        expect-not scalars.pkl
+        key /
+        key ^U
+        type zzz
+        shot nothing
+        key Esc
+        expect scalars.pkl
+    """)
+
+
+def narrow():
+    """One pane at a time, and nothing missing."""
+    golden("narrow", """
+        shot start
+        key Enter Enter
+        shot record
+        key j j e
+        key ^U
+        type 31+
+        shot wrong
+        key Backspace
+        shot right
+        key Enter
+        shot edited
+        key Tab
+        shot the other pane
+        key Tab s
+        shot review
+        key j j j
+        shot review below
+        key Esc ?
+        shot help
+    """, size=(10, 40))
+
+
+def wide():
+    golden("wide", """
+        key Enter j j j Enter
+        key h
+        shot wide
+    """, size=(50, 200))
+
+
+def properties():
+    golden("properties", """
+        key Enter Enter
+        key i
+        shot properties
+        key i
+        expect 'age'
+        key Esc j i
+        expect Properties are those of an object
+    """)
+
+
+def not_a_pickle():
+    golden("not_a_pickle", """
+        key Enter j j Enter
+        shot not a pickle
+        key e
+        expect does nothing here
+    """)
+
+
+def broken():
+    golden("broken", """
+        key j j j Enter
+        key j j j Enter
+        shot truncated
+        key Tab End Enter
+        shot wrong opcode
+        key j j
+        expect offset
+        key s
+        expect This pickle breaks off
+        key e
+        expect This pickle breaks off
+        key Tab g j j Enter
+        shot empty
+    """)
+
+
+def unknown_keys():
+    golden("unknown_keys", """
+        key Q
+        shot unknown
+        key ^_
+        expect ^_ does nothing here
+        key 작
+        expect 작 does nothing here
+        key F12
+        expect F12 does nothing here
+        key u
+        expect Open an object first.
+    """)
+
+
+def quit_with_changes():
+    golden("quit_with_changes", """
+        key Enter Enter
+        key j j e
+        key Backspace Enter
+        key q
+        shot asked
+        key Enter
+        shot stayed
+        key q Right
+        shot next choice
+        key Esc
+        key Tab j Enter j j Enter
+        shot another object
+        key Esc
+        expect unsaved
+        key q d
+        quits
+    """)
+
+
+def resize():
+    golden("resize", """
+        key Enter Enter
+        key j j e
+        resize 40 10
+        shot small, while editing
+        resize 1 1
+        shot one cell
+        resize 20 5
+        shot too small
+        resize 100 24
+        key Enter
+        shot large again
+        key ?
+        resize 40 10
+        shot help
+        resize 23 50
+        resize 24 6
+        shot least
+    """)
+
+
+def tree_moves():
+    golden("tree_moves", """
+        key G Enter
+        type :
+        type /
+        key Esc
+        key j j Enter
+        key E
+        shot all open
+        key 1
+        shot one level
+        key j l l
+        shot inside
+        key J
+        key K
+        key h h
+        key C
+        shot closed
+        type :
+        type ['list'][1]
+        shot asked for a path
+        key Enter
+        shot gone there
+        type :
+        type .nowhere
+        key Enter
+        shot not there
+        type :
+        type [a]
+        shot no path
+        key Esc
+        key y
+        expect Copied the path
+        key g Y
+        expect Copied the value
+    """, size=(24, 100))
+
+
+def undo_redo():
+    golden("undo_redo", """
+        key Enter Enter
+        key j e ^U
+        type 'Jane'
+        key Enter
+        key j e ^U
+        type None
+        shot another type
+        key Enter
+        shot two changes
+        key g u
+        shot one undone
+        key u
+        expect-not unsaved
+        key u
+        expect There is nothing to undo.
+        key ^R ^R
+        expect 2 unsaved
+        key ^R
+        expect There is nothing to redo.
+        key k
+        key U
+        shot one given back
+        key s
+        shot review
+        key n
+        key s
+        type y
+        key s
+        expect Nothing is changed
+    """, size=(24, 100))
+
+
+def back_and_forward():
+    golden("back_and_forward", """
+        key Enter Enter
+        expect 'city'
+        key [
+        expect 1 of 4
+        key [
+        expect trouble/
+        key [
+        expect This is where you began.
+        key ]
+        key ]
+        expect 'city'
+        key Esc h
+        shot at the top, on where one came from
+    """)
+
+
+def messages():
+    golden("messages", """
+        key Q
+        type :
+        type /nowhere/at/all
+        key Enter
+        key Esc
+        key ^O
+        shot messages
+    """)
+
+
+def details():
+    """Enter behind an error shows all of it; any other key takes it away."""
+    golden("details", """
+        type :
+        type /nowhere/at/all
+        key Enter
+        shot cut
+        key Enter
+        shot details
+        key Esc
+        expect R tries again
+    """, size=(10, 40))
+
+
+def ascii_only():
+    with Stage() as stage:
+        seen, _ = stage.run("""
+            key G Enter
+            key G Enter
+            shot text
+            key Esc h
+            key k k k Enter
+            shot names
+        """, options=["--ascii"])
+    for shot in seen.values():
+        assert shot.isascii(), shot
+    fault = compare("ascii_only", seen)
+    assert fault is None, "\n" + (fault or "")
+
+
+def hostile_names_and_values():
+    """Escape sequences, control characters, bidi overrides and what is not UTF-8 are shown, not obeyed."""
+    hostile = "\x1b[2J\x07\x9b31m\u202eabc\u2066\u200b\x7f\r\n"
+    with Stage() as stage:
+        folder = stage.path("hostile")
+        os.mkdir(folder)
+        value = {hostile: hostile, "bytes": hostile.encode(), 3: "\ud800"}
+        for name in (b"a\x1b[31mb.pkl", b"b\xff\xfe.pkl", "c\u202e.pkl".encode(), b"d\n\t.pkl"):
+            with open(os.path.join(folder.encode(), name), "wb") as f:
+                f.write(pickle.dumps(value))
+            os.utime(os.path.join(folder.encode(), name), (NOW - 7200, NOW - 7200))
+        seen, _ = stage.run("""
+            shot names
+            key Enter
+            key j
+            shot value
+            key e
+            shot edited
+            key Esc i
+            shot properties
+        """, where=["demo/hostile/"], size=(24, 100))
+    for shot in seen.values():
+        bad = [c for c in shot if c != "\n" and (ord(c) < 32 or 0x7f <= ord(c) < 0xa0
+                                                 or c in "\u202e\u2066\u200b\ufffd")]
+        assert not bad, (bad, shot)
+    fault = compare("hostile", seen)
+    assert fault is None, "\n" + (fault or "")
+
+
+def script_failures():
+    """A script that expects what is not so fails, with its line; so the tests above can fail."""
+    with Stage() as stage:
+        for script, why in (("expect nonsense", "line 1"), ("key j\nkey nokey", "line 2"),
+                            ("# comment\n\nfly", "line 3"), ("key q\nkey j", "before line 2"),
+                            ("key j\nquits", "line 2"), ("expect-not demo", "line 1")):
+            _, done = stage.run(script, check=False)
+            assert done.returncode not in (0, 139) and why in done.stderr.decode(), done
+
+
+def no_terminal():
+    """Without a terminal and without a script it says so."""
+    with Stage() as stage:
+        _, done = stage.run("", env={"PKLBROWSE_SCRIPT": ""}, check=False)
+    assert done.returncode == 2 and b"terminal" in done.stderr, done
+
+
+if __name__ == "__main__":
+    sys.exit(main([browse_edit_save, one_object, help_screen, filter_names, narrow, wide,
+                   properties, not_a_pickle, broken, unknown_keys, quit_with_changes, resize,
+                   tree_moves, undo_redo, back_and_forward, messages, details, ascii_only,
+                   hostile_names_and_values, script_failures, no_terminal]))
