@@ -127,6 +127,23 @@ uint64_t tree_row_of(const struct tree_node *parent, uint64_t position)
     }
 }
 
+/* The cache that holds a child, else the one to fill. */
+static struct tree_cache *find_cache(struct tree *t, const struct tree_node *parent,
+                                     uint64_t position, bool *there)
+{
+    struct tree_cache *oldest = &t->caches[0];
+
+    for (size_t i = 0; i < TREE_CACHES; i++) {
+        struct tree_cache *c = &t->caches[i];
+        *there = c->of == parent && position >= c->first && position - c->first < c->count;
+        if (*there)
+            return c;
+        if (c->used < oldest->used)
+            oldest = c;
+    }
+    return oldest;
+}
+
 enum pb_err tree_fetch(struct tree *t, const struct tree_node *parent, uint64_t position,
                        struct pkl_child *out, struct error *e)
 {
@@ -136,25 +153,47 @@ enum pb_err tree_fetch(struct tree *t, const struct tree_node *parent, uint64_t 
             out->position = position;
         return err;
     }
-    if (t->cache_of != parent || position < t->cache_first ||
-        position - t->cache_first >= t->cache_count) {
+    bool there = false;
+    struct tree_cache *c = find_cache(t, parent, position, &there);
+    c->used = ++t->turn;
+    if (!there) {
         /* A little before, so that scrolling up does not fetch for every row. */
         uint64_t first = position > TREE_CACHE / 4 ? position - TREE_CACHE / 4 : 0;
-        t->cache_of = NULL;
+        c->of = NULL;
         size_t got = 0;
         enum pb_err err = t->view->children(t->view, parent->child.value.id, first, TREE_CACHE,
-                                            t->cache, &got, e);
+                                            c->children, &got, e);
         if (err != PB_OK)
             return err;
-        t->cache_of = parent;
-        t->cache_first = first;
-        t->cache_count = got;
+        c->of = parent;
+        c->first = first;
+        c->count = got;
         if (position - first >= got)
             return error_set(e, PB_ENOTFOUND, "the value has no child %llu",
                              (unsigned long long)position);
     }
-    *out = t->cache[position - t->cache_first];
+    *out = c->children[position - c->first];
     return PB_OK;
+}
+
+static void drop_caches(struct tree *t)
+{
+    for (size_t i = 0; i < TREE_CACHES; i++)
+        t->caches[i].of = NULL;
+}
+
+/* Those of nodes below n, which go; with n itself when it goes as well. */
+static void drop_caches_below(struct tree *t, const struct tree_node *n, bool itself)
+{
+    for (size_t i = 0; i < TREE_CACHES; i++) {
+        const struct tree_node *at = t->caches[i].of;
+        if (at == n && !itself)
+            continue;
+        while (at && at != n)
+            at = at->parent;
+        if (at == n)
+            t->caches[i].of = NULL;
+    }
 }
 
 static bool kind_has_children(enum pkl_kind kind)
@@ -185,7 +224,7 @@ enum pb_err tree_count_children(struct tree *t, const struct pkl_node *n, uint64
 
 void tree_forget(struct tree *t)
 {
-    t->cache_of = NULL;
+    drop_caches(t);
     for (size_t i = 0; i < TREE_PATHS; i++) {
         free(t->paths[i].text);
         t->paths[i] = (struct tree_known_path){0, NULL};
@@ -264,8 +303,7 @@ void tree_collapse(struct tree *t, uint64_t row)
     struct tree_at at;
     if (!tree_locate(t, row, &at) || !at.node)
         return;
-    if (t->cache_of)
-        t->cache_of = NULL; /* it may be of a node that goes */
+    drop_caches_below(t, at.node, true);
     node_drop_kid(at.parent, kid_at(at.parent, at.position));
 }
 
@@ -274,7 +312,7 @@ void tree_collapse_below(struct tree *t, uint64_t row)
     struct tree_at at;
     if (!tree_locate(t, row, &at) || !at.node)
         return;
-    t->cache_of = NULL;
+    drop_caches_below(t, at.node, false);
     while (at.node->nkids > 0)
         node_drop_kid(at.node, at.node->nkids - 1);
 }
@@ -339,7 +377,7 @@ enum pb_err tree_expand_below(struct tree *t, uint64_t row, uint64_t max_rows, b
 enum pb_err tree_expand_level(struct tree *t, unsigned level, uint64_t max_rows, struct error *e)
 {
     bool complete;
-    t->cache_of = NULL;
+    drop_caches(t);
     while (t->stream->nkids > 0)
         node_drop_kid(t->stream, t->stream->nkids - 1);
     return expand_levels(t, t->stream, level, max_rows, &complete, e);
@@ -471,7 +509,7 @@ static enum pb_err refresh_kids(struct tree *t, struct tree_node *n, struct erro
         bool gone;
         err = refresh_node(t, n->kids[i], &gone, e);
         if (err == PB_OK && gone) {
-            t->cache_of = NULL;
+            drop_caches(t);
             node_drop_kid(n, i);
         } else {
             i++;

@@ -22,17 +22,23 @@ struct tree_node {
 };
 
 #define TREE_CACHE 64 /* children fetched at once: about a screenful */
+#define TREE_CACHES 4
 #define TREE_PATHS 16 /* places of shared values remembered */
 
 struct tree {
     struct pkl_view *view;
     struct pkl_edit *edit; /* or NULL */
     struct tree_node *stream;
-    /* The children read last, since a screen asks for one row after the other. */
-    const struct tree_node *cache_of;
-    uint64_t cache_first;
-    size_t cache_count;
-    struct pkl_child cache[TREE_CACHE];
+    /* The children read last, since a screen asks for one row after the other; of several nodes,
+     * since the next row is often that of another. */
+    struct tree_cache {
+        const struct tree_node *of; /* NULL: empty */
+        uint64_t first;
+        size_t count;
+        uint64_t used; /* turn of its last use */
+        struct pkl_child children[TREE_CACHE];
+    } caches[TREE_CACHES];
+    uint64_t turn;
     struct tree_known_path {
         pkl_id target; /* 0: empty */
         char *text;
