@@ -38,16 +38,17 @@ static enum pb_err advise(struct error *e, const char *advice)
     return e->code;
 }
 
+/* curl names whom it could not reach: not our host, then a proxy. */
 static bool by_proxy(const struct http_call *c)
 {
-    char bare[sizeof c->host];
-    char *colon;
+    const char *host = c->host;
+    size_t n = strcspn(host, ":");
 
-    snprintf(bare, sizeof bare, "%s", c->host);
-    colon = strrchr(bare, ':');
-    if (colon != NULL && strchr(colon, ']') == NULL)
-        *colon = '\0';
-    return c->curl_says[0] != '\0' && strstr(c->curl_says, bare) == NULL;
+    if (host[0] == '[') { /* an IPv6 address: curl says it without brackets */
+        host++;
+        n = strcspn(host, "]");
+    }
+    return c->curl_says[0] != '\0' && memmem(c->curl_says, strlen(c->curl_says), host, n) == NULL;
 }
 
 static enum pb_err not_connected(const struct http_call *c, const char *says, struct error *e)
@@ -137,6 +138,8 @@ static enum pb_err sentence(const struct http_call *c, CURLcode code, const char
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
         *transient = true;
+        if (!c->requested) /* a proxy that does not let us through, for one */
+            return error_set(e, PB_ENET, "cannot connect to %s: %s", c->host, says);
         return error_set(e, PB_ENET, "the connection to %s was lost: %s", c->host, says);
     case CURLE_OUT_OF_MEMORY:
         /* curl says the same of a header line above its limit of 100 kB. */
@@ -149,6 +152,9 @@ static enum pb_err sentence(const struct http_call *c, CURLcode code, const char
         if (c->requested)
             return not_http(c, says, e);
         return error_set(e, PB_EUNSUPPORTED, "cannot talk to %s: %s", c->host, says);
+    case CURLE_LOGIN_DENIED:
+        return error_set(e, PB_EUSAGE, "the address of %s must not hold a name and password",
+                         c->host);
     case CURLE_URL_MALFORMAT:
         return error_set(e, PB_EUSAGE, "the address of %s is malformed: %s", c->host, says);
     default:

@@ -141,7 +141,7 @@ void rig_no_proxies(void)
 }
 
 const struct http_options rig_options = {
-    .connect_ms = 2000, .stall_ms = 300, .backoff_ms = 10, .user_agent = "tests/1"};
+    .connect_ms = 2000, .stall_ms = 500, .backoff_ms = 10, .user_agent = "tests/1"};
 
 void rig_setup(struct rig *r, const struct http_step *script)
 {

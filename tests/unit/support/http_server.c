@@ -120,6 +120,23 @@ static void send_all(struct player *p, const void *bytes, size_t n)
     }
 }
 
+/* In large pieces, however short the text. */
+static void send_text(struct player *p, const char *text, uint64_t times)
+{
+    static char block[1 << 16];
+    size_t n = strlen(text), used = 0;
+
+    for (uint64_t i = 0; i == 0 || i < times; i++) {
+        if (used + n > sizeof block) {
+            send_all(p, block, used);
+            used = 0;
+        }
+        memcpy(block + used, text, n);
+        used += n;
+    }
+    send_all(p, block, used);
+}
+
 static void send_pattern(struct player *p, uint64_t n)
 {
     static char block[251 * 256];
@@ -161,8 +178,7 @@ static void play(struct player *p, const struct http_step *step)
         read_bytes(p, step->n);
         break;
     case SEND:
-        for (uint64_t i = 0; i == 0 || i < step->n; i++)
-            send_all(p, step->text, strlen(step->text));
+        send_text(p, step->text, step->n);
         break;
     case FILL:
         send_pattern(p, step->n);
