@@ -9,6 +9,7 @@
  *   expect TEXT            the screen shows TEXT now, or the script fails
  *   expect-not TEXT
  *   await TEXT             goes on as soon as the screen shows TEXT, whatever is pending
+ *   wait-for FILE          goes on as soon as FILE is there: something happened outside
  *   now STEP               the step at once, whatever is pending
  *   :save-screen FILE      the screen as text; :save-attrs FILE its styles
  *   # a comment
@@ -34,6 +35,7 @@
 #define AWAIT_US (20u * 1000000u) /* longer than anything a test waits for */
 
 struct script {
+    const char *path; /* borrowed */
     struct buf text;
     size_t at;   /* of the next step */
     size_t word; /* of the next key in a line of keys */
@@ -66,6 +68,7 @@ enum pb_err script_open(const char *path, struct script **out, struct error *e)
 
     if (s == NULL)
         return error_nomem(e);
+    s->path = path;
     buf_init(&s->text, BUF_MAX_TEXT);
     err = read_all(path, &s->text, e);
     if (err != PB_OK)
@@ -107,6 +110,25 @@ enum pb_err script_status(const struct script *s, struct error *e)
     return s->status;
 }
 
+static bool dump_to(const struct ui *u, const char *path,
+                    void (*dump)(const struct screen *, struct buf *))
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    struct buf text;
+    struct sink to = sink_fd(&fd);
+    bool ok;
+
+    if (fd < 0)
+        return false;
+    buf_init(&text, BUF_MAX_TEXT);
+    dump(&u->screen, &text);
+    ok = sink_write(&to, text.data, text.len, NULL) == PB_OK;
+    (void)close(fd);
+    buf_release(&text);
+    return ok;
+}
+
+/* The script ends; what was on the screen then is left beside it. */
 static void fail(struct ui *u, const char *what, const char *text)
 {
     struct script *s = u->script;
@@ -116,6 +138,9 @@ static void fail(struct ui *u, const char *what, const char *text)
     text_escape(&shown, text, strlen(text));
     s->status =
         error_set(&s->error, PB_EIO, "script, line %u: %s: %s", s->line + 1, what, shown.data);
+    buf_clear(&shown);
+    buf_printf(&shown, "%s.screen", s->path);
+    (void)dump_to(u, shown.data, screen_dump);
     buf_release(&shown);
     u->quit = true;
 }
@@ -189,29 +214,16 @@ static void step_expect_not(struct ui *u, const char *arg)
         fail(u, "the screen shows", arg);
 }
 
-static void save(struct ui *u, const char *path, void (*dump)(const struct screen *, struct buf *))
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    struct buf text;
-    struct sink to = sink_fd(&fd);
-
-    buf_init(&text, BUF_MAX_TEXT);
-    dump(&u->screen, &text);
-    if (fd < 0 || sink_write(&to, text.data, text.len, NULL) != PB_OK)
-        fail(u, "cannot write", path);
-    if (fd >= 0)
-        (void)close(fd);
-    buf_release(&text);
-}
-
 static void step_save_screen(struct ui *u, const char *arg)
 {
-    save(u, arg, screen_dump);
+    if (!dump_to(u, arg, screen_dump))
+        fail(u, "cannot write", arg);
 }
 
 static void step_save_attrs(struct ui *u, const char *arg)
 {
-    save(u, arg, screen_dump_attrs);
+    if (!dump_to(u, arg, screen_dump_attrs))
+        fail(u, "cannot write", arg);
 }
 
 static void step_quits(struct ui *u, const char *arg)
@@ -250,12 +262,12 @@ static void run_step(struct ui *u, char *line)
 
 /* --- reading -------------------------------------------------------------------------------- */
 
-/* An await: true when it is over. */
-static bool awaited(struct ui *u, const char *text)
+/* Waits for what `over` says; true when it is over. */
+static bool awaited(struct ui *u, const char *text, bool over)
 {
     struct script *s = u->script;
 
-    if (screen_contains(&u->screen, text)) {
+    if (over) {
         s->since = 0;
         return true;
     }
@@ -264,6 +276,11 @@ static bool awaited(struct ui *u, const char *text)
     else if (clock_mono_us() - s->since > AWAIT_US)
         fail(u, "in vain waited for", text);
     return false;
+}
+
+static bool starts(const char *line, const char *word)
+{
+    return strncmp(line, word, strlen(word)) == 0;
 }
 
 static bool skipped(const char *line)
@@ -276,7 +293,7 @@ bool script_next(struct ui *u)
     struct script *s = u->script;
     char *line = s->text.data + s->at;
     size_t n = strcspn(line, "\n");
-    bool at_once, more = s->at < s->text.len, done = true;
+    bool at_once, waits, more = s->at < s->text.len, done = true;
     char *copy;
 
     if (!more) {
@@ -289,12 +306,15 @@ bool script_next(struct ui *u)
         fail(u, "out of memory", "");
         return false;
     }
-    at_once = strncmp(copy, "now ", 4) == 0;
-    if (strncmp(copy, "await ", 6) == 0)
-        done = awaited(u, copy + 6);
+    at_once = starts(copy, "now ");
+    waits = starts(copy, "await ") || starts(copy, "wait-for ");
+    if (starts(copy, "await "))
+        done = awaited(u, copy + 6, screen_contains(&u->screen, copy + 6));
+    else if (waits)
+        done = awaited(u, copy + 9, access(copy + 9, F_OK) == 0);
     else if (!skipped(copy) && !at_once && !loop_idle(u->loop))
         done = false;
-    if (done && !skipped(copy) && strncmp(copy, "await ", 6) != 0)
+    if (done && !skipped(copy) && !waits)
         run_step(u, at_once ? copy + 4 : copy);
     if (done && s->word == 0) {
         s->line++;

@@ -82,7 +82,7 @@ static bool marks_shown(const struct ui *u)
 /* Where the value begins. */
 static int value_column(const struct columns *c)
 {
-    return 4 + c->label + 1 + c->type + 1;
+    return 4 + c->label + 1 + (c->type > 0 ? c->type + 1 : 0);
 }
 
 static void draw_value(struct ui *u, const struct region *r, int y, int x, bool changed)

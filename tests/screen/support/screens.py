@@ -61,6 +61,14 @@ class Stage:
             text = text.replace(date, "TO-DAY-xxx")
         return re.sub(r"user \d+, group \d+", "user N, group N", text)
 
+    def left_behind(self):
+        """The screen on which a script failed."""
+        try:
+            with open(os.path.join(self.folder, "script.screen"), encoding="utf-8") as f:
+                return f.read()
+        except FileNotFoundError:
+            return ""
+
     def run(self, script, where=None, size=(24, 80), options=(), env=(), check=True):
         """Runs a script; returns (shots by name, the finished process)."""
         lines, shots = [], []
@@ -80,7 +88,8 @@ class Stage:
                        PKLBROWSE_NOW=str(NOW), HOME=self.folder, LANG="C.UTF-8",
                        XDG_STATE_HOME=os.path.join(self.folder, "state"), NO_COLOR="",
                        AWS_EC2_METADATA_DISABLED="true")
-        environ.update(env)
+        environ.update(env)             # None: not set at all
+        environ = {k: v for k, v in environ.items() if v is not None}
         where = [self.demo + "/"] if where is None else where
         done = subprocess.run([PROGRAM, *options, *where], env=environ, cwd=self.folder,
                               stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
@@ -92,7 +101,8 @@ class Stage:
                 with open(path, encoding="utf-8") as f:
                     seen[name] = self.mask(f.read())
         if check and done.returncode != 0:
-            raise AssertionError(f"status {done.returncode}: {done.stderr.decode()[-3000:]}")
+            raise AssertionError(f"status {done.returncode}: {done.stderr.decode()[-3000:]}"
+                                 + self.left_behind())
         return seen, done
 
 

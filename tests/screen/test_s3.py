@@ -1,0 +1,314 @@
+#!/usr/bin/python3
+"""The screen against a real S3 server: the whole path, somebody who is faster, refusals, many keys."""
+import os
+import pickle
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+from screens import Stage, main  # noqa: E402  pylint: disable=wrong-import-position
+
+RECORD = {"name": "John", "age": 30, "city": "New York"}
+
+
+def server():
+    """The lines of STORE_ENV, or None when there is no server."""
+    path = os.environ.get("STORE_ENV")
+    if not path:
+        return None
+    with open(path, encoding="utf-8") as f:
+        return dict(line.strip().split("=", 1) for line in f if "=" in line)
+
+
+SERVER = server()
+
+
+class Bucket:
+    """A bucket of its own with the record in it, gone afterwards."""
+
+    def __init__(self):
+        import boto3                    # pylint: disable=import-outside-toplevel
+        self.s3 = boto3.client("s3", endpoint_url=SERVER["ENDPOINT"], region_name="us-east-1",
+                               aws_access_key_id=SERVER["ACCESS_KEY"],
+                               aws_secret_access_key=SERVER["SECRET_KEY"])
+        self.name = f"s{os.getpid()}-{time.monotonic_ns() // 1000 % 10 ** 8}"
+
+    def __enter__(self):
+        self.s3.create_bucket(Bucket=self.name)
+        self.s3.put_object(Bucket=self.name, Key="data.pickle", Body=pickle.dumps(RECORD),
+                           ContentType="application/x-pickle", Metadata={"owner": "ops"})
+        return self
+
+    def __exit__(self, *_):
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name)
+        for page in pages:
+            for row in page.get("Contents", []):
+                self.s3.delete_object(Bucket=self.name, Key=row["Key"])
+        self.s3.delete_bucket(Bucket=self.name)
+
+    def body(self, key="data.pickle"):
+        return self.s3.get_object(Bucket=self.name, Key=key)["Body"].read()
+
+    def put(self, value, key="data.pickle"):
+        self.s3.put_object(Bucket=self.name, Key=key, Body=pickle.dumps(value))
+
+
+def environment(**more):
+    # Signatures need the real clock.
+    env = {"PKLBROWSE_NOW": None, "AWS_ACCESS_KEY_ID": SERVER["ACCESS_KEY"], "AWS_SECRET_ACCESS_KEY": SERVER["SECRET_KEY"],
+           "AWS_ENDPOINT_URL": SERVER["ENDPOINT"], "AWS_REGION": "us-east-1"}
+    env.update(more)
+    return env
+
+
+def run(script, where, size=(24, 100), outside=None, check=True, **env):
+    """outside: what happens when the script writes the shot "now": it waits until that is done."""
+    with Stage(samples=False) as stage:
+        signal, done = os.path.join(stage.folder, "shot-1"), os.path.join(stage.folder, "done")
+        watcher = None
+        if outside:
+            def watch():
+                until = time.monotonic() + 60
+                while not os.path.exists(signal) and time.monotonic() < until:
+                    time.sleep(0.02)
+                outside()
+                with open(done, "w", encoding="utf-8"):
+                    pass
+            watcher = threading.Thread(target=watch)
+            watcher.start()
+        seen = stage.run(script.replace("OUTSIDE", f"shot now\nwait-for {done}"), where=where,
+                         size=size, env=environment(**env), check=check)
+        if watcher:
+            watcher.join()
+        return seen
+
+
+def the_whole_path():
+    with Bucket() as bucket:
+        before = bucket.body()
+        run(f"""
+            expect s3
+            key G Enter
+            expect {bucket.name}
+            key /
+            type {bucket.name}
+            key Enter
+            key Enter
+            expect data.pickle
+            key Enter
+            expect 'John'
+            key j j
+            expect ['age']
+            key e ^U
+            type 31
+            key Enter
+            expect was 30
+            key s
+            expect 1 change
+            expect Content-Type
+            key Enter
+            expect Saved. ETag
+            expect-not unsaved
+            key R
+            expect 31
+        """, where=[])
+        after = bucket.body()
+        head = bucket.s3.head_object(Bucket=bucket.name, Key="data.pickle")
+        assert pickle.loads(after) == dict(RECORD, age=31)
+        assert len(after) == len(before) and sum(a != b for a, b in zip(after, before)) == 1
+        assert head["ContentType"] == "application/x-pickle", head
+        assert head["Metadata"] == {"owner": "ops"}, head
+
+
+EDIT = """
+    key j j e ^U
+    type 31
+    key Enter
+    OUTSIDE
+    key s
+    key Enter
+"""
+
+
+def somebody_was_faster():
+    """Refused, nothing lost: cancel keeps the edit, looking at theirs comes back to it."""
+    with Bucket() as bucket:
+        theirs = dict(RECORD, city="Paris")
+        run(EDIT + """
+            expect the object changed while you were editing
+            expect Put my changes on theirs
+            key Esc
+            expect 1 unsaved
+            key s Enter
+            expect the object changed
+            key t
+            expect THEIRS
+            expect Paris
+            key e
+            expect Esc goes back to yours
+            key Esc
+            expect 1 unsaved
+            expect New York
+        """, where=[f"s3://{bucket.name}/data.pickle"], outside=lambda: bucket.put(theirs))
+        assert pickle.loads(bucket.body()) == theirs
+
+
+def mine_on_theirs():
+    with Bucket() as bucket:
+        theirs = dict(RECORD, city="Paris")
+        run(EDIT + """
+            key Enter
+            expect Your changes are on what someone else saved
+            expect Save
+            key Enter
+            expect Saved.
+            expect Paris
+        """, where=[f"s3://{bucket.name}/data.pickle"], outside=lambda: bucket.put(theirs))
+        assert pickle.loads(bucket.body()) == dict(theirs, age=31)
+
+
+def both_changed_it():
+    with Bucket() as bucket:
+        theirs = dict(RECORD, age=77)
+        run(EDIT + """
+            key m
+            expect age
+            expect 1 unsaved
+            key s Enter
+            key o
+            expect Saved.
+        """, where=[f"s3://{bucket.name}/data.pickle"], outside=lambda: bucket.put(theirs))
+        assert pickle.loads(bucket.body()) == dict(RECORD, age=31)
+
+
+def deleted_meanwhile():
+    with Bucket() as bucket:
+        run(EDIT + """
+            expect the object is gone
+            key Esc
+            expect 1 unsaved
+            key s Enter o
+            expect Saved.
+        """, where=[f"s3://{bucket.name}/data.pickle"],
+            outside=lambda: bucket.s3.delete_object(Bucket=bucket.name, Key="data.pickle"))
+        assert pickle.loads(bucket.body()) == dict(RECORD, age=31)
+
+
+def save_as():
+    with Bucket() as bucket:
+        bucket.put("there", key="there.pickle")
+        run(f"""
+            key j j e ^U
+            type 31
+            key Enter
+            key S
+            key ^U
+            type s3://{bucket.name}/
+            expect a name is missing
+            type there.pickle
+            key Enter
+            key Enter
+            expect something is there already
+            key a
+            key ^U
+            type s3://{bucket.name}/new.pickle
+            key Enter
+            expect Save as
+            key y
+            expect Saved as
+            expect 1 unsaved
+            key q d
+            quits
+        """, where=[f"s3://{bucket.name}/data.pickle"])
+        assert pickle.loads(bucket.body("new.pickle")) == dict(RECORD, age=31)
+        assert pickle.loads(bucket.body("there.pickle")) == "there"
+        assert pickle.loads(bucket.body()) == RECORD
+
+
+def many_keys():
+    """Pages come as one scrolls; the end is reached, and the names in between can be filtered."""
+    with Bucket() as bucket:
+        for i in range(1100):
+            bucket.s3.put_object(Bucket=bucket.name, Key=f"many/{i:04}", Body=b"N.")
+        run(f"""
+            expect 1 of 1,000+
+            key End
+            expect 1,100 of 1,100
+            key g /
+            type 077
+            key Enter
+            expect 1 of 12
+            key Esc
+            expect of 1,100
+            type :
+            type many/107
+            key Enter
+            expect 1 of 10
+            expect many/1070
+        """, where=[f"s3://{bucket.name}/many/"])
+
+
+def odd_keys():
+    keys = ["with blank", "plus+sign", "per%20cent", "작업결과", "a//b", "que?ry#", "é"]
+    with Bucket() as bucket:
+        for key in keys:
+            bucket.put(key, key="odd/" + key)
+        script = ""
+        for key in keys:
+            script += f"type :\ntype s3://{bucket.name}/odd/{key}\nkey Enter\nexpect '{key}'\n"
+        run(script, where=[f"s3://{bucket.name}/odd/"])
+
+
+def refusals():
+    """What a server refuses is said in a sentence, with its own words behind Enter."""
+    with Bucket() as bucket:
+        seen, _ = run("""
+            shot denied
+            key Enter
+            shot details
+        """, where=[f"s3://{bucket.name}/"], AWS_SECRET_ACCESS_KEY="wrong")
+        assert "Enter: more" in seen["denied"], seen["denied"]
+        assert "SignatureDoesNotMatch" in seen["details"], seen["details"]
+        assert "wrong" not in seen["details"]
+    seen, _ = run("shot there", where=["s3://no-such-bucket-at-all/x/"])
+    assert "no-such-bucket-at-all" in seen["there"] and "NoSuchBucket" not in seen["there"]
+    seen, _ = run("shot there", where=["s3://"], AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    assert "127.0.0.1" in seen["there"], seen["there"]
+
+
+def folder_without_its_slash():
+    """A location that is no object may be where keys begin."""
+    with Bucket() as bucket:
+        bucket.put(1, key="models/a.pkl")
+        run("expect models/\nexpect 1 of 1\nkey Enter\nexpect a.pkl",
+            where=[f"s3://{bucket.name}/models"])
+
+
+def big_object():
+    """It is fetched only when asked for; Esc stops that."""
+    with Bucket() as bucket:
+        bucket.put(b"x" * (65 * 1024 * 1024), key="big.pickle")
+        run("""
+            expect Enter fetches it
+            expect big.pickle
+            key Enter
+            expect bytearray
+        """.replace("bytearray", "bytes"), where=[f"s3://{bucket.name}/big.pickle"])
+        run("""
+            key Enter
+            now key Esc
+            expect ancelled
+            key R
+            expect Enter fetches it
+        """, where=[f"s3://{bucket.name}/big.pickle"])
+
+
+if __name__ == "__main__":
+    if SERVER is None:
+        print("no S3 server was given: skipped")
+        print("0 passed, 0 failed, 1 skipped")
+        sys.exit(0)
+    sys.exit(main([the_whole_path, somebody_was_faster, mine_on_theirs, both_changed_it,
+                   deleted_meanwhile, save_as, many_keys, odd_keys, refusals,
+                   folder_without_its_slash, big_object]))
