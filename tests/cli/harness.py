@@ -1,8 +1,10 @@
 """Runs the program for the tests of the command line, and counts what they find."""
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 import traceback
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -47,6 +49,18 @@ class Result:
 def same(got, want, what=""):
     if got != want:
         raise Failed(f"{what}: {got!r} is not {want!r}")
+
+
+def wait_until_waiting(process):
+    """Until the program has its signal handlers and sleeps: everything it can do is done."""
+    for _ in range(6000):
+        with open(f"/proc/{process.pid}/status", encoding="ascii") as f:
+            fields = dict(line.split(":", 1) for line in f)
+        caught = int(fields["SigCgt"], 16)
+        if caught & 1 << (signal.SIGINT - 1) and fields["State"].strip().startswith("S"):
+            return
+        time.sleep(0.01)
+    raise Failed("the program never came to wait")
 
 
 class Place:

@@ -8,9 +8,8 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 
-from harness import Failed, Place, Skipped, run_all, same
+from harness import Failed, Place, Skipped, run_all, same, wait_until_waiting
 
 JOHN = {"name": "John", "age": 30, "city": "New York"}
 BYTES = pickle.dumps(JOHN)
@@ -573,29 +572,17 @@ def test_interrupt(p: Place):
     w = p.start("show", "-", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     w.stdin.write(BYTES[:5])
     w.stdin.flush()
-    wait_for_watch(w)
+    wait_until_waiting(w)
     w.send_signal(signal.SIGINT)
     same(w.wait(60), 130)
     w = p.start("cp", "-", "half", stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE)
     w.stdin.write(b"x" * 100000)
     w.stdin.flush()
-    wait_for_watch(w)
+    wait_until_waiting(w)
     w.send_signal(signal.SIGTERM)
     same(w.wait(60), 130)
     same(os.path.exists(p.path("half")), False, "something half written")
-
-
-def wait_for_watch(process):
-    """Until the process has its handlers and waits: it sleeps in poll."""
-    for _ in range(3000):
-        with open(f"/proc/{process.pid}/status", encoding="ascii") as f:
-            fields = dict(line.split(":", 1) for line in f)
-        caught = int(fields["SigCgt"], 16)
-        if caught & 1 << (signal.SIGINT - 1) and fields["State"].strip().startswith("S"):
-            return
-        time.sleep(0.01)
-    raise Failed("it never came to wait")
 
 
 def test_log_file(p: Place):

@@ -4,16 +4,22 @@ import atexit
 import json
 import os
 import pickle
+import shlex
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
+from urllib.parse import urlsplit
 
 import boto3
 import botocore
 from botocore.config import Config
 
-from harness import TOP, Failed, Place, Skipped, run_all, same
+from harness import TOP, Failed, Place, run_all, same, wait_until_waiting
+sys.path.insert(0, os.path.join(TOP, "tests", "servers"))
+from faultproxy import FaultProxy  # noqa: E402
 
 JOHN = {"name": "John", "age": 30, "city": "New York"}
 BYTES = pickle.dumps(JOHN)
@@ -165,7 +171,6 @@ def test_refusals(p: Place):
     p.run("ls", "s3://no-such-bucket-here/").expect(3, "")
     p.run("ls", f"s3://{where}/missing").expect(3, "", "missing")
     p.run("cp", p.put("f", BYTES), "s3://no-such-bucket-here/k").expect(3, "")
-    done = p.run("show", "s3://no-such-bucket-here/k").expect(3, "")
     same(get(where, "k"), BYTES)
     p.run("show", url, "--no-sign-request").expect(5, "")
     p.run("show", url, env={"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}).expect(7, "")
@@ -315,23 +320,117 @@ def test_no_secrets_in_logs(p: Place):
         raise Failed("a secret in the log")
 
 
-def test_interrupted_write(p: Place):
-    """^C in the middle of a copy: nothing half written, status 130."""
+# --------------------------------------------------------------- when the network goes wrong
+
+def proxied(*rules):
+    to = urlsplit(S["ENDPOINT"])
+    proxy = FaultProxy((to.hostname, to.port)).start()
+    for rule in rules:
+        proxy.rule(rule)
+    return proxy
+
+
+def puts(proxy):
+    return [r for r in proxy.requests if r["method"] == "PUT"]
+
+
+def test_lost_answer(p: Place):
+    """The server saved it, its answer was lost: saved, and not sent again. The second answer is lost
+    as well as the first one: a server that wants the ETag without quotes refuses the first."""
+    for what in ("drop-after", "drop-after reset=1", "cut-head at=7"):
+        for which in (1, 2):
+            where = bucket()
+            put(where, "k", ContentType="application/x-pickle", Metadata=META)
+            proxy = proxied(f"method=PUT n={which} do={what}")
+            done = p.run("set", f"s3://{where}/k", ".age=31", env={"AWS_ENDPOINT_URL": proxy.url})
+            done.expect(0)
+            same([r["status"] for r in puts(proxy)].count(200), 1, "times that the server saved it")
+            same(puts(proxy)[-1]["status"], 200, "the last one")
+            now = S3.get_object(Bucket=where, Key="k")
+            same(pickle.loads(now["Body"].read())["age"], 31)
+            same(now["Metadata"], META)
+            if "saved" not in done.out:
+                raise Failed(f"{done}")
+            proxy.stop()
+
+
+def test_never_arrived(p: Place):
+    """The connection broke before the server saw it: sent again, saved."""
     where = bucket()
-    fifo = p.path("pipe")
-    os.mkfifo(fifo)
-    w = p.start("cp", "-", f"s3://{where}/k", stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-    w.stdin.write(b"x" * 300000)
-    w.stdin.flush()
-    for _ in range(3000):
-        with open(f"/proc/{w.pid}/status", encoding="ascii") as f:
-            fields = dict(line.split(":", 1) for line in f)
-        if int(fields["SigCgt"], 16) & 2 and fields["State"].strip().startswith("S"):
-            break
-        subprocess.run(["sleep", "0.01"], check=True)
-    w.send_signal(2)
-    same(w.wait(60), 130)
-    same(there(where, "k"), False)
+    put(where, "k")
+    proxy = proxied("method=PUT n=1 do=drop-before")
+    p.run("set", f"s3://{where}/k", ".age=31", env={"AWS_ENDPOINT_URL": proxy.url}).expect(0)
+    same(pickle.loads(get(where, "k"))["age"], 31)
+    proxy.stop()
+
+
+def test_somebody_else_writes(p: Place):
+    """Between our look and our PUT: refused, theirs stays."""
+    where = bucket()
+    put(where, "k")
+    theirs = pickle.dumps({**JOHN, "name": "Ann"})
+    with open(p.path("theirs"), "wb") as f:
+        f.write(theirs)
+    script = p.put("write.py", f"""
+import boto3
+from botocore.config import Config
+boto3.client("s3", endpoint_url={S["ENDPOINT"]!r}, aws_access_key_id={S["ACCESS_KEY"]!r},
+             aws_secret_access_key={S["SECRET_KEY"]!r}, region_name={REGION!r},
+             config=Config(s3={{"addressing_style": "path"}})).put_object(
+    Bucket={where!r}, Key="k", Body=open({p.path("theirs")!r}, "rb").read())
+""".encode())
+    command = shlex.quote(f"run={sys.executable} {script}")
+    for command_line in (["set", f"s3://{where}/k", ".age=31"],
+                         ["cp", p.put("f", b"other"), f"s3://{where}/k"]):
+        put(where, "k")
+        proxy = proxied(f"method=PUT n=1 do=pass {command}")
+        p.run(*command_line, env={"AWS_ENDPOINT_URL": proxy.url}).expect(4, "")
+        same(get(where, "k"), theirs, "what somebody else wrote")
+        proxy.stop()
+
+
+def test_read_is_cut(p: Place):
+    where = bucket()
+    data = pickle.dumps(list(range(300000)))
+    put(where, "k", data)
+    proxy = proxied("method=GET n=1 do=cut at=100000")
+    done = p.run("cp", f"s3://{where}/k", "-", env={"AWS_ENDPOINT_URL": proxy.url})
+    if done.status == 0:
+        same(done.raw == data, True, "bytes of a read that went on")
+    elif done.status != 7:
+        raise Failed(f"{done}")
+    proxy.clear()
+    proxy.rule("method=GET n=1 do=drop-before")
+    p.run("show", "--repr", f"s3://{where}/k", "[-1]",
+          env={"AWS_ENDPOINT_URL": proxy.url}).expect(0, "299999\n")
+    proxy.stop()
+
+
+def test_interrupted(p: Place):
+    """^C while the server does not answer: status 130, nothing half written."""
+    where = bucket()
+    put(where, "k")
+    p.put("f", b"x" * 300000)
+    url = f"s3://{where}/k"
+    for rule, args in (("do=hang", ["show", url]), ("method=GET do=hang", ["show", url]),
+                       ("method=GET do=slow bytes=1 ms=1000", ["cp", url, "file"]),
+                       ("method=PUT do=hang", ["set", url, ".age=31"]),
+                       ("method=PUT do=hang", ["cp", "f", f"s3://{where}/new"]),
+                       ("do=hang", ["ls", f"s3://{where}"])):
+        proxy = proxied(rule)
+        w = p.start(*args, env={"AWS_ENDPOINT_URL": proxy.url}, stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE)
+        wait_until_waiting(w)
+        before = time.monotonic()
+        w.send_signal(signal.SIGINT)
+        err = w.communicate(timeout=60)[1]
+        same(w.returncode, 130, f"{rule} {args} {err}")
+        if time.monotonic() - before > 5:
+            raise Failed(f"{rule} {args}: it took {time.monotonic() - before:.1f} s to stop")
+        proxy.stop()
+    same(get(where, "k"), BYTES)
+    same(there(where, "new"), False)
+    same(os.path.exists(p.path("file")), False)
 
 
 TESTS = [test for name, test in list(globals().items()) if name.startswith("test_")]
