@@ -72,7 +72,8 @@ class Place:
         self.work = os.path.join(folder, "work")
         os.makedirs(self.home)
         os.makedirs(self.work)
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PKLBROWSE", "XDG_"))}
+        ours = ("AWS_", "PKLBROWSE", "XDG_")
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
         self.env = dict(kept, HOME=self.home, LC_ALL="C.UTF-8", TMPDIR=folder,
                         AWS_EC2_METADATA_DISABLED="true",
                         PKLBROWSE_DEMO_DIR=os.path.join(TOP, "docs", "demo"), **(env or {}))

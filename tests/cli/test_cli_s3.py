@@ -27,7 +27,7 @@ META = {"owner": "ann", "run": "17"}
 
 
 def server():
-    """ENDPOINT and keys: from the environment, from the file that it names, or a server of our own."""
+    """ENDPOINT and keys: from the environment, the file that it names, or a server of our own."""
     if "ENDPOINT" in os.environ:
         return dict(os.environ)
     file = os.environ.get("STORE_ENV")
@@ -210,7 +210,8 @@ def test_profiles(p: Place):
 # ----------------------------------------------------------------------------------------- ls
 
 ODD = ["plain", "with blank", "a+b", "100%", "a%20b", "q?x=1#y", "//", "a//b", "a/./b", "a/../b",
-       "größe", "작업결과", "🥒", "quote'\"", "tab\there", "~!$&()*,;=:@", "x" * 900, "sub/one", "sub/two"]
+       "größe", "작업결과", "🥒", "quote'\"", "tab\there", "~!$&()*,;=:@", "x" * 900, "sub/one",
+       "sub/two"]
 
 
 def test_ls(p: Place):
@@ -221,7 +222,8 @@ def test_ls(p: Place):
     if f"{where}/" not in names:
         raise Failed(f"{where} is not among {names}")
     listed = S3.list_objects_v2(Bucket=where, Delimiter="/")
-    want = sorted([c["Key"] for c in listed["Contents"]] + [c["Prefix"] for c in listed["CommonPrefixes"]])
+    want = sorted([c["Key"] for c in listed["Contents"]] +
+                  [c["Prefix"] for c in listed["CommonPrefixes"]])
     got = p.run("ls", f"s3://{where}").expect(0).out.split("\n")[:-1]
     same(sorted(n.replace("\\t", "\t") for n in got), want, "names of one level")
     rows = [json.loads(line) for line in
