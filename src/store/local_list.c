@@ -21,7 +21,7 @@
 #define FIRST_PAGE 1000u
 #define LATER_PAGE 10000u /* each page reads the folder once: fewer for the very large ones */
 #define PAGE_MAX 100000u
-#define BELOW_BATCH 1000u /* names at a time of the folders of a recursive listing */
+#define BELOW_BATCH 10000u /* names at a time of the folders of a recursive listing */
 #define DEPTH_MAX 512u
 
 struct level {

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <pklbrowse/aws.h>
+#include <pklbrowse/mem.h>
 
 /* ---------------------------------------------------------------------------- the files */
 
@@ -365,6 +366,33 @@ static void test_sums(void **state)
     set_environment("");
 }
 
+/* Each allocation fails once: an error value, and nothing lost. */
+static void test_without_memory(void **state)
+{
+    const struct aws_options o = {.profile = "dev"};
+    enum pb_err err = PB_ENOMEM;
+    long n;
+
+    (void)state;
+    for (n = 1; err == PB_ENOMEM && n < 1000; n++) {
+        struct aws_config *c = NULL;
+        struct aws_setup s = {0};
+
+        mem_fail_after(n);
+        err = aws_config_new(&c, NULL);
+        if (err == PB_OK)
+            err = aws_config_parse(c, CONFIG, strlen(CONFIG), false, "config", NULL);
+        if (err == PB_OK)
+            err = aws_setup_resolve(&s, c, &o, NULL);
+        mem_fail_after(-1);
+        assert_true(err == PB_OK || err == PB_ENOMEM);
+        aws_setup_release(&s);
+        aws_config_free(c);
+    }
+    assert_int_equal(err, PB_OK);
+    assert_true(n > 50);
+}
+
 /* -------------------------------------------------------------------------- on the disk */
 
 static void put_file(const char *path, const char *text)
@@ -430,7 +458,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_files),       cmocka_unit_test(test_broken_files),
         cmocka_unit_test(test_binary_file), cmocka_unit_test(test_profiles_are_listed_once),
-        cmocka_unit_test(test_sums),        cmocka_unit_test(test_load),
+        cmocka_unit_test(test_sums),        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_load),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,6 +128,7 @@ static void on_page(void *ctx, struct store_page *page, const struct error *e)
     ended(f, e);
     free(f->next);
     f->next = NULL;
+    mem_fail_after(-1);
     if (!page)
         return;
     for (i = 0; i < page->count; i++) {
@@ -307,6 +308,7 @@ static void on_object(void *ctx, const struct store_object *o, const struct erro
 
     ended(f, e);
     store_object_release(&f->object);
+    mem_fail_after(-1); /* what follows is the test's own */
     if (o)
         assert_int_equal(store_object_copy(&f->object, o, NULL), PB_OK);
 }
@@ -510,6 +512,7 @@ static void on_written(void *ctx, const struct store_identity *now, bool uncheck
 
     ended(f, e);
     assert_false(unchecked);
+    mem_fail_after(-1);
     store_identity_release(&f->now);
     if (now)
         assert_int_equal(store_identity_copy(&f->now, now, NULL), PB_OK);
@@ -674,6 +677,57 @@ static void test_write_cancelled(void **state)
     source_free(body);
 }
 
+/* ------------------------------------------------------------------------ without memory */
+
+/* Starts one operation of each kind in turn; false: it could not be started. */
+static bool start_one(struct fixture *f, unsigned kind, struct source *body)
+{
+    struct store_list_request list_all_of_it = {
+        .container = f->dir, .prefix = "", .recursive = kind == 1};
+    struct store_read_request r = {.container = f->dir, .key = "x", .key_len = 1, .to = {take, f}};
+    struct store_write_request w = {
+        .container = f->dir, .key = "y", .key_len = 1, .body = body, .condition = STORE_ALWAYS};
+    const struct store_ops *ops = f->store->ops;
+
+    f->done = false;
+    f->error = (struct error){0};
+    if (kind < 2)
+        return ops->list(f->store, &list_all_of_it, on_page, f, &f->error) != NULL;
+    if (kind == 2)
+        return ops->head(f->store, f->dir, "x", 1, NULL, on_object, f, &f->error) != NULL;
+    if (kind == 3)
+        return ops->read(f->store, &r, on_object, f, &f->error) != NULL;
+    return ops->write(f->store, &w, on_written, f, &f->error) != NULL;
+}
+
+static void test_without_memory(void **state)
+{
+    struct fixture *f = *state;
+    struct source *body = source_mem("abc", 3, false);
+    unsigned kind;
+
+    make_tree(f);
+    put_file(f, "x", "one");
+    for (kind = 0; kind < 5; kind++) {
+        bool succeeded = false;
+        long n;
+
+        for (n = 1; !succeeded && n < 500; n++) {
+            mem_fail_after(n);
+            if (!start_one(f, kind, body))
+                f->done = true;
+            while (!f->done)
+                assert_int_equal(loop_turn(f->loop, 0, NULL), PB_OK);
+            mem_fail_after(-1);
+            succeeded = f->error.code == PB_OK;
+            assert_true(succeeded || f->error.code == PB_ENOMEM);
+        }
+        assert_true(succeeded);
+    }
+    source_free(body);
+    expect_no_leftovers(f);
+}
+
 /* --------------------------------------------------------------------------- identity */
 
 static void test_identities(void **state)
@@ -734,6 +788,7 @@ int main(void)
         TEST(test_write_refuses),
         TEST(test_write_keeps_attributes),
         TEST(test_write_cancelled),
+        TEST(test_without_memory),
         cmocka_unit_test(test_identities),
     };
 
