@@ -12,7 +12,9 @@
 #include "line.h"
 #include "scan_ops.h"
 
-#define WINDOW (256u * 1024u)
+/* Asked for at least; a source gives what it has there, often much more.  Small, because after a look elsewhere
+ * (a GET that is resolved) the same place is asked for again, and that must not read the file again. */
+#define WINDOW (16u * 1024u)
 
 struct window {
     const uint8_t *p;
@@ -420,9 +422,9 @@ static enum pb_err one(struct pkl_doc *d, struct window *w, struct error *e)
         return err;
     d->seen[op.code] = true;
     d->info.opcodes++;
-    if (!d->src->stable && (class == OP_MAKE || class == OP_GROUP || class == OP_PUT ||
-                            class == OP_REF || class == OP_OTHER))
+    if (d->viewed && !d->src->stable)
         w->n = 0;
+    d->viewed = false;
     if (stop)
         return PB_OK;
     if (class != OP_PUT && class != OP_FRAME && class != OP_PROTO)
