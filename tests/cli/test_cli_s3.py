@@ -344,8 +344,8 @@ def test_lost_answer(p: Place):
             where = bucket()
             put(where, "k", ContentType="application/x-pickle", Metadata=META)
             proxy = proxied(f"method=PUT n={which} do={what}")
-            done = p.run("set", f"s3://{where}/k", ".age=31", env={"AWS_ENDPOINT_URL": proxy.url})
-            done.expect(0)
+            done = p.run("set", f"s3://{where}/k", ".age=31",
+                         env={"AWS_ENDPOINT_URL": proxy.url}).expect(0)
             same([r["status"] for r in puts(proxy)].count(200), 1, "times that the server saved it")
             same(puts(proxy)[-1]["status"], 200, "the last one")
             now = S3.get_object(Bucket=where, Key="k")
