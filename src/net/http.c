@@ -28,6 +28,7 @@ enum pb_err http_new(struct loop *l, const struct http_options *o, struct http *
                      struct error *e)
 {
     struct http *h = mem_alloc(sizeof *h);
+    enum pb_err rc;
 
     *out = NULL;
     if (h == NULL)
@@ -49,6 +50,11 @@ enum pb_err http_new(struct loop *l, const struct http_options *o, struct http *
         http_free(h);
         return error_nomem(e);
     }
+    rc = http_trust_find(h, e);
+    if (rc != PB_OK) {
+        http_free(h);
+        return rc;
+    }
     loop_client_add(l, &h->client);
     *out = h;
     return PB_OK;
@@ -62,6 +68,7 @@ void http_free(struct http *h)
         http_cancel((struct http_call *)h->calls.next);
     ring_remove(&h->client.ring);
     free(h->ca_bundle);
+    free(h->ca_folder);
     free(h->user_agent);
     free(h);
 }

@@ -520,8 +520,7 @@ static bool set_common(struct http_call *c)
     ok = ok && curl_easy_setopt(h, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER_BYTES) == CURLE_OK;
     ok = ok && curl_easy_setopt(h, CURLOPT_SSL_VERIFYPEER, verify) == CURLE_OK;
     ok = ok && curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 2 * verify) == CURLE_OK;
-    if (http->ca_bundle != NULL)
-        ok = ok && curl_easy_setopt(h, CURLOPT_CAINFO, http->ca_bundle) == CURLE_OK;
+    ok = ok && http_trust_set(http, h);
     ok = ok && curl_easy_setopt(h, CURLOPT_USERAGENT, http->user_agent) == CURLE_OK;
     if (c->req.retry == HTTP_WRITE) /* see on_request */
         ok = ok && curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK;

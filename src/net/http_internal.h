@@ -18,7 +18,8 @@ struct http {
     struct loop_client client; /* first */
     struct loop *loop;         /* NULL once the loop is gone */
     struct ring calls;
-    char *ca_bundle, *user_agent;
+    char *ca_bundle, *ca_folder; /* one of them, or neither */
+    char *user_agent;
     bool insecure;
     unsigned connect_ms, stall_ms, attempts, backoff_ms;
 };
@@ -95,6 +96,10 @@ enum pb_err http_error_curl(const struct http_call *c, CURLcode code, bool *tran
                             struct error *e);
 enum pb_err http_error_stalled(const struct http_call *c, struct error *e);
 enum pb_err http_error_cut(const struct http_call *c, struct error *e);
+
+/* http_trust.c */
+enum pb_err http_trust_find(struct http *h, struct error *e) PB_CHECK;
+bool http_trust_set(const struct http *h, CURL *easy);
 
 /* http_headers.c */
 bool http_token(const char *s, size_t n);
