@@ -6,8 +6,9 @@
 #include "edit_private.h"
 
 #define NEW_BYTES_MAX ((size_t)1 << 40)
-#define PARTS_MAX UINT32_MAX /* parts of an object, pickles of a stream: numbered, never counted   \
-                              */
+#define PARTS_MAX                                                                                  \
+    UINT32_MAX /* parts of an object, pickles of a stream: numbered, never counted                 \
+                */
 
 static enum pb_err open_second(struct pkl_edit *ed, struct error *e)
 {
@@ -65,6 +66,7 @@ void pkl_edit_free(struct pkl_edit *ed)
     vec_release(&ed->values);
     vec_release(&ed->log);
     vec_release(&ed->changes);
+    vec_release(&ed->shown);
     idmap_release(&ed->by_owner);
     idmap_release(&ed->by_hash);
     pkl_doc_free(ed->news);
@@ -310,9 +312,8 @@ enum pb_err pkl_edit_set(struct pkl_edit *ed, const struct pkl_child *place,
 {
     struct edit_container *c;
     struct pkl_child original;
-    const struct pkl_node *now;
-    struct pkl_node was;
-    size_t number;
+    struct pkl_node was, new;
+    size_t number, now;
     bool same = false;
     enum pb_err err = edit_may_set(ed, place, value, e);
 
@@ -328,11 +329,16 @@ enum pb_err pkl_edit_set(struct pkl_edit *ed, const struct pkl_child *place,
         err = edit_add_value(ed, value, &was, &number, e);
     if (err != PB_OK)
         return err;
-    now = &ed->values.data[number - 1].node;
-    err = edit_same_scalar(ed, now, &original.value, &same, e);
+    new = ed->values.data[number - 1].node;
+    now = edit_value_at(c, place->index);
+    err = edit_same_scalar(ed, &new, &original.value, &same, e);
+    if (err == PB_OK && same)
+        number = 0;
+    else if (err == PB_OK && now != 0)
+        err = edit_same_scalar(ed, &new, &ed->values.data[now - 1].node, &same, e);
     if (err != PB_OK)
         return err;
-    return replace(ed, c, place->index, same ? 0 : number, e);
+    return replace(ed, c, place->index, same && number != 0 ? now : number, e);
 }
 
 enum pb_err pkl_edit_revert(struct pkl_edit *ed, const struct pkl_child *place, struct error *e)

@@ -45,41 +45,14 @@ static bool owner_lives(const struct pkl_edit *ed, pkl_id owner)
     return value != 0 && ed->values.data[value - 1].live;
 }
 
-/* A value may have been put aside by a later edit; what is changed inside it is then no change.  A
- * new value can stand inside a new value, so this goes on until nothing more comes to life. */
-static void find_live(struct pkl_edit *ed)
+/* Every replaced place, in order; whether it counts is not yet known. */
+static enum pb_err list_all(struct pkl_edit *ed, struct error *e)
 {
-    bool more = true;
-
-    for (size_t i = 0; i < ed->values.len; i++)
-        ed->values.data[i].live = false;
-    while (more) {
-        more = false;
-        for (size_t i = 0; i < ed->containers.len; i++) {
-            const struct edit_container *c = &ed->containers.data[i];
-            bool lives = owner_lives(ed, c->owner);
-
-            for (size_t k = 0; lives && k < c->now.len; k++) {
-                size_t value = c->now.data[k].value;
-
-                if (value != 0 && !ed->values.data[value - 1].live)
-                    more = ed->values.data[value - 1].live = true;
-            }
-        }
-    }
-}
-
-enum pb_err edit_collect(struct pkl_edit *ed, struct error *e)
-{
-    if (ed->fresh)
-        return PB_OK;
     ed->changes.len = 0;
-    find_live(ed);
     for (size_t i = 0; i < ed->containers.len; i++) {
         const struct edit_container *c = &ed->containers.data[i];
-        bool lives = owner_lives(ed, c->owner);
 
-        for (size_t k = 0; lives && k < c->now.len; k++) {
+        for (size_t k = 0; k < c->now.len; k++) {
             struct edit_change change = {.value = c->now.data[k].value,
                                          .position = c->now.data[k].at};
 
@@ -92,13 +65,75 @@ enum pb_err edit_collect(struct pkl_edit *ed, struct error *e)
     }
     if (ed->changes.len > 1)
         qsort(ed->changes.data, ed->changes.len, sizeof *ed->changes.data, by_place);
-    ed->fresh = true;
     return PB_OK;
+}
+
+/* One pass over the changes: what is inside a replaced value is covered, and the values of those
+ * that are not covered live.  True when one came to life that did not before. */
+static bool enliven(struct pkl_edit *ed)
+{
+    const struct pkl_child *outer = NULL;
+    bool more = false;
+
+    for (size_t i = 0; i < ed->changes.len; i++) {
+        struct edit_change *c = &ed->changes.data[i];
+        bool *live = &ed->values.data[c->value - 1].live;
+
+        if (!owner_lives(ed, c->original.owner))
+            continue;
+        c->covered = outer != NULL &&
+                     PKL_ID_SOURCE(outer->owner) == PKL_ID_SOURCE(c->original.owner) &&
+                     c->original.value.begin < outer->value.end;
+        if (c->covered)
+            continue;
+        outer = &c->original;
+        more = more || !*live;
+        *live = true;
+    }
+    return more;
+}
+
+/* A value may have been put aside by a later edit; what is changed inside it is then no change. */
+static enum pb_err drop_dead(struct pkl_edit *ed, struct error *e)
+{
+    size_t n = 0;
+
+    ed->shown.len = 0;
+    for (size_t i = 0; i < ed->changes.len; i++) {
+        const struct edit_change *c = &ed->changes.data[i];
+
+        if (!owner_lives(ed, c->original.owner))
+            continue;
+        if (!c->covered && !vec_push(&ed->shown, n))
+            return error_nomem(e);
+        ed->changes.data[n++] = *c;
+    }
+    ed->changes.len = n;
+    return PB_OK;
+}
+
+enum pb_err edit_collect(struct pkl_edit *ed, struct error *e)
+{
+    enum pb_err err;
+
+    if (ed->fresh)
+        return PB_OK;
+    for (size_t i = 0; i < ed->values.len; i++)
+        ed->values.data[i].live = false;
+    err = list_all(ed, e);
+    /* A new value can stand inside a new value, so this goes on until nothing more comes to life.
+     */
+    while (err == PB_OK && enliven(ed))
+        continue;
+    if (err == PB_OK)
+        err = drop_dead(ed, e);
+    ed->fresh = err == PB_OK;
+    return err;
 }
 
 size_t pkl_edit_changes(struct pkl_edit *ed)
 {
-    return edit_collect(ed, NULL) == PB_OK ? ed->changes.len : 0;
+    return edit_collect(ed, NULL) == PB_OK ? ed->shown.len : 0;
 }
 
 enum pb_err pkl_edit_change(struct pkl_edit *ed, size_t i, struct pkl_change *out, struct error *e)
@@ -108,9 +143,9 @@ enum pb_err pkl_edit_change(struct pkl_edit *ed, size_t i, struct pkl_change *ou
 
     if (err != PB_OK)
         return err;
-    if (i >= ed->changes.len)
+    if (i >= ed->shown.len)
         return error_set(e, PB_ENOTFOUND, "there is no such change");
-    c = &ed->changes.data[i];
+    c = &ed->changes.data[ed->shown.data[i]];
     out->place = c->original;
     out->place.value = ed->values.data[c->value - 1].node;
     out->old = c->original.value;

@@ -27,9 +27,8 @@ struct edit_container {
 
 struct edit_value {
     struct pkl_node node; /* in the second source */
-    bool scalar;
-    bool live;        /* while changes are collected: stands somewhere */
-    size_t same_hash; /* the value before with the same hash */
+    bool live;            /* while changes are collected: stands somewhere */
+    size_t same_hash;     /* the value before with the same hash */
 };
 
 /* One replacement in one container. */
@@ -45,6 +44,7 @@ struct edit_change {
     struct pkl_child original; /* the place with what first stood there */
     size_t value;
     uint64_t position;
+    bool covered; /* inside a value that was replaced itself */
 };
 
 struct pkl_edit {
@@ -75,6 +75,10 @@ struct pkl_edit {
         struct edit_change *data;
         size_t len, cap;
     } changes;
+    struct {
+        size_t *data; /* of changes: those that are not covered */
+        size_t len, cap;
+    } shown;
 };
 
 void edit_view_init(struct pkl_edit *ed);
@@ -86,7 +90,7 @@ const struct pkl_child *edit_original(const struct edit_container *c, uint64_t i
 /* Encodes, appends, indexes. */
 enum pb_err edit_add_value(struct pkl_edit *ed, const struct literal *l, const struct pkl_node *was,
                            size_t *number, struct error *e) PB_CHECK;
-/* Equal in type and in every bit, both scalars. */
+/* Equal in type and in every bit, both scalars (bytes also where they are written as a call). */
 enum pb_err edit_same_scalar(struct pkl_edit *ed, const struct pkl_node *a,
                              const struct pkl_node *b, bool *same, struct error *e) PB_CHECK;
 bool edit_is_scalar(enum pkl_kind kind);

@@ -6,6 +6,7 @@
 #include <pklbrowse/pkl_leaf.h>
 
 #include "edit_private.h"
+#include "form.h"
 #include "index.h"
 #include "opcode_bytes.h"
 #include "path_private.h"
@@ -80,11 +81,12 @@ static enum pb_err append(struct pkl_edit *ed, const struct buf *b, struct error
     return err == PB_OK ? pkl_doc_error(ed->news, e) : err;
 }
 
-static enum pb_err enter(struct pkl_edit *ed, const struct buf *b, bool scalar, uint64_t hash,
-                         size_t *number, struct error *e)
+static enum pb_err enter(struct pkl_edit *ed, const struct buf *b, uint64_t hash, size_t *number,
+                         struct error *e)
 {
-    struct edit_value v = {.scalar = scalar};
+    struct edit_value v = {0};
     struct pkl_child root;
+    bool scalar;
     uint64_t first = 0;
     enum pb_err err;
 
@@ -96,6 +98,7 @@ static enum pb_err enter(struct pkl_edit *ed, const struct buf *b, bool scalar, 
     if (err != PB_OK)
         return err;
     v.node = root.value;
+    scalar = edit_is_scalar(v.node.kind);
     if (scalar && idmap_get(&ed->by_hash, hash, &first))
         v.same_hash = (size_t)first;
     *number = ed->values.len + 1;
@@ -108,7 +111,6 @@ static enum pb_err enter(struct pkl_edit *ed, const struct buf *b, bool scalar, 
 enum pb_err edit_add_value(struct pkl_edit *ed, const struct literal *l, const struct pkl_node *was,
                            size_t *number, struct error *e)
 {
-    bool scalar = edit_is_scalar(l->kind) && !l->complex_number;
     uint64_t hash;
     struct buf b;
     enum pb_err err;
@@ -117,10 +119,10 @@ enum pb_err edit_add_value(struct pkl_edit *ed, const struct literal *l, const s
     *number = 0;
     err = literal_encode(l, &ed->style, was->kind, was->opcode, &b, e);
     hash = crc32_of(0, b.data, b.len) | (uint64_t)1 << 32;
-    if (err == PB_OK && scalar)
+    if (err == PB_OK)
         err = find_equal(ed, hash, &b, number, e);
     if (err == PB_OK && *number == 0)
-        err = enter(ed, &b, scalar, hash, number, e);
+        err = enter(ed, &b, hash, number, e);
     buf_release(&b);
     return err;
 }
@@ -136,6 +138,27 @@ static bool same_leaf(const struct pkl_leaf *a, const struct pkl_leaf *b)
            (a->data.len == 0 || memcmp(a->data.data, b->data.data, a->data.len) == 0);
 }
 
+/* bytes that an old protocol writes as a call. */
+static enum pb_err same_call(struct pkl_edit *ed, const struct pkl_node *a,
+                             const struct pkl_node *b, bool *same, struct error *e)
+{
+    struct form x, y;
+    enum pb_err err;
+
+    form_init(&x);
+    form_init(&y);
+    err = form_read(&ed->view, a, SIZE_MAX, &x, e);
+    if (err == PB_OK)
+        err = form_read(&ed->view, b, SIZE_MAX, &y, e);
+    if (err == PB_OK)
+        *same = x.kind == PKL_BYTES && y.kind == PKL_BYTES && !x.partial && !y.partial &&
+                x.data.len == y.data.len &&
+                (x.data.len == 0 || memcmp(x.data.data, y.data.data, x.data.len) == 0);
+    form_release(&x);
+    form_release(&y);
+    return err;
+}
+
 enum pb_err edit_same_scalar(struct pkl_edit *ed, const struct pkl_node *a,
                              const struct pkl_node *b, bool *same, struct error *e)
 {
@@ -143,6 +166,8 @@ enum pb_err edit_same_scalar(struct pkl_edit *ed, const struct pkl_node *a,
     enum pb_err err;
 
     *same = false;
+    if (a->kind == PKL_OBJECT && b->kind == PKL_OBJECT)
+        return same_call(ed, a, b, same, e);
     if (a->kind != b->kind || !edit_is_scalar(a->kind))
         return PB_OK;
     pkl_leaf_init(&x);
@@ -168,14 +193,29 @@ static enum pb_err broken(struct pkl_edit *ed, struct error *e)
     return error_set(e, PB_EREADONLY, "a broken pickle is read-only: %s", why.msg);
 }
 
+/* A state that is a dict, or a pair of them, is shown as attributes; one that is anything else as
+ * itself. From one to the other the shape of the object would change, and arguments are a tuple
+ * anyway. */
+static enum pb_err part_may_go(const struct pkl_child *place, const struct literal *value,
+                               struct error *e)
+{
+    enum pkl_kind was = place->value.kind;
+
+    if (place->step != PKL_STEP_PART)
+        return PB_OK;
+    if (place->part != PKL_STATE || was == PKL_DICT || was == PKL_TUPLE)
+        return error_set(e, PB_EREADONLY, "this part of an object is set by what is inside it");
+    if (value->kind == PKL_DICT || value->kind == PKL_TUPLE)
+        return error_set(e, PB_EREADONLY,
+                         "this state cannot become a dict or tuple: its object "
+                         "would be another one");
+    return PB_OK;
+}
+
 static enum pb_err kind_may_go(const struct pkl_child *place, struct error *e)
 {
     if (place->part == PKL_KEY)
         return error_set(e, PB_EREADONLY, "this is a key: it is renamed, not set");
-    if (place->step == PKL_STEP_PART && place->part == PKL_CLASS)
-        return error_set(e, PB_EREADONLY, "the class of an object cannot be set");
-    if (place->step == PKL_STEP_PART && place->part == PKL_PID)
-        return error_set(e, PB_EREADONLY, "a persistent id is read-only");
     if (place->value.kind == PKL_PERSID || place->value.kind == PKL_EXTENSION ||
         place->value.kind == PKL_BUFFER || place->value.kind == PKL_BROKEN)
         return error_set(e, PB_EREADONLY, "%s is read-only", path_kind_name(place->value.kind));
@@ -241,6 +281,8 @@ enum pb_err edit_may_set(struct pkl_edit *ed, const struct pkl_child *place,
         err = kind_may_go(place, e);
     if (err == PB_OK)
         err = kind_may_go(p, e);
+    if (err == PB_OK)
+        err = part_may_go(p, value, e);
     if (err == PB_OK)
         err = not_duplicated(ed, &p->value, e);
     if (err == PB_OK && place->step == PKL_STEP_MEMBER)

@@ -94,6 +94,28 @@ static enum pb_err by_bytes(struct pkl_view *v, const struct wanted *w, uint64_t
     return err;
 }
 
+/* The way down was found in the document; edits may have put something else in the midst of it. */
+static enum pb_err still_leads(struct pkl_view *v, const struct wanted *w, const struct chain *ch,
+                               bool *leads, struct error *e)
+{
+    struct pkl_child c;
+    enum pb_err err = PB_OK;
+
+    *leads = true;
+    for (size_t i = 0; i < ch->len && *leads && err == PB_OK; i++) {
+        const struct pkl_child *was = &ch->data[i];
+        size_t got = 1;
+
+        if (i == 0)
+            err = v->root(v, was->index, &c, e);
+        else
+            err = v->children(v, ch->data[i - 1].value.id, was->position, 1, &c, &got, e);
+        *leads = err == PB_OK && got == 1 &&
+                 (c.value.id == was->value.id || (w->id == 0 && i + 1 == ch->len));
+    }
+    return err;
+}
+
 /* --------------------------------------------------------------------- by walking */
 
 struct level {
@@ -237,6 +259,8 @@ static enum pb_err find(struct pkl_view *v, const struct wanted *w, const uint64
 
     if (doc != NULL)
         err = by_bytes(pkl_doc_view(doc), w, *off, &ch, &found, e);
+    if (err == PB_OK && found)
+        err = still_leads(v, w, &ch, &found, e);
     if (err == PB_OK && !found)
         err = by_walking(v, w, &ch, &found, e);
     if (err == PB_OK && !found)

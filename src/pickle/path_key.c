@@ -2,7 +2,8 @@
  * Keys of dicts as literals, and compared with one.
  *
  * Keys are None, numbers, strings, bytes, and tuples and frozensets of them; anything else has no
- * literal.  A Python 2 str is a str when it is ASCII, and bytes otherwise.
+ * literal.  A Python 2 str is a str when it is ASCII, and bytes otherwise.  In old protocols bytes
+ * and frozensets are written as calls.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <pklbrowse/num.h>
 #include <pklbrowse/pkl_leaf.h>
 
+#include "form.h"
 #include "opcode_bytes.h"
 #include "path_private.h"
 
@@ -106,6 +108,30 @@ static enum pb_err down(struct pkl_view *v, struct levels *st, const struct pkl_
     return vec_push(st, lv) ? PB_OK : error_nomem(e);
 }
 
+/* bytes and frozensets of old protocols. */
+static enum pb_err form_literal(struct pkl_view *v, struct levels *st, const struct pkl_node *node,
+                                struct arena *mem, struct literal **out, struct error *e)
+{
+    struct form f;
+    enum pb_err err;
+
+    form_init(&f);
+    err = form_read(v, node, KEY_BYTES_MAX, &f, e);
+    if (err != PB_OK || (f.kind != PKL_BYTES && f.kind != PKL_FROZENSET) || f.partial)
+        goto out;
+    if (f.kind == PKL_FROZENSET && f.items.id != 0) {
+        err = down(v, st, &f.items, mem, out, e);
+    } else {
+        *out = arena_alloc(mem, sizeof **out);
+        err = *out != NULL ? copy_data(mem, *out, f.data.data, f.data.len, e) : error_nomem(e);
+    }
+    if (err == PB_OK)
+        (*out)->kind = f.kind;
+out:
+    form_release(&f);
+    return err;
+}
+
 static enum pb_err any_literal(struct pkl_view *v, struct levels *st, const struct pkl_node *node,
                                struct arena *mem, struct literal **out, struct error *e)
 {
@@ -114,7 +140,7 @@ static enum pb_err any_literal(struct pkl_view *v, struct levels *st, const stru
         return leaf_literal(v, node, mem, out, e);
     if (node->kind == PKL_TUPLE || node->kind == PKL_FROZENSET)
         return down(v, st, node, mem, out, e);
-    return PB_OK;
+    return node->kind == PKL_OBJECT ? form_literal(v, st, node, mem, out, e) : PB_OK;
 }
 
 enum pb_err path_key_literal(struct pkl_view *v, const struct pkl_node *node, struct arena *mem,
@@ -178,6 +204,8 @@ static bool may_be_equal(const struct pkl_node *node, const struct literal *want
         return number;
     case PKL_PY2STR:
         return want->kind == PKL_STR || want->kind == PKL_BYTES;
+    case PKL_OBJECT:
+        return want->kind == PKL_BYTES || want->kind == PKL_FROZENSET;
     default:
         return node->kind == want->kind && !length_differs(node, want);
     }

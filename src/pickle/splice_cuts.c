@@ -167,6 +167,11 @@ struct part {
     uint64_t begin, end;
 };
 
+struct parts {
+    struct part *data;
+    size_t len, cap;
+};
+
 /* What a slot holds, memo opcodes behind it included. */
 static enum pb_err part_of(struct splice_work *w, const struct splice_put *p, struct part *out)
 {
@@ -228,40 +233,100 @@ static enum pb_err find_parts(struct splice_work *w, const struct splice_span *s
     return err;
 }
 
-static enum pb_err cut_to_parts(struct splice_work *w, const struct splice_span *s)
+static int outer_first(const void *a, const void *b)
 {
-    struct cutter c = {.w = w};
-    uint64_t kept = s->begin; /* up to here it is settled */
+    const struct part *x = a, *y = b;
+
+    if (x->begin != y->begin)
+        return x->begin < y->begin ? -1 : 1;
+    return (x->end < y->end) - (x->end > y->end);
+}
+
+/* The parts that stay, in order, none inside another. */
+static enum pb_err list_parts(struct splice_work *w, const struct splice_span *s, struct parts *out)
+{
+    size_t n = 0;
     struct part part;
     enum pb_err err = find_parts(w, s);
 
-    start(&c, s->begin);
     for (size_t i = 0; i < s->puts && err == PB_OK; i++) {
         const struct splice_put *p = &w->puts.data[s->first_put + i];
 
-        if (p->offset >= s->made || p->offset < kept)
+        if (!p->fetched)
             continue;
-        if (!p->fetched) {
-            if (numbers_matter(w, s)) {
-                dummy(&c, "N", 1);
-                err = copy_memo_opcode(w, p);
-                dummy(&c, "0", 1);
-            }
-            continue;
-        }
         err = part_of(w, p, &part);
-        if (err != PB_OK)
+        if (err == PB_OK && !vec_push(out, part))
+            err = error_nomem(w->e);
+    }
+    if (err != PB_OK || out->len == 0)
+        return err;
+    qsort(out->data, out->len, sizeof *out->data, outer_first);
+    for (size_t i = 0; i < out->len; i++) {
+        if (i == 0 || out->data[i].end > out->data[n - 1].end)
+            out->data[n++] = out->data[i];
+    }
+    out->len = n;
+    return PB_OK;
+}
+
+/* Slots of what goes, defined in [*next, upto): filled with None where numbers matter. */
+static enum pb_err fill_lost(struct cutter *c, const struct splice_span *s, size_t *next,
+                             uint64_t upto, bool matter)
+{
+    enum pb_err err = PB_OK;
+
+    for (; *next < s->puts && err == PB_OK; ++*next) {
+        const struct splice_put *p = &c->w->puts.data[s->first_put + *next];
+
+        if (p->offset >= upto)
             break;
-        if (part.begin < kept || part.end > s->made)
+        if (!matter)
+            continue;
+        dummy(c, "N", 1);
+        err = copy_memo_opcode(c->w, p);
+        dummy(c, "0", 1);
+    }
+    return err;
+}
+
+/* The parts that stay are numbered by counting themselves. */
+static bool has_implicit(const struct splice_work *w, const struct splice_span *s)
+{
+    for (size_t i = 0; i < s->puts; i++) {
+        if (w->puts.data[s->first_put + i].implicit)
+            return true;
+    }
+    return false;
+}
+
+static enum pb_err cut_around(struct splice_work *w, const struct splice_span *s,
+                              const struct parts *parts)
+{
+    struct cutter c = {.w = w};
+    uint64_t at = s->begin;
+    size_t next = 0;
+    enum pb_err err = PB_OK;
+
+    start(&c, s->begin);
+    for (size_t i = 0; i < parts->len && err == PB_OK; i++) {
+        const struct part *p = &parts->data[i];
+
+        if (p->begin < at || p->end > s->made)
             return error_set(w->e, PB_EREADONLY,
                              "the pickle uses parts of the replaced value in "
                              "a way that cannot be taken apart");
+        err = fill_lost(&c, s, &next, p->begin, has_implicit(w, s));
         c.cut.before = w->plan->bytes.len - c.cut.from;
-        err = stop(&c, part.begin);
-        kept = part.end;
-        start(&c, part.end);
+        if (err == PB_OK)
+            err = stop(&c, p->begin);
+        at = p->end;
+        while (next < s->puts && w->puts.data[s->first_put + next].offset < at)
+            next++;
+        start(&c, at);
         dummy(&c, "0", 1);
     }
+    if (err == PB_OK)
+        err = fill_lost(&c, s, &next, s->made, numbers_matter(w, s));
     if (err == PB_OK)
         err = new_value(&c, s->value);
     return err == PB_OK ? stop(&c, s->made) : err;
@@ -272,21 +337,32 @@ static enum pb_err cut_to_parts(struct splice_work *w, const struct splice_span 
 static enum pb_err cut_span(struct splice_work *w, const struct splice_span *s)
 {
     struct cutter c = {.w = w};
-    enum pb_err err;
+    struct parts parts = {0};
+    bool whole = s->whole_fetched;
+    enum pb_err err = PB_OK;
 
     if (s->changed_inside && (s->part_fetched || s->whole_fetched))
         return error_set(w->e, PB_EREADONLY,
                          "a replaced value was edited inside before, and parts of it are shared "
                          "with values that stay: undo one of the two");
-    if (s->part_fetched && !s->whole_fetched)
-        return cut_to_parts(w, s);
-    start(&c, s->whole_fetched ? s->end : s->begin);
-    if (s->whole_fetched)
+    if (s->part_fetched && !whole) {
+        err = list_parts(w, s, &parts);
+        whole = parts.len == 1 && parts.data[0].begin <= s->begin && parts.data[0].end >= s->made;
+        if (err != PB_OK || !whole) {
+            if (err == PB_OK)
+                err = cut_around(w, s, &parts);
+            vec_release(&parts);
+            return err;
+        }
+        vec_release(&parts);
+    }
+    start(&c, whole ? s->end : s->begin);
+    if (whole)
         dummy(&c, "0", 1);
     err = new_value(&c, s->value);
-    if (err == PB_OK && !s->whole_fetched)
+    if (err == PB_OK && !whole)
         err = fill_slots(&c, s);
-    return err == PB_OK ? stop(&c, s->whole_fetched ? s->end : s->made) : err;
+    return err == PB_OK ? stop(&c, whole ? s->end : s->made) : err;
 }
 
 enum pb_err splice_cuts(struct splice_work *w)

@@ -88,11 +88,13 @@ static struct gone *gone_at(struct ledger *l, uint64_t off)
         else
             high = middle;
     }
-    /* At a border two may touch; the one that has not got its value yet is meant. */
-    if (low + 1 < l->count && l->gone[low].end == off && l->gone[low + 1].begin <= off &&
-        l->gone[low].new_bytes > 0)
-        low++;
     return low < l->count && l->gone[low].begin <= off ? &l->gone[low] : NULL;
+}
+
+/* The one that begins where this one ends. */
+static struct gone *neighbour(const struct ledger *l, struct gone *g)
+{
+    return g + 1 < l->gone + l->count && g[1].begin == g->end ? g + 1 : NULL;
 }
 
 /* Offset of the first FRAME at or behind an offset of the original; UINT64_MAX: none. */
@@ -114,13 +116,13 @@ static uint64_t next_frame(const struct ledger *l, uint64_t off)
 /* [from, to) of the original is not in the result. */
 static enum pb_err missing(struct ledger *l, uint64_t from, uint64_t to)
 {
-    const struct gone *g = from < to ? gone_at(l, from) : NULL;
+    struct gone *g = from < to ? gone_at(l, from) : NULL;
 
     if (from == to)
         return PB_OK;
-    if (g != NULL && g->end == from && g + 1 < l->gone + l->count && g[1].begin <= from)
-        g++;
-    if (g == NULL || to > g->end)
+    while (g != NULL && to > g->end)
+        g = neighbour(l, g);
+    if (g == NULL)
         return verify_refuse(l->v, "bytes at offset %llu are missing", (unsigned long long)from);
     if (next_frame(l, from) < to)
         return verify_refuse(l->v, "a FRAME is missing");
@@ -183,7 +185,9 @@ static enum pb_err own_segment(struct ledger *l, const struct splice_segment *s,
         return verify_refuse(l->v, "bytes were added at offset %llu", (unsigned long long)*off);
     if (s->kind == SPLICE_DUMMY)
         return check_dummy(l->v, s);
-    if (g->new_bytes > 0)
+    while (g != NULL && g->new_bytes > 0)
+        g = neighbour(l, g);
+    if (g == NULL)
         return verify_refuse(l->v, "a value was put in twice");
     g->new_bytes = s->len;
     return PB_OK;
