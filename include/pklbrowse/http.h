@@ -11,7 +11,9 @@
  * asks for are tried again, five attempts in all, exponential back-off with jitter (botocore's
  * figures), before the first body byte was delivered.  With HTTP_WRITE nothing is repeated once a
  * byte of the request may have left: the result then has `maybe_sent` set and the caller finds out
- * (HEAD) what became of it.
+ * (HEAD) what became of it.  For the same reason a write never takes a connection that was kept:
+ * curl sends again by itself when it finds such a one dead.  A server that answers a large body
+ * early and closes at once may reset its own answer away: then, too, it is an error with maybe_sent.
  */
 #ifndef PKLBROWSE_HTTP_H
 #define PKLBROWSE_HTTP_H
@@ -26,7 +28,7 @@
 
 struct http; /* the client: connections, proxies, CA bundle */
 struct http_options {
-    const char *ca_bundle; /* PEM file or NULL */
+    const char *ca_bundle; /* PEM file, which then stands alone; NULL: the system's */
     bool insecure;         /* --no-verify-ssl */
     const char *user_agent;
     unsigned connect_ms, stall_ms; /* 0: the defaults */
@@ -75,21 +77,25 @@ struct http_request {
     enum http_retry retry;
     /* Called before every attempt (attempt 1, 2 ...). */
     enum pb_err (*prepare)(void *ctx, unsigned attempt, struct http_message *out, struct error *e);
-    /* The answer's status and headers, once, before its body (2xx only).  May be NULL. */
+    /* The answer's status and headers (2xx only), once: when its first body byte is here, or at the
+     * end of an answer without one.  From then on nothing is tried again.  May be NULL. */
     enum pb_err (*on_head)(void *ctx, const struct http_result *r, struct error *e);
-    /* Bytes of a 2xx answer.  PB_EAGAIN pauses until http_resume().  NULL: collected into
-     * result.body. */
+    /* Bytes of a 2xx answer.  PB_EAGAIN pauses until http_resume(): these bytes were not taken and
+     * come again.  Any other error ends the call with it.  NULL: collected into result.body. */
     enum pb_err (*on_body)(void *ctx, const void *p, size_t n, struct error *e);
     /* HTTP_READ: also try again for this answer?  (RequestTimeout, skewed clock, another region;
-     * may change what prepare does.) Gets the whole result before done().  May be NULL. */
+     * may change what prepare does.)  Gets the whole result before done(); the first time it says
+     * yes there is no wait.  Not asked for 429, 500, 502 ..., nor when on_body had bytes.  May be
+     * NULL. */
     bool (*again)(void *ctx, const struct http_result *r);
     /* Once, always last, unless cancelled.  r is valid during the call; e is NULL when there was an
-     * answer (of any status). */
+     * answer (of any status).  With e, r->status may still say how far it came: 200, then cut
+     * short. */
     void (*done)(void *ctx, const struct http_result *r, const struct error *e);
     void *ctx;
-    struct source
-        *body;       /* what is sent, or NULL; read from 0 for every attempt; size must be known */
-    size_t max_body; /* limit of result.body; 0: BUF_MAX_XML */
+    struct source *body; /* what is sent, or NULL; read from 0 for every attempt; its size must be
+                          * known, its bytes may still be coming; outlives the call */
+    size_t max_body;     /* limit of result.body; 0: BUF_MAX_XML */
 };
 
 struct http_call;
