@@ -1,5 +1,6 @@
-"""What the S3 tests share: the program that drives the store, boto3 as the other side, the proxy."""
+"""What the S3 tests share: the program that drives the store, boto3 on the other side, the proxy."""
 import concurrent.futures
+import contextlib
 import json
 import os
 import re
@@ -16,7 +17,9 @@ TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 sys.path.insert(0, os.path.join(TOP, "tests", "servers"))
 from faultproxy import FaultProxy, Signer  # noqa: E402
 
-TOOL = os.environ.get("STORE_TOOL") or os.path.join(os.environ["builddir"], "tests/store/store_tool")
+TOOL = os.environ.get("STORE_TOOL") or os.path.join(
+    os.environ["builddir"], "tests/store/store_tool")
+SERVER = os.path.join(TOP, "tests", "servers", "ceph")
 SECONDS = 60                                # no step of a test takes longer
 
 
@@ -37,6 +40,20 @@ class Proxy(FaultProxy):
 
     def methods(self):
         return " ".join(head.method for head in self.heads)
+
+
+@contextlib.contextmanager
+def own_server(*options):
+    """A server for one test alone, for what the common one does not do."""
+    data = os.path.join(os.environ.get("TEST_TMP") or os.getcwd(), "ceph")
+    subprocess.run([os.path.join(SERVER, "start"), "--data", data, "--free-port", "--fresh",
+                    "--quiet", *options], check=True, timeout=180)
+    try:
+        os.environ["STORE_ENV"] = os.path.join(data, "env")
+        yield
+    finally:
+        subprocess.run([os.path.join(SERVER, "stop"), "--data", data, "--kill", "--wipe",
+                        "--quiet"], check=True, timeout=60)
 
 
 def quote(key):
@@ -163,7 +180,8 @@ class Rig:
 
     def writer(self, key, body):
         """A command for the proxy's rules: somebody else, who overwrites the object."""
-        env = " ".join(f"{name}={shlex.quote(value)}" for name, value in self.environment().items())
+        env = " ".join(f"{name}={shlex.quote(value)}"
+                       for name, value in self.environment().items())
         command = (f"{env} {shlex.quote(TOOL)} put {self.bucket} {quote(key)} {self.file(body)} "
                    f"--always >/dev/null")
         return shlex.quote(f"sh -c {shlex.quote(command)}")

@@ -197,7 +197,7 @@ def unreachable(rig):
 
 
 def clock(rig):
-    """The server refuses a clock that is wrong by a day; it is corrected by what the server says."""
+    """The server refuses a clock that is a day off; it is corrected by what the server says."""
     rig.put("clock", b"x")
     for off in (-86400, 86400):
         env = {"PKLBROWSE_NOW": str(int(time.time()) + off)}

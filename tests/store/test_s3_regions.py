@@ -1,13 +1,9 @@
 #!/usr/bin/python3
 """Buckets in another region than the one that was asked: a server that really sends elsewhere."""
-import os
-import subprocess
 import sys
 
-from s3_rig import TOP, Rig
+from s3_rig import own_server
 import test_s3
-
-SERVER = os.path.join(TOP, "tests", "servers", "ceph")
 
 
 def far_away(rig):
@@ -38,17 +34,7 @@ def near_by(rig):
     assert rig.names("list", rig.bucket, "") == ["near"]
 
 
-def main():
-    data = os.path.join(os.environ.get("TEST_TMP") or os.getcwd(), "regions")
-    subprocess.run([os.path.join(SERVER, "start"), "--data", data, "--free-port", "--fresh",
-                    "--regions", "--quiet"], check=True, timeout=120)
-    try:
-        os.environ["STORE_ENV"] = os.path.join(data, "env")
-        return test_s3.main((far_away, near_by))
-    finally:
-        subprocess.run([os.path.join(SERVER, "stop"), "--data", data, "--kill", "--wipe",
-                        "--quiet"], check=True, timeout=60)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    with own_server("--regions"):
+        failed = test_s3.main((far_away, near_by))
+    sys.exit(failed)
