@@ -34,6 +34,9 @@ enum pb_err num_big_to_hex(struct buf *out, const uint8_t *le, size_t n,
 enum pb_err num_big_parse(struct buf *out_le, const char *digits, size_t n, int base, bool negative,
                           struct error *e) PB_CHECK;
 size_t num_big_bits(const uint8_t *le, size_t n); /* int.bit_length() */
+/* Whether two of them have no common divisor; PB_ELIMIT for very long ones. */
+enum pb_err num_big_coprime(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len,
+                            bool *coprime, struct error *e) PB_CHECK;
 bool num_big_fits_i64(const uint8_t *le, size_t n, int64_t *out);
 
 #endif

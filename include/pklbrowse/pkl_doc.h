@@ -63,7 +63,8 @@ enum pkl_tag {
     PKL_TAG_BROKEN,
     PKL_TAG_SLOTS,
     PKL_TAG_ARGS, /* arguments of INST and OBJ: a tuple that is not in the file */
-    PKL_TAG_CLASS /* class of INST: named inside the opcode */
+    PKL_TAG_CLASS, /* class of INST: named inside the opcode */
+    PKL_TAG_LENS   /* entries that an object shows through its lens and that stand in pairs */
 };
 #define PKL_ID(source, tag, offset)                                                                \
     ((uint64_t)(source) << 60 | (uint64_t)(tag) << 56 | (uint64_t)(offset))
@@ -146,6 +147,8 @@ struct pkl_view {
     uint64_t (*roots)(struct pkl_view *v); /* pickles in the stream */
     enum pb_err (*root)(struct pkl_view *v, uint64_t n, struct pkl_child *out, struct error *e);
     struct pkl_doc *(*doc)(struct pkl_view *v, unsigned source); /* who owns ids of that source */
+    /* The object is shown without its lens (pkl_lens.h).  NULL: none is. */
+    bool (*is_raw)(struct pkl_view *v, pkl_id id);
 };
 
 /* Limits; 0 means the default.  Exceeding one is PB_ELIMIT and names it. */

@@ -207,3 +207,36 @@ enum pb_err num_big_parse(struct buf *out_le, const char *digits, size_t n, int 
     free(m);
     return buf_status(out_le, e);
 }
+
+enum pb_err num_big_coprime(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len,
+                            bool *coprime, struct error *e)
+{
+    uint8_t *ma, *mb;
+    BIGNUM *x = NULL, *y = NULL, *gcd = BN_new();
+    BN_CTX *ctx = BN_CTX_new();
+    enum pb_err err = PB_OK;
+
+    *coprime = false;
+    if (a_len > NUM_DECIMAL_DIGITS || b_len > NUM_DECIMAL_DIGITS) {
+        BN_free(gcd);
+        BN_CTX_free(ctx);
+        return too_many_digits(e);
+    }
+    ma = magnitude(a, a_len);
+    mb = magnitude(b, b_len);
+    if (ma != NULL && mb != NULL) {
+        x = BN_lebin2bn(ma, (int)a_len, NULL);
+        y = BN_lebin2bn(mb, (int)b_len, NULL);
+    }
+    if (x == NULL || y == NULL || gcd == NULL || ctx == NULL || BN_gcd(gcd, x, y, ctx) != 1)
+        err = error_nomem(e);
+    else
+        *coprime = BN_is_one(gcd);
+    BN_free(x);
+    BN_free(y);
+    BN_free(gcd);
+    BN_CTX_free(ctx);
+    free(ma);
+    free(mb);
+    return err;
+}

@@ -550,7 +550,7 @@ enum pb_err pkl_doc_new(struct source *src, unsigned source_no, const struct pkl
     if (limits == NULL)
         limits = &none;
     d->view = (struct pkl_view){view_node, view_count, view_children, view_part,
-                                view_roots, view_root, view_doc};
+                                view_roots, view_root, view_doc, NULL};
     d->src = src;
     d->no = source_no;
     d->limits.max_stack = or_default(limits->max_stack, (uint64_t)1 << 28);

@@ -1,6 +1,6 @@
 /*
- * Built-in values that old protocols write as a call: bytes, bytearray, set, frozenset.  A table from the callable's
- * name to the exact shapes of arguments that are accepted; any other shape is an object like others.
+ * Built-in values that old protocols write as a call: bytes, bytearray, set, frozenset.  What the lenses know, for
+ * those who only ask about these.
  */
 #ifndef PICKLE_FORM_H
 #define PICKLE_FORM_H

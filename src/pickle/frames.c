@@ -56,8 +56,10 @@ static bool ids_grow(struct frames *f)
     free(f->ids);
     f->ids = ids;
     f->ids_size = size;
-    for (size_t i = 0; i < f->stack.len; i++)
-        f->ids[slot_of(f, f->stack.data[i].node.target)] = f->stack.data[i].node.target;
+    for (size_t i = 0; i < f->stack.len; i++) {
+        if (f->stack.data[i].node.target != 0)
+            f->ids[slot_of(f, f->stack.data[i].node.target)] = f->stack.data[i].node.target;
+    }
     return true;
 }
 
@@ -75,8 +77,10 @@ enum pb_err frames_push(struct frames *f, const struct pkl_node *node, pkl_id li
         equals_release(&fr.equal);
         return err;
     }
-    f->ids[slot_of(f, node->target)] = node->target;
-    f->ids_used++;
+    if (node->target != 0) {
+        f->ids[slot_of(f, node->target)] = node->target;
+        f->ids_used++;
+    }
     if (f->stack.len > WINDOWS_KEPT)
         drop_window(&f->stack.data[f->stack.len - 1 - WINDOWS_KEPT]);
     return PB_OK;
@@ -86,9 +90,12 @@ void frames_pop(struct frames *f)
 {
     struct frame *fr = frames_top(f);
 
-    f->ids[slot_of(f, fr->node.target)] = 0;
-    f->ids_used--;
+    if (fr->node.target != 0) {
+        f->ids[slot_of(f, fr->node.target)] = 0;
+        f->ids_used--;
+    }
     drop_window(fr);
+    free(fr->order);
     equals_release(&fr->equal);
     f->stack.len--;
 }
@@ -112,6 +119,25 @@ static enum pb_err fetch(struct frames *f, struct frame *fr, struct error *e)
     return err;
 }
 
+/* The child at pos of those that have an order of their own. */
+static enum pb_err ordered_child(struct frames *f, const struct frame *fr, struct pkl_child *out,
+                                 struct error *e)
+{
+    uint64_t at = fr->order[fr->pos], shown = equals_shown(&fr->equal, at);
+    struct pkl_child other;
+    size_t got;
+    enum pb_err err = f->view->children(f->view, fr->list, at, 1, out, &got, e);
+
+    if (err == PB_OK && got == 1 && shown != at) {
+        err = f->view->children(f->view, fr->list, shown, 1, &other, &got, e);
+        if (err == PB_OK && got == 1)
+            out->value = other.value;
+    }
+    if (err == PB_OK && got != 1)
+        err = error_set(e, PB_EPICKLE, "a container has fewer children than it says");
+    return err;
+}
+
 enum pb_err frames_child(struct frames *f, struct pkl_child *out, bool *end, struct error *e)
 {
     struct frame *fr = frames_top(f);
@@ -121,6 +147,10 @@ enum pb_err frames_child(struct frames *f, struct pkl_child *out, bool *end, str
     enum pb_err err = PB_OK;
 
     *end = false;
+    if (fr->order != NULL) {
+        *end = fr->pos >= fr->count;
+        return *end ? PB_OK : ordered_child(f, fr, out, e);
+    }
     while (fr->pos < fr->count && equals_shown(&fr->equal, fr->pos) == EQUAL_GONE)
         fr->pos++;
     if (fr->pos >= fr->count) {

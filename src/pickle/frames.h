@@ -10,7 +10,7 @@
 #include "equal.h"
 
 struct frame {
-    struct pkl_node node;  /* as it was met */
+    struct pkl_node node;  /* as it was met; target 0: may stand in itself */
     pkl_id list;           /* whose children are shown: the node's target, or what holds a set's members */
     uint64_t pos, count;   /* next child, children in all */
     uint8_t shape, stage;  /* the printer's */
@@ -20,6 +20,10 @@ struct frame {
     struct pkl_child *kids;
     size_t kids_len;
     uint64_t kids_first;
+    uint64_t *order;       /* children by number, count of them; NULL: as stored.  Freed with the frame */
+    bool seq;              /* a sequence in the script of a lens */
+    size_t pieces, text;   /* of a lens: where its script begins */
+    uint64_t saved;        /* of a lens: what the printer knew before */
 };
 
 struct frames {

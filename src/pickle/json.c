@@ -12,9 +12,9 @@
 #include <pklbrowse/pkl_path.h>
 #include <pklbrowse/text.h>
 
-#include "form.h"
 #include "frames.h"
 #include "idmap.h"
+#include "lens/lens.h"
 #include "repr_text.h"
 
 #define FLUSH_AT 65536u
@@ -43,7 +43,8 @@ struct writer {
     const struct sink *to;
     struct buf out;
     struct pkl_leaf leaf;
-    struct form form;
+    struct lens_reader reader;
+    struct lens lens;
     struct idmap seen; /* containers written, by id */
     const struct pkl_node *root;
 };
@@ -80,12 +81,11 @@ static void put_escape(struct buf *out, uint32_t cp)
                    (unsigned)(0xdc00 + ((cp - 0x10000) & 0x3ff)));
 }
 
-/* A JSON string; lone surrogates cannot come here.  What a terminal would act on is escaped. */
-static void put_string(struct buf *out, const char *s, size_t n)
+/* Inside of a JSON string; lone surrogates cannot come here.  What a terminal would act on is escaped. */
+static void put_escaped(struct buf *out, const char *s, size_t n)
 {
     size_t plain = 0, used;
 
-    buf_putc(out, '"');
     for (size_t i = 0; i < n; i += used) {
         unsigned char c = (unsigned char)s[i];
         uint32_t cp = c;
@@ -101,6 +101,12 @@ static void put_string(struct buf *out, const char *s, size_t n)
     }
     if (n > 0)
         buf_append(out, s + plain, n - plain);
+}
+
+static void put_string(struct buf *out, const char *s, size_t n)
+{
+    buf_putc(out, '"');
+    put_escaped(out, s, n);
     buf_putc(out, '"');
 }
 
@@ -269,26 +275,88 @@ static enum pb_err enter(struct writer *w, const struct pkl_node *node, enum sha
     return err;
 }
 
+static void put_type(struct writer *w, const char *type)
+{
+    buf_puts(&w->out, ", \"$type\": ");
+    put_string(&w->out, type, strlen(type));
+    buf_putc(&w->out, '}');
+}
+
+/* A piece of a text into the JSON string that is being written. */
+static enum pb_err quoted(void *ctx, const void *p, size_t n, struct error *e)
+{
+    struct writer *w = ctx;
+
+    put_escaped(&w->out, p, n);
+    return flush(w, e);
+}
+
+/* What a lens shows as one text: {"$repr": "...", "$type": "..."}. */
+static enum pb_err put_lens(struct writer *w, const struct pkl_node *node, struct error *e)
+{
+    struct lens *l = &w->lens;
+    const char *type = l->row->type;
+    struct sink to = {quoted, w};
+    bool is_new = true, text = l->pieces.len - l->first == 1 &&
+                               l->pieces.data[l->first].kind == LENS_TEXT;
+    enum pb_err err = PB_OK;
+
+    if (!text && !idmap_put_new(&w->seen, node->target, 1, &is_new))
+        return error_nomem(e);
+    if (!is_new) {
+        lens_drop(l, l->first, l->start);
+        return put_ref(w, node, e);
+    }
+    buf_puts(&w->out, "{\"$repr\": \"");
+    if (text)
+        put_escaped(&w->out, l->text.data + l->start, l->text.len - l->start);
+    lens_drop(l, l->first, l->start);
+    if (!text)
+        err = pkl_repr(w->frames.view, node, NULL, &to, e);
+    buf_putc(&w->out, '"');
+    put_type(w, type);
+    return err;
+}
+
 static enum pb_err put_object(struct writer *w, const struct pkl_node *node, struct error *e)
 {
-    struct form *f = &w->form;
-    enum pb_err err = form_read(w->frames.view, node, SIZE_MAX, f, e);
+    struct lens *l = &w->lens;
+    struct buf *data = &w->leaf.data;
+    enum pb_err err = lens_read(&w->reader, node, SIZE_MAX, l, e);
 
     if (err != PB_OK)
         return err;
-    switch (f->kind) {
-    case PKL_BYTES:
-        put_base64(&w->out, "bytes", &f->data);
-        return PB_OK;
-    case PKL_BYTEARRAY:
-        put_base64(&w->out, "bytearray", &f->data);
-        return PB_OK;
-    case PKL_SET: case PKL_FROZENSET:
-        return enter(w, node, f->kind == PKL_SET ? JSON_SET : JSON_FROZENSET, f->items.target,
-                     f->items.count, e);
-    default:
+    /* What holds values of any kind keeps the raw form: it loses none of them. */
+    if (l->row == NULL || (l->kind == PKL_OBJECT && (l->nested || (l->row->flags & LENS_NAMED)))) {
+        if (l->row != NULL)
+            lens_drop(l, l->first, l->start);
         return enter(w, node, JSON_OBJECT, node->target, node->count, e);
     }
+    if (l->kind == PKL_OBJECT)
+        return put_lens(w, node, e);
+    if (l->kind == PKL_SET || l->kind == PKL_FROZENSET)
+        return enter(w, node, l->kind == PKL_SET ? JSON_SET : JSON_FROZENSET, l->items.target,
+                     l->items.count, e);
+    buf_clear(data);
+    buf_append(data, l->text.data + l->start, l->text.len - l->start);
+    lens_drop(l, l->first, l->start);
+    put_base64(&w->out, l->kind == PKL_BYTES ? "bytes" : "bytearray", data);
+    return buf_status(data, e);
+}
+
+/* Singletons by their names; classes and functions stay what they are, so that they can be found again. */
+static enum pb_err put_global(struct writer *w, const struct pkl_node *node, struct error *e)
+{
+    const char *text;
+    enum pb_err err = lens_global(&w->reader, node, &text, e);
+
+    if (err != PB_OK)
+        return err;
+    if (text == NULL || (strcmp(text, "Ellipsis") != 0 && strcmp(text, "NotImplemented") != 0))
+        return enter(w, node, JSON_OBJECT, node->target, node->count, e);
+    buf_printf(&w->out, "{\"$repr\": \"%s\"", text);
+    put_type(w, *text == 'E' ? "ellipsis" : "NotImplementedType");
+    return PB_OK;
 }
 
 static enum pb_err put_value(struct writer *w, const struct pkl_node *node, struct error *e)
@@ -308,7 +376,9 @@ static enum pb_err put_value(struct writer *w, const struct pkl_node *node, stru
         return enter(w, node, JSON_BROKEN, node->target, node->count, e);
     case PKL_OBJECT:
         return put_object(w, node, e);
-    case PKL_GLOBAL: case PKL_PERSID: case PKL_EXTENSION: case PKL_BUFFER:
+    case PKL_GLOBAL:
+        return put_global(w, node, e);
+    case PKL_PERSID: case PKL_EXTENSION: case PKL_BUFFER:
         return enter(w, node, JSON_OBJECT, node->target, node->count, e);
     default:
         return put_leaf(w, node, e);
@@ -443,12 +513,15 @@ enum pb_err pkl_json(struct pkl_view *v, const struct pkl_node *node, const stru
                      struct error *e)
 {
     struct writer w = {.to = to, .root = node};
+    struct lens_view lenses;
     enum pb_err err;
 
-    frames_init(&w.frames, v);
+    lens_view_over(&lenses, v);
+    frames_init(&w.frames, &lenses.view);
     buf_init(&w.out, SIZE_MAX / 2);
     pkl_leaf_init(&w.leaf);
-    form_init(&w.form);
+    lens_reader_init(&w.reader, &lenses.view);
+    lens_init(&w.lens);
     err = put_value(&w, node, e);
     while (err == PB_OK && w.frames.stack.len > 0) {
         err = step(&w, e);
@@ -461,6 +534,7 @@ enum pb_err pkl_json(struct pkl_view *v, const struct pkl_node *node, const stru
     frames_release(&w.frames);
     buf_release(&w.out);
     pkl_leaf_release(&w.leaf);
-    form_release(&w.form);
+    lens_reader_release(&w.reader);
+    lens_release(&w.lens);
     return err;
 }

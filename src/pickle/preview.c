@@ -1,9 +1,11 @@
 /* One line about a value, for a row of the tree. */
+#include <stdlib.h>
 #include <string.h>
 
 #include <pklbrowse/text.h>
 
-#include "form.h"
+#include "equal.h"
+#include "lens/lens.h"
 #include "repr_text.h"
 
 #define KIDS_AT_ONCE 8
@@ -13,7 +15,8 @@ struct preview {
     struct buf text;
     size_t max;
     struct pkl_leaf leaf;
-    struct form form;
+    struct lens_reader reader;
+    struct lens lens;
 };
 
 static bool full(const struct preview *p)
@@ -56,11 +59,14 @@ static enum pb_err put_class(struct preview *p, const struct pkl_node *node, str
     return PB_OK;
 }
 
+static enum pb_err put_object(struct preview *p, const struct pkl_node *node, bool brief,
+                              struct error *e);
+static enum pb_err put_global(struct preview *p, const struct pkl_node *node, struct error *e);
+
 /* A value that is neither container nor object, or only what kind of one it is. */
 static enum pb_err put_short(struct preview *p, const struct pkl_node *node, struct error *e)
 {
     bool some = node->count > 0;
-    enum pb_err err;
 
     switch (node->kind) {
     case PKL_LIST:
@@ -82,11 +88,9 @@ static enum pb_err put_short(struct preview *p, const struct pkl_node *node, str
         buf_puts(&p->text, "broken");
         return PB_OK;
     case PKL_GLOBAL:
-        return repr_name(p->v, node, &p->text, e);
+        return put_global(p, node, e);
     case PKL_OBJECT:
-        err = put_class(p, node, e);
-        buf_puts(&p->text, some ? "(…)" : "()");
-        return err;
+        return put_object(p, node, true, e);
     case PKL_PERSID:
         if (node->opcode == 'P')
             return put_leaf(p, node, e);
@@ -154,30 +158,163 @@ static enum pb_err put_children(struct preview *p, const char *open, pkl_id id, 
     return err;
 }
 
-static enum pb_err put_object(struct preview *p, const struct pkl_node *node, struct error *e)
+/* A child in the sequence of a lens. */
+static enum pb_err put_member(struct preview *p, enum lens_seq seq, const struct pkl_child *c,
+                              struct error *e)
 {
-    struct form *f = &p->form;
-    enum pb_err err = form_read(p->v, node, room(p) + 8, f, e);
+    bool done = false;
+    enum pb_err err = PB_OK;
+
+    if (seq == LENS_ALIAS)
+        err = lens_alias_text(&p->reader, &c->value, &p->text, &done, e);
+    if (err != PB_OK || done)
+        return err;
+    if (seq == LENS_ATTRS) {
+        err = pkl_leaf_read(p->v, &c->key, 256, &p->leaf, e);
+        if (err == PB_OK)
+            buf_append(&p->text, p->leaf.data.data, p->leaf.data.len);
+        buf_putc(&p->text, '=');
+    } else if (seq == LENS_DICT || seq == LENS_PAIRS) {
+        buf_puts(&p->text, seq == LENS_PAIRS ? "(" : "");
+        err = put_short(p, &c->key, e);
+        buf_puts(&p->text, seq == LENS_PAIRS ? ", " : ": ");
+    }
+    if (err == PB_OK)
+        err = put_short(p, &c->value, e);
+    buf_puts(&p->text, seq == LENS_PAIRS ? ")" : "");
+    return err;
+}
+
+static enum pb_err put_seq(struct preview *p, const struct lens_piece *piece, struct error *e)
+{
+    static const char *const open[] = {[LENS_LIST] = "[", [LENS_DICT] = "{", [LENS_PAIRS] = "["};
+    static const char *const close[] = {[LENS_LIST] = "]", [LENS_DICT] = "}", [LENS_PAIRS] = "]"};
+    bool brackets = piece->seq <= LENS_PAIRS;
+    uint64_t *order = NULL, count = piece->count;
+    struct pkl_child kid;
+    uint64_t at = piece->first;
+    enum pb_err err = PB_OK;
+
+    if (piece->most_common)
+        err = lens_most_common(p->v, piece->list, count, NULL, &order, &count, e);
+    buf_puts(&p->text, brackets ? open[piece->seq] : "");
+    for (; at < count && !full(p) && err == PB_OK; at++) {
+        size_t got;
+
+        err = p->v->children(p->v, piece->list, order != NULL ? order[at] : at, 1, &kid, &got, e);
+        if (err != PB_OK || got == 0)
+            break;
+        if (at > piece->first)
+            buf_puts(&p->text, ", ");
+        err = put_member(p, piece->seq, &kid, e);
+    }
+    buf_puts(&p->text, at < count ? "…" : brackets ? close[piece->seq] : "");
+    free(order);
+    return err;
+}
+
+/* Pieces of the script that was just read, until the line is full. */
+static enum pb_err put_script(struct preview *p, size_t first, struct error *e)
+{
+    enum pb_err err = PB_OK;
+
+    for (size_t i = first; i < p->lens.pieces.len && !full(p) && err == PB_OK; i++) {
+        struct lens_piece piece = p->lens.pieces.data[i];
+        uint64_t n = piece.count < p->max ? piece.count : p->max;
+
+        switch (piece.kind) {
+        case LENS_TEXT:
+            buf_append(&p->text, p->lens.text.data + piece.text, piece.len);
+            break;
+        case LENS_VALUE:
+            err = put_short(p, &piece.node, e);
+            break;
+        case LENS_SEQ:
+            err = put_seq(p, &piece, e);
+            break;
+        case LENS_ARRAY:
+            err = lens_array_items(p->v, &piece, 0, n, &p->text, e);
+            buf_puts(&p->text, n < piece.count ? "…" : "");
+            break;
+        }
+    }
+    return err;
+}
+
+/* Bytes in the form of an old protocol. */
+static enum pb_err put_bytes(struct preview *p, struct error *e)
+{
+    struct lens *l = &p->lens;
+
+    p->leaf.kind = l->kind;
+    buf_clear(&p->leaf.data);
+    buf_append(&p->leaf.data, l->text.data + l->start, l->text.len - l->start);
+    return repr_leaf(&p->text, &p->leaf, false, e);
+}
+
+static enum pb_err put_raw(struct preview *p, const struct pkl_node *node, bool brief,
+                           struct error *e)
+{
+    enum pb_err err = put_class(p, node, e);
 
     if (err != PB_OK)
         return err;
-    switch (f->kind) {
+    if (!brief)
+        return put_children(p, "(", node->target, node->count, ")", e);
+    buf_puts(&p->text, node->count > 0 ? "(…)" : "()");
+    return PB_OK;
+}
+
+static enum pb_err put_lensed(struct preview *p, bool brief, struct error *e)
+{
+    struct lens *l = &p->lens;
+    const char *dot = strrchr(l->row->type, '.');
+
+    switch (l->kind) {
     case PKL_BYTES: case PKL_BYTEARRAY:
-        p->leaf.kind = f->kind;
-        buf_clear(&p->leaf.data);
-        buf_append(&p->leaf.data, f->data.data, f->data.len);
-        return repr_leaf(&p->text, &p->leaf, false, e);
+        return put_bytes(p, e);
     case PKL_SET:
-        if (f->items.count == 0)
-            buf_puts(&p->text, "set()");
-        return f->items.count == 0 ? PB_OK
-                                   : put_children(p, "{", f->items.target, f->items.count, "}", e);
+        if (l->items.count == 0 || brief) {
+            buf_puts(&p->text, l->items.count > 0 ? "{…}" : "set()");
+            return PB_OK;
+        }
+        return put_children(p, "{", l->items.target, l->items.count, "}", e);
     case PKL_FROZENSET:
-        return put_children(p, "frozenset({", f->items.target, f->items.count, "})", e);
+        if (l->items.count == 0 || brief) {
+            buf_puts(&p->text, l->items.count > 0 ? "frozenset({…})" : "frozenset()");
+            return PB_OK;
+        }
+        return put_children(p, "frozenset({", l->items.target, l->items.count, "})", e);
     default:
-        err = put_class(p, node, e);
-        return err == PB_OK ? put_children(p, "(", node->target, node->count, ")", e) : err;
+        if (!brief || (!l->nested && l->pieces.len - l->first == 1))
+            return put_script(p, l->first, e);
+        buf_printf(&p->text, "%s(…)", dot != NULL ? dot + 1 : l->row->type);
+        return PB_OK;
     }
+}
+
+static enum pb_err put_object(struct preview *p, const struct pkl_node *node, bool brief,
+                              struct error *e)
+{
+    struct lens *l = &p->lens;
+    size_t pieces = l->pieces.len, text = l->text.len;
+    enum pb_err err = lens_read(&p->reader, node, room(p) + 8, l, e);
+
+    if (err == PB_OK)
+        err = l->row == NULL ? put_raw(p, node, brief, e) : put_lensed(p, brief, e);
+    lens_drop(l, pieces, text);
+    return err;
+}
+
+static enum pb_err put_global(struct preview *p, const struct pkl_node *node, struct error *e)
+{
+    const char *text;
+    enum pb_err err = lens_global(&p->reader, node, &text, e);
+
+    if (err != PB_OK || text == NULL)
+        return err != PB_OK ? err : repr_name(p->v, node, &p->text, e);
+    buf_puts(&p->text, text);
+    return PB_OK;
 }
 
 static enum pb_err put_value(struct preview *p, const struct pkl_node *node, struct error *e)
@@ -186,7 +323,7 @@ static enum pb_err put_value(struct preview *p, const struct pkl_node *node, str
     enum pb_err err;
 
     if (node->kind == PKL_OBJECT)
-        return put_object(p, node, e);
+        return put_object(p, node, false, e);
     if (node->kind == PKL_PERSID && p->v->part(p->v, node->target, PKL_PID, &part, NULL) == PB_OK) {
         buf_puts(&p->text, "persistent ");
         if (part.value.kind != PKL_TUPLE)
@@ -226,15 +363,33 @@ static void cut(struct preview *p)
         buf_puts(&p->text, "…");
 }
 
+static void preview_init(struct preview *p, struct lens_view *lenses, struct pkl_view *v,
+                         size_t max)
+{
+    lens_view_over(lenses, v);
+    *p = (struct preview){.v = &lenses->view, .max = max};
+    buf_init(&p->text, SIZE_MAX / 2);
+    pkl_leaf_init(&p->leaf);
+    lens_reader_init(&p->reader, p->v);
+    lens_init(&p->lens);
+}
+
+static void preview_release(struct preview *p)
+{
+    buf_release(&p->text);
+    pkl_leaf_release(&p->leaf);
+    lens_reader_release(&p->reader);
+    lens_release(&p->lens);
+}
+
 enum pb_err pkl_preview(struct pkl_view *v, const struct pkl_node *node, size_t max, struct buf *out,
                         struct error *e)
 {
-    struct preview p = {.v = v, .max = max};
+    struct lens_view lenses;
+    struct preview p;
     enum pb_err err;
 
-    buf_init(&p.text, SIZE_MAX / 2);
-    pkl_leaf_init(&p.leaf);
-    form_init(&p.form);
+    preview_init(&p, &lenses, v, max);
     err = put_value(&p, node, e);
     if (err == PB_OK)
         err = buf_status(&p.text, e);
@@ -243,9 +398,7 @@ enum pb_err pkl_preview(struct pkl_view *v, const struct pkl_node *node, size_t 
         text_escape(out, p.text.data, p.text.len);
         err = buf_status(out, e);
     }
-    buf_release(&p.text);
-    pkl_leaf_release(&p.leaf);
-    form_release(&p.form);
+    preview_release(&p);
     return err;
 }
 
@@ -258,26 +411,50 @@ static const char *const type_names[] = {
     [PKL_BUFFER] = "buffer", [PKL_BROKEN] = "broken",
 };
 
+/* The short name of a lensed type, or the class of another object. */
+static enum pb_err object_type(struct preview *p, const struct pkl_node *node, struct error *e)
+{
+    const char *dot;
+    enum pb_err err = lens_read(&p->reader, node, 64, &p->lens, e);
+
+    if (err != PB_OK)
+        return err;
+    if (p->lens.row == NULL)
+        return put_class(p, node, e);
+    dot = strrchr(p->lens.row->type, '.');
+    buf_puts(&p->text, dot != NULL ? dot + 1 : p->lens.row->type);
+    return PB_OK;
+}
+
+static enum pb_err global_type(struct preview *p, const struct pkl_node *node, struct error *e)
+{
+    const char *text;
+    enum pb_err err = lens_global(&p->reader, node, &text, e);
+
+    if (err == PB_OK)
+        buf_puts(&p->text, text == NULL                               ? "global"
+                           : strncmp(text, "<class ", 7) == 0         ? "class"
+                           : strncmp(text, "<built-in function", 18) == 0 ? "function"
+                           : strcmp(text, "Ellipsis") == 0            ? "ellipsis"
+                                                                      : "global");
+    return err;
+}
+
 enum pb_err pkl_type_name(struct pkl_view *v, const struct pkl_node *node, struct buf *out,
                           struct error *e)
 {
-    struct preview p = {.v = v};
+    struct lens_view lenses;
+    struct preview p;
     enum pb_err err;
 
-    if (node->kind != PKL_OBJECT) {
+    if (node->kind != PKL_OBJECT && node->kind != PKL_GLOBAL) {
         buf_puts(out, type_names[node->kind]);
         return buf_status(out, e);
     }
-    form_init(&p.form);
-    err = form_read(v, node, 0, &p.form, e);
-    if (err == PB_OK && p.form.kind != PKL_OBJECT) {
-        buf_puts(out, type_names[p.form.kind]);
-    } else if (err == PB_OK) {
-        buf_init(&p.text, SIZE_MAX / 2);
-        err = put_class(&p, node, e);
+    preview_init(&p, &lenses, v, 0);
+    err = node->kind == PKL_OBJECT ? object_type(&p, node, e) : global_type(&p, node, e);
+    if (err == PB_OK)
         buf_append(out, p.text.data, p.text.len);
-        buf_release(&p.text);
-    }
-    form_release(&p.form);
+    preview_release(&p);
     return err == PB_OK ? buf_status(out, e) : err;
 }

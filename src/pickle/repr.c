@@ -3,14 +3,16 @@
 
 #include <pklbrowse/text.h>
 
-#include "form.h"
 #include "frames.h"
+#include "idmap.h"
+#include "lens/lens.h"
 #include "repr_text.h"
 
 #define FLUSH_AT 65536u
+#define ARRAY_ITEMS 1024u /* of an array at once */
 
 enum shape { SHAPE_LIST, SHAPE_TUPLE, SHAPE_DICT, SHAPE_SET, SHAPE_FROZENSET, SHAPE_OBJECT,
-             SHAPE_BROKEN };
+             SHAPE_BROKEN, SHAPE_PAIRS, SHAPE_ATTRS, SHAPE_ITEMS, SHAPE_ALIAS, SHAPE_LENS };
 
 static const struct brackets {
     const char *open, *close, *empty, *recursive;
@@ -22,6 +24,16 @@ static const struct brackets {
     {"frozenset({", "})", "frozenset()", "frozenset(...)"},
     {"<", ">", "<>", "<...>"},
     {"<broken [", "]>", "<broken []>", "<broken [...]>"},
+    {"[", "]", "[]", "[...]"},
+    {"", "", "", "..."},
+    {"", "", "", "..."},
+    {"", "", "", "..."},
+    {"", "", "", "..."},
+};
+
+static const uint8_t seq_shapes[] = {
+    [LENS_LIST] = SHAPE_LIST,   [LENS_DICT] = SHAPE_DICT,   [LENS_PAIRS] = SHAPE_PAIRS,
+    [LENS_ATTRS] = SHAPE_ATTRS, [LENS_ITEMS] = SHAPE_ITEMS, [LENS_ALIAS] = SHAPE_ALIAS,
 };
 
 /* Parts of an object, in the order in which they are written. */
@@ -43,7 +55,10 @@ struct printer {
     uint64_t written;
     unsigned indent; /* bracketed containers around */
     struct pkl_leaf leaf;
-    struct form form;
+    struct lens_reader reader;
+    struct lens lens;   /* scripts of the lenses on the stack */
+    struct idmap open;  /* lensed objects on the stack that Python does not watch: guards around, plus 1 */
+    size_t seqs;        /* frames that are a part of another */
 };
 
 static enum pb_err flush(struct printer *p, struct error *e)
@@ -80,6 +95,11 @@ static enum pb_err put_leaf(struct printer *p, const struct pkl_node *node, stru
     return err == PB_OK ? repr_leaf(&p->out, &p->leaf, p->opts.ascii, e) : err;
 }
 
+static bool is_deep(const struct printer *p)
+{
+    return p->opts.depth > 0 && p->frames.stack.len - p->seqs >= p->opts.depth;
+}
+
 /* Opens a container, or writes what stands for it. */
 static enum pb_err enter(struct printer *p, const struct pkl_node *node, enum shape shape,
                          pkl_id list, uint64_t count, struct error *e)
@@ -91,7 +111,7 @@ static enum pb_err enter(struct printer *p, const struct pkl_node *node, enum sh
     enum pb_err err;
 
     if (frames_has(&p->frames, node->target) ||
-        (p->opts.depth > 0 && p->frames.stack.len >= p->opts.depth && count > 0)) {
+        (is_deep(p) && count > 0)) {
         buf_puts(&p->out, b->recursive);
         return PB_OK;
     }
@@ -153,25 +173,115 @@ static enum pb_err put_class(struct printer *p, const struct pkl_node *node, str
     return put_value(p, &part.value, e);
 }
 
+/* Text of a lens; all of it that is not ASCII stands in strings. */
+static void put_text(struct printer *p, const char *s, size_t n)
+{
+    size_t at = 0;
+
+    while (p->opts.ascii && at < n) {
+        uint32_t cp;
+        size_t used = utf8_decode(s + at, n - at, &cp, true);
+
+        if (used > 1)
+            buf_printf(&p->out, cp < 0x100 ? "\\x%02x" : cp < 0x10000 ? "\\u%04x" : "\\U%08x", cp);
+        else
+            buf_putc(&p->out, s[at]);
+        at += used > 0 ? used : 1;
+    }
+    if (!p->opts.ascii)
+        buf_append(&p->out, s, n);
+}
+
+/*
+ * Runs the script that was just read.  Some types look whether they stand in themselves and write "..." then; the
+ * others do not, and Python ends only because something in between does.  When nothing does, it never ends there:
+ * here it is cut.
+ */
+static enum pb_err enter_lens(struct printer *p, const struct pkl_node *node, struct error *e)
+{
+    struct lens *l = &p->lens;
+    struct pkl_node self = *node;
+    const char *again = l->again, *dot = strrchr(l->row->type, '.');
+    uint64_t saved = 0;
+    struct frame *fr;
+    enum pb_err err;
+
+    if (again == NULL) {
+        self.target = 0;
+        if (!idmap_get(&p->open, node->target, &saved))
+            saved = 0;
+    }
+    if ((again != NULL && frames_has(&p->frames, node->target)) || (is_deep(p) && l->nested) ||
+        (again == NULL && saved == p->frames.ids_used + 1)) {
+        if (again == NULL)
+            buf_printf(&p->out, "%s(...)", dot != NULL ? dot + 1 : l->row->type);
+        else
+            buf_puts(&p->out, again);
+        lens_drop(l, l->first, l->start);
+        return PB_OK;
+    }
+    err = frames_push(&p->frames, &self, node->target, 0, SHAPE_LENS, FRAME_ALL, e);
+    if (err != PB_OK)
+        return err;
+    fr = frames_top(&p->frames);
+    fr->pieces = l->first;
+    fr->text = l->start;
+    fr->saved = saved;
+    if (again == NULL && !idmap_put(&p->open, node->target, p->frames.ids_used + 1))
+        return error_nomem(e);
+    return PB_OK;
+}
+
+static enum pb_err leave_lens(struct printer *p, struct error *e)
+{
+    struct frame *fr = frames_top(&p->frames);
+    bool unwatched = fr->node.target == 0;
+    pkl_id self = fr->list;
+    uint64_t saved = fr->saved;
+
+    lens_drop(&p->lens, fr->pieces, fr->text);
+    frames_pop(&p->frames);
+    return !unwatched || idmap_put(&p->open, self, saved) ? PB_OK : error_nomem(e);
+}
+
 static enum pb_err put_object(struct printer *p, const struct pkl_node *node, struct error *e)
 {
-    enum pb_err err = form_read(p->frames.view, node, SIZE_MAX, &p->form, e);
-    struct pkl_leaf *l = &p->leaf;
-    enum shape shape = p->form.kind == PKL_SET ? SHAPE_SET : SHAPE_FROZENSET;
+    struct lens *l = &p->lens;
+    enum pb_err err = lens_read(&p->reader, node, SIZE_MAX, l, e);
 
     if (err != PB_OK)
         return err;
-    switch (p->form.kind) {
-    case PKL_BYTES: case PKL_BYTEARRAY:
-        l->kind = p->form.kind;
-        buf_clear(&l->data);
-        buf_append(&l->data, p->form.data.data, p->form.data.len);
-        return repr_leaf(&p->out, l, p->opts.ascii, e);
-    case PKL_SET: case PKL_FROZENSET:
-        return enter(p, node, shape, p->form.items.target, p->form.items.count, e);
-    default:
+    if (l->row == NULL)
         return enter(p, node, SHAPE_OBJECT, node->target, node->count, e);
+    if (l->kind == PKL_BYTES || l->kind == PKL_BYTEARRAY) {
+        p->leaf.kind = l->kind;
+        buf_clear(&p->leaf.data);
+        buf_append(&p->leaf.data, l->text.data + l->start, l->text.len - l->start);
+        lens_drop(l, l->first, l->start);
+        err = buf_status(&p->leaf.data, e);
+        return err == PB_OK ? repr_leaf(&p->out, &p->leaf, p->opts.ascii, e) : err;
     }
+    if (l->kind != PKL_OBJECT)
+        return enter(p, node, l->kind == PKL_SET ? SHAPE_SET : SHAPE_FROZENSET, l->items.target,
+                     l->items.count, e);
+    if (!l->nested && l->pieces.len - l->first == 1 &&
+        l->pieces.data[l->first].kind == LENS_TEXT) {
+        put_text(p, l->text.data + l->start, l->text.len - l->start);
+        lens_drop(l, l->first, l->start);
+        return PB_OK;
+    }
+    return enter_lens(p, node, e);
+}
+
+static enum pb_err put_global(struct printer *p, const struct pkl_node *node, struct error *e)
+{
+    const char *text;
+    enum pb_err err = lens_global(&p->reader, node, &text, e);
+
+    if (err != PB_OK || text == NULL)
+        return err != PB_OK ? err : enter(p, node, SHAPE_OBJECT, node->target, node->count, e);
+    buf_puts(&p->out, text);
+    return PB_OK;
 }
 
 static enum pb_err put_value(struct printer *p, const struct pkl_node *node, struct error *e)
@@ -191,7 +301,9 @@ static enum pb_err put_value(struct printer *p, const struct pkl_node *node, str
         return enter(p, node, SHAPE_BROKEN, node->target, node->count, e);
     case PKL_OBJECT:
         return put_object(p, node, e);
-    case PKL_GLOBAL: case PKL_PERSID: case PKL_EXTENSION: case PKL_BUFFER:
+    case PKL_GLOBAL:
+        return put_global(p, node, e);
+    case PKL_PERSID: case PKL_EXTENSION: case PKL_BUFFER:
         return enter(p, node, SHAPE_OBJECT, node->target, node->count, e);
     default:
         return put_leaf(p, node, e);
@@ -211,6 +323,7 @@ static void leave(struct printer *p)
         new_line(p);
     }
     buf_puts(&p->out, brackets[fr->shape].close);
+    p->seqs -= fr->seq;
     frames_pop(&p->frames);
 }
 
@@ -248,6 +361,91 @@ static enum pb_err step_object(struct printer *p, struct error *e)
     return PB_OK;
 }
 
+/* A sequence in the script of the object `owner`. */
+static enum pb_err enter_seq(struct printer *p, const struct lens_piece *piece, pkl_id owner,
+                             struct error *e)
+{
+    struct pkl_node self = {.target = piece->again != NULL ? owner : 0};
+    enum frame_equals how = piece->seq == LENS_DICT || piece->seq == LENS_PAIRS ||
+                                    piece->seq == LENS_ATTRS ? FRAME_DICT : FRAME_ALL;
+    struct frame *fr;
+    enum pb_err err;
+
+    if (piece->again != NULL && frames_has(&p->frames, owner)) {
+        buf_puts(&p->out, piece->again);
+        return PB_OK;
+    }
+    err = frames_push(&p->frames, &self, piece->list, piece->count, seq_shapes[piece->seq], how, e);
+    if (err != PB_OK)
+        return err;
+    fr = frames_top(&p->frames);
+    fr->pos = piece->first;
+    fr->seq = true;
+    p->seqs++;
+    p->indent++;
+    buf_puts(&p->out, brackets[fr->shape].open);
+    if (!piece->most_common)
+        return PB_OK;
+    return lens_most_common(p->frames.view, piece->list, piece->count, &fr->equal, &fr->order,
+                            &fr->count, e);
+}
+
+/* The next piece of the script on top. */
+static enum pb_err step_lens(struct printer *p, struct error *e)
+{
+    struct frame *fr = frames_top(&p->frames);
+    size_t at = fr->pieces + fr->stage;
+    struct lens_piece piece;
+    uint64_t n;
+    enum pb_err err;
+
+    if (at >= p->lens.pieces.len)
+        return leave_lens(p, e);
+    piece = p->lens.pieces.data[at];
+    if (piece.kind == LENS_ARRAY) {
+        n = piece.count - fr->pos < ARRAY_ITEMS ? piece.count - fr->pos : ARRAY_ITEMS;
+        err = lens_array_items(p->frames.view, &piece, fr->pos, n, &p->out, e);
+        fr->pos += n;
+        if (fr->pos == piece.count)
+            fr->stage++;
+        return err;
+    }
+    fr->stage++;
+    if (piece.kind == LENS_VALUE)
+        return put_value(p, &piece.node, e);
+    if (piece.kind == LENS_SEQ)
+        return enter_seq(p, &piece, fr->list, e);
+    put_text(p, p->lens.text.data + piece.text, piece.len);
+    return PB_OK;
+}
+
+/* Key of an entry, in whatever form its container writes entries. */
+static enum pb_err put_key(struct printer *p, const struct frame *fr, const struct pkl_node *key,
+                           struct error *e)
+{
+    enum pb_err err;
+
+    if (fr->shape == SHAPE_PAIRS)
+        buf_putc(&p->out, '(');
+    if (fr->shape != SHAPE_ATTRS)
+        return put_value(p, key, e);
+    err = pkl_leaf_read(p->frames.view, key, SIZE_MAX, &p->leaf, e);
+    if (err == PB_OK)
+        text_escape(&p->out, p->leaf.data.data, p->leaf.data.len);
+    return err;
+}
+
+static enum pb_err put_item(struct printer *p, const struct frame *fr, const struct pkl_node *item,
+                            struct error *e)
+{
+    bool done = false;
+    enum pb_err err = PB_OK;
+
+    if (fr->shape == SHAPE_ALIAS)
+        err = lens_alias_text(&p->reader, item, &p->out, &done, e);
+    return err == PB_OK && !done ? put_value(p, item, e) : err;
+}
+
 static enum pb_err step(struct printer *p, struct error *e)
 {
     struct frame *fr = frames_top(&p->frames);
@@ -257,29 +455,33 @@ static enum pb_err step(struct printer *p, struct error *e)
 
     if (fr->shape == SHAPE_OBJECT)
         return step_object(p, e);
+    if (fr->shape == SHAPE_LENS)
+        return step_lens(p, e);
     err = frames_child(&p->frames, &child, &end, e);
     if (err != PB_OK)
         return err;
-    if (end) {
-        leave(p);
-        return PB_OK;
-    }
     if (fr->half) {
-        buf_puts(&p->out, ": ");
+        buf_puts(&p->out, fr->shape == SHAPE_DICT ? ": " : fr->shape == SHAPE_ATTRS ? "=" : ", ");
         fr->half = false;
         fr->pos++;
         return put_value(p, &child.value, e);
+    }
+    if (fr->any && fr->shape == SHAPE_PAIRS)
+        buf_putc(&p->out, ')');
+    if (end) {
+        leave(p);
+        return PB_OK;
     }
     if (fr->any)
         buf_puts(&p->out, p->opts.style == PKL_REPR_INDENT ? "," : ", ");
     new_line(p);
     fr->any = true;
-    if (fr->shape == SHAPE_DICT) {
+    if (fr->shape == SHAPE_DICT || fr->shape == SHAPE_PAIRS || fr->shape == SHAPE_ATTRS) {
         fr->half = true;
-        return put_value(p, &child.key, e);
+        return put_key(p, fr, &child.key, e);
     }
     fr->pos++;
-    return put_value(p, &child.value, e);
+    return put_item(p, fr, &child.value, e);
 }
 
 enum pb_err pkl_repr(struct pkl_view *v, const struct pkl_node *node, const struct pkl_repr_opts *o,
@@ -287,12 +489,15 @@ enum pb_err pkl_repr(struct pkl_view *v, const struct pkl_node *node, const stru
 {
     static const struct pkl_repr_opts plain;
     struct printer p = {.opts = o != NULL ? *o : plain, .to = to};
+    struct lens_view lenses;
     enum pb_err err;
 
-    frames_init(&p.frames, v);
+    lens_view_over(&lenses, v);
+    frames_init(&p.frames, &lenses.view);
     buf_init(&p.out, SIZE_MAX / 2);
     pkl_leaf_init(&p.leaf);
-    form_init(&p.form);
+    lens_reader_init(&p.reader, &lenses.view);
+    lens_init(&p.lens);
     err = put_value(&p, node, e);
     while (err == PB_OK && p.frames.stack.len > 0) {
         err = step(&p, e);
@@ -309,6 +514,8 @@ enum pb_err pkl_repr(struct pkl_view *v, const struct pkl_node *node, const stru
     frames_release(&p.frames);
     buf_release(&p.out);
     pkl_leaf_release(&p.leaf);
-    form_release(&p.form);
+    lens_reader_release(&p.reader);
+    lens_release(&p.lens);
+    idmap_release(&p.open);
     return err;
 }

@@ -1,0 +1,363 @@
+/* array.array: a list of items (protocols 0 to 2), or bytes in a machine format. */
+#include "lens.h"
+
+#include <string.h>
+
+#include <pklbrowse/num.h>
+#include <pklbrowse/pkl_repr.h>
+#include <pklbrowse/source.h>
+#include <pklbrowse/text.h>
+
+#define AT_ONCE 64
+#define SHOWN_CHECKED 128u /* items of a list that are checked for a preview */
+
+enum item { ITEM_INT, ITEM_FLOAT, ITEM_TEXT };
+
+/* The machine formats of array._array_reconstructor, by number. */
+static const struct format {
+    enum item item;
+    uint8_t size;
+    bool is_signed, big;
+} formats[] = {
+    {ITEM_INT, 1, false, false}, {ITEM_INT, 1, true, false},
+    {ITEM_INT, 2, false, false}, {ITEM_INT, 2, false, true},
+    {ITEM_INT, 2, true, false}, {ITEM_INT, 2, true, true},
+    {ITEM_INT, 4, false, false}, {ITEM_INT, 4, false, true},
+    {ITEM_INT, 4, true, false}, {ITEM_INT, 4, true, true},
+    {ITEM_INT, 8, false, false}, {ITEM_INT, 8, false, true},
+    {ITEM_INT, 8, true, false}, {ITEM_INT, 8, true, true},
+    {ITEM_FLOAT, 4, true, false}, {ITEM_FLOAT, 4, true, true},
+    {ITEM_FLOAT, 8, true, false}, {ITEM_FLOAT, 8, true, true},
+    {ITEM_TEXT, 2, false, false}, {ITEM_TEXT, 2, false, true},
+    {ITEM_TEXT, 4, false, false}, {ITEM_TEXT, 4, false, true},
+};
+
+/* Type codes where Python runs as a 64-bit program on Linux: the format of each is that of its own machine. */
+static const struct code {
+    char code;
+    uint8_t format;
+} codes[] = {
+    {'b', 1}, {'B', 0}, {'u', 20}, {'h', 4}, {'H', 2}, {'i', 8}, {'I', 6},
+    {'l', 12}, {'L', 10}, {'q', 12}, {'Q', 10}, {'f', 14}, {'d', 16},
+};
+
+static const struct code *code_of(char c)
+{
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (codes[i].code == c)
+            return &codes[i];
+    }
+    return NULL;
+}
+
+/* Of a foreign format Python takes the last code of that size and sign. */
+static char foreign_code(const struct format *f, char wanted)
+{
+    if (f->item == ITEM_INT) {
+        for (size_t i = sizeof codes / sizeof codes[0]; i-- > 0;) {
+            const struct format *own = &formats[codes[i].format];
+
+            if (own->item == ITEM_INT && own->size == f->size && own->is_signed == f->is_signed)
+                return codes[i].code;
+        }
+    }
+    if (f->item == ITEM_FLOAT)
+        return wanted == 'f' || wanted == 'd' ? wanted : '\0';
+    return wanted == 'u' ? 'u' : '\0';
+}
+
+/* ---------------------------------------------------------------------- items */
+
+static uint64_t bits_of(const struct format *f, const uint8_t *p)
+{
+    uint64_t v = 0;
+
+    for (size_t i = 0; i < f->size; i++)
+        v = v << 8 | p[f->big ? i : f->size - 1u - i];
+    return v;
+}
+
+static double float_of(const struct format *f, const uint8_t *p)
+{
+    uint64_t bits = bits_of(f, p);
+    uint32_t half = (uint32_t)bits;
+    double d;
+    float single;
+
+    if (f->size == 8) {
+        memcpy(&d, &bits, sizeof d);
+        return d;
+    }
+    memcpy(&single, &half, sizeof single);
+    return (double)single;
+}
+
+static void put_item(const struct format *f, bool to_single, const uint8_t *p, struct buf *out)
+{
+    uint64_t v;
+
+    if (f->item == ITEM_FLOAT) {
+        double d = float_of(f, p);
+
+        num_repr_double(out, to_single ? (double)(float)d : d);
+        return;
+    }
+    v = bits_of(f, p);
+    if (!f->is_signed)
+        buf_printf(out, "%llu", (unsigned long long)v);
+    else
+        buf_printf(out, "%lld", (long long)(int64_t)(v << (64 - 8 * f->size)) >> (64 - 8 * f->size));
+}
+
+/* A piece's `first` is its format; `seq` says whether doubles become singles. */
+enum pb_err lens_array_items(struct pkl_view *v, const struct lens_piece *p, uint64_t first,
+                             uint64_t count, struct buf *out, struct error *e)
+{
+    const struct format *f = &formats[p->first];
+    struct pkl_doc *d = v->doc(v, PKL_ID_SOURCE(p->node.target));
+    struct source *src;
+    uint64_t header, payload, at, end;
+    enum pb_err err;
+
+    if (d == NULL)
+        return error_set(e, PB_EUSAGE, "this is no array");
+    src = pkl_doc_source(d);
+    err = pkl_opcode_length(src, PKL_ID_OFFSET(p->node.target), &header, &payload, e);
+    if (err != PB_OK)
+        return err;
+    at = PKL_ID_OFFSET(p->node.target) + header + first * f->size;
+    end = at + count * f->size;
+    while (at < end) {
+        size_t want = end - at < SOURCE_VIEW_MAX ? (size_t)(end - at) : SOURCE_VIEW_MAX, n;
+        const uint8_t *bytes;
+
+        err = source_view(src, at, want, &bytes, &n, e);
+        if (err != PB_OK)
+            return err;
+        n = (n < want ? n : want) / f->size;
+        if (n == 0)
+            return error_set(e, PB_EPICKLE, "the array is shorter than it says");
+        for (size_t i = 0; i < n; i++) {
+            if (first > 0 || i > 0)
+                buf_puts(out, ", ");
+            put_item(f, p->most_common, bytes + i * f->size, out);
+        }
+        at += n * f->size;
+        first += n;
+    }
+    return buf_status(out, e);
+}
+
+/* ---------------------------------------------------------------- from a list */
+
+/* Whether the array would hold the very item, and Python would not refuse it. */
+static bool item_fits(const struct format *f, enum pkl_kind kind, const struct pkl_leaf *leaf)
+{
+    int64_t v = leaf->kind == PKL_BOOL ? 1 : leaf->integer;
+
+    if (f->item == ITEM_FLOAT)
+        return kind == PKL_FLOAT && (f->size == 8 || leaf->real != leaf->real ||
+                                     (double)(float)leaf->real == leaf->real);
+    if (kind != PKL_INT || leaf->kind != PKL_INT)
+        return false;
+    if (!leaf->fits)
+        return f->size == 8 && !f->is_signed && leaf->data.len <= 9 && leaf->data.len > 0 &&
+               (leaf->data.data[leaf->data.len - 1] & 0x80) == 0;
+    if (f->size == 8)
+        return f->is_signed || v >= 0;
+    if (f->is_signed)
+        return v >= -((int64_t)1 << (8 * f->size - 1)) && v < (int64_t)1 << (8 * f->size - 1);
+    return v >= 0 && v < (int64_t)1 << 8 * f->size;
+}
+
+static enum pb_err check_items(struct lens_reader *r, const struct pkl_node *list,
+                               const struct format *f, struct buf *text, struct lens *l,
+                               struct error *e)
+{
+    struct pkl_child kids[AT_ONCE];
+    uint64_t most = r->max == SIZE_MAX || f->item == ITEM_TEXT || list->count < SHOWN_CHECKED
+                        ? list->count : SHOWN_CHECKED;
+    enum pb_err err = PB_OK;
+
+    for (uint64_t at = 0; at < most && err == PB_OK;) {
+        size_t got;
+
+        err = r->view->children(r->view, list->target, at, AT_ONCE, kids, &got, e);
+        if (err == PB_OK && got == 0)
+            break;
+        for (size_t i = 0; i < got && err == PB_OK; i++, at++) {
+            const struct pkl_node *n = &kids[i].value;
+
+            if (n->kind != (f->item == ITEM_TEXT ? PKL_STR : f->item == ITEM_FLOAT ? PKL_FLOAT : PKL_INT))
+                return lens_refuse(l, "an item is of another type");
+            err = lens_leaf(r, n, l, e);
+            if (err == PB_OK && f->item == ITEM_TEXT &&
+                utf8_count(r->leaf.data.data, r->leaf.data.len) != 1)
+                err = lens_refuse(l, "an item is not one character");
+            else if (err == PB_OK && f->item != ITEM_TEXT && !item_fits(f, n->kind, &r->leaf))
+                err = lens_refuse(l, "an item is out of range");
+            if (err == PB_OK && f->item == ITEM_TEXT)
+                buf_append(text, r->leaf.data.data, r->leaf.data.len);
+        }
+    }
+    return err == PB_OK ? buf_status(text, e) : err;
+}
+
+static enum pb_err put_text(struct lens *l, const struct buf *text)
+{
+    buf_puts(&l->text, "array('u', ");
+    pkl_repr_str(&l->text, text->data, text->len, false);
+    buf_putc(&l->text, ')');
+    return PB_OK;
+}
+
+static enum pb_err type_code(struct lens_reader *r, const struct pkl_node *n, char *code,
+                             struct lens *l, struct error *e)
+{
+    enum pb_err err = lens_str(r, n, "its type code", l, e);
+
+    if (err != PB_OK)
+        return err;
+    *code = r->leaf.data.len == 1 ? r->leaf.data.data[0] : '\0';
+    return code_of(*code) != NULL ? PB_OK : lens_refuse(l, "its type code is not one of Python 3");
+}
+
+static enum pb_err put_list(struct lens_reader *r, const struct pkl_node *list, char code,
+                            struct lens *l, struct error *e)
+{
+    const struct format *f = &formats[code_of(code)->format];
+    struct lens_piece *p;
+    struct buf text;
+    enum pb_err err;
+
+    buf_init(&text, LENS_TEXT_MAX);
+    err = check_items(r, list, f, &text, l, e);
+    if (err == PB_OK && f->item == ITEM_TEXT) {
+        err = put_text(l, &text);
+    } else if (err == PB_OK) {
+        buf_printf(&l->text, "array('%c', ", code);
+        p = lens_seq(l, LENS_LIST, list->target, list->count);
+        l->nested = false;
+        err = p != NULL ? PB_OK : error_nomem(e);
+        buf_putc(&l->text, ')');
+    }
+    buf_release(&text);
+    return err;
+}
+
+static enum pb_err read_array(struct lens_reader *r, const struct lens_call *c, struct lens *l,
+                              struct error *e)
+{
+    char code;
+    enum pb_err err = type_code(r, &c->arg[0], &code, l, e);
+
+    if (err != PB_OK)
+        return err;
+    if (c->count == 2 && c->arg[1].kind != PKL_LIST)
+        return lens_refuse(l, "its items are in no list");
+    if (c->count == 2 && c->arg[1].count > 0)
+        return put_list(r, &c->arg[1], code, l, e);
+    buf_printf(&l->text, "array('%c')", code);
+    return PB_OK;
+}
+
+/* ---------------------------------------------------------------- from bytes */
+
+static bool decode_text(const struct format *f, const struct buf *data, struct buf *out)
+{
+    bool native = f->size == 4 && !f->big; /* copied, not decoded */
+
+    for (size_t i = 0; i < data->len;) {
+        uint32_t cp = (uint32_t)bits_of(f, (const uint8_t *)data->data + i), low;
+        char utf8[4];
+
+        i += f->size;
+        if (cp > 0x10ffff)
+            return false;
+        if (f->size == 2 && cp >= 0xd800 && cp < 0xdc00 && i < data->len) {
+            low = (uint32_t)bits_of(f, (const uint8_t *)data->data + i);
+            if (low < 0xdc00 || low > 0xdfff)
+                return false;
+            cp = 0x10000 + ((cp - 0xd800) << 10) + (low - 0xdc00);
+            i += f->size;
+        } else if (cp >= 0xd800 && cp < 0xe000 && !native) {
+            return false;
+        }
+        buf_append(out, utf8, utf8_encode(cp, utf8));
+    }
+    return true;
+}
+
+static enum pb_err put_decoded(struct lens_reader *r, const struct pkl_node *bytes,
+                               const struct format *f, struct lens *l, struct error *e)
+{
+    struct buf text;
+    enum pb_err err = lens_leaf(r, bytes, l, e);
+
+    if (err != PB_OK)
+        return err;
+    buf_init(&text, LENS_TEXT_MAX * 2);
+    if (!decode_text(f, &r->leaf.data, &text))
+        err = lens_refuse(l, "its bytes are no text");
+    else
+        err = put_text(l, &text);
+    if (err == PB_OK)
+        err = buf_status(&text, e);
+    buf_release(&text);
+    return err;
+}
+
+static enum pb_err put_bytes(struct lens_reader *r, const struct pkl_node *bytes, char code,
+                             size_t format, struct lens *l, struct error *e)
+{
+    const struct format *f = &formats[format];
+    struct lens_piece p = {.kind = LENS_ARRAY, .node = *bytes, .first = format,
+                           .count = bytes->count / f->size, .most_common = code == 'f'};
+
+    if (bytes->count % f->size != 0)
+        return lens_refuse(l, "its bytes are not a whole number of items");
+    if (code_of(code)->format != format)
+        code = foreign_code(f, code);
+    if (code == '\0')
+        return lens_refuse(l, "its type code and its machine format do not go together");
+    if (bytes->count == 0) {
+        buf_printf(&l->text, "array('%c')", code);
+        return PB_OK;
+    }
+    if (f->item == ITEM_TEXT)
+        return put_decoded(r, bytes, f, l, e);
+    buf_printf(&l->text, "array('%c', [", code);
+    if (!lens_close_text(l) || !vec_push(&l->pieces, p))
+        return error_nomem(e);
+    buf_puts(&l->text, "])");
+    return PB_OK;
+}
+
+/* array._array_reconstructor(array.array, type code, machine format, bytes) */
+static enum pb_err read_reconstructor(struct lens_reader *r, const struct lens_call *c,
+                                      struct lens *l, struct error *e)
+{
+    const char *class = NULL;
+    char code = '\0';
+    int64_t format = 0;
+    enum pb_err err = PB_OK;
+
+    if (c->arg[0].kind == PKL_GLOBAL)
+        err = lens_global(r, &c->arg[0], &class, e);
+    if (err == PB_OK && (class == NULL || strcmp(class, "<class 'array.array'>") != 0))
+        err = lens_refuse(l, "it is of another class than array.array");
+    if (err == PB_OK)
+        err = type_code(r, &c->arg[1], &code, l, e);
+    if (err == PB_OK)
+        err = lens_int(r, &c->arg[2], 0, (int64_t)(sizeof formats / sizeof formats[0]) - 1,
+                       "its machine format", &format, l, e);
+    if (err == PB_OK && c->arg[3].kind != PKL_BYTES)
+        err = lens_refuse(l, "its items are no bytes");
+    return err == PB_OK ? put_bytes(r, &c->arg[3], code, (size_t)format, l, e) : err;
+}
+
+static const struct lens_row rows[] = {
+    {"array", "array", "array.array", LENS_BOTH, 1, 2, read_array, 0},
+    {"array", "_array_reconstructor", "array.array", LENS_CALL, 4, 4, read_reconstructor, 0},
+};
+const struct lens_family lens_array = {rows, sizeof rows / sizeof rows[0]};

@@ -1,0 +1,260 @@
+/* datetime and zoneinfo.  Payloads are checked as far as Python checks them: a day 99 it lets pass. */
+#include "lens.h"
+
+#include <string.h>
+
+#include <pklbrowse/pkl_repr.h>
+
+#define DAYS_MAX 999999999
+
+enum { FOLD_BIT = 0x80 };
+
+static enum pb_err payload(struct lens_reader *r, const struct lens_call *c, size_t size,
+                           uint8_t *out, struct lens *l, struct error *e)
+{
+    struct buf data;
+    bool partial;
+    enum pb_err err;
+
+    buf_init(&data, 64);
+    err = lens_bytes(r, &c->arg[0], size + 1, true, &data, &partial, l, e);
+    if (err == PB_OK && (partial || data.len != size))
+        err = lens_refuse(l, "its payload is not %zu bytes", size);
+    if (err == PB_OK)
+        memcpy(out, data.data, size);
+    buf_release(&data);
+    return err;
+}
+
+static enum pb_err check_month(unsigned month, struct lens *l)
+{
+    if (month < 1 || month > 12)
+        return lens_refuse(l, "month %u is not 1 to 12", month);
+    return PB_OK;
+}
+
+/* ", tzinfo=...", when there is one: of a known class, or an object of an unknown one. */
+static enum pb_err put_tzinfo(struct lens_reader *r, const struct lens_call *c, struct lens *l,
+                              struct error *e)
+{
+    static const char *const zones[] = {"datetime.timezone", "zoneinfo.ZoneInfo", NULL};
+    const char *type = NULL;
+    bool done;
+    enum pb_err err;
+
+    if (c->count < 2 || c->arg[1].kind == PKL_NONE)
+        return PB_OK;
+    if (c->arg[1].kind != PKL_OBJECT)
+        return lens_refuse(l, "its tzinfo is none");
+    buf_puts(&l->text, ", tzinfo=");
+    err = lens_inline(r, &c->arg[1], zones, &done, l, e);
+    if (err != PB_OK || done)
+        return err;
+    err = pkl_lens_type(r->view, &c->arg[1], &type, e);
+    if (err == PB_OK && type != NULL)
+        return lens_refuse(l, "its tzinfo is none");
+    if (err == PB_OK && !lens_value(l, &c->arg[1]))
+        err = error_nomem(e);
+    return err;
+}
+
+static uint32_t micro(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2];
+}
+
+static void put_time(struct buf *out, const uint8_t *p, unsigned hour)
+{
+    uint32_t us = micro(p + 3);
+
+    buf_printf(out, "%u, %u", hour, p[1]);
+    if (p[2] > 0 || us > 0)
+        buf_printf(out, ", %u", p[2]);
+    if (us > 0)
+        buf_printf(out, ", %u", us);
+}
+
+static enum pb_err read_date(struct lens_reader *r, const struct lens_call *c, struct lens *l,
+                             struct error *e)
+{
+    uint8_t p[4];
+    enum pb_err err = payload(r, c, sizeof p, p, l, e);
+
+    if (err == PB_OK)
+        err = check_month(p[2], l);
+    if (err == PB_OK)
+        buf_printf(&l->text, "datetime.date(%u, %u, %u)", p[0] * 256u + p[1], p[2], p[3]);
+    return err;
+}
+
+static enum pb_err read_time(struct lens_reader *r, const struct lens_call *c, struct lens *l,
+                             struct error *e)
+{
+    uint8_t p[6];
+    enum pb_err err = payload(r, c, sizeof p, p, l, e);
+
+    if (err == PB_OK && (p[0] & ~FOLD_BIT) >= 24)
+        err = lens_refuse(l, "hour %u is not 0 to 23", p[0] & ~(unsigned)FOLD_BIT);
+    if (err != PB_OK)
+        return err;
+    buf_puts(&l->text, "datetime.time(");
+    put_time(&l->text, p, p[0] & ~(unsigned)FOLD_BIT);
+    err = put_tzinfo(r, c, l, e);
+    buf_puts(&l->text, p[0] & FOLD_BIT ? ", fold=1)" : ")");
+    return err;
+}
+
+static enum pb_err read_datetime(struct lens_reader *r, const struct lens_call *c, struct lens *l,
+                                 struct error *e)
+{
+    uint8_t p[10];
+    enum pb_err err = payload(r, c, sizeof p, p, l, e);
+
+    if (err == PB_OK)
+        err = check_month(p[2] & ~(unsigned)FOLD_BIT, l);
+    if (err != PB_OK)
+        return err;
+    buf_printf(&l->text, "datetime.datetime(%u, %u, %u, ", p[0] * 256u + p[1],
+               p[2] & ~(unsigned)FOLD_BIT, p[3]);
+    put_time(&l->text, p + 4, p[4]);
+    if (p[2] & FOLD_BIT)
+        buf_puts(&l->text, ", fold=1");
+    err = put_tzinfo(r, c, l, e);
+    buf_putc(&l->text, ')');
+    return err;
+}
+
+struct delta {
+    int64_t days, seconds, us;
+};
+
+static int64_t floor_div(int64_t a, int64_t b, int64_t *rest)
+{
+    int64_t q = a / b;
+
+    *rest = a % b;
+    if (*rest < 0) {
+        *rest += b;
+        q--;
+    }
+    return q;
+}
+
+static enum pb_err delta_of(struct lens_reader *r, const struct lens_call *c, struct delta *d,
+                            struct lens *l, struct error *e)
+{
+    static const char *const names[] = {"days", "seconds", "microseconds"};
+    const int64_t most = (int64_t)1 << 52;
+    int64_t v[3] = {0}, seconds;
+    enum pb_err err = PB_OK;
+
+    for (size_t i = 0; i < c->count && err == PB_OK; i++)
+        err = lens_int(r, &c->arg[i], -most, most, names[i], &v[i], l, e);
+    if (err != PB_OK)
+        return err;
+    seconds = v[1] + floor_div(v[2], 1000000, &d->us);
+    d->days = v[0] + floor_div(seconds, 86400, &d->seconds);
+    if (d->days > DAYS_MAX || d->days < -DAYS_MAX)
+        return lens_refuse(l, "a timedelta has at most %d days", DAYS_MAX);
+    return PB_OK;
+}
+
+static enum pb_err read_timedelta(struct lens_reader *r, const struct lens_call *c, struct lens *l,
+                                  struct error *e)
+{
+    struct delta d;
+    const char *comma = "";
+    enum pb_err err = delta_of(r, c, &d, l, e);
+
+    if (err != PB_OK)
+        return err;
+    buf_puts(&l->text, "datetime.timedelta(");
+    if (d.days != 0) {
+        buf_printf(&l->text, "days=%lld", (long long)d.days);
+        comma = ", ";
+    }
+    if (d.seconds != 0) {
+        buf_printf(&l->text, "%sseconds=%lld", comma, (long long)d.seconds);
+        comma = ", ";
+    }
+    if (d.us != 0)
+        buf_printf(&l->text, "%smicroseconds=%lld", comma, (long long)d.us);
+    else if (*comma == '\0')
+        buf_putc(&l->text, '0');
+    buf_putc(&l->text, ')');
+    return PB_OK;
+}
+
+/* Between a day before and a day behind UTC, as the text of the timedelta says. */
+static bool offset_in_a_day(const char *text)
+{
+    return strncmp(text, "datetime.timedelta(days=", 24) != 0 ||
+           (strncmp(text, "datetime.timedelta(days=-1, ", 28) == 0);
+}
+
+static enum pb_err read_timezone(struct lens_reader *r, const struct lens_call *c, struct lens *l,
+                                 struct error *e)
+{
+    static const char *const deltas[] = {"datetime.timedelta", NULL};
+    size_t start = l->text.len, from;
+    bool done;
+    enum pb_err err;
+
+    buf_puts(&l->text, "datetime.timezone(");
+    from = l->text.len;
+    err = lens_inline(r, &c->arg[0], deltas, &done, l, e);
+    if (err == PB_OK && !done)
+        err = lens_refuse(l, "its offset is no timedelta");
+    if (err == PB_OK)
+        err = buf_status(&l->text, e);
+    if (err != PB_OK)
+        return err;
+    if (!offset_in_a_day(l->text.data + from))
+        return lens_refuse(l, "its offset is not less than a day");
+    if (c->count == 1 && strcmp(l->text.data + from, "datetime.timedelta(0)") == 0) {
+        buf_truncate(&l->text, start);
+        buf_puts(&l->text, "datetime.timezone.utc");
+        return PB_OK;
+    }
+    if (c->count == 2) {
+        err = lens_str(r, &c->arg[1], "its name", l, e);
+        if (err != PB_OK)
+            return err;
+        buf_puts(&l->text, ", ");
+        pkl_repr_str(&l->text, r->leaf.data.data, r->leaf.data.len, false);
+    }
+    buf_putc(&l->text, ')');
+    return PB_OK;
+}
+
+static enum pb_err read_zoneinfo(struct lens_reader *r, const struct lens_call *c, struct lens *l,
+                                 struct error *e)
+{
+    int64_t cached = 0;
+    enum pb_err err = PB_OK;
+
+    if (c->count == 2)
+        err = lens_int(r, &c->arg[1], 0, 1, "whether it is cached", &cached, l, e);
+    if (err == PB_OK)
+        err = lens_str(r, &c->arg[0], "its key", l, e);
+    if (err != PB_OK)
+        return err;
+    if (r->leaf.data.len == 0 || r->leaf.data.data[0] == '/' ||
+        memchr(r->leaf.data.data, '\0', r->leaf.data.len) != NULL)
+        return lens_refuse(l, "its key names no zone");
+    buf_puts(&l->text, "zoneinfo.ZoneInfo(key=");
+    pkl_repr_str(&l->text, r->leaf.data.data, r->leaf.data.len, false);
+    buf_putc(&l->text, ')');
+    return PB_OK;
+}
+
+static const struct lens_row rows[] = {
+    {"datetime", "date", "datetime.date", LENS_BOTH, 1, 1, read_date, 0},
+    {"datetime", "time", "datetime.time", LENS_BOTH, 1, 2, read_time, 0},
+    {"datetime", "datetime", "datetime.datetime", LENS_BOTH, 1, 2, read_datetime, 0},
+    {"datetime", "timedelta", "datetime.timedelta", LENS_BOTH, 0, 3, read_timedelta, 0},
+    {"datetime", "timezone", "datetime.timezone", LENS_BOTH, 1, 2, read_timezone, 0},
+    {"zoneinfo", "ZoneInfo._unpickle", "zoneinfo.ZoneInfo", LENS_CALL, 2, 2, read_zoneinfo, 0},
+    {"zoneinfo", "ZoneInfo", "zoneinfo.ZoneInfo", LENS_CALL, 1, 1, read_zoneinfo, 0},
+};
+const struct lens_family lens_datetime = {rows, sizeof rows / sizeof rows[0]};

@@ -1,0 +1,186 @@
+/* Built-in exceptions: the name of the class that comes out, and the arguments. */
+#include "lens.h"
+
+#include <string.h>
+
+enum exception {
+    EXC_PLAIN,
+    EXC_OS,
+    EXC_OS_EXACT,
+    EXC_BLOCKING,
+    EXC_ENCODE,
+    EXC_DECODE,
+    EXC_TRANSLATE,
+    EXC_GROUP
+};
+
+#define STATE_MAX 256u /* attributes that are looked at */
+#define AT_ONCE 32
+
+/* OSError(errno, ...) makes one of these: errno as Linux counts. */
+static const struct by_errno {
+    int number;
+    const char *name;
+} by_errno[] = {
+    {1, "PermissionError"},           {2, "FileNotFoundError"},
+    {3, "ProcessLookupError"},        {4, "InterruptedError"},
+    {10, "ChildProcessError"},        {11, "BlockingIOError"},
+    {13, "PermissionError"},          {17, "FileExistsError"},
+    {20, "NotADirectoryError"},       {21, "IsADirectoryError"},
+    {32, "BrokenPipeError"},          {103, "ConnectionAbortedError"},
+    {104, "ConnectionResetError"},    {108, "BrokenPipeError"},
+    {110, "TimeoutError"},            {111, "ConnectionRefusedError"},
+    {114, "BlockingIOError"},         {115, "BlockingIOError"},
+};
+
+/* Attributes are set one by one; some would change what is shown. */
+static enum pb_err check_state(struct lens_reader *r, const struct lens_call *c, struct lens *l,
+                               struct error *e)
+{
+    struct pkl_child kids[AT_ONCE];
+    enum pb_err err = PB_OK;
+
+    if (c->state.id == 0 || c->state.kind == PKL_NONE)
+        return PB_OK;
+    if (c->state.kind != PKL_DICT)
+        return lens_refuse(l, "its state is no dict");
+    if (c->state.count > STATE_MAX)
+        return lens_refuse(l, "it has too many attributes");
+    for (uint64_t at = 0; at < c->state.count && err == PB_OK;) {
+        size_t got;
+
+        err = r->view->children(r->view, c->state.target, at, AT_ONCE, kids, &got, e);
+        if (err == PB_OK && got == 0)
+            break;
+        for (size_t i = 0; i < got && err == PB_OK; i++, at++) {
+            err = lens_str(r, &kids[i].key, "a name in its state", l, e);
+            if (err == PB_OK && (strcmp(r->leaf.data.data, "args") == 0 ||
+                                 strcmp(r->leaf.data.data, "__class__") == 0))
+                err = lens_refuse(l, "its state changes its arguments or its class");
+        }
+    }
+    return err;
+}
+
+/* The class that OSError chooses by its first argument. */
+static enum pb_err os_name(struct lens_reader *r, const struct lens_call *c, const char **name,
+                           struct lens *l, struct error *e)
+{
+    enum pb_err err;
+
+    if (c->count < 2 || c->count > 5 || c->arg[0].kind != PKL_INT)
+        return PB_OK;
+    err = lens_leaf(r, &c->arg[0], l, e);
+    for (size_t i = 0; err == PB_OK && r->leaf.fits && i < sizeof by_errno / sizeof by_errno[0]; i++) {
+        if (r->leaf.kind == PKL_INT && by_errno[i].number == r->leaf.integer)
+            *name = by_errno[i].name;
+    }
+    return err;
+}
+
+/* Arguments are those of a text in an encoding: kinds as Python demands them. */
+static bool unicode_args(const struct lens_call *c)
+{
+    static const char *const wanted[] = {"ssiis", "sbiis", "siis"}; /* str, bytes, int */
+    const char *w = wanted[c->row->detail - EXC_ENCODE];
+
+    if (c->count != strlen(w))
+        return false;
+    for (size_t i = 0; i < c->count; i++) {
+        enum pkl_kind k = c->arg[i].kind;
+
+        if (w[i] == 'i' ? k != PKL_INT : w[i] == 'b' ? k != PKL_BYTES : k != PKL_STR)
+            return false;
+    }
+    return true;
+}
+
+static enum pb_err check_args(struct lens_reader *r, const struct lens_call *c, const char **name,
+                              bool *two, struct lens *l, struct error *e)
+{
+    switch ((enum exception)c->row->detail) {
+    case EXC_OS_EXACT:
+        *two = c->count >= 3 && c->count <= 5 && c->arg[2].kind != PKL_NONE;
+        return os_name(r, c, name, l, e);
+    case EXC_BLOCKING:
+        if (c->count > 2)
+            return lens_refuse(l, "its third argument is a number of characters");
+        return PB_OK;
+    case EXC_OS:
+        *two = c->count >= 3 && c->count <= 5 && c->arg[2].kind != PKL_NONE;
+        return PB_OK;
+    case EXC_ENCODE: case EXC_DECODE: case EXC_TRANSLATE:
+        return unicode_args(c) ? PB_OK : lens_refuse(l, "its arguments are not those Python demands");
+    case EXC_GROUP:
+        if (c->count != 2 || c->arg[0].kind != PKL_STR || c->arg[1].count == 0 ||
+            (c->arg[1].kind != PKL_LIST && c->arg[1].kind != PKL_TUPLE))
+            return lens_refuse(l, "its arguments are not a message and exceptions");
+        return PB_OK;
+    default:
+        return PB_OK;
+    }
+}
+
+/* repr(args) behind the name; one argument stands alone. */
+static enum pb_err read_exception(struct lens_reader *r, const struct lens_call *c, struct lens *l,
+                                  struct error *e)
+{
+    const char *name = c->row->type;
+    bool two = false;
+    enum pb_err err = check_args(r, c, &name, &two, l, e);
+
+    if (err == PB_OK)
+        err = check_state(r, c, l, e);
+    if (err != PB_OK)
+        return err;
+    l->nested = true;
+    buf_puts(&l->text, name);
+    if (c->count == 0) {
+        buf_puts(&l->text, "()");
+    } else if (c->count == 1 || two) {
+        buf_putc(&l->text, '(');
+        for (size_t i = 0; i < (two ? 2u : 1u); i++) {
+            buf_puts(&l->text, i > 0 ? ", " : "");
+            if (!lens_value(l, &c->arg[i]))
+                return error_nomem(e);
+        }
+        buf_putc(&l->text, ')');
+    } else if (!lens_value(l, &c->args)) {
+        return error_nomem(e);
+    }
+    return PB_OK;
+}
+
+#define ROW(name, type, detail)                                                                    \
+    {"builtins", name, type, LENS_BOTH | LENS_STATE, 0, UINT32_MAX, read_exception, detail}
+#define PLAIN(name) ROW(name, name, EXC_PLAIN)
+#define OS(name) ROW(name, name, EXC_OS)
+
+static const struct lens_row rows[] = {
+    PLAIN("BaseException"), PLAIN("Exception"), PLAIN("ArithmeticError"), PLAIN("AssertionError"),
+    PLAIN("AttributeError"), PLAIN("BufferError"), PLAIN("EOFError"), PLAIN("FloatingPointError"),
+    PLAIN("GeneratorExit"), PLAIN("ImportError"), PLAIN("IndentationError"), PLAIN("IndexError"),
+    PLAIN("KeyError"), PLAIN("KeyboardInterrupt"), PLAIN("LookupError"), PLAIN("MemoryError"),
+    PLAIN("ModuleNotFoundError"), PLAIN("NameError"), PLAIN("NotImplementedError"),
+    PLAIN("OverflowError"), PLAIN("RecursionError"), PLAIN("ReferenceError"), PLAIN("RuntimeError"),
+    PLAIN("StopAsyncIteration"), PLAIN("StopIteration"), PLAIN("SyntaxError"), PLAIN("SystemError"),
+    PLAIN("SystemExit"), PLAIN("TabError"), PLAIN("TypeError"), PLAIN("UnboundLocalError"),
+    PLAIN("UnicodeError"), PLAIN("ValueError"), PLAIN("ZeroDivisionError"),
+    PLAIN("BytesWarning"), PLAIN("DeprecationWarning"), PLAIN("EncodingWarning"),
+    PLAIN("FutureWarning"), PLAIN("ImportWarning"), PLAIN("PendingDeprecationWarning"),
+    PLAIN("ResourceWarning"), PLAIN("RuntimeWarning"), PLAIN("SyntaxWarning"),
+    PLAIN("UnicodeWarning"), PLAIN("UserWarning"), PLAIN("Warning"),
+    ROW("OSError", "OSError", EXC_OS_EXACT), ROW("IOError", "OSError", EXC_OS_EXACT),
+    ROW("EnvironmentError", "OSError", EXC_OS_EXACT),
+    ROW("BlockingIOError", "BlockingIOError", EXC_BLOCKING),
+    OS("BrokenPipeError"), OS("ChildProcessError"), OS("ConnectionAbortedError"),
+    OS("ConnectionError"), OS("ConnectionRefusedError"), OS("ConnectionResetError"),
+    OS("FileExistsError"), OS("FileNotFoundError"), OS("InterruptedError"),
+    OS("IsADirectoryError"), OS("NotADirectoryError"), OS("PermissionError"),
+    OS("ProcessLookupError"), OS("TimeoutError"),
+    ROW("UnicodeEncodeError", "UnicodeEncodeError", EXC_ENCODE),
+    ROW("UnicodeDecodeError", "UnicodeDecodeError", EXC_DECODE),
+    ROW("UnicodeTranslateError", "UnicodeTranslateError", EXC_TRANSLATE),
+    ROW("ExceptionGroup", "ExceptionGroup", EXC_GROUP),
+};
+const struct lens_family lens_exceptions = {rows, sizeof rows / sizeof rows[0]};
