@@ -70,14 +70,11 @@ enum pb_err s3_put_check(const struct write_op *w, struct error *e)
     return PB_OK;
 }
 
-/* What is on the server now, when that is what was read: nothing that changed since is set back. */
+/* Those on the server now, when it is what was read (nothing that changed since is set back) or
+ * when nobody said which. */
 static const struct http_headers *properties(const struct write_op *w)
 {
-    static const struct http_headers none;
-
-    if (!w->has_keep)
-        return &none;
-    return w->condition == STORE_IF_SAME ? &w->before.keep : &w->keep.keep;
+    return w->condition == STORE_IF_SAME || !w->has_keep ? &w->before.keep : &w->keep.keep;
 }
 
 /* The ETag as received, or in its other spelling: without quotes, with them, without W/. */

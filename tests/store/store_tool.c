@@ -3,12 +3,11 @@
  *
  *   store_tool [--local] [--profile P] [--endpoint-url U] [--region R] [--addressing path|virtual]
  *              [--no-sign-request] [--stall MS] [--log FILE] COMMAND ...
- *     buckets
- *     list CONTAINER PREFIX [--recursive] [--max N] [--start-after KEY] [--pages N]
- *     head CONTAINER KEY
- *     get CONTAINER KEY FILE [--offset N] [--length N] [--etag E] [--pause]
- *     put CONTAINER KEY FILE [--etag E | --absent | --always] [--hold FILE]
- *     keep DIR CONTAINER KEY FILE       (history; FILE is what is to be kept)
+ *              [--cancel TURNS]   (end what runs after so many turns of the loop, then wait a
+ * while) buckets list CONTAINER PREFIX [--recursive] [--max N] [--start-after KEY] [--pages N] head
+ * CONTAINER KEY get CONTAINER KEY FILE [--offset N] [--length N] [--etag E] [--pause] put CONTAINER
+ * KEY FILE [--etag E | --absent | --always] [--hold FILE] keep DIR CONTAINER KEY FILE (history;
+ * FILE is what is to be kept)
  *
  * Keys and prefixes are percent-encoded.  put without a condition is what an edit does: HEAD (of
  * which it keeps identity and properties), then, as soon as the file of --hold is gone, the write.
@@ -38,7 +37,7 @@ struct tool {
     /* Options of the commands. */
     const char *etag, *start_after, *hold;
     bool recursive, absent, always, pause;
-    uint64_t max, pages, offset, length, stall;
+    uint64_t max, pages, offset, length, stall, cancel;
 
     struct buf key;
     struct store_list_request list;
@@ -64,6 +63,7 @@ static void finish(struct tool *t, const struct error *e)
     if (e)
         say(json_pack("{s:s, s:s, s:i, s:s, s:s}", "error", error_name(e->code), "message", e->msg,
                       "status", e->http_status, "code", e->server_code, "detail", e->detail));
+    t->op = NULL;
     t->failed = e != NULL;
     t->done = true;
 }
@@ -114,6 +114,7 @@ static void on_page(void *ctx, struct store_page *page, const struct error *e)
     struct tool *t = ctx;
     size_t i;
 
+    t->op = NULL;
     if (e) {
         finish(t, e);
         return;
@@ -271,6 +272,7 @@ static void on_before(void *ctx, const struct store_object *o, const struct erro
     struct tool *t = ctx;
     struct error error = {0};
 
+    t->op = NULL;
     if (e) {
         finish(t, e);
         return;
@@ -399,6 +401,7 @@ static enum pb_err parse(struct tool *t, struct aws_options *o, char **argv, str
         {"--offset", NULL, NULL, &t->offset},
         {"--length", NULL, NULL, &t->length},
         {"--stall", NULL, NULL, &t->stall},
+        {"--cancel", NULL, NULL, &t->cancel},
     };
     enum pb_err err = PB_OK;
     size_t i;
@@ -455,6 +458,24 @@ static void too_long(void *ctx)
     finish(ctx, &e);
 }
 
+/* The operation is given up in the middle; nothing may call back after that. */
+static enum pb_err give_up(struct tool *t, struct error *e)
+{
+    enum pb_err err = PB_OK;
+    uint64_t turn;
+
+    for (turn = 0; err == PB_OK && !t->done && turn < t->cancel; turn++)
+        err = loop_turn(t->loop, 100, e);
+    store_op_cancel(t->op);
+    t->op = NULL;
+    if (!t->done)
+        say(json_pack("{s:b}", "cancelled", true));
+    for (turn = 0; err == PB_OK && turn < 5; turn++)
+        err = loop_turn(t->loop, 10, e);
+    t->done = true;
+    return err;
+}
+
 int main(int argc, char **argv)
 {
     struct tool t = {.fd = -1};
@@ -474,7 +495,7 @@ int main(int argc, char **argv)
         err = error_nomem(&e);
     if (err == PB_OK) {
         start_command(&t);
-        err = loop_until(t.loop, &t.done, &e);
+        err = t.cancel ? give_up(&t, &e) : loop_until(t.loop, &t.done, &e);
     }
     if (err != PB_OK)
         finish(&t, &e);

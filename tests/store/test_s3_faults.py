@@ -610,6 +610,25 @@ def cannot_look_afterwards(rig):
     assert saved["saved"]["size"] == 4 and saved["saved"]["etag"], saved
 
 
+def cancelled(rig):
+    """Given up after so many turns of the loop, whatever runs then; the object is old or new."""
+    rig.put("stop", BIG)
+    new = rig.file(BIG[::-1])
+    commands = (("list", rig.bucket, ""), ("head", rig.bucket, "stop"),
+                ("get", rig.bucket, "stop", rig.file()), ("put", rig.bucket, "stop", new))
+    outcomes = set()
+    for turns in (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30):
+        for command in commands:
+            lines = rig.run(*command, "--cancel", turns)
+            outcomes.add((command[0], "cancelled" in lines[-1]))
+        assert rig.get("stop") in (BIG, BIG[::-1])
+    assert {(command[0], True) for command in commands} <= outcomes
+    # Also while nothing answers at all.
+    rig.proxy.rule("do=hang")
+    for command in commands:
+        assert rig.run(*command, "--cancel", 5, through=rig.proxy)[-1] == {"cancelled": True}
+
+
 def killed_while_saving(rig):
     """At any moment: the object is the old or the new one, whole."""
     old, new = b"o" * 300000, b"n" * 400000
@@ -637,7 +656,7 @@ TESTS = (
     new_objects, concurrent_writer, between_look_and_write, lost_answers, lost_requests,
     lost_and_overwritten, lost_without_a_checksum, lost_for_good, no_conditions,
     ignored_conditions, racing, quotes, replaced_at_once, cannot_look_afterwards,
-    killed_while_saving)
+    cancelled, killed_while_saving)
 
 if __name__ == "__main__":
     sys.exit(main(TESTS))
