@@ -118,6 +118,22 @@ static int by_index(const void *a, const void *b)
     return x->index < y->index ? -1 : x->index > y->index;
 }
 
+static enum pb_err hash_keys(struct finder *f, const struct pkl_child *kids, size_t n, uint64_t at,
+                             struct error *e)
+{
+    enum pb_err err = PB_OK;
+
+    for (size_t i = 0; i < n && err == PB_OK; i++) {
+        err = canon(f, f->dict ? &kids[i].key : &kids[i].value, &f->key, e);
+        if (err == PB_OK) {
+            struct hashed h = {hash_bytes(f->key.data, f->key.len), at + i};
+
+            err = vec_push(&f->all, h) ? PB_OK : error_nomem(e);
+        }
+    }
+    return err;
+}
+
 static enum pb_err collect(struct finder *f, uint64_t count, struct error *e)
 {
     struct pkl_child *kids = mem_realloc(NULL, AT_ONCE, sizeof *kids);
@@ -129,14 +145,9 @@ static enum pb_err collect(struct finder *f, uint64_t count, struct error *e)
         err = f->view->children(f->view, f->id, at, AT_ONCE, kids, &got, e);
         if (err == PB_OK && got == 0)
             break;
-        for (size_t i = 0; i < got && err == PB_OK; i++, at++) {
-            err = canon(f, f->dict ? &kids[i].key : &kids[i].value, &f->key, e);
-            if (err == PB_OK) {
-                struct hashed h = {hash_bytes(f->key.data, f->key.len), at};
-
-                err = vec_push(&f->all, h) ? PB_OK : error_nomem(e);
-            }
-        }
+        if (err == PB_OK)
+            err = hash_keys(f, kids, got, at, e);
+        at += got;
     }
     free(kids);
     return err;
@@ -185,8 +196,8 @@ static enum pb_err settle(struct finder *f, size_t from, size_t *to, struct equa
     return err;
 }
 
-enum pb_err equals_find(struct pkl_view *v, pkl_id id, uint64_t count, bool dict,
-                        struct equals *out, struct error *e)
+enum pb_err equals_find(struct pkl_view *v, pkl_id id, uint64_t count, const struct pkl_child *kids,
+                        bool dict, struct equals *out, struct error *e)
 {
     struct finder f = {.view = v, .id = id, .dict = dict};
     enum pb_err err;
@@ -196,7 +207,7 @@ enum pb_err equals_find(struct pkl_view *v, pkl_id id, uint64_t count, bool dict
     pkl_leaf_init(&f.leaf);
     buf_init(&f.key, SIZE_MAX / 2);
     buf_init(&f.other, SIZE_MAX / 2);
-    err = collect(&f, count, e);
+    err = kids != NULL ? hash_keys(&f, kids, (size_t)count, 0, e) : collect(&f, count, e);
     if (err == PB_OK)
         qsort(f.all.data, f.all.len, sizeof *f.all.data, by_hash);
     for (size_t i = 0; i < f.all.len && err == PB_OK;) {

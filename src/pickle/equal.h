@@ -20,9 +20,10 @@ struct equals {
     size_t len, cap;
 };
 
-/* The container must be a dict (keys) or a set (members) of `count` children. */
-enum pb_err equals_find(struct pkl_view *v, pkl_id id, uint64_t count, bool dict,
-                        struct equals *out, struct error *e) PB_CHECK;
+/* The container must be a dict (keys) or a set (members) of `count` children.  `kids` are all of them when the caller
+ * has them, or NULL. */
+enum pb_err equals_find(struct pkl_view *v, pkl_id id, uint64_t count, const struct pkl_child *kids,
+                        bool dict, struct equals *out, struct error *e) PB_CHECK;
 void equals_release(struct equals *q);
 /* The child shown at place `index`, or EQUAL_GONE. */
 uint64_t equals_shown(const struct equals *q, uint64_t index);

@@ -26,6 +26,44 @@ void frames_release(struct frames *f)
     free(f->ids);
 }
 
+/* -------------------------------------------------------------------- children */
+
+static enum pb_err fetch(struct frames *f, struct frame *fr, struct error *e)
+{
+    uint64_t left = fr->count - fr->pos;
+    size_t want = left < WINDOW ? (size_t)left : WINDOW;
+    enum pb_err err;
+
+    drop_window(fr);
+    fr->kids = mem_realloc(NULL, want, sizeof *fr->kids);
+    if (fr->kids == NULL)
+        return error_nomem(e);
+    fr->kids_first = fr->pos;
+    err = f->view->children(f->view, fr->list, fr->pos, want, fr->kids, &fr->kids_len, e);
+    if (err == PB_OK && fr->kids_len == 0)
+        err = error_set(e, PB_EPICKLE, "a container has fewer children than it says");
+    return err;
+}
+
+/* The child at pos of those that have an order of their own. */
+static enum pb_err ordered_child(struct frames *f, const struct frame *fr, struct pkl_child *out,
+                                 struct error *e)
+{
+    uint64_t at = fr->order[fr->pos], shown = equals_shown(&fr->equal, at);
+    struct pkl_child other;
+    size_t got;
+    enum pb_err err = f->view->children(f->view, fr->list, at, 1, out, &got, e);
+
+    if (err == PB_OK && got == 1 && shown != at) {
+        err = f->view->children(f->view, fr->list, shown, 1, &other, &got, e);
+        if (err == PB_OK && got == 1)
+            out->value = other.value;
+    }
+    if (err == PB_OK && got != 1)
+        err = error_set(e, PB_EPICKLE, "a container has fewer children than it says");
+    return err;
+}
+
 /* ------------------------------------------------------------- ids on the stack */
 
 static size_t slot_of(const struct frames *f, pkl_id id)
@@ -69,11 +107,15 @@ enum pb_err frames_push(struct frames *f, const struct pkl_node *node, pkl_id li
     struct frame fr = {.node = *node, .list = list, .count = count, .shape = shape};
     enum pb_err err = PB_OK;
 
-    if (how != FRAME_ALL)
-        err = equals_find(f->view, list, count, how == FRAME_DICT, &fr.equal, e);
+    if (how != FRAME_ALL && count > 1 && count <= WINDOW)
+        err = fetch(f, &fr, e);
+    if (err == PB_OK && how != FRAME_ALL)
+        err = equals_find(f->view, list, count, fr.kids_len == count ? fr.kids : NULL,
+                          how == FRAME_DICT, &fr.equal, e);
     if (err == PB_OK && (!ids_grow(f) || !vec_push(&f->stack, fr)))
         err = error_nomem(e);
     if (err != PB_OK) {
+        drop_window(&fr);
         equals_release(&fr.equal);
         return err;
     }
@@ -98,44 +140,6 @@ void frames_pop(struct frames *f)
     free(fr->order);
     equals_release(&fr->equal);
     f->stack.len--;
-}
-
-/* -------------------------------------------------------------------- children */
-
-static enum pb_err fetch(struct frames *f, struct frame *fr, struct error *e)
-{
-    uint64_t left = fr->count - fr->pos;
-    size_t want = left < WINDOW ? (size_t)left : WINDOW;
-    enum pb_err err;
-
-    drop_window(fr);
-    fr->kids = mem_realloc(NULL, want, sizeof *fr->kids);
-    if (fr->kids == NULL)
-        return error_nomem(e);
-    fr->kids_first = fr->pos;
-    err = f->view->children(f->view, fr->list, fr->pos, want, fr->kids, &fr->kids_len, e);
-    if (err == PB_OK && fr->kids_len == 0)
-        err = error_set(e, PB_EPICKLE, "a container has fewer children than it says");
-    return err;
-}
-
-/* The child at pos of those that have an order of their own. */
-static enum pb_err ordered_child(struct frames *f, const struct frame *fr, struct pkl_child *out,
-                                 struct error *e)
-{
-    uint64_t at = fr->order[fr->pos], shown = equals_shown(&fr->equal, at);
-    struct pkl_child other;
-    size_t got;
-    enum pb_err err = f->view->children(f->view, fr->list, at, 1, out, &got, e);
-
-    if (err == PB_OK && got == 1 && shown != at) {
-        err = f->view->children(f->view, fr->list, shown, 1, &other, &got, e);
-        if (err == PB_OK && got == 1)
-            out->value = other.value;
-    }
-    if (err == PB_OK && got != 1)
-        err = error_set(e, PB_EPICKLE, "a container has fewer children than it says");
-    return err;
 }
 
 enum pb_err frames_child(struct frames *f, struct pkl_child *out, bool *end, struct error *e)

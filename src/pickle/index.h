@@ -58,6 +58,7 @@ struct checkpoint {
 struct checkpoints {
     struct checkpoint *data;
     size_t len, cap;
+    bool mixed; /* of several phases: not in order of their indexes */
 };
 
 struct record {
@@ -182,6 +183,7 @@ struct pkl_doc {
     struct memo_hash hash;
     uint64_t checkpoint_count;
 
+    bool viewed;           /* somebody else looked at the source: views are gone */
     bool seen[256];        /* opcodes */
     bool done;             /* until the source grows */
     uint64_t seen_size;    /* of the source then */

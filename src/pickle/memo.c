@@ -271,7 +271,7 @@ static const struct dup *find_dup(const struct pkl_doc *d, uint64_t at)
 
 enum pb_err memo_target(struct pkl_doc *d, uint64_t at, uint64_t *maker, struct error *e)
 {
-    const struct dup *dup = find_dup(d, at);
+    const struct dup *dup = d->dups.len > 0 ? find_dup(d, at) : NULL;
     struct cursor c;
     struct op op;
     uint64_t slot;
@@ -281,6 +281,7 @@ enum pb_err memo_target(struct pkl_doc *d, uint64_t at, uint64_t *maker, struct 
         *maker = dup->maker;
         return PB_OK;
     }
+    d->viewed = true;
     cursor_init(&c, d->src);
     err = cursor_read(&c, at, &op, e);
     if (err != PB_OK)
@@ -296,8 +297,10 @@ enum pb_err value_kind(struct pkl_doc *d, uint64_t maker, enum pkl_kind *kind, u
     struct line_int line;
     const uint8_t *p;
     size_t n;
-    enum pb_err err = source_view(d->src, maker, 1, &p, &n, e);
+    enum pb_err err;
 
+    d->viewed = true;
+    err = source_view(d->src, maker, 1, &p, &n, e);
     if (err != PB_OK)
         return err;
     if (n == 0)

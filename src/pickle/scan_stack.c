@@ -127,6 +127,7 @@ static enum pb_err add_points(struct pkl_doc *d, struct checkpoints *c, uint64_t
 
                 if (!vec_push(c, p))
                     return error_nomem(e);
+                c->mixed = c->mixed || CHECKPOINT_PHASE(&c->data[0]) != phase;
                 d->checkpoint_count++;
             }
             next = c->len > 0 ? CHECKPOINT_OFFSET(&c->data[c->len - 1]) + d->grain.checkpoint

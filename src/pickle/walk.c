@@ -109,7 +109,14 @@ static void drop(struct walk *w, size_t to)
     w->vals.len = to;
 }
 
-static void picked(struct pick *p, const struct wval *v, size_t n)
+/* What was met is likely to be asked for next; once taken by another value it is final. */
+static void remember(struct pkl_doc *d, const struct wval *v)
+{
+    if (d->cache != NULL && !v->ref && op_kind(v->opcode) >= PKL_LIST)
+        d->cache[(v->maker ^ v->maker >> 10) & (CACHE - 1)] = *v;
+}
+
+static void picked(struct pkl_doc *d, struct pick *p, const struct wval *v, size_t n)
 {
     size_t per = p->phase == PH_PAIR ? 2 : 1;
 
@@ -117,6 +124,8 @@ static void picked(struct pick *p, const struct wval *v, size_t n)
         if (p->index >= p->first) {
             memcpy(&p->out[p->got * per], &v[i], per * sizeof *v);
             p->got++;
+            remember(d, &v[i]);
+            remember(d, &v[i + per - 1]);
         }
     }
 }
@@ -128,7 +137,7 @@ static void taken(struct walk *w, enum phase phase, const struct wval *v, size_t
 
     if (p == NULL || p->phase != phase)
         return;
-    picked(p, v, n);
+    picked(w->d, p, v, n);
     if (p->got == p->count || phase == PH_HEAD)
         w->stopped = true;
 }
@@ -505,8 +514,18 @@ static void points_around(const struct checkpoints *c, enum phase phase, uint64_
                           uint64_t last, const struct checkpoint **from,
                           const struct checkpoint **to)
 {
+    size_t at = 0, high = c->mixed ? 0 : c->len;
+
     *from = *to = NULL;
-    for (size_t i = 0; i < c->len; i++) {
+    while (at < high) {
+        size_t mid = at + (high - at) / 2;
+
+        if (c->data[mid].index <= first)
+            at = mid + 1;
+        else
+            high = mid;
+    }
+    for (size_t i = at > 0 ? at - 1 : 0; i < c->len; i++) {
         const struct checkpoint *p = &c->data[i];
 
         if (CHECKPOINT_PHASE(p) != phase)
@@ -535,7 +554,7 @@ static void pending(struct walk *w, const struct checkpoint *at)
             first++;
     }
     if (first < w->vals.len)
-        picked(w->pick, w->vals.data + first, w->vals.len - first);
+        picked(w->d, w->pick, w->vals.data + first, w->vals.len - first);
 }
 
 static enum pb_err list_ground(struct pkl_doc *d, const struct ground *g, struct pick *pick,
@@ -558,7 +577,7 @@ static enum pb_err list_ground(struct pkl_doc *d, const struct ground *g, struct
     if (err == PB_OK)
         err = run(&w, e);
     if (err == PB_OK && g->standing && to == NULL)
-        picked(pick, w.vals.data, w.vals.len);
+        picked(d, pick, w.vals.data, w.vals.len);
     else if (err == PB_OK)
         pending(&w, to);
     walk_release(&w);
@@ -566,21 +585,21 @@ static enum pb_err list_ground(struct pkl_doc *d, const struct ground *g, struct
 }
 
 /* Children of the container's own span; those of PH_HEAD all, whatever is asked. */
-static enum pb_err list_own(struct pkl_doc *d, uint64_t maker, struct pick *pick, struct error *e)
+static enum pb_err list_own(struct pkl_doc *d, const struct wval *v, struct pick *pick,
+                            struct error *e)
 {
-    struct ground g = {.index = record_of(d, maker)};
+    struct ground g = {.index = enclosing(d, v->maker)};
     struct walk w;
     enum pb_err err;
 
-    if (g.index != NO_RECORD) {
+    if (g.index != NO_RECORD && d->records.data[g.index].maker == v->maker) {
         g.r = &d->records.data[g.index];
         return list_ground(d, &g, pick, e);
     }
-    err = walk_around(&w, d, maker, e);
-    w.target = maker;
+    walk_init(&w, d, v->begin, v->end, g.index);
+    w.target = v->maker;
     w.pick = pick;
-    if (err == PB_OK)
-        err = run(&w, e);
+    err = run(&w, e);
     walk_release(&w);
     return err;
 }
@@ -654,7 +673,7 @@ uint64_t walk_total(const struct pkl_doc *d, const struct wval *v, enum phase ph
 }
 
 /* Lists the part of [first, first + count) that lies in `len` children of one stretch standing at `base`. */
-static enum pb_err list_stretch(struct pkl_doc *d, uint64_t maker, const struct extra *x,
+static enum pb_err list_stretch(struct pkl_doc *d, const struct wval *v, const struct extra *x,
                                 uint64_t own_from, uint64_t base, uint64_t len, struct pick *all,
                                 struct error *e)
 {
@@ -667,9 +686,9 @@ static enum pb_err list_stretch(struct pkl_doc *d, uint64_t maker, const struct 
         return PB_OK;
     part.first = at - base + own_from;
     part.count = (size_t)((last < base + len ? last : base + len) - at);
-    err = x != NULL ? list_extra(d, x, &part, e) : list_own(d, maker, &part, e);
+    err = x != NULL ? list_extra(d, x, &part, e) : list_own(d, v, &part, e);
     if (err == PB_OK && part.got < part.count)
-        return error_pickle(e, maker, -1, "re-reading finds too few children");
+        return error_pickle(e, v->maker, -1, "re-reading finds too few children");
     all->got += part.got;
     return err;
 }
@@ -688,7 +707,7 @@ enum pb_err walk_list(struct pkl_doc *d, uint64_t maker, enum phase phase, uint6
     if (err != PB_OK)
         return err;
     if (phase == PH_HEAD) {
-        err = list_own(d, maker, &all, e);
+        err = list_own(d, &v, &all, e);
         *got = all.got;
         return err;
     }
@@ -698,15 +717,15 @@ enum pb_err walk_list(struct pkl_doc *d, uint64_t maker, enum phase phase, uint6
 
         if (x[i].phase != phase)
             continue;
-        err = list_stretch(d, maker, NULL, own, base, until - own, &all, e);
+        err = list_stretch(d, &v, NULL, own, base, until - own, &all, e);
         base += until - own;
         own = until;
         if (err == PB_OK)
-            err = list_stretch(d, maker, &x[i], 0, base, x[i].count, &all, e);
+            err = list_stretch(d, &v, &x[i], 0, base, x[i].count, &all, e);
         base += x[i].count;
     }
     if (err == PB_OK)
-        err = list_stretch(d, maker, NULL, own, base, total - own, &all, e);
+        err = list_stretch(d, &v, NULL, own, base, total - own, &all, e);
     *got = all.got;
     return err;
 }
