@@ -38,7 +38,7 @@ static bool ask_key(struct ui *u, struct view *v, uint32_t key)
     char utf8[4];
 
     if (!key_is_text(key))
-        return (key & K_META) != 0; /* a letter typed right behind an Escape is not text */
+        return false;
     if (!prompt_insert(&a->prompt, utf8, utf8_encode(key, utf8)))
         ui_say(u, SAY_WARNING, "There is no room for more in this line.");
     else

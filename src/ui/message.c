@@ -79,9 +79,10 @@ void ui_error(struct ui *u, const struct error *e)
     char text[ERROR_MSG_MAX];
 
     buf_init(&detail, BUF_MAX_LINE);
-    if (e->http_status != 0)
+    /* A store's own words hold both already. */
+    if (e->http_status != 0 && strstr(e->detail, "HTTP") == NULL)
         buf_printf(&detail, "HTTP status %d\n", e->http_status);
-    if (e->server_code[0] != '\0') {
+    if (e->server_code[0] != '\0' && strstr(e->detail, e->server_code) == NULL) {
         buf_puts(&detail, "code ");
         text_escape(&detail, e->server_code, strlen(e->server_code));
         buf_putc(&detail, '\n');

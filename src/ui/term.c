@@ -208,6 +208,25 @@ static void paste_reports(const struct term *t, bool on)
         write_all(fileno(t->out), on ? "\033[?2004h" : "\033[?2004l", 8);
 }
 
+/* Spellings of keys that terminals send although their description says otherwise. */
+static void define_more_keys(void)
+{
+    static const struct {
+        const char *sequence;
+        int key;
+    } more[] = {
+        {"\033[200~", KEY_MAX - 1}, {"\033[201~", KEY_MAX - 2}, /* the marks of a paste */
+        {"\033[1~", KEY_HOME},      {"\033[4~", KEY_END},       {"\033[7~", KEY_HOME},
+        {"\033[8~", KEY_END},       {"\033[H", KEY_HOME},       {"\033[F", KEY_END},
+        {"\033OH", KEY_HOME},       {"\033OF", KEY_END},        {"\033[A", KEY_UP},
+        {"\033[B", KEY_DOWN},       {"\033[C", KEY_RIGHT},      {"\033[D", KEY_LEFT},
+        {"\033[11~", KEY_F(1)},     {"\033[Z", KEY_BTAB},
+    };
+
+    for (size_t i = 0; i < sizeof more / sizeof more[0]; i++)
+        (void)define_key(more[i].sequence, more[i].key);
+}
+
 static void take_keys(struct term *t)
 {
     (void)raw();
@@ -216,8 +235,7 @@ static void take_keys(struct term *t)
     (void)set_escdelay(ESCAPE_MS);
     (void)keypad(t->keys, TRUE);
     (void)nodelay(t->keys, TRUE);
-    (void)define_key("\033[200~", KEY_MAX - 1);
-    (void)define_key("\033[201~", KEY_MAX - 2);
+    define_more_keys();
 }
 
 static enum pb_err start_curses(struct term *t, struct error *e)
@@ -507,7 +525,6 @@ void term_suspend(struct term *t)
     (void)sigprocmask(SIG_SETMASK, &before, NULL);
     (void)sigaction(SIGTSTP, &old, NULL);
     take_keys(t);
-    (void)wrefresh(stdscr);
     paste_reports(t, true);
     term_resized(t);
 }

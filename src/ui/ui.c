@@ -87,7 +87,7 @@ static void dispatch(struct ui *u, uint32_t key)
             c->run(u, c->arg);
     } else if (top->ops->key != NULL && top->ops->key(u, top, key)) {
         return;
-    } else if ((key & K_META) != 0 && context != CTX_PROMPT) {
+    } else if ((key & K_META) != 0) {
         dispatch(u, K_ESC); /* Escape and the next key pressed too fast to tell */
         dispatch(u, key & ~K_META);
     } else if (key != K_UNKNOWN) {

@@ -354,7 +354,7 @@ static void error_lines(struct ui *u, struct lines *l)
     const struct error *e = app_object_error(u->right.object);
 
     (void)lines_add(l, e->code == PB_ECANCELED ? STYLE_WARNING : STYLE_ERROR, e->msg);
-    if (e->server_code[0] != '\0') {
+    if (e->server_code[0] != '\0' && strstr(e->detail, e->server_code) == NULL) {
         struct buf code;
 
         buf_init(&code, BUF_MAX_LINE);

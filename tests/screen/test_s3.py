@@ -267,10 +267,10 @@ def refusals():
             shot denied
             key Enter
             shot details
-        """, where=[f"s3://{bucket.name}/"], AWS_SECRET_ACCESS_KEY="wrong")
+        """, where=[f"s3://{bucket.name}/"], AWS_SECRET_ACCESS_KEY="not-the-one-0000")
         assert "Enter: more" in seen["denied"], seen["denied"]
         assert "SignatureDoesNotMatch" in seen["details"], seen["details"]
-        assert "wrong" not in seen["details"]
+        assert "not-the-one" not in seen["details"]
     seen, _ = run("shot there", where=["s3://no-such-bucket-at-all/x/"])
     assert "no-such-bucket-at-all" in seen["there"] and "NoSuchBucket" not in seen["there"]
     seen, _ = run("shot there", where=["s3://"], AWS_ENDPOINT_URL="http://127.0.0.1:9")
