@@ -1,4 +1,4 @@
-"""What the S3 tests share: the program that drives the store, boto3 on the other side, the proxy."""
+"""What the S3 tests share: our program that drives the store, boto3 as the other side, a proxy."""
 import concurrent.futures
 import contextlib
 import json

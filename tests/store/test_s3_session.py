@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Temporary credentials: a session token from a server that checks it, by environment and profile."""
+"""Temporary credentials: a server that checks session tokens, by environment and by profile."""
 import sys
 
 import boto3
@@ -38,8 +38,8 @@ def by_environment(rig):
 
 def by_profile(rig):
     _, env = session(rig)
-    path = rig.file("".join(
-        ["[temporary]\n"] + [f"{name.lower()} = {value}\n" for name, value in env.items()]).encode())
+    lines = ["[temporary]\n"] + [f"{name.lower()} = {value}\n" for name, value in env.items()]
+    path = rig.file("".join(lines).encode())
     env = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None,
            "AWS_SHARED_CREDENTIALS_FILE": path, "AWS_PROFILE": "temporary"}
     assert rig.names("list", "session", "", env=env) == ["a b"]

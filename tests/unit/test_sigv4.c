@@ -117,6 +117,16 @@ static void parse_target(struct request *r, const char *target, size_t n, const 
     free(copy);
 }
 
+/* A header that goes on over several lines is not sent by anyone today, but signed by one case. */
+static void add_raw(struct http_headers *h, const char *name, const char *value)
+{
+    struct http_header new = {mem_strdup(name), mem_strdup(value)};
+
+    assert_non_null(new.name);
+    assert_non_null(new.value);
+    assert_true(vec_push(h, new));
+}
+
 /* text must outlive the request. */
 static void parse_request(struct request *r, char *text, const char *without)
 {
@@ -145,7 +155,7 @@ static void parse_request(struct request *r, char *text, const char *without)
         colon = strchr(line, ':');
         assert_non_null(colon);
         *colon = '\0';
-        assert_int_equal(http_headers_add(&r->headers, line, colon + 1, NULL), PB_OK);
+        add_raw(&r->headers, line, colon + 1);
     }
     r->body = *line == '\n' ? line + 1 : "";
 }
