@@ -337,7 +337,7 @@ def puts(proxy):
 
 
 def test_lost_answer(p: Place):
-    """The server saved it, its answer was lost: saved, and not sent again. The second answer is lost
+    """The server saved it, its answer was lost: saved, and not sent again. The second one is lost
     as well as the first one: a server that wants the ETag without quotes refuses the first."""
     for what in ("drop-after", "drop-after reset=1", "cut-head at=7"):
         for which in (1, 2):
