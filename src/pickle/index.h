@@ -27,8 +27,9 @@ struct grain {
     uint64_t checkpoint; /* bytes between two of them */
     uint64_t memo_mark;
     uint64_t payload;    /* leaves recorded so that they are skipped */
+    uint64_t fold;       /* entries of the stack from which its lower part is folded */
 };
-#define GRAIN_USUAL ((struct grain){4096, 64, 4096, 4096, 16384})
+#define GRAIN_USUAL ((struct grain){4096, 64, 4096, 4096, 16384, 65536})
 
 #define NO_RECORD UINT32_MAX
 #define ARGS_UNKNOWN UINT64_MAX /* few: counted when somebody asks */
@@ -74,7 +75,7 @@ struct record {
 enum sval_flags {
     SV_REF = 1,        /* GET, DUP */
     SV_RECORDED = 2,   /* n is the index of its record */
-    SV_RUN = 4,        /* n values folded together, the first one begins at `begin` */
+    SV_RUN = 4,        /* n values folded together, written from `begin` up to `maker` */
     SV_STATE = 8,      /* has had a BUILD */
     SV_UNHASHABLE = 16,/* cannot be a key; of a run: one at an even place */
     SV_UNHASHABLE_ODD = 32
@@ -206,7 +207,6 @@ size_t scan_fence(const struct scan *s); /* entries below belong to an outer mar
 /* The last n values as entries of their own (unfolds); false in e when there are not so many above the
  * mark. */
 enum pb_err scan_need(struct pkl_doc *d, size_t n, struct error *e) PB_CHECK;
-enum pb_err scan_fold(struct pkl_doc *d, struct error *e) PB_CHECK;
 uint64_t scan_count(const struct scan *s, size_t first);
 /* Replaces entries from `first` on by one value made of them; those from `kids` on are its children.  Only
  * where a MARK stands in front can reading begin in their midst. */
@@ -220,6 +220,11 @@ enum pb_err scan_touch(struct pkl_doc *d, size_t target, enum phase phase, size_
 void scan_extend(struct pkl_doc *d, uint64_t after);
 /* A long leaf on top is recorded. */
 enum pb_err scan_record_leaf(struct pkl_doc *d, uint64_t after, struct error *e) PB_CHECK;
+/* scan_fold.c */
+void scan_fold(struct pkl_doc *d); /* when there is much to fold */
+/* The run at `at` as single entries again. */
+enum pb_err scan_unfold(struct pkl_doc *d, size_t at, struct error *e) PB_CHECK;
+
 /* The pickle is complete, or broke: parents are known. */
 void scan_settle(struct pkl_doc *d);
 enum pb_err scan_stand(struct pkl_doc *d, uint64_t end, struct error *e) PB_CHECK;

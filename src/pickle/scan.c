@@ -431,6 +431,8 @@ static enum pb_err one(struct pkl_doc *d, struct window *w, struct error *e)
         s->last = op.at;
     s->ops++;
     s->at = op.end;
+    if (s->stack.len - s->folded >= d->grain.fold || s->folded > s->stack.len)
+        scan_fold(d);
     if (s->stack.len > d->limits.max_stack)
         return error_set(e, PB_ELIMIT, "more than %llu values on the stack (limit max_stack)",
                          (unsigned long long)d->limits.max_stack);

@@ -127,6 +127,10 @@ static enum pb_err make_marked(struct pkl_doc *d, const struct op *op, struct er
     if (op->code == 'o') {
         if (first == s->stack.len)
             return wrong(e, "no class above the MARK");
+        if (s->stack.data[first].flags & SV_RUN)
+            err = scan_unfold(d, first, e);
+        if (err != PB_OK)
+            return err;
         err = expect_callable(&s->stack.data[kids++], e);
     } else if (op->code == 'd') {
         if (scan_count(s, first) % 2 != 0)
@@ -266,6 +270,14 @@ enum pb_err scan_op_group(struct pkl_doc *d, const struct op *op, struct error *
         return err;
     if (kids <= scan_fence(s))
         return wrong(e, "nothing below the MARK takes the values");
+    if (s->stack.data[kids - 1].flags & SV_RUN) {
+        size_t n = s->stack.data[kids - 1].n;
+
+        err = scan_unfold(d, kids - 1, e);
+        if (err != PB_OK)
+            return err;
+        kids += n - 1;
+    }
     if (kids == s->stack.len) {
         scan_extend(d, op->end);
         return PB_OK;

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "index.h"
+#include "walk.h"
 
 void checkpoints_release(struct checkpoints *c)
 {
@@ -24,8 +24,17 @@ bool scan_push(struct pkl_doc *d, uint64_t begin, uint64_t maker, uint8_t kind, 
 enum pb_err scan_need(struct pkl_doc *d, size_t n, struct error *e)
 {
     struct scan *s = &d->scan;
-    size_t have = s->stack.len - scan_fence(s);
+    size_t fence = scan_fence(s), have = s->stack.len - fence;
 
+    for (size_t i = 1; i <= n && i <= have; i++) {
+        if (s->stack.data[s->stack.len - i].flags & SV_RUN) {
+            enum pb_err err = scan_unfold(d, s->stack.len - i, e);
+
+            if (err != PB_OK)
+                return err;
+            have = s->stack.len - fence;
+        }
+    }
     if (have >= n)
         return PB_OK;
     if (s->stack.len >= n)
@@ -188,7 +197,8 @@ enum pb_err scan_make(struct pkl_doc *d, size_t first, uint64_t begin, uint8_t k
     return vec_push(&s->stack, v) ? PB_OK : error_nomem(e);
 }
 
-static enum pb_err own_before(struct pkl_doc *d, uint64_t maker, enum phase phase, uint64_t *out);
+static enum pb_err own_before(struct pkl_doc *d, uint64_t maker, enum phase phase, uint64_t *out,
+                              struct error *e);
 
 /* A container got values through a reference: logged, with checkpoints of its own when they are many. */
 static enum pb_err add_extra(struct pkl_doc *d, struct sval *ref, enum phase phase, size_t kids,
@@ -201,7 +211,7 @@ static enum pb_err add_extra(struct pkl_doc *d, struct sval *ref, enum phase pha
 
     if (err != PB_OK)
         return err;
-    err = own_before(d, x.maker, phase, &x.own_before);
+    err = own_before(d, x.maker, phase, &x.own_before, e);
     x.count = phase == PH_PAIR ? n / 2 : n;
     x.begin = open ? s->open_mark : s->stack.data[kids].begin;
     if (err == PB_OK)
@@ -213,8 +223,29 @@ static enum pb_err add_extra(struct pkl_doc *d, struct sval *ref, enum phase pha
     return err;
 }
 
+/* The same of a container folded into a run. */
+static enum pb_err run_before(struct pkl_doc *d, const struct sval *run, uint64_t maker,
+                              enum phase phase, uint64_t *out, struct error *e)
+{
+    struct wval *vals = mem_realloc(NULL, run->n, sizeof *vals);
+    enum pb_err err;
+
+    if (vals == NULL)
+        return error_nomem(e);
+    err = walk_run(d, run->begin, run->maker, vals, run->n, e);
+    for (size_t i = 0; i < run->n && err == PB_OK; i++) {
+        if (vals[i].maker == maker && !vals[i].ref)
+            *out = phase == PH_STATE ? vals[i].states
+                   : phase == PH_PAIR ? vals[i].pairs
+                                      : vals[i].items;
+    }
+    free(vals);
+    return err;
+}
+
 /* How many values of that phase the container has by itself at this moment: known while it stands on the stack. */
-static enum pb_err own_before(struct pkl_doc *d, uint64_t maker, enum phase phase, uint64_t *out)
+static enum pb_err own_before(struct pkl_doc *d, uint64_t maker, enum phase phase, uint64_t *out,
+                              struct error *e)
 {
     const struct scan *s = &d->scan;
     size_t low = 0, high = s->stack.len;
@@ -224,13 +255,15 @@ static enum pb_err own_before(struct pkl_doc *d, uint64_t maker, enum phase phas
     while (low < high) {
         size_t mid = low + (high - low) / 2;
 
-        if (s->stack.data[mid].maker <= maker)
+        if (s->stack.data[mid].begin <= maker)
             low = mid + 1;
         else
             high = mid;
     }
     if (low == 0)
         return PB_OK;
+    if (s->stack.data[low - 1].flags & SV_RUN && maker < s->stack.data[low - 1].maker)
+        return run_before(d, &s->stack.data[low - 1], maker, phase, out, e);
     v = &s->stack.data[low - 1];
     if (v->maker != maker || v->flags & (SV_REF | SV_RUN))
         return PB_OK;

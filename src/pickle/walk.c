@@ -376,6 +376,24 @@ static enum pb_err count_args(struct pkl_doc *d, uint32_t record, struct error *
     return err;
 }
 
+enum pb_err walk_run(struct pkl_doc *d, uint64_t from, uint64_t to, struct wval *out, size_t n,
+                     struct error *e)
+{
+    struct walk w;
+    enum pb_err err;
+
+    d->viewed = true;
+    walk_init(&w, d, from, to, NO_RECORD);
+    w.next = NO_RECORD;
+    err = run(&w, e);
+    if (err == PB_OK && w.vals.len != n)
+        err = lost(&w, e);
+    if (err == PB_OK)
+        memcpy(out, w.vals.data, n * sizeof *out);
+    walk_release(&w);
+    return err;
+}
+
 /* ---------------------------------------------------- where a walk begins and ends */
 
 /* The container whose checkpoints bound a walk: a record, or what stands where the pickle broke. */

@@ -31,6 +31,9 @@ enum pb_err walk_list(struct pkl_doc *d, uint64_t maker, enum phase phase, uint6
 /* What stood on the stack where the pickle broke. */
 enum pb_err walk_standing(struct pkl_doc *d, uint64_t first, size_t count, struct wval *out,
                           size_t *got, struct error *e) PB_CHECK;
+/* The n values written in [from, to): nothing in there is recorded.  Works during the pass. */
+enum pb_err walk_run(struct pkl_doc *d, uint64_t from, uint64_t to, struct wval *out, size_t n,
+                     struct error *e) PB_CHECK;
 /* The value of the n-th complete pickle, and where that pickle begins. */
 enum pb_err walk_root(struct pkl_doc *d, uint64_t n, struct wval *out, uint64_t *start,
                       struct error *e) PB_CHECK;

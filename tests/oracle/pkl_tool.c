@@ -207,7 +207,7 @@ static enum pb_err spans(struct pkl_doc *d, struct error *e)
 /* Every corner of the index in small files. */
 static void set_grain(struct pkl_doc *d, uint64_t n)
 {
-    struct grain g = {n, n / 8, n, n, n * 4};
+    struct grain g = {n, n / 8, n, n, n * 4, n < 256 ? 12 : 64};
 
     pkl_doc_set_grain(d, &g);
 }
