@@ -110,12 +110,15 @@ static const struct view_ops view_ask = {
 
 void ask_open(struct ui *u, const struct ask_ops *ops, void *ctx, const char *text, size_t n)
 {
-    struct ask *a = mem_alloc(sizeof *a);
+    /* A dialog that opens when the save has come further must not get what is typed here. */
+    bool saving = u->saving.step != SAVE_IDLE;
+    struct ask *a = saving ? NULL : mem_alloc(sizeof *a);
 
     if (a == NULL) {
         if (ops->release != NULL)
             ops->release(ctx);
-        ui_say(u, SAY_ERROR, "out of memory");
+        ui_say(u, saving ? SAY_INFO : SAY_ERROR,
+               saving ? "Something is being saved; Esc stops that." : "out of memory");
         return;
     }
     a->view.ops = &view_ask;

@@ -69,7 +69,7 @@ static void capital(char *text)
 {
     size_t word = strspn(text, "abcdefghijklmnopqrstuvwxyz");
 
-    if (word > 0 && text[word] == ' ')
+    if (word > 0 && (text[word] == ' ' || text[word] == '\0'))
         text[0] = (char)(text[0] - 'a' + 'A');
 }
 

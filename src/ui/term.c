@@ -301,7 +301,13 @@ void term_close(struct term *t)
     if (t == NULL)
         return;
     if (t->curses != NULL) {
+        const char *leave = capability("rmcup");
+
         paste_reports(t, false);
+        if (leave == NULL || leave == (const char *)-1) { /* nothing brings back what was there */
+            (void)werase(stdscr);
+            (void)wrefresh(stdscr);
+        }
         if (t->keys != NULL)
             (void)delwin(t->keys);
         (void)endwin();

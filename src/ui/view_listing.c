@@ -62,6 +62,7 @@ static void settle_cursor(struct ui *u)
     list_set_count(&l->list, listing_count(l->listing));
     if (l->to_end)
         list_go(&l->list, UINT64_MAX);
+    l->to_end = l->to_end && !listing_complete(l->listing);
     if (l->wanted == NULL)
         return;
     if (listing_find(l->listing, l->wanted, l->wanted_len, &row))

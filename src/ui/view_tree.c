@@ -182,6 +182,13 @@ void tree_draw(struct ui *u, const struct region *r, bool focus)
         draw_editor(u, a, &rows, y_editor, &c);
 }
 
+/* Of what is cut in its row one wants to know how much there is. */
+static bool has_length(const struct pkl_node *n)
+{
+    return n->kind == PKL_STR || n->kind == PKL_BYTES || n->kind == PKL_BYTEARRAY ||
+           n->kind == PKL_PY2STR;
+}
+
 void tree_status(struct ui *u, struct buf *out)
 {
     struct right *r = &u->right;
@@ -198,6 +205,11 @@ void tree_status(struct ui *u, struct buf *out)
     if (out->len == from)
         buf_puts(out, "the whole value");
     buf_printf(out, "   %s", row->type.data);
+    if (has_length(&row->child.value)) {
+        buf_puts(out, ", ");
+        text_count(out, row->child.value.count);
+        buf_puts(out, row->child.value.count == 1 ? " byte" : " bytes");
+    }
     if (row->changed && marks_shown(u))
         buf_printf(out, "   %s%s", row->was.len > 0 ? "was " : "new", row->was.data);
     if (PKL_ID_SOURCE(row->child.value.id) == 0)

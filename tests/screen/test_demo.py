@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Whole screens of the sample buckets: browsing, editing, saving, help, small terminals, trouble."""
+"""Whole screens of the sample buckets: browsing, editing, saving, small terminals, trouble."""
 import os
 import pickle
 import sys
@@ -353,7 +353,7 @@ def ascii_only():
 
 
 def hostile_names_and_values():
-    """Escape sequences, control characters, bidi overrides and what is not UTF-8 are shown, not obeyed."""
+    """Escape sequences, controls, bidi overrides and invalid UTF-8 are shown, not obeyed."""
     hostile = "\x1b[2J\x07\x9b31m\u202eabc\u2066\u200b\x7f\r\n"
     with Stage() as stage:
         folder = stage.path("hostile")

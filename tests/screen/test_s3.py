@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The screen against a real S3 server: the whole path, somebody who is faster, refusals, many keys."""
+"""The screen against a real S3 server: the whole path, conflicts, refusals, many keys."""
 import os
 import pickle
 import sys
@@ -56,7 +56,8 @@ class Bucket:
 
 def environment(**more):
     # Signatures need the real clock.
-    env = {"PKLBROWSE_NOW": None, "AWS_ACCESS_KEY_ID": SERVER["ACCESS_KEY"], "AWS_SECRET_ACCESS_KEY": SERVER["SECRET_KEY"],
+    env = {"PKLBROWSE_NOW": None, "AWS_ACCESS_KEY_ID": SERVER["ACCESS_KEY"],
+           "AWS_SECRET_ACCESS_KEY": SERVER["SECRET_KEY"],
            "AWS_ENDPOINT_URL": SERVER["ENDPOINT"], "AWS_REGION": "us-east-1"}
     env.update(more)
     return env

@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 
-TOP = os.environ.get("srcdir") or os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
+TOP = os.environ.get("srcdir") or os.path.abspath(
+    os.path.join(os.path.dirname(__file__), "../../.."))
 PROGRAM = os.environ.get("PKLBROWSE") or os.path.join(TOP, "build", "pklbrowse")
 EXPECTED = os.path.join(TOP, "tests", "screen", "expected")
 NOW = 1700000000                # the frozen clock; what is written during a test is "later"
