@@ -2,9 +2,9 @@
 /*
  * The state of an edit session, for the files that make it up and for the splicer.
  *
- * A value number is 1 + the number of its pickle in the second source.  Scalars of equal bytes
- * have one number, so that equal numbers are equal values; containers never share one, because what
- * is inside them may be edited.
+ * A value's number is 1 + its place in `values`, which are in the order of their bytes in the
+ * second source.  Scalars of equal bytes have one number, so that equal numbers are equal values;
+ * containers never share one, because what is inside them may be edited.
  */
 #ifndef PKLBROWSE_EDIT_PRIVATE_H
 #define PKLBROWSE_EDIT_PRIVATE_H
@@ -52,6 +52,8 @@ struct pkl_edit {
     struct pkl_doc *doc, *news;
     struct pkl_view *base, *second;
     struct source *bytes; /* of new values */
+    uint64_t good;        /* so many of them are indexed */
+    bool stale;           /* `news` did not come to the end of them */
     struct pkl_style style;
     struct {
         struct edit_container *data;

@@ -58,27 +58,58 @@ static enum pb_err find_equal(struct pkl_edit *ed, uint64_t hash, const struct b
     return err;
 }
 
+static enum pb_err index_second(struct pkl_doc *news, struct error *e)
+{
+    bool done = false;
+    enum pb_err err = PB_OK;
+
+    while (err == PB_OK && !done)
+        err = pkl_doc_step(news, UINT64_MAX, &done, e);
+    return err == PB_OK ? pkl_doc_error(news, e) : err;
+}
+
+/* A document that could not be indexed to its end (for want of memory) stays so.  It still shows
+ * what it knows, until a new one has read the same bytes without the last value. */
+static enum pb_err renew_second(struct pkl_edit *ed, struct error *e)
+{
+    struct pkl_doc *news = NULL;
+    enum pb_err err;
+
+    if (!ed->stale)
+        return PB_OK;
+    source_mem_truncate(ed->bytes, ed->good);
+    err = pkl_doc_new(ed->bytes, 1, NULL, &news, e);
+    if (err == PB_OK && ed->good > 0)
+        err = index_second(news, e);
+    if (err != PB_OK) {
+        pkl_doc_free(news);
+        return err;
+    }
+    pkl_doc_free(ed->news);
+    ed->news = news;
+    ed->second = pkl_doc_view(news);
+    ed->stale = false;
+    return PB_OK;
+}
+
 /* PROTO in front, so that names mean what they mean in the document; STOP behind. */
 static enum pb_err append(struct pkl_edit *ed, const struct buf *b, struct error *e)
 {
     uint8_t proto[2] = {CODE_PROTO, (uint8_t)ed->style.protocol}, stop = CODE_STOP;
-    uint64_t size = ed->bytes->size;
-    bool done = false;
-    enum pb_err err = PB_OK;
+    enum pb_err err = renew_second(ed, e);
 
+    if (err != PB_OK)
+        return err;
     if (ed->style.protocol >= 2)
         err = source_mem_append(ed->bytes, proto, sizeof proto, e);
     if (err == PB_OK)
         err = source_mem_append(ed->bytes, b->data, b->len, e);
     if (err == PB_OK)
         err = source_mem_append(ed->bytes, &stop, 1, e);
-    if (err != PB_OK) {
-        source_mem_truncate(ed->bytes, size);
-        return err;
-    }
-    while (err == PB_OK && !done)
-        err = pkl_doc_step(ed->news, UINT64_MAX, &done, e);
-    return err == PB_OK ? pkl_doc_error(ed->news, e) : err;
+    if (err == PB_OK)
+        err = index_second(ed->news, e);
+    ed->stale = err != PB_OK;
+    return err;
 }
 
 static enum pb_err enter(struct pkl_edit *ed, const struct buf *b, uint64_t hash, size_t *number,
@@ -94,7 +125,8 @@ static enum pb_err enter(struct pkl_edit *ed, const struct buf *b, uint64_t hash
         return error_nomem(e);
     err = append(ed, b, e);
     if (err == PB_OK)
-        err = ed->second->root(ed->second, ed->values.len, &root, e);
+        err = ed->second->root(ed->second, ed->second->roots(ed->second) - 1, &root, e);
+    ed->stale = err != PB_OK;
     if (err != PB_OK)
         return err;
     v.node = root.value;
@@ -105,6 +137,7 @@ static enum pb_err enter(struct pkl_edit *ed, const struct buf *b, uint64_t hash
     if (scalar && !idmap_put(&ed->by_hash, hash, *number))
         return error_nomem(e);
     ed->values.data[ed->values.len++] = v;
+    ed->good = ed->bytes->size;
     return PB_OK;
 }
 

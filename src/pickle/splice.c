@@ -45,8 +45,10 @@ static enum pb_err make_span(struct splice_work *w, const struct edit_change *c)
     if (err != PB_OK)
         return err;
     s.made = maker + header + payload;
-    if (!n->ref && !edit_is_scalar(n->kind) && n->end > s.made)
+    if (!n->ref && !edit_is_scalar(n->kind) && n->end > s.made) {
         s.made = n->end;
+        s.single = false;
+    }
     err = memo_end(src, s.made, &s.end, w->e);
     if (err != PB_OK)
         return err;

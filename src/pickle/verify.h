@@ -28,9 +28,9 @@ enum verify_phase {
 struct verify_memo {
     struct source *src;
     uint64_t at, end;   /* of the opcodes */
-    uint64_t count;     /* slots in use */
     struct idmap slots; /* slot + 1 -> offset of its definition + 1 */
     uint64_t read;      /* definition + 1 that the last GET read */
+    uint64_t slot;      /* that the last opcode defined, + 1; 0: none */
 };
 
 struct verify_pair {
@@ -49,6 +49,7 @@ struct verify {
     size_t segment; /* the one that holds `at` */
     size_t frame;
     struct verify_memo was, is;
+    bool moved; /* a copied MEMOIZE defines another slot than before; nobody may count on it */
 
     struct idmap there, back; /* which value of one side is which of the other */
     struct {

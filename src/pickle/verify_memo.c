@@ -164,6 +164,7 @@ static enum pb_err pass(struct verify *v, struct verify_memo *m, bool shared, bo
     enum pb_err err = pkl_opcode_length(m->src, m->at, &header, &payload, v->e);
 
     *get = false;
+    m->slot = 0;
     if (err == PB_OK)
         err = source_view(m->src, m->at, 1, &p, &n, v->e);
     if (err != PB_OK)
@@ -181,14 +182,14 @@ static enum pb_err pass(struct verify *v, struct verify_memo *m, bool shared, bo
         if (*get && !idmap_get(&m->slots, slot + 1, &m->read))
             return verify_refuse(v, "a slot that is read at %llu is empty",
                                  (unsigned long long)m->at);
-        if (!*get && !idmap_put(&m->slots, slot + 1, m->at + 1))
-            return error_nomem(v->e);
+        m->slot = *get ? 0 : slot + 1;
     } else if (code == CODE_MEMOIZE) {
-        if (!idmap_put(&m->slots, m->slots.count + 1, m->at + 1))
-            return error_nomem(v->e);
+        m->slot = m->slots.count + 1;
     } else if (code == CODE_STOP && !shared) {
         idmap_release(&m->slots);
     }
+    if (m->slot != 0 && !idmap_put(&m->slots, m->slot, m->at + 1))
+        return error_nomem(v->e);
     m->at += header + payload;
     return PB_OK;
 }
@@ -213,7 +214,7 @@ static enum pb_err same_definition(struct verify *v)
     size_t i;
     const struct splice_segment *s = segment_at(v->plan, here, &i);
 
-    if (s == NULL || s->kind != SPLICE_COPY || s->from + (here - s->at) != was)
+    if (v->moved || s == NULL || s->kind != SPLICE_COPY || s->from + (here - s->at) != was)
         return verify_refuse(v, "a memo slot read at %llu holds something else",
                              (unsigned long long)v->is.at);
     return PB_OK;
@@ -242,6 +243,7 @@ static enum pb_err one_opcode(struct verify *v)
         err = pass(v, &v->is, v->doc->scan.shared, &get);
     if (err == PB_OK && get != was_get)
         err = verify_refuse(v, "a copied opcode is not the one it was");
+    v->moved = v->moved || v->is.slot != v->was.slot;
     return err == PB_OK && get ? same_definition(v) : err;
 }
 
@@ -254,8 +256,6 @@ enum pb_err verify_memo(struct verify *v, bool *done)
 
         pkl_doc_info(v->doc, &was);
         pkl_doc_info(v->fresh, &is);
-        if (v->doc->scan.shared != v->fresh->scan.shared)
-            return verify_refuse(v, "its pickles share a memo in another way");
         v->was = (struct verify_memo){.src = v->original, .end = was.end};
         v->is = (struct verify_memo){.src = v->result, .end = is.end};
     }
