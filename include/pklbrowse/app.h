@@ -97,6 +97,8 @@ const struct location *app_object_location(const struct app_object *o);
 const struct store_object *app_object_info(const struct app_object *o);
 void app_object_progress(const struct app_object *o, struct http_progress *out);
 struct pkl_doc *app_object_doc(struct app_object *o);   /* APP_READY, APP_BROKEN */
+/* The same, and of APP_NOT_PICKLE what was read until that was known. */
+struct pkl_doc *app_object_opcodes(struct app_object *o);
 struct pkl_edit *app_object_edit(struct app_object *o); /* APP_READY and not read only; else NULL */
 struct pkl_view *app_object_view(struct app_object *o); /* the edited view, or the document's */
 
@@ -118,6 +120,9 @@ enum pb_err app_review_start(struct app_object *o, app_review_fn done, void *ctx
                              struct error *e) PB_CHECK;
 void app_review_release(struct app_review *r); /* NULL is fine */
 void app_review_cancel(struct app_object *o);  /* done() of the review under way is not called */
+/* Bytes verified, and in all, of the review under way; 0 and 0 without one. */
+void app_review_progress(const struct app_object *o, uint64_t *done, uint64_t *total);
+void app_save_progress(const struct app_object *o, struct http_progress *out);
 
 enum app_outcome {
     APP_SAVED,
@@ -131,6 +136,7 @@ struct app_saved {
     const struct store_identity *now;  /* of what was written, else NULL */
     const struct store_object *theirs; /* APP_CONFLICT: what is there; NULL: nothing is any more */
     const char *kept;                  /* file that holds the old bytes, or NULL */
+    bool not_kept; /* something was replaced whose bytes were too many to keep */
 };
 typedef void (*app_saved_fn)(void *ctx, const struct app_saved *s, const struct error *e);
 /* Keeps the old bytes, writes r->result (from a review of this object), reads the identity again.
@@ -160,6 +166,7 @@ struct app_copied {
     uint64_t size;
     const struct store_identity *now;
     const char *kept; /* file that holds the bytes that were there, or NULL */
+    bool not_kept; /* something was there whose bytes were too many to keep */
     bool unchecked;
 };
 typedef void (*app_copied_fn)(void *ctx, const struct app_copied *c, const struct error *e);

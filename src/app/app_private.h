@@ -115,10 +115,21 @@ struct review *review_of(struct app_review *r);
 void review_ref(struct review *r);
 void review_unref(struct review *r); /* NULL is fine */
 
+/* --- keep.c ------------------------------------------------------------------------------------
+ */
+/* done: the file that holds the bytes, NULL when they were too many (HISTORY_BYTES_MAX); it lives
+ * until keep_free().  `old` outlives it. */
+struct keep;
+typedef void (*keep_fn)(void *ctx, const char *file, const struct error *e);
+enum pb_err keep_start(struct app *a, const struct location *loc, const struct store_identity *id,
+                       struct source *old, keep_fn done, void *ctx, struct keep **out,
+                       struct error *e) PB_CHECK;
+void keep_free(struct keep *k); /* stops it; NULL is fine */
+
 /* --- replace.c: what is about to be written over is kept first ----------------------------------
  */
 /* Finds out what stands at a place and keeps its bytes.  done: there says what (NULL: nothing),
- * kept the file that holds its bytes now (or NULL); both live until replace_free(). */
+ * kept the file that holds its bytes now (NULL: too many); both live until replace_free(). */
 struct replace;
 typedef void (*replace_fn)(void *ctx, const struct store_object *there, const char *kept,
                            const struct error *e);

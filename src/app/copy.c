@@ -30,6 +30,7 @@ struct app_copy {
     loop_timer later; /* out has enough for now */
     struct replace *replace;
     const char *kept;
+    bool not_kept;
 };
 
 static void fail(struct app_copy *c, const struct error *e)
@@ -45,7 +46,12 @@ static void on_written(void *ctx, const struct store_identity *now, bool uncheck
 {
     struct app_copy *c = ctx;
     struct app_copied result = {
-        .size = c->bytes->size, .now = now, .kept = c->kept, .unchecked = unchecked};
+        .size = c->bytes->size,
+        .now = now,
+        .kept = c->kept,
+        .not_kept = c->not_kept,
+        .unchecked = unchecked,
+    };
 
     struct error error;
 
@@ -81,6 +87,7 @@ static void on_replaceable(void *ctx, const struct store_object *there, const ch
         return;
     }
     c->kept = kept;
+    c->not_kept = there != NULL && kept == NULL;
     c->op = c->to_spot.store->ops->write(c->to_spot.store, &q, on_written, c, &error);
     if (c->op == NULL)
         fail(c, &error);

@@ -17,7 +17,7 @@ struct replace {
     struct store_op *op;
     struct store_object there;
     struct source *old;
-    char *kept;
+    struct keep *keep;
 };
 
 const struct store_object *replace_keep(enum loc_scheme from_scheme,
@@ -30,12 +30,17 @@ const struct store_object *replace_keep(enum loc_scheme from_scheme,
     return from_scheme == to_scheme ? from : there;
 }
 
+static void on_kept(void *ctx, const char *file, const struct error *e)
+{
+    struct replace *r = ctx;
+
+    r->done(r->ctx, e == NULL ? &r->there : NULL, file, e);
+}
+
 static void on_old(void *ctx, const struct store_object *read, const struct error *e)
 {
     struct replace *r = ctx;
-    struct history *history;
     struct error error;
-    enum pb_err err;
 
     r->op = NULL;
     if (e != NULL) {
@@ -43,15 +48,8 @@ static void on_old(void *ctx, const struct store_object *read, const struct erro
         return;
     }
     source_spool_done(r->old);
-    err = app_history(r->app, &history, &error);
-    if (err == PB_OK)
-        err = history_keep(history, &r->loc, &read->identity, r->old, &r->kept, &error);
-    source_free(r->old);
-    r->old = NULL;
-    if (err != PB_OK)
+    if (keep_start(r->app, &r->loc, &read->identity, r->old, on_kept, r, &r->keep, &error) != PB_OK)
         r->done(r->ctx, NULL, NULL, &error);
-    else
-        r->done(r->ctx, &r->there, r->kept, NULL);
 }
 
 static enum pb_err into_old(void *ctx, const void *p, size_t n, struct error *e)
@@ -142,9 +140,9 @@ void replace_free(struct replace *r)
         return;
     if (r->op != NULL)
         store_op_cancel(r->op);
+    keep_free(r->keep);
     source_free(r->old);
     store_object_release(&r->there);
     location_release(&r->loc);
-    free(r->kept);
     free(r);
 }

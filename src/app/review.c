@@ -127,3 +127,9 @@ void app_review_release(struct app_review *r)
     if (r != NULL)
         review_unref(review_of(r));
 }
+
+void app_review_progress(const struct app_object *o, uint64_t *done, uint64_t *total)
+{
+    *done = o->reviewing != NULL ? o->reviewing->job.done : 0;
+    *total = o->reviewing != NULL ? o->reviewing->job.total : 0;
+}

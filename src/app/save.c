@@ -27,8 +27,8 @@ struct save {
 
     struct replace *replace;
     struct store_op *op;
-    bool writing; /* bytes may have left */
-    char *kept;   /* of an in-place save */
+    bool writing;      /* bytes may have left */
+    struct keep *keep; /* of an in-place save */
     struct app_saved result;
     struct store_identity now;
     struct store_object theirs;
@@ -48,7 +48,7 @@ void save_free(struct save *s)
     arena_release(&s->mem);
     store_identity_release(&s->now);
     store_object_release(&s->theirs);
-    free(s->kept);
+    keep_free(s->keep);
     free(s);
 }
 
@@ -178,6 +178,7 @@ static void on_replaceable(void *ctx, const struct store_object *there, const ch
         return;
     }
     s->result.kept = kept;
+    s->result.not_kept = there != NULL && kept == NULL;
     if (s->in_place && there != NULL)
         keep = there;
     else
@@ -186,28 +187,32 @@ static void on_replaceable(void *ctx, const struct store_object *there, const ch
                 there != NULL ? &there->identity : NULL);
 }
 
+static void on_kept(void *ctx, const char *file, const struct error *e)
+{
+    struct save *s = ctx;
+
+    if (e != NULL) {
+        finish_failed(s, e);
+        return;
+    }
+    s->result.kept = file;
+    s->result.not_kept = file == NULL;
+    start_write(s, &s->o->info, STORE_IF_SAME, &s->o->info.identity);
+}
+
 static void save_in_place(struct save *s)
 {
     struct app_object *o = s->o;
-    struct history *history;
     struct error error;
-    enum pb_err err;
 
     if (s->r->pub.nothing) {
         s->result.outcome = APP_NOTHING;
         finish(s);
         return;
     }
-    err = app_history(o->app, &history, &error);
-    if (err == PB_OK)
-        err = history_keep(history, &o->loc, &o->info.identity, app_object_stored(o), &s->kept,
-                           &error);
-    if (err != PB_OK) {
+    if (keep_start(o->app, &o->loc, &o->info.identity, app_object_stored(o), on_kept, s, &s->keep,
+                   &error) != PB_OK)
         finish_failed(s, &error);
-        return;
-    }
-    s->result.kept = s->kept;
-    start_write(s, &o->info, STORE_IF_SAME, &o->info.identity);
 }
 
 static void begin(void *ctx)
@@ -301,10 +306,19 @@ void app_save_cancel(struct app_object *o)
     s->op = NULL;
     replace_free(s->replace);
     s->replace = NULL;
+    keep_free(s->keep);
+    s->keep = NULL;
     s->result = (struct app_saved){.outcome = APP_NOT_SAVED};
     error_set(&s->error, PB_ECANCELED,
               s->writing ? "cancelled; what was sent may have arrived"
                          : "cancelled, nothing written");
     err = loop_post(o->app->loop, finish_cancelled, s, NULL);
     (void)err; /* without memory the save is freed with its object */
+}
+
+void app_save_progress(const struct app_object *o, struct http_progress *out)
+{
+    *out = (struct http_progress){0};
+    if (o->save != NULL && o->save->op != NULL)
+        store_op_progress(o->save->op, out);
 }

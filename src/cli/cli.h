@@ -34,6 +34,8 @@ int cli_fail(struct cli *c, const struct error *e);
 void cli_print_stderr(const struct buf *text);
 void cli_note(const struct cli *c, const char *fmt, ...) PB_PRINTF(2, 3); /* a message on stderr */
 void cli_verbose(const struct cli *c, const char *fmt, ...) PB_PRINTF(2, 3); /* with --verbose */
+/* What became of the bytes that were written over. */
+void cli_kept(const struct cli *c, const char *file, bool not_kept);
 
 /* Turns the loop until *done; transfers shows how far it is.  PB_ECANCELED once interrupted. */
 enum pb_err cli_wait(struct cli *c, const bool *done,

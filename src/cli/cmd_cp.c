@@ -24,14 +24,7 @@ static void on_copied(void *ctx, const struct app_copied *result, const struct e
         w->error = *e;
         return;
     }
-    if (result->kept != NULL) {
-        struct buf shown;
-
-        buf_init(&shown, BUF_MAX_LINE);
-        text_escape(&shown, result->kept, strlen(result->kept));
-        cli_verbose(w->c, "what was there is kept in %s", shown.data);
-        buf_release(&shown);
-    }
+    cli_kept(w->c, result->kept, result->not_kept);
     if (result->unchecked)
         cli_note(w->c, "the server checks no conditions: compared before and after instead");
 }

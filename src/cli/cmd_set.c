@@ -57,22 +57,27 @@ static void on_saved(void *ctx, const struct app_saved *s, const struct error *e
     }
     if (s->outcome == APP_SAVED_UNCHECKED)
         cli_note(r->c, "the server checks no conditions: compared before and after instead");
-    if (s->kept != NULL) {
-        struct buf shown;
-
-        buf_init(&shown, BUF_MAX_LINE);
-        text_escape(&shown, s->kept, strlen(s->kept));
-        cli_verbose(r->c, "what was there is kept in %s", shown.data);
-        buf_release(&shown);
-    }
+    cli_kept(r->c, s->kept, s->not_kept);
     /* Saved is saved: a report that cannot be made is told, but it is no failure to save. */
     if (make_report(r, s, &r->error) != PB_OK)
         cli_note(r->c, "saved, but: %s", r->error.msg);
 }
 
-static enum pb_err wait_done(struct set_run *r, struct error *e)
+static void save_progress(void *ctx, struct http_progress *out)
 {
-    enum pb_err err = cli_wait(r->c, &r->done, NULL, NULL, e);
+    app_save_progress(((struct set_run *)ctx)->object, out);
+}
+
+static void review_progress(void *ctx, struct http_progress *out)
+{
+    app_review_progress(((struct set_run *)ctx)->object, &out->received, &out->receive_total);
+}
+
+static enum pb_err wait_done(struct set_run *r,
+                             void (*progress)(void *ctx, struct http_progress *out),
+                             struct error *e)
+{
+    enum pb_err err = cli_wait(r->c, &r->done, progress, r, e);
 
     if (err == PB_OK && r->failed) {
         *e = r->error;
@@ -88,7 +93,7 @@ static enum pb_err save(struct set_run *r, struct error *e)
 
     r->done = false;
     err = app_save_start(r->object, r->review, to, r->elsewhere, on_saved, r, e);
-    return err == PB_OK ? wait_done(r, e) : err;
+    return err == PB_OK ? wait_done(r, save_progress, e) : err;
 }
 
 static void on_review(void *ctx, struct app_review *review, const struct error *e)
@@ -109,7 +114,7 @@ static enum pb_err review(struct set_run *r, struct error *e)
 
     r->done = false;
     err = app_review_start(r->object, on_review, r, e);
-    return err == PB_OK ? wait_done(r, e) : err;
+    return err == PB_OK ? wait_done(r, review_progress, e) : err;
 }
 
 /* --- what was asked for -------------------------------------------------------------------------

@@ -84,6 +84,21 @@ void cli_verbose(const struct cli *c, const char *fmt, ...)
     va_end(ap);
 }
 
+void cli_kept(const struct cli *c, const char *file, bool not_kept)
+{
+    struct buf shown;
+
+    if (not_kept)
+        cli_note(c, "what was there is not kept: more than %llu MiB",
+                 (unsigned long long)(HISTORY_BYTES_MAX >> 20));
+    if (file == NULL)
+        return;
+    buf_init(&shown, BUF_MAX_LINE);
+    text_escape(&shown, file, strlen(file));
+    cli_verbose(c, "what was there is kept in %s", shown.data);
+    buf_release(&shown);
+}
+
 /* --- waiting ------------------------------------------------------------------------------------
  */
 
