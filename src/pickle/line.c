@@ -105,8 +105,8 @@ bool line_int(const char *s, size_t n, struct line_int *out)
     out->boolean = false;
     /* CPython's strtol() stops at a NUL and is content. */
     ok = base_zero(s, nul != NULL ? (size_t)(nul - s) : n, true, out);
-    /* Two characters that read as 0 or 1 are a bool: 00, 01, but also " 1" and +1. */
-    if (ok && n == 2 && out->len > 0)
+    /* Two characters that read as 0 or 1 are a bool: 00, 01, but also " 1" and +1 (not "1 "). */
+    if (ok && n == 2 && out->len > 0 && !is_blank(s[1]))
         out->boolean = strspn(out->digits, "0") >= out->len - 1 &&
                        (out->digits[out->len - 1] == '0' || (out->digits[out->len - 1] == '1' && !out->negative));
     return ok;

@@ -35,6 +35,22 @@ static void map_names(struct pkl_name *n)
     }
 }
 
+/* A name with a NUL in it is no other name: the NUL becomes two bytes that are no UTF-8, and shown as such. */
+static char *copy_name(const char *s, size_t n)
+{
+    struct buf b;
+    char *copy;
+
+    if (memchr(s, '\0', n) == NULL)
+        return mem_strndup(s, n);
+    buf_init(&b, NAME_MAX_BYTES * 2);
+    for (size_t i = 0; i < n; i++)
+        buf_append(&b, s[i] == '\0' ? "\xc0\x80" : &s[i], s[i] == '\0' ? 2 : 1);
+    copy = buf_take(&b, NULL);
+    buf_release(&b);
+    return copy;
+}
+
 static enum pb_err from_lines(struct pkl_doc *d, uint64_t at, struct pkl_name *out, struct error *e)
 {
     struct cursor c;
@@ -52,8 +68,8 @@ static enum pb_err from_lines(struct pkl_doc *d, uint64_t at, struct pkl_name *o
     nl = op.payload < op.n ? memchr(s, '\n', n) : NULL;
     if (nl == NULL)
         return error_pickle(e, at, op.code, "this is no global");
-    out->module = mem_strndup(s, (size_t)(nl - s));
-    out->name = mem_strndup(nl + 1, n - (size_t)(nl - s) - 2);
+    out->module = copy_name(s, (size_t)(nl - s));
+    out->name = copy_name(nl + 1, n - (size_t)(nl - s) - 2);
     return out->module != NULL && out->name != NULL ? PB_OK : error_nomem(e);
 }
 
@@ -74,7 +90,7 @@ static enum pb_err text_of(struct pkl_view *v, struct pkl_doc *d, const struct w
     pkl_leaf_init(&leaf);
     err = pkl_leaf_read(v, &node, NAME_MAX_BYTES, &leaf, e);
     if (err == PB_OK) {
-        *out = mem_strndup(leaf.data.data, leaf.data.len);
+        *out = copy_name(leaf.data.data, leaf.data.len);
         err = *out != NULL ? PB_OK : error_nomem(e);
     }
     pkl_leaf_release(&leaf);

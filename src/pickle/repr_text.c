@@ -60,7 +60,8 @@ void pkl_repr_str(struct buf *out, const char *utf8, size_t n, bool ascii)
     buf_putc(out, quote);
 }
 
-void pkl_repr_bytes(struct buf *out, const void *p, size_t n)
+/* A bytearray's repr has a backslash before every "'", whatever the quotes are. */
+static void put_bytes(struct buf *out, const void *p, size_t n, bool array)
 {
     const uint8_t *s = p;
     char quote = n > 0 ? quote_for(p, n) : '\'';
@@ -69,16 +70,22 @@ void pkl_repr_bytes(struct buf *out, const void *p, size_t n)
     buf_putc(out, 'b');
     buf_putc(out, quote);
     for (size_t i = 0; i < n; i++) {
-        if (s[i] >= 0x20 && s[i] < 0x7f && s[i] != '\\' && s[i] != (uint8_t)quote)
+        if (s[i] >= 0x20 && s[i] < 0x7f && s[i] != '\\' && s[i] != (uint8_t)quote &&
+            !(array && s[i] == '\''))
             continue;
         buf_append(out, s + plain, i - plain);
-        if (!put_short_escape(out, s[i], quote))
+        if (!put_short_escape(out, s[i], array ? '\'' : quote))
             buf_printf(out, "\\x%02x", s[i]);
         plain = i + 1;
     }
     if (n > 0)
         buf_append(out, s + plain, n - plain);
     buf_putc(out, quote);
+}
+
+void pkl_repr_bytes(struct buf *out, const void *p, size_t n)
+{
+    put_bytes(out, p, n, false);
 }
 
 bool repr_is_ascii(const struct buf *b)
@@ -132,7 +139,7 @@ enum pb_err repr_leaf(struct buf *out, const struct pkl_leaf *l, bool ascii, str
         break;
     case PKL_BYTEARRAY:
         buf_puts(out, "bytearray(");
-        pkl_repr_bytes(out, s, n);
+        put_bytes(out, s, n, true);
         buf_putc(out, ')');
         break;
     case PKL_BYTES:

@@ -137,6 +137,19 @@ enum pb_err lens_is_builtin(struct lens_reader *r, const struct pkl_node *n, con
     return PB_OK;
 }
 
+enum pb_err lens_known(struct lens_reader *r, const struct pkl_node *n, bool *known,
+                       struct error *e)
+{
+    struct lens inner;
+    enum pb_err err;
+
+    lens_init(&inner);
+    err = lens_read(r, n, 64, &inner, e);
+    *known = inner.row != NULL || inner.reason[0] != '\0';
+    lens_release(&inner);
+    return err;
+}
+
 enum pb_err lens_inline(struct lens_reader *r, const struct pkl_node *n, const char *const *types,
                         bool *done, struct lens *l, struct error *e)
 {

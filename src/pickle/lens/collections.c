@@ -398,7 +398,7 @@ static const struct lens_row rows[] = {
      PKL_DICT},
     {"collections", "UserList", "collections.UserList", LENS_BOTH | LENS_STATE, 0, 0, read_user,
      PKL_LIST},
-    {"collections", "UserString", "collections.UserString", LENS_NEW | LENS_STATE, 0, 0, read_user,
+    {"collections", "UserString", "collections.UserString", LENS_NEW | LENS_STATE, 0, 1, read_user,
      PKL_STR},
     {"types", "SimpleNamespace", "types.SimpleNamespace", LENS_BOTH | LENS_STATE, 0, 0,
      read_namespace, 0},

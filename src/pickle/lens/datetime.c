@@ -38,8 +38,7 @@ static enum pb_err put_tzinfo(struct lens_reader *r, const struct lens_call *c, 
                               struct error *e)
 {
     static const char *const zones[] = {"datetime.timezone", "zoneinfo.ZoneInfo", NULL};
-    const char *type = NULL;
-    bool done;
+    bool done, known;
     enum pb_err err;
 
     if (c->count < 2 || c->arg[1].kind == PKL_NONE)
@@ -50,8 +49,8 @@ static enum pb_err put_tzinfo(struct lens_reader *r, const struct lens_call *c, 
     err = lens_inline(r, &c->arg[1], zones, &done, l, e);
     if (err != PB_OK || done)
         return err;
-    err = pkl_lens_type(r->view, &c->arg[1], &type, e);
-    if (err == PB_OK && type != NULL)
+    err = lens_known(r, &c->arg[1], &known, e);
+    if (err == PB_OK && known)
         return lens_refuse(l, "its tzinfo is none");
     if (err == PB_OK && !lens_value(l, &c->arg[1]))
         err = error_nomem(e);
@@ -227,6 +226,14 @@ static enum pb_err read_timezone(struct lens_reader *r, const struct lens_call *
     return PB_OK;
 }
 
+/* Which zones there are depends on the machine; what a key can look like does not. */
+static bool is_zone_key(const char *s, size_t n)
+{
+    static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/.";
+
+    return n > 0 && s[0] != '/' && strspn(s, good) == n && strstr(s, "..") == NULL;
+}
+
 static enum pb_err read_zoneinfo(struct lens_reader *r, const struct lens_call *c, struct lens *l,
                                  struct error *e)
 {
@@ -239,8 +246,7 @@ static enum pb_err read_zoneinfo(struct lens_reader *r, const struct lens_call *
         err = lens_str(r, &c->arg[0], "its key", l, e);
     if (err != PB_OK)
         return err;
-    if (r->leaf.data.len == 0 || r->leaf.data.data[0] == '/' ||
-        memchr(r->leaf.data.data, '\0', r->leaf.data.len) != NULL)
+    if (!is_zone_key(r->leaf.data.data, r->leaf.data.len))
         return lens_refuse(l, "its key names no zone");
     buf_puts(&l->text, "zoneinfo.ZoneInfo(key=");
     pkl_repr_str(&l->text, r->leaf.data.data, r->leaf.data.len, false);

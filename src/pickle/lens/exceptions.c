@@ -66,13 +66,19 @@ static enum pb_err check_state(struct lens_reader *r, const struct lens_call *c,
 static enum pb_err os_name(struct lens_reader *r, const struct lens_call *c, const char **name,
                            struct lens *l, struct error *e)
 {
+    double number;
     enum pb_err err;
 
-    if (c->count < 2 || c->count > 5 || c->arg[0].kind != PKL_INT)
+    if (c->count < 2 || c->count > 5 || c->arg[0].kind < PKL_BOOL || c->arg[0].kind > PKL_FLOAT)
         return PB_OK;
     err = lens_leaf(r, &c->arg[0], l, e);
-    for (size_t i = 0; err == PB_OK && r->leaf.fits && i < sizeof by_errno / sizeof by_errno[0]; i++) {
-        if (r->leaf.kind == PKL_INT && by_errno[i].number == r->leaf.integer)
+    /* The first argument is looked up as a key: 2, 2.0. */
+    number = r->leaf.kind == PKL_FLOAT  ? r->leaf.real
+             : r->leaf.kind == PKL_BOOL ? (double)r->leaf.boolean
+             : r->leaf.fits             ? (double)r->leaf.integer
+                                        : 0;
+    for (size_t i = 0; err == PB_OK && i < sizeof by_errno / sizeof by_errno[0]; i++) {
+        if (by_errno[i].number == number)
             *name = by_errno[i].name;
     }
     return err;

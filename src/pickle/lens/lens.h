@@ -156,6 +156,9 @@ enum pb_err lens_put_int(struct lens_reader *r, const struct pkl_node *n, struct
 /* Whether a global is builtins.NAME. */
 enum pb_err lens_is_builtin(struct lens_reader *r, const struct pkl_node *n, const char *name,
                             bool *is, struct error *e) PB_CHECK;
+/* Whether an object's class is in a row, valid or not. */
+enum pb_err lens_known(struct lens_reader *r, const struct pkl_node *n, bool *known,
+                       struct error *e) PB_CHECK;
 /* A known object of one of these types, written into the script as a part of it; else *done false. */
 enum pb_err lens_inline(struct lens_reader *r, const struct pkl_node *n, const char *const *types,
                         bool *done, struct lens *l, struct error *e) PB_CHECK;

@@ -2,7 +2,6 @@
 #include "lens.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include <pklbrowse/pkl_repr.h>
 
@@ -83,15 +82,10 @@ static bool add_windows(struct joined *j, const char *s, size_t n)
     if (drive == 0 && slashes >= 2)
         return false;
     if (drive > 0) {
-        bool same = drive == j->drive.len && strncasecmp(s, j->drive.data, drive) == 0;
-
         buf_clear(&j->drive);
         buf_append(&j->drive, s, drive);
-        if (!same || slashes > 0) {
-            buf_clear(&j->names);
-            buf_clear(&j->root);
-        }
-    } else if (slashes > 0) {
+    }
+    if (drive > 0 || slashes > 0) {
         buf_clear(&j->names);
         buf_clear(&j->root);
     }

@@ -19,20 +19,27 @@ enum pb_err lens_alias_text(struct lens_reader *r, const struct pkl_node *n, str
                             bool *done, struct error *e)
 {
     const char *text = NULL, *name;
+    struct lens inner;
     size_t len;
     enum pb_err err = PB_OK;
 
     *done = false;
+    lens_init(&inner);
     if (n->kind == PKL_GLOBAL)
         err = lens_global(r, n, &text, e);
-    if (err != PB_OK || text == NULL)
-        return err;
-    *done = true;
-    if (class_name(text, &name, &len))
-        buf_append(out, name, len);
-    else
-        buf_puts(out, strcmp(text, "Ellipsis") == 0 ? "..." : text);
-    return PB_OK;
+    else if (n->kind == PKL_OBJECT)
+        err = lens_read(r, n, 64, &inner, e);
+    if (err == PB_OK && inner.row != NULL && (inner.row->flags & LENS_NAMED))
+        text = inner.text.data;
+    if (err == PB_OK && text != NULL) {
+        *done = true;
+        if (class_name(text, &name, &len))
+            buf_append(out, name, len);
+        else
+            buf_puts(out, strcmp(text, "Ellipsis") == 0 ? "..." : text);
+    }
+    lens_release(&inner);
+    return err;
 }
 
 /* types.GenericAlias(list, (int,)) */
