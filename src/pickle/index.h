@@ -135,7 +135,6 @@ struct scan {
     uint64_t start;       /* of this pickle */
     uint64_t number;      /* of this pickle */
     uint64_t ops;         /* in this pickle */
-    uint64_t frame_end;   /* farthest byte a FRAME of this pickle claims */
     size_t first_record;  /* of this pickle */
 
     struct { struct sval *data; size_t len, cap; } stack;

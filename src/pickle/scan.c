@@ -257,17 +257,14 @@ static enum pb_err fixed_leaf(struct pkl_doc *d, const struct op *op, struct err
 static enum pb_err frame_op(struct pkl_doc *d, const struct op *op, struct error *e)
 {
     struct pkl_frame f = {op->at, op_le(op->p + 1, 8)};
-    uint64_t end = op->end + f.length;
-    enum pb_err err = PB_OK;
+    enum pb_err err;
 
     if (f.length > INT64_MAX)
         return error_set(e, PB_EPICKLE, "a frame longer than any machine's memory");
-    if (d->src->size != SOURCE_SIZE_UNKNOWN)
-        err = reaches(d, end, e);
+    /* A frame's bytes must be there; what is in them is not looked at. */
+    err = reaches(d, op->end + f.length, e);
     if (err != PB_OK)
         return err;
-    if (end > d->scan.frame_end)
-        d->scan.frame_end = end;
     return vec_push(&d->frames, f) ? PB_OK : error_nomem(e);
 }
 
@@ -278,7 +275,6 @@ static void begin_pickle(struct pkl_doc *d, uint64_t at, uint64_t number)
     s->at = s->start = s->last = at;
     s->number = number;
     s->ops = 0;
-    s->frame_end = 0;
     s->first_record = d->records.len;
     s->stack.len = s->marks.len = s->folded = 0;
     s->in_payload = s->in_line = s->slot_missing = false;
@@ -307,8 +303,6 @@ static enum pb_err stop_op(struct pkl_doc *d, const struct op *op, struct error 
     struct scan *s = &d->scan;
     enum pb_err err = scan_need(d, 1, e);
 
-    if (err == PB_OK && s->frame_end > op->end)
-        err = reaches(d, s->frame_end, e);
     if (err == PB_OK && s->number + 1 >= d->limits.max_pickles)
         err = error_set(e, PB_ELIMIT, "more than %llu pickles in a row (limit max_pickles)",
                         (unsigned long long)d->limits.max_pickles);
