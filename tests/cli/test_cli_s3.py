@@ -55,7 +55,17 @@ ENV = {"AWS_ENDPOINT_URL": S["ENDPOINT"], "AWS_ACCESS_KEY_ID": S["ACCESS_KEY"],
 def bucket():
     name = "cli-" + uuid.uuid4().hex[:12]
     S3.create_bucket(Bucket=name)
+    atexit.register(empty, name)
     return name
+
+
+def empty(name):
+    for page in S3.get_paginator("list_object_versions").paginate(Bucket=name):
+        found = [{"Key": v["Key"], "VersionId": v["VersionId"]}
+                 for v in page.get("Versions", []) + page.get("DeleteMarkers", [])]
+        if found:
+            S3.delete_objects(Bucket=name, Delete={"Objects": found, "Quiet": True})
+    S3.delete_bucket(Bucket=name)
 
 
 def put(where, key, data=BYTES, **more):
