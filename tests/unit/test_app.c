@@ -847,6 +847,64 @@ static void test_copy(void **state)
     buf_release(&slow.got);
 }
 
+/* --- without memory --------------------------------------------------------------------------- */
+
+/* Opens, edits and saves as far as it goes; true when all of it was done. */
+static bool whole_way(struct fixture *f)
+{
+    bool done = false;
+    struct reviewed r = {0};
+    struct saved w = {0};
+    struct location loc;
+    struct app_object *o = NULL;
+    struct app *a = NULL;
+    struct error e;
+    bool ok = false;
+
+    if (app_new(&f->options, &a, &e) != PB_OK)
+        return false;
+    if (location_parse(&loc, f->file, &e) != PB_OK)
+        goto out;
+    if (app_object_open(a, &loc, on_changed, &done, &o, &e) == PB_OK) {
+        for (unsigned i = 0; i < 100 && !done; i++)
+            ok = loop_turn(app_loop(a), 0, &e) == PB_OK;
+        ok = ok && done && app_object_state(o) == APP_READY;
+    }
+    location_release(&loc);
+    if (ok && app_review_start(o, on_review, &r, &e) == PB_OK) {
+        for (unsigned i = 0; i < 100 && !r.done; i++)
+            ok = loop_turn(app_loop(a), 0, &e) == PB_OK;
+    }
+    ok = ok && r.review != NULL;
+    if (ok && app_save_start(o, r.review, NULL, true, on_saved, &w, &e) == PB_OK) {
+        for (unsigned i = 0; i < 1000 && !w.done; i++)
+            ok = loop_turn(app_loop(a), 0, &e) == PB_OK;
+    }
+    ok = ok && w.done && w.outcome == APP_SAVED;
+out:
+    app_review_release(r.review);
+    app_object_close(o);
+    app_free(a);
+    return ok;
+}
+
+/* Whatever allocation fails: no crash, no leak, and the file is what it was. */
+static void test_no_memory(void **state)
+{
+    struct fixture *f = *state;
+    long n = 0;
+    bool ok;
+
+    do {
+        mem_fail_after(n++);
+        ok = whole_way(f);
+        mem_fail_after(-1);
+        EXPECT(f->file, DICT);
+        assert_true(n < 10000);
+    } while (!ok);
+    assert_true(n > 50); /* there was something to fail */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -870,6 +928,7 @@ int main(void)
         TEST(test_merges),
         TEST(test_merge_and_close),
         TEST(test_copy),
+        TEST(test_no_memory),
 #undef TEST
     };
 
