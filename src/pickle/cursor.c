@@ -60,7 +60,8 @@ static enum pb_err find_lines(struct cursor *c, struct op *op, unsigned lines, s
 
 enum pb_err cursor_read(struct cursor *c, uint64_t at, struct op *op, struct error *e)
 {
-    if (c->n == 0 || at < c->off || at - c->off >= c->n || c->n - (size_t)(at - c->off) < HEADER_MAX) {
+    if (c->n == 0 || at < c->off || at - c->off >= c->n ||
+        c->n - (size_t)(at - c->off) < HEADER_MAX) {
         enum pb_err err = fill(c, at, WINDOW, e);
 
         if (err != PB_OK)

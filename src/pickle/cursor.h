@@ -1,6 +1,6 @@
 /*
- * Opcode by opcode over a source, for everything that re-reads.  A struct op's bytes are valid until the next
- * view of the same source.
+ * Opcode by opcode over a source, for everything that re-reads.  A struct op's bytes are valid
+ * until the next view of the same source.
  */
 #ifndef PICKLE_CURSOR_H
 #define PICKLE_CURSOR_H
@@ -9,9 +9,10 @@
 
 struct op {
     uint64_t at, end;
-    uint64_t payload;   /* bytes of payload, of lines with their newlines */
-    const uint8_t *p;   /* the header; for lines: the whole opcode when it is short, else its beginning */
-    size_t n;           /* bytes at p */
+    uint64_t payload; /* bytes of payload, of lines with their newlines */
+    const uint8_t
+        *p;   /* the header; for lines: the whole opcode when it is short, else its beginning */
+    size_t n; /* bytes at p */
     uint8_t code;
 };
 

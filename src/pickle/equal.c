@@ -19,7 +19,10 @@ struct finder {
     bool dict;
     struct pkl_leaf leaf;
     struct buf key, other;
-    struct { struct hashed *data; size_t len, cap; } all;
+    struct {
+        struct hashed *data;
+        size_t len, cap;
+    } all;
 };
 
 static uint64_t hash_bytes(const char *p, size_t n)
@@ -83,8 +86,8 @@ static enum pb_err canon(struct finder *f, const struct pkl_node *key, struct bu
     buf_clear(out);
     if (key->kind == PKL_STR || key->kind == PKL_PY2STR) {
         err = pkl_leaf_read(f->view, key, KEY_MAX, &f->leaf, e);
-        if (err == PB_OK && (f->leaf.partial ||
-                             (key->kind == PKL_PY2STR && !is_ascii(&f->leaf.data)))) {
+        if (err == PB_OK &&
+            (f->leaf.partial || (key->kind == PKL_PY2STR && !is_ascii(&f->leaf.data)))) {
             if (f->leaf.partial)
                 identity(key, out);
             else

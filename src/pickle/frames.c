@@ -80,7 +80,8 @@ bool frames_has(const struct frames *f, pkl_id id)
     return f->ids_used > 0 && f->ids[slot_of(f, id)] == id;
 }
 
-/* Entered again in the order of the stack, so that leaving in reverse order still just clears slots. */
+/* Entered again in the order of the stack, so that leaving in reverse order still just clears
+ * slots. */
 static bool ids_grow(struct frames *f)
 {
     size_t size = f->ids_size == 0 ? 64 : f->ids_size * 2;

@@ -1,8 +1,9 @@
 /*
- * Walking a value depth first without recursion: a stack of containers, each with a window of its children.
+ * Walking a value depth first without recursion: a stack of containers, each with a window of its
+ * children.
  *
- * Only the frames near the top keep their window; those below fetch theirs again when they are returned to.  Containers
- * on the stack are known by id, so that a value inside itself is noticed.
+ * Only the frames near the top keep their window; those below fetch theirs again when they are
+ * returned to.  Containers on the stack are known by id, so that a value inside itself is noticed.
  */
 #ifndef PICKLE_FRAMES_H
 #define PICKLE_FRAMES_H
@@ -10,26 +11,29 @@
 #include "equal.h"
 
 struct frame {
-    struct pkl_node node;  /* as it was met; target 0: may stand in itself */
-    pkl_id list;           /* whose children are shown: the node's target, or what holds a set's members */
-    uint64_t pos, count;   /* next child, children in all */
-    uint8_t shape, stage;  /* the printer's */
-    bool half;             /* the key of the pair at pos is done */
-    bool any;              /* something is shown already */
+    struct pkl_node node; /* as it was met; target 0: may stand in itself */
+    pkl_id list; /* whose children are shown: the node's target, or what holds a set's members */
+    uint64_t pos, count;  /* next child, children in all */
+    uint8_t shape, stage; /* the printer's */
+    bool half;            /* the key of the pair at pos is done */
+    bool any;             /* something is shown already */
     struct equals equal;
     struct pkl_child *kids;
     size_t kids_len;
     uint64_t kids_first;
-    uint64_t *order;       /* children by number, count of them; NULL: as stored.  Freed with the frame */
-    bool seq;              /* a sequence in the script of a lens */
-    size_t pieces, text;   /* of a lens: where its script begins */
-    uint64_t saved;        /* of a lens: what the printer knew before */
+    uint64_t *order; /* children by number, count of them; NULL: as stored.  Freed with the frame */
+    bool seq;        /* a sequence in the script of a lens */
+    size_t pieces, text; /* of a lens: where its script begins */
+    uint64_t saved;      /* of a lens: what the printer knew before */
 };
 
 struct frames {
     struct pkl_view *view;
-    struct { struct frame *data; size_t len, cap; } stack;
-    uint64_t *ids;         /* hash set, cleared in reverse order of entry */
+    struct {
+        struct frame *data;
+        size_t len, cap;
+    } stack;
+    uint64_t *ids; /* hash set, cleared in reverse order of entry */
     size_t ids_size, ids_used;
 };
 
@@ -46,8 +50,8 @@ bool frames_has(const struct frames *f, pkl_id id); /* the value stands on the s
 enum pb_err frames_push(struct frames *f, const struct pkl_node *node, pkl_id list, uint64_t count,
                         uint8_t shape, enum frame_equals how, struct error *e) PB_CHECK;
 void frames_pop(struct frames *f);
-/* The child at the top's pos, which moves on to one that is shown (a dict's first one of equals with the value of the
- * last); *end when there is none.  Valid until the stack changes. */
+/* The child at the top's pos, which moves on to one that is shown (a dict's first one of equals
+ * with the value of the last); *end when there is none.  Valid until the stack changes. */
 enum pb_err frames_child(struct frames *f, struct pkl_child *out, bool *end,
                          struct error *e) PB_CHECK;
 

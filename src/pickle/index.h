@@ -1,16 +1,16 @@
 /*
  * What the index pass keeps, and the state in which it can be suspended.  Private to the engine.
  *
- * Kept: records of containers that are costly to re-read, with checkpoints; memo marks; logs of what is out of the
- * ordinary (memo slots off the dense sequence, DUPs, containers changed away from their own span).
- * Not kept: anything per leaf, anything per small container, the memo.
+ * Kept: records of containers that are costly to re-read, with checkpoints; memo marks; logs of
+ * what is out of the ordinary (memo slots off the dense sequence, DUPs, containers changed away
+ * from their own span). Not kept: anything per leaf, anything per small container, the memo.
  *
  *   records   in order of their ends; each followed (towards the front) by its descendants, so that
  *             [i - subtree + 1, i] is a recorded container with all that is recorded inside it
  *   parent    index of the innermost record around it, known once its pickle is complete
  *
- * The stack of the pass (struct sval) tells apart values that may still change by staying on top from those
- * that are done; huge runs of done values are folded into one entry each few KiB.
+ * The stack of the pass (struct sval) tells apart values that may still change by staying on top
+ * from those that are done; huge runs of done values are folded into one entry each few KiB.
  */
 #ifndef PICKLE_INDEX_H
 #define PICKLE_INDEX_H
@@ -26,8 +26,8 @@ struct grain {
     uint64_t skip;       /* what skipping a recorded child counts */
     uint64_t checkpoint; /* bytes between two of them */
     uint64_t memo_mark;
-    uint64_t payload;    /* leaves recorded so that they are skipped */
-    uint64_t fold;       /* entries of the stack from which its lower part is folded */
+    uint64_t payload; /* leaves recorded so that they are skipped */
+    uint64_t fold;    /* entries of the stack from which its lower part is folded */
 };
 #define GRAIN_USUAL ((struct grain){4096, 64, 4096, 4096, 16384, 65536})
 
@@ -35,7 +35,7 @@ struct grain {
 #define ARGS_UNKNOWN UINT64_MAX /* few: counted when somebody asks */
 #define NO_BIAS 0xffffffu
 
-#define KIND_REF 0xffu         /* kind of a GET or DUP before anyone asked */
+#define KIND_REF 0xffu /* kind of a GET or DUP before anyone asked */
 
 /* In what capacity a container takes a value. */
 enum phase {
@@ -51,7 +51,8 @@ enum phase {
 struct checkpoint {
     uint64_t at, index;
 };
-#define CHECKPOINT(off, phase, open) ((uint64_t)(off) << 8 | (uint64_t)(phase) << 1 | (uint64_t)(open))
+#define CHECKPOINT(off, phase, open)                                                               \
+    ((uint64_t)(off) << 8 | (uint64_t)(phase) << 1 | (uint64_t)(open))
 #define CHECKPOINT_OFFSET(c) ((c)->at >> 8)
 #define CHECKPOINT_PHASE(c) ((enum phase)((c)->at >> 1 & 7))
 #define CHECKPOINT_OPEN(c) (((c)->at & 1) != 0)
@@ -73,11 +74,11 @@ struct record {
 
 /* An entry of the pass's value stack. */
 enum sval_flags {
-    SV_REF = 1,        /* GET, DUP */
-    SV_RECORDED = 2,   /* n is the index of its record */
-    SV_RUN = 4,        /* n values folded together, written from `begin` up to `maker` */
-    SV_STATE = 8,      /* has had a BUILD */
-    SV_UNHASHABLE = 16,/* cannot be a key; of a run: one at an even place */
+    SV_REF = 1,         /* GET, DUP */
+    SV_RECORDED = 2,    /* n is the index of its record */
+    SV_RUN = 4,         /* n values folded together, written from `begin` up to `maker` */
+    SV_STATE = 8,       /* has had a BUILD */
+    SV_UNHASHABLE = 16, /* cannot be a key; of a run: one at an even place */
     SV_UNHASHABLE_ODD = 32
 };
 struct sval {
@@ -91,7 +92,8 @@ struct smark {
     uint64_t offset, height;
 };
 
-/* (offset, memo count) every few KiB, always in front of an opcode that is not PUT, FRAME or PROTO. */
+/* (offset, memo count) every few KiB, always in front of an opcode that is not PUT, FRAME or PROTO.
+ */
 struct memo_mark {
     uint64_t offset;
     uint64_t count_bias; /* dense puts so far << 24 | slot of the first one */
@@ -100,11 +102,11 @@ struct memo_mark {
 /* A put off the dense sequence, or one that does not follow the opcode that made the value. */
 struct memo_put {
     uint64_t slot, offset;
-    uint64_t maker;  /* final: never that of a GET */
+    uint64_t maker; /* final: never that of a GET */
     uint32_t epoch;
     uint32_t before; /* the put of the same slot before it, + 1 */
     bool dense;
-    bool fresh;      /* the slot was free, and is not dense */
+    bool fresh; /* the slot was free, and is not dense */
 };
 
 struct dup {
@@ -119,7 +121,7 @@ struct extra {
     uint64_t own_before; /* of that phase, when it happened; UINT64_MAX: all */
     uint64_t count;
     enum phase phase;
-    bool open;           /* begin is a MARK */
+    bool open; /* begin is a MARK */
     struct checkpoints points;
 };
 
@@ -130,25 +132,31 @@ struct pickle_mark {
 };
 
 struct scan {
-    uint64_t at;          /* of the next opcode */
-    uint64_t last;        /* the last opcode but PUT, FRAME, PROTO */
-    uint64_t start;       /* of this pickle */
-    uint64_t number;      /* of this pickle */
-    uint64_t ops;         /* in this pickle */
-    size_t first_record;  /* of this pickle */
+    uint64_t at;         /* of the next opcode */
+    uint64_t last;       /* the last opcode but PUT, FRAME, PROTO */
+    uint64_t start;      /* of this pickle */
+    uint64_t number;     /* of this pickle */
+    uint64_t ops;        /* in this pickle */
+    size_t first_record; /* of this pickle */
 
-    struct { struct sval *data; size_t len, cap; } stack;
-    struct { struct smark *data; size_t len, cap; } marks;
-    size_t folded;        /* entries below are folded already */
+    struct {
+        struct sval *data;
+        size_t len, cap;
+    } stack;
+    struct {
+        struct smark *data;
+        size_t len, cap;
+    } marks;
+    size_t folded; /* entries below are folded already */
 
     uint64_t memo_count;  /* dense puts */
     uint64_t memo_sparse; /* other slots in use */
     uint32_t memo_bias;   /* slot of the first dense put, NO_BIAS: none yet */
     uint32_t epoch;
     uint64_t next_mark;
-    uint64_t open_mark;   /* offset of the MARK whose group is being taken */
-    bool slot_missing;    /* what broke the pickle is a GET of an empty slot */
-    bool shared;          /* one memo for all pickles of the stream */
+    uint64_t open_mark; /* offset of the MARK whose group is being taken */
+    bool slot_missing;  /* what broke the pickle is a GET of an empty slot */
+    bool shared;        /* one memo for all pickles of the stream */
     bool shared_tried;
     uint64_t shared_goal; /* where it broke without */
     int code;             /* of the opcode at `at`, -1: there is none */
@@ -173,29 +181,56 @@ struct pkl_doc {
     struct grain grain;
     struct scan scan;
 
-    struct { struct record *data; size_t len, cap; } records;
-    struct { struct memo_mark *data; size_t len, cap; } marks;
-    struct { struct memo_put *data; size_t len, cap; } puts;
-    struct { struct dup *data; size_t len, cap; } dups;
-    struct { struct extra *data; size_t len, cap; } extras;
-    struct { struct pickle_mark *data; size_t len, cap; } pickles;
-    struct { struct pkl_frame *data; size_t len, cap; } frames;
+    struct {
+        struct record *data;
+        size_t len, cap;
+    } records;
+    struct {
+        struct memo_mark *data;
+        size_t len, cap;
+    } marks;
+    struct {
+        struct memo_put *data;
+        size_t len, cap;
+    } puts;
+    struct {
+        struct dup *data;
+        size_t len, cap;
+    } dups;
+    struct {
+        struct extra *data;
+        size_t len, cap;
+    } extras;
+    struct {
+        struct pickle_mark *data;
+        size_t len, cap;
+    } pickles;
+    struct {
+        struct pkl_frame *data;
+        size_t len, cap;
+    } frames;
     struct memo_hash hash;
     uint64_t checkpoint_count;
 
-    bool viewed;           /* somebody else looked at the source: views are gone */
-    bool seen[256];        /* opcodes */
-    bool done;             /* until the source grows */
-    uint64_t seen_size;    /* of the source then */
-    struct error error;    /* code PB_OK: none */
-    bool broken;           /* the last pickle stands in `stand` */
-    struct record stand;   /* begin .. end, items: what stood there, with checkpoints */
+    bool viewed;         /* somebody else looked at the source: views are gone */
+    bool seen[256];      /* opcodes */
+    bool done;           /* until the source grows */
+    uint64_t seen_size;  /* of the source then */
+    struct error error;  /* code PB_OK: none */
+    bool broken;         /* the last pickle stands in `stand` */
+    struct record stand; /* begin .. end, items: what stood there, with checkpoints */
     struct pkl_info info;
-    uint64_t end;          /* one past the last STOP */
+    uint64_t end; /* one past the last STOP */
 
-    struct wval *cache;    /* containers located lately */
-    struct { uint64_t slot, maker; uint32_t epoch; } memo_cache[256];
+    struct wval *cache; /* containers located lately */
+    struct {
+        uint64_t slot, maker;
+        uint32_t epoch;
+    } memo_cache[256];
 };
+
+/* doc_view.c */
+extern const struct pkl_view doc_view;
 
 /* Before the first step: for tests, which meet every corner of a fine index in small files. */
 void pkl_doc_set_grain(struct pkl_doc *d, const struct grain *g);
@@ -203,12 +238,12 @@ void pkl_doc_set_grain(struct pkl_doc *d, const struct grain *g);
 /* scan_stack.c: the value stack of the pass and the records. */
 bool scan_push(struct pkl_doc *d, uint64_t begin, uint64_t maker, uint8_t kind, uint8_t flags);
 size_t scan_fence(const struct scan *s); /* entries below belong to an outer mark */
-/* The last n values as entries of their own (unfolds); false in e when there are not so many above the
- * mark. */
+/* The last n values as entries of their own (unfolds); false in e when there are not so many above
+ * the mark. */
 enum pb_err scan_need(struct pkl_doc *d, size_t n, struct error *e) PB_CHECK;
 uint64_t scan_count(const struct scan *s, size_t first);
-/* Replaces entries from `first` on by one value made of them; those from `kids` on are its children.  Only
- * where a MARK stands in front can reading begin in their midst. */
+/* Replaces entries from `first` on by one value made of them; those from `kids` on are its
+ * children.  Only where a MARK stands in front can reading begin in their midst. */
 enum pb_err scan_make(struct pkl_doc *d, size_t first, uint64_t begin, uint8_t kind, uint8_t flags,
                       enum phase phase, size_t kids, bool marked, uint64_t after,
                       struct error *e) PB_CHECK;

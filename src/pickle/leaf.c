@@ -134,8 +134,8 @@ static enum pb_err read_int_line(const struct op *op, struct pkl_leaf *l, struct
     return line_int_value(&number, &l->fits, &l->integer, &l->data, e);
 }
 
-static enum pb_err read_int(struct source *src, const struct op *op, size_t max,
-                            struct pkl_leaf *l, struct error *e)
+static enum pb_err read_int(struct source *src, const struct op *op, size_t max, struct pkl_leaf *l,
+                            struct error *e)
 {
     enum pb_err err;
 
@@ -151,7 +151,8 @@ static enum pb_err read_int(struct source *src, const struct op *op, size_t max,
     case 'J':
         l->integer = (int32_t)(uint32_t)op_le(op->p + 1, 4);
         return PB_OK;
-    case 'I': case 'L':
+    case 'I':
+    case 'L':
         return read_int_line(op, l, e);
     default:
         break;
@@ -197,7 +198,10 @@ static enum pb_err read_op(struct source *src, const struct op *op, size_t max, 
         return line_float((const char *)op->p + 1, (size_t)op->payload - 1, &l->real)
                    ? PB_OK
                    : error_pickle(e, op->at, op->code, "the text is no float");
-    case PKL_STR: case PKL_BYTES: case PKL_BYTEARRAY: case PKL_PY2STR:
+    case PKL_STR:
+    case PKL_BYTES:
+    case PKL_BYTEARRAY:
+    case PKL_PY2STR:
         return op->code == 'S' || op->code == 'V' ? read_string_line(src, op, max, l, e)
                                                   : read_payload(src, op, max, l, e);
     case PKL_PERSID:
@@ -216,7 +220,8 @@ static enum pb_err read_op(struct source *src, const struct op *op, size_t max, 
 }
 
 /* Out-of-band buffers are numbered as they come. */
-static enum pb_err buffer_number(struct pkl_doc *d, uint64_t at, struct pkl_leaf *l, struct error *e)
+static enum pb_err buffer_number(struct pkl_doc *d, uint64_t at, struct pkl_leaf *l,
+                                 struct error *e)
 {
     struct source *src = pkl_doc_source(d);
     struct cursor c;

@@ -70,7 +70,8 @@ static void sign_of(const char **s, size_t *n, bool *negative)
         (*s)++, (*n)--;
 }
 
-/* int(text, 0): a prefix or none; leading zeros only for zero itself.  With `c_octal`, 010 is 8, as C reads it. */
+/* int(text, 0): a prefix or none; leading zeros only for zero itself.  With `c_octal`, 010 is 8, as
+ * C reads it. */
 static bool base_zero(const char *s, size_t n, bool c_octal, struct line_int *out)
 {
     strip(&s, &n);
@@ -79,7 +80,10 @@ static bool base_zero(const char *s, size_t n, bool c_octal, struct line_int *ou
     if (n > 1 && *s == '0') {
         char p = s[1];
 
-        out->base = p == 'x' || p == 'X' ? 16 : p == 'o' || p == 'O' ? 8 : p == 'b' || p == 'B' ? 2 : 0;
+        out->base = p == 'x' || p == 'X'   ? 16
+                    : p == 'o' || p == 'O' ? 8
+                    : p == 'b' || p == 'B' ? 2
+                                           : 0;
     }
     if (out->base == 0) {
         out->base = 10;
@@ -108,7 +112,8 @@ bool line_int(const char *s, size_t n, struct line_int *out)
     /* Two characters that read as 0 or 1 are a bool: 00, 01, but also " 1" and +1 (not "1 "). */
     if (ok && n == 2 && out->len > 0 && !is_blank(s[1]))
         out->boolean = strspn(out->digits, "0") >= out->len - 1 &&
-                       (out->digits[out->len - 1] == '0' || (out->digits[out->len - 1] == '1' && !out->negative));
+                       (out->digits[out->len - 1] == '0' ||
+                        (out->digits[out->len - 1] == '1' && !out->negative));
     return ok;
 }
 

@@ -1,6 +1,7 @@
 /*
- * Arguments written as lines of text: numbers in every spelling that some CPython version reads, strings with their
- * escapes.  The text is given without its newline.  Pure functions over bytes; know nothing of documents.
+ * Arguments written as lines of text: numbers in every spelling that some CPython version reads,
+ * strings with their escapes.  The text is given without its newline.  Pure functions over bytes;
+ * know nothing of documents.
  */
 #ifndef PICKLE_LINE_H
 #define PICKLE_LINE_H
@@ -31,13 +32,13 @@ bool line_quoted(const char *s, size_t n, const char **inner, size_t *len);
 
 /*
  * Escapes, fed in pieces of any size.  UNESCAPE_STRING: those of a bytes literal; UNESCAPE_UNICODE:
- * raw-unicode-escape, Latin-1 in, UTF-8 (with lone surrogates) out.  `out` may be NULL: only checks.
- * Zero the struct and set the kind to begin.
+ * raw-unicode-escape, Latin-1 in, UTF-8 (with lone surrogates) out.  `out` may be NULL: only
+ * checks. Zero the struct and set the kind to begin.
  */
 enum unescape_kind { UNESCAPE_STRING, UNESCAPE_UNICODE };
 struct unescape {
     enum unescape_kind kind;
-    uint8_t state;  /* private */
+    uint8_t state; /* private */
     uint8_t digits;
     uint32_t value;
 };

@@ -1,10 +1,11 @@
 /*
  * The memo, without a memo.
  *
- * Nearly all pickles put slot 0, 1, 2, ... (or from another first one on), each right behind the opcode that made the
- * value: the dense sequence.  Of it only (offset, count) is kept every few KiB; a slot is found by counting puts from
- * the nearest such mark.  Everything else is logged.  A slot in the log was either never put densely, or the dense
- * put came first; so the latest logged put before a GET wins, and without one the dense one.
+ * Nearly all pickles put slot 0, 1, 2, ... (or from another first one on), each right behind the
+ * opcode that made the value: the dense sequence.  Of it only (offset, count) is kept every few
+ * KiB; a slot is found by counting puts from the nearest such mark.  Everything else is logged.  A
+ * slot in the log was either never put densely, or the dense put came first; so the latest logged
+ * put before a GET wins, and without one the dense one.
  */
 #include <stdlib.h>
 
@@ -89,8 +90,13 @@ static enum pb_err log_put(struct pkl_doc *d, uint64_t slot, uint64_t at, bool d
     struct scan *s = &d->scan;
     const struct sval *top = &s->stack.data[s->stack.len - 1];
     const struct memo_put *before = latest(d, slot, s->epoch);
-    struct memo_put p = {slot, at, top->maker, s->epoch,
-                         before != NULL ? (uint32_t)(before - d->puts.data) + 1 : 0, dense, fresh};
+    struct memo_put p = {slot,
+                         at,
+                         top->maker,
+                         s->epoch,
+                         before != NULL ? (uint32_t)(before - d->puts.data) + 1 : 0,
+                         dense,
+                         fresh};
 
     if (d->puts.len >= UINT32_MAX - 1)
         return error_set(e, PB_ELIMIT, "too many memo entries out of order");
@@ -161,7 +167,8 @@ static bool is_sparse(const struct pkl_doc *d, uint64_t at)
 }
 
 /* The last memo mark in [from, at) with a count of dense puts not above that of `slot`. */
-static struct memo_mark mark_before(const struct pkl_doc *d, uint64_t from, uint64_t at, uint64_t slot)
+static struct memo_mark mark_before(const struct pkl_doc *d, uint64_t from, uint64_t at,
+                                    uint64_t slot)
 {
     struct memo_mark start = {from, NO_BIAS};
     size_t low = 0, high = d->marks.len;

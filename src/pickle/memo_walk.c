@@ -1,10 +1,11 @@
-/* Memo opcodes with the slots they mean, for the writer.  MEMOIZE means the number of slots in use: those put
- * densely, and those that the index logged when they were first put. */
+/* Memo opcodes with the slots they mean, for the writer.  MEMOIZE means the number of slots in use:
+ * those put densely, and those that the index logged when they were first put. */
 #include "cursor.h"
 #include "index.h"
 
-enum pb_err pkl_doc_memo_walk(struct pkl_doc *d, bool (*see)(void *ctx, const struct pkl_memo_event *ev),
-                              void *ctx, struct error *e)
+enum pb_err pkl_doc_memo_walk(struct pkl_doc *d,
+                              bool (*see)(void *ctx, const struct pkl_memo_event *ev), void *ctx,
+                              struct error *e)
 {
     uint64_t used = 0;
     size_t logged = 0;

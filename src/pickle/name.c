@@ -35,7 +35,8 @@ static void map_names(struct pkl_name *n)
     }
 }
 
-/* A name with a NUL in it is no other name: the NUL becomes two bytes that are no UTF-8, and shown as such. */
+/* A name with a NUL in it is no other name: the NUL becomes two bytes that are no UTF-8, and shown
+ * as such. */
 static char *copy_name(const char *s, size_t n)
 {
     struct buf b;

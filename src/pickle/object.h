@@ -1,6 +1,6 @@
 /*
- * The children of an object: arguments, attributes, items and entries, in the order in which they are shown.  Private
- * to the document's view.
+ * The children of an object: arguments, attributes, items and entries, in the order in which they
+ * are shown.  Private to the document's view.
  */
 #ifndef PICKLE_OBJECT_H
 #define PICKLE_OBJECT_H
@@ -9,10 +9,10 @@
 
 /* A stretch of children that come from one place. */
 enum stretch_kind {
-    STRETCH_ARGS,    /* one: the tuple */
-    STRETCH_KWARGS,  /* one: the dict */
-    STRETCH_STATE,   /* one: a state that is no dict; `first` says which */
-    STRETCH_ATTRS,   /* the pairs of a dict made at `maker` */
+    STRETCH_ARGS,   /* one: the tuple */
+    STRETCH_KWARGS, /* one: the dict */
+    STRETCH_STATE,  /* one: a state that is no dict; `first` says which */
+    STRETCH_ATTRS,  /* the pairs of a dict made at `maker` */
     STRETCH_ITEMS,
     STRETCH_ENTRIES
 };
@@ -23,11 +23,14 @@ struct stretch {
     uint64_t count;
 };
 struct object {
-    struct { struct stretch *data; size_t len, cap; } parts;
-    uint64_t count;     /* children in all */
-    size_t heads;       /* of head[]: class, args, kwargs; module, name; pid */
+    struct {
+        struct stretch *data;
+        size_t len, cap;
+    } parts;
+    uint64_t count; /* children in all */
+    size_t heads;   /* of head[]: class, args, kwargs; module, name; pid */
     struct wval head[3];
-    uint64_t args;      /* direct ones, of INST and OBJ */
+    uint64_t args; /* direct ones, of INST and OBJ */
 };
 
 enum pb_err object_read(struct pkl_doc *d, const struct wval *v, struct object *out,

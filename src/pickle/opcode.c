@@ -37,33 +37,61 @@ const struct pkl_opcode *pkl_opcode(uint8_t code)
 enum pkl_kind op_kind(uint8_t code)
 {
     switch ((enum op_class)op_info[code].class) {
-    case OP_NONE: return PKL_NONE;
-    case OP_BOOL: return PKL_BOOL;
-    case OP_INT: return PKL_INT;
-    case OP_FLOAT: return PKL_FLOAT;
-    case OP_STR: return PKL_STR;
-    case OP_BYTES: return PKL_BYTES;
-    case OP_BYTEARRAY: return PKL_BYTEARRAY;
-    case OP_PY2STR: return PKL_PY2STR;
-    case OP_LIST: return PKL_LIST;
-    case OP_TUPLE: return PKL_TUPLE;
-    case OP_DICT: return PKL_DICT;
-    case OP_SET: return PKL_SET;
-    case OP_GLOBAL: return PKL_GLOBAL;
-    case OP_PERSID: return PKL_PERSID;
-    case OP_EXTENSION: return PKL_EXTENSION;
-    case OP_BUFFER: return PKL_BUFFER;
-    case OP_MAKE: break;
-    default: return PKL_BROKEN;
+    case OP_NONE:
+        return PKL_NONE;
+    case OP_BOOL:
+        return PKL_BOOL;
+    case OP_INT:
+        return PKL_INT;
+    case OP_FLOAT:
+        return PKL_FLOAT;
+    case OP_STR:
+        return PKL_STR;
+    case OP_BYTES:
+        return PKL_BYTES;
+    case OP_BYTEARRAY:
+        return PKL_BYTEARRAY;
+    case OP_PY2STR:
+        return PKL_PY2STR;
+    case OP_LIST:
+        return PKL_LIST;
+    case OP_TUPLE:
+        return PKL_TUPLE;
+    case OP_DICT:
+        return PKL_DICT;
+    case OP_SET:
+        return PKL_SET;
+    case OP_GLOBAL:
+        return PKL_GLOBAL;
+    case OP_PERSID:
+        return PKL_PERSID;
+    case OP_EXTENSION:
+        return PKL_EXTENSION;
+    case OP_BUFFER:
+        return PKL_BUFFER;
+    case OP_MAKE:
+        break;
+    default:
+        return PKL_BROKEN;
     }
     switch (code) {
-    case 'l': return PKL_LIST;
-    case 'd': return PKL_DICT;
-    case 't': case 0x85: case 0x86: case 0x87: return PKL_TUPLE;
-    case 0x91: return PKL_FROZENSET;
-    case 0x93: return PKL_GLOBAL;
-    case 'Q': return PKL_PERSID;
-    default: return PKL_OBJECT;
+    case 'l':
+        return PKL_LIST;
+    case 'd':
+        return PKL_DICT;
+    case 't':
+    case 0x85:
+    case 0x86:
+    case 0x87:
+        return PKL_TUPLE;
+    case 0x91:
+        return PKL_FROZENSET;
+    case 0x93:
+        return PKL_GLOBAL;
+    case 'Q':
+        return PKL_PERSID;
+    default:
+        return PKL_OBJECT;
     }
 }
 

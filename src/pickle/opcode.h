@@ -6,24 +6,53 @@
 
 #include <pklbrowse/pkl_doc.h>
 
-/* How the argument is written: nothing, a fixed number of bytes, lines of text, a length and bytes. */
+/* How the argument is written: nothing, a fixed number of bytes, lines of text, a length and bytes.
+ */
 enum op_arg {
-    ARG_NONE, ARG_U1, ARG_U2, ARG_U4, ARG_I4, ARG_U8, ARG_F8,
-    ARG_LINE, ARG_LINES,
-    ARG_B1, ARG_B4, ARG_BS4, ARG_B8
+    ARG_NONE,
+    ARG_U1,
+    ARG_U2,
+    ARG_U4,
+    ARG_I4,
+    ARG_U8,
+    ARG_F8,
+    ARG_LINE,
+    ARG_LINES,
+    ARG_B1,
+    ARG_B4,
+    ARG_BS4,
+    ARG_B8
 };
 
-/* What an opcode does.  A value up to OP_BUFFER is a leaf of that kind or an empty container, pushed
- * without looking at the stack. */
+/* What an opcode does.  A value up to OP_BUFFER is a leaf of that kind or an empty container,
+ * pushed without looking at the stack. */
 enum op_class {
     OP_BAD,
-    OP_NONE, OP_BOOL, OP_INT, OP_FLOAT, OP_STR, OP_BYTES, OP_BYTEARRAY, OP_PY2STR,
-    OP_LIST, OP_TUPLE, OP_DICT, OP_SET, OP_GLOBAL, OP_PERSID, OP_EXTENSION, OP_BUFFER,
-    OP_REF,   /* GET, DUP */
+    OP_NONE,
+    OP_BOOL,
+    OP_INT,
+    OP_FLOAT,
+    OP_STR,
+    OP_BYTES,
+    OP_BYTEARRAY,
+    OP_PY2STR,
+    OP_LIST,
+    OP_TUPLE,
+    OP_DICT,
+    OP_SET,
+    OP_GLOBAL,
+    OP_PERSID,
+    OP_EXTENSION,
+    OP_BUFFER,
+    OP_REF, /* GET, DUP */
     OP_PUT,
     OP_MAKE,  /* takes values from the stack and pushes one made of them */
     OP_GROUP, /* puts values from the stack into the one below */
-    OP_MARK, OP_STOP, OP_PROTO, OP_FRAME, OP_OTHER
+    OP_MARK,
+    OP_STOP,
+    OP_PROTO,
+    OP_FRAME,
+    OP_OTHER
 };
 
 struct op_info {
@@ -34,8 +63,8 @@ struct op_info {
 };
 extern const struct op_info op_info[256];
 
-/* The kind of the value made by an opcode; PKL_BROKEN: it makes none (or a reference).  An INT line may be a
- * bool: only its text says so. */
+/* The kind of the value made by an opcode; PKL_BROKEN: it makes none (or a reference).  An INT line
+ * may be a bool: only its text says so. */
 enum pkl_kind op_kind(uint8_t code);
 
 /* Is the argument text that ends in a newline? */

@@ -1,16 +1,17 @@
 /*
  * Folding the value stack of the index pass.
  *
- * Nearly always the stack is short.  Where it is not (a tuple of ten million items) what lies deep in it is folded:
- * values that follow each other in at most a few KiB become one entry, which is read again when somebody needs them
- * one by one.  Runs begin at even places above their mark and hold an even number, so that no pair is cut.
+ * Nearly always the stack is short.  Where it is not (a tuple of ten million items) what lies deep
+ * in it is folded: values that follow each other in at most a few KiB become one entry, which is
+ * read again when somebody needs them one by one.  Runs begin at even places above their mark and
+ * hold an even number, so that no pair is cut.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "walk.h"
 
-#define KEEP 256u      /* on top */
+#define KEEP 256u /* on top */
 #define RUN_LEAST 8u
 
 static bool is_mutable(uint8_t kind)
@@ -61,8 +62,11 @@ static size_t run_length(const struct folder *f)
 static void put_run(struct folder *f, size_t n)
 {
     const struct sval *v = &f->s->stack.data[f->in];
-    struct sval run = {.begin = v->begin, .maker = following(f, f->in + n - 1), .n = (uint32_t)n,
-                       .kind = PKL_BROKEN, .flags = SV_RUN};
+    struct sval run = {.begin = v->begin,
+                       .maker = following(f, f->in + n - 1),
+                       .n = (uint32_t)n,
+                       .kind = PKL_BROKEN,
+                       .flags = SV_RUN};
 
     for (size_t i = 0; i < n; i++) {
         if (is_mutable(v[i].kind))

@@ -13,9 +13,9 @@ static enum pb_err wrong(struct error *e, const char *why)
 }
 
 static const char *const kind_names[] = {
-    "None", "bool", "int", "float", "str", "bytes", "bytearray", "Python 2 str", "list", "tuple",
-    "dict", "set", "frozenset", "global", "object", "persistent id", "extension", "buffer", "broken"
-};
+    "None",         "bool",          "int",       "float",  "str",   "bytes",     "bytearray",
+    "Python 2 str", "list",          "tuple",     "dict",   "set",   "frozenset", "global",
+    "object",       "persistent id", "extension", "buffer", "broken"};
 
 /* Nobody but its class knows what such a value can do. */
 static bool is_opaque(enum pkl_kind k)
@@ -175,9 +175,16 @@ enum pb_err scan_op_make(struct pkl_doc *d, const struct op *op, struct error *e
     enum pb_err err;
 
     switch (op->code) {
-    case 't': case 'l': case 'd': case 'i': case 'o': case 0x91:
+    case 't':
+    case 'l':
+    case 'd':
+    case 'i':
+    case 'o':
+    case 0x91:
         return make_marked(d, op, e);
-    case 0x85: case 0x86: case 0x87:
+    case 0x85:
+    case 0x86:
+    case 0x87:
         n = op->code - 0x84u;
         phase = PH_ITEM;
         break;
@@ -399,7 +406,8 @@ enum pb_err scan_check_text(const struct op *op, struct error *e)
         return line_long(s, n, &number) ? PB_OK : wrong(e, "the text is no int");
     case 'F':
         return line_float(s, n, &real) ? PB_OK : wrong(e, "the text is no float");
-    case 'c': case 'i':
+    case 'c':
+    case 'i':
         return check_names(s, n + 1, e);
     case 'S':
         u.kind = UNESCAPE_STRING;

@@ -1,12 +1,20 @@
 /*
- * What single opcodes do to the stack of the index pass.  Private to the pass.  Errors are PB_EPICKLE with
- * the reason alone: the pass adds offset and opcode.
+ * What single opcodes do to the stack of the index pass.  Private to the pass.  Errors are
+ * PB_EPICKLE with the reason alone: the pass adds offset and opcode.
  */
 #ifndef PICKLE_SCAN_OPS_H
 #define PICKLE_SCAN_OPS_H
 
 #include "cursor.h"
 #include "index.h"
+
+/* What the pass sees of the source. */
+struct window {
+    const uint8_t *p;
+    uint64_t off;
+    size_t n;
+    bool last; /* ends where the source ends */
+};
 
 enum pb_err scan_op_make(struct pkl_doc *d, const struct op *op, struct error *e) PB_CHECK;
 enum pb_err scan_op_group(struct pkl_doc *d, const struct op *op, struct error *e) PB_CHECK;
@@ -17,5 +25,16 @@ enum pb_err scan_op_ref(struct pkl_doc *d, const struct op *op, struct error *e)
 enum pb_err scan_op_put(struct pkl_doc *d, const struct op *op, struct error *e) PB_CHECK;
 /* Checks the argument of a leaf that is written as text and whole at op->p. */
 enum pb_err scan_check_text(const struct op *op, struct error *e) PB_CHECK;
+
+/* scan_leaf.c */
+/* Makes at least `want` bytes at scan.at visible, or all that there are. */
+enum pb_err scan_look(struct pkl_doc *d, struct window *w, size_t want, struct error *e) PB_CHECK;
+/* PB_EPICKLE: the source ends before `end`.  PB_EAGAIN: nobody knows yet. */
+enum pb_err scan_reaches(struct pkl_doc *d, uint64_t end, struct error *e) PB_CHECK;
+enum pb_err scan_op_payload(struct pkl_doc *d, struct op *op, struct error *e) PB_CHECK;
+enum pb_err scan_op_fixed(struct pkl_doc *d, const struct op *op, struct error *e) PB_CHECK;
+/* Everything whose argument is text. */
+enum pb_err scan_op_text(struct pkl_doc *d, struct window *w, struct op *op,
+                         struct error *e) PB_CHECK;
 
 #endif

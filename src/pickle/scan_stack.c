@@ -1,4 +1,5 @@
-/* The value stack of the index pass; records and checkpoints are made here, when values are taken. */
+/* The value stack of the index pass; records and checkpoints are made here, when values are taken.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,8 +52,8 @@ uint64_t scan_count(const struct scan *s, size_t first)
     return count;
 }
 
-/* Is it costly to re-read [begin, after) when recorded values are skipped?  What is recorded in there stands at
- * the end of the records. */
+/* Is it costly to re-read [begin, after) when recorded values are skipped?  What is recorded in
+ * there stands at the end of the records. */
 static bool costly(const struct pkl_doc *d, uint64_t begin, uint64_t after)
 {
     uint64_t cost = after - begin, skips = 0;
@@ -74,8 +75,8 @@ static bool costly(const struct pkl_doc *d, uint64_t begin, uint64_t after)
 static enum pb_err add_record(struct pkl_doc *d, uint64_t begin, uint64_t maker, uint64_t after,
                               struct error *e)
 {
-    struct record r = {.begin = begin, .end = after, .maker = maker, .subtree = 1,
-                       .parent = NO_RECORD};
+    struct record r = {
+        .begin = begin, .end = after, .maker = maker, .subtree = 1, .parent = NO_RECORD};
     size_t i = d->records.len;
 
     if (d->records.len >= d->limits.max_records)
@@ -105,7 +106,8 @@ static struct record *newest(struct pkl_doc *d, struct sval *v)
 }
 
 /* Is it time for a checkpoint of this phase at `begin`? */
-static bool due(const struct pkl_doc *d, const struct checkpoints *c, enum phase phase, uint64_t from, uint64_t begin)
+static bool due(const struct pkl_doc *d, const struct checkpoints *c, enum phase phase,
+                uint64_t from, uint64_t begin)
 {
     for (size_t back = 1; back <= 8 && back <= c->len; back++) {
         const struct checkpoint *p = &c->data[c->len - back];
@@ -118,7 +120,8 @@ static bool due(const struct pkl_doc *d, const struct checkpoints *c, enum phase
     return c->len > 0 || begin - from >= d->grain.checkpoint;
 }
 
-/* Checkpoints at the values from `kids` on, `per` of them a child, the first being child `index`. */
+/* Checkpoints at the values from `kids` on, `per` of them a child, the first being child `index`.
+ */
 static enum pb_err add_points(struct pkl_doc *d, struct checkpoints *c, uint64_t from,
                               enum phase phase, uint64_t index, size_t kids, bool open,
                               struct error *e)
@@ -153,8 +156,8 @@ static uint64_t *counter(struct record *r, enum phase phase)
 }
 
 /* Counts values and sets checkpoints at them. */
-static enum pb_err take(struct pkl_doc *d, struct record *r, enum phase phase, size_t kids, bool open,
-                        struct error *e)
+static enum pb_err take(struct pkl_doc *d, struct record *r, enum phase phase, size_t kids,
+                        bool open, struct error *e)
 {
     uint64_t n = scan_count(&d->scan, kids);
     enum pb_err err;
@@ -200,7 +203,8 @@ enum pb_err scan_make(struct pkl_doc *d, size_t first, uint64_t begin, uint8_t k
 static enum pb_err own_before(struct pkl_doc *d, uint64_t maker, enum phase phase, uint64_t *out,
                               struct error *e);
 
-/* A container got values through a reference: logged, with checkpoints of its own when they are many. */
+/* A container got values through a reference: logged, with checkpoints of its own when they are
+ * many. */
 static enum pb_err add_extra(struct pkl_doc *d, struct sval *ref, enum phase phase, size_t kids,
                              bool open, struct error *e)
 {
@@ -235,7 +239,7 @@ static enum pb_err run_before(struct pkl_doc *d, const struct sval *run, uint64_
     err = walk_run(d, run->begin, run->maker, vals, run->n, e);
     for (size_t i = 0; i < run->n && err == PB_OK; i++) {
         if (vals[i].maker == maker && !vals[i].ref)
-            *out = phase == PH_STATE ? vals[i].states
+            *out = phase == PH_STATE  ? vals[i].states
                    : phase == PH_PAIR ? vals[i].pairs
                                       : vals[i].items;
     }
@@ -243,7 +247,8 @@ static enum pb_err run_before(struct pkl_doc *d, const struct sval *run, uint64_
     return err;
 }
 
-/* How many values of that phase the container has by itself at this moment: known while it stands on the stack. */
+/* How many values of that phase the container has by itself at this moment: known while it stands
+ * on the stack. */
 static enum pb_err own_before(struct pkl_doc *d, uint64_t maker, enum phase phase, uint64_t *out,
                               struct error *e)
 {
@@ -272,9 +277,7 @@ static enum pb_err own_before(struct pkl_doc *d, uint64_t maker, enum phase phas
 
         *out = phase == PH_STATE ? r->states : *counter(r, phase);
     } else {
-        *out = phase == PH_STATE  ? (v->flags & SV_STATE) != 0
-               : phase == PH_PAIR ? v->pairs
-                                  : v->n;
+        *out = phase == PH_STATE ? (v->flags & SV_STATE) != 0 : phase == PH_PAIR ? v->pairs : v->n;
     }
     return PB_OK;
 }

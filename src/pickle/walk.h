@@ -1,8 +1,9 @@
 /*
  * Re-reading: finds values again that the index does not hold.
  *
- * A walk runs the stack machine over a few KiB, from a checkpoint on, skipping what is recorded.  Everything here
- * needs the pickle to be indexed already; no cost grows with the size of a container.
+ * A walk runs the stack machine over a few KiB, from a checkpoint on, skipping what is recorded.
+ * Everything here needs the pickle to be indexed already; no cost grows with the size of a
+ * container.
  */
 #ifndef PICKLE_WALK_H
 #define PICKLE_WALK_H
@@ -17,7 +18,7 @@ struct wval {
     uint64_t payload; /* of a leaf, as stored: lines with their newline */
     uint32_t states;
     uint8_t opcode;
-    bool ref;       /* maker is the GET or DUP */
+    bool ref; /* maker is the GET or DUP */
 };
 
 /* The value made at `maker`, of any kind. */
@@ -25,7 +26,8 @@ enum pb_err walk_locate(struct pkl_doc *d, uint64_t maker, struct wval *out,
                         struct error *e) PB_CHECK;
 /* How many children of a phase a value (no reference) has in all. */
 uint64_t walk_total(const struct pkl_doc *d, const struct wval *v, enum phase phase);
-/* Children [first, first + count) of a phase in the order of execution; of PH_PAIR two values each. */
+/* Children [first, first + count) of a phase in the order of execution; of PH_PAIR two values each.
+ */
 enum pb_err walk_list(struct pkl_doc *d, uint64_t maker, enum phase phase, uint64_t first,
                       size_t count, struct wval *out, size_t *got, struct error *e) PB_CHECK;
 /* What stood on the stack where the pickle broke. */

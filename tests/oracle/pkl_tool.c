@@ -3,9 +3,10 @@
  *
  *   pkl_tool COMMAND FILE ...     (FILE `-`: paths are read from standard input, one a line)
  *
- * Commands: repr, indent, json, tree, check (accept or refuse, one line), walk (every value is reached and found
- * again by its id), spans (every value with its bytes and place).  Each file's output ends with a line "-- ok" or "-- CODE MESSAGE".
- * PKL_GRAIN=N in the environment: an index of N bytes' grain.
+ * Commands: repr, indent, json, tree, check (accept or refuse, one line), walk (every value is
+ * reached and found again by its id), spans (every value with its bytes and place).  Each file's
+ * output ends with a line "-- ok" or "-- CODE MESSAGE". PKL_GRAIN=N in the environment: an index of
+ * N bytes' grain.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -65,8 +66,7 @@ static enum pb_err check_child(struct pkl_view *v, const struct pkl_child *c, st
         return err;
     if (again.id != c->value.id || again.target != c->value.target ||
         again.begin != c->value.begin || again.end != c->value.end ||
-        again.count != c->value.count || again.kind != c->value.kind ||
-        again.ref != c->value.ref)
+        again.count != c->value.count || again.kind != c->value.kind || again.ref != c->value.ref)
         return error_set(e, PB_EREFUSED,
                          "node %llx: [%llu, %llu) %llu children, as a child [%llu, %llu) %llu",
                          (unsigned long long)c->value.id, (unsigned long long)again.begin,
@@ -217,7 +217,8 @@ static enum pb_err one_file(const char *command, const char *path, struct error 
     struct source *src = NULL;
     struct pkl_doc *d = NULL;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    enum pb_err err = fd >= 0 ? source_file(fd, path, &src, e) : error_set(e, PB_EIO, "cannot open");
+    enum pb_err err =
+        fd >= 0 ? source_file(fd, path, &src, e) : error_set(e, PB_EIO, "cannot open");
 
     if (err == PB_OK)
         err = pkl_doc_new(src, 0, NULL, &d, e);

@@ -1,0 +1,66 @@
+/*
+ * The machine behind walk.h, for what lists children with it.
+ */
+#ifndef PICKLE_WALK_MACHINE_H
+#define PICKLE_WALK_MACHINE_H
+
+#include "walk.h"
+
+struct wmark {
+    uint64_t offset;
+    size_t height;
+};
+
+/* Children of the target that are wanted. */
+struct pick {
+    enum phase phase;
+    uint64_t index; /* of the next one taken */
+    uint64_t first;
+    size_t count;
+    struct wval *out;
+    size_t got;
+};
+
+struct walk {
+    struct pkl_doc *d;
+    struct cursor c;
+    uint64_t pos, limit;
+    uint32_t ceiling; /* record that is walked through; inside it the outermost ones are skipped */
+    uint32_t next;    /* the next one to skip */
+    struct {
+        struct wval *data;
+        size_t len, cap;
+    } vals;
+    struct {
+        struct wmark *data;
+        size_t len, cap;
+    } marks;
+    uint64_t target;   /* maker of the value that is looked for; UINT64_MAX: none */
+    struct wval found; /* it, when it left the stack */
+    bool gone, stopped;
+    uint64_t ground; /* maker of the container whose checkpoint it began at */
+    bool headless;   /* of that: no class in front of the arguments: INST, or begun behind it */
+    struct pick *pick;
+};
+
+/* The container whose checkpoints bound a walk: a record, or what stands where the pickle broke. */
+struct ground {
+    const struct record *r; /* NULL: a pickle as a whole */
+    uint32_t index;         /* of the record, or NO_RECORD */
+    bool standing;
+};
+
+void walk_init(struct walk *w, struct pkl_doc *d, uint64_t pos, uint64_t limit, uint32_t ceiling);
+void walk_release(struct walk *w);
+enum pb_err walk_push(struct walk *w, const struct wval *v, struct error *e) PB_CHECK;
+/* Runs to the limit, to STOP, or until what was looked for is there. */
+enum pb_err walk_go(struct walk *w, struct error *e) PB_CHECK;
+/* Begins at a checkpoint of the ground, or (NULL) where that begins. */
+enum pb_err walk_begin_at(struct walk *w, struct pkl_doc *d, const struct ground *g,
+                          const struct checkpoint *p, uint64_t limit, struct error *e) PB_CHECK;
+/* The innermost record with begin <= at < end. */
+uint32_t walk_enclosing(const struct pkl_doc *d, uint64_t at);
+/* Takes what is wanted of n values. */
+void walk_picked(struct pkl_doc *d, struct pick *p, const struct wval *v, size_t n);
+
+#endif
