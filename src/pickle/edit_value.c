@@ -212,7 +212,8 @@ enum pb_err edit_same_scalar(struct pkl_edit *ed, const struct pkl_node *a,
         *same = same_leaf(&x, &y);
     pkl_leaf_release(&x);
     pkl_leaf_release(&y);
-    return err;
+    /* What is too large to be read is not what was typed. */
+    return err == PB_ELIMIT ? PB_OK : err;
 }
 
 /* ---------------------------------------------------------------------- may it be put */
@@ -258,16 +259,16 @@ static enum pb_err kind_may_go(const struct pkl_child *place, struct error *e)
     return PB_OK;
 }
 
-/* DUP pushes what the value's own bytes made once more: both places have the same bytes. */
+/* DUP pushes what stands on top once more, whatever its bytes are then. */
 static enum pb_err not_duplicated(const struct pkl_edit *ed, const struct pkl_node *value,
                                   struct error *e)
 {
     const struct pkl_doc *d = ed->doc;
 
-    if (value->ref || PKL_ID_SOURCE(value->id) != 0)
+    if (PKL_ID_SOURCE(value->id) != 0)
         return PB_OK;
-    for (size_t i = 0; i < d->dups.len; i++) {
-        if (d->dups.data[i].maker == PKL_ID_OFFSET(value->id))
+    for (size_t i = d->dups.len; i-- > 0 && d->dups.data[i].offset > PKL_ID_OFFSET(value->id);) {
+        if (d->dups.data[i].maker == PKL_ID_OFFSET(value->target))
             return error_set(e, PB_EREADONLY,
                              "the pickle uses this value twice by DUP: it cannot be set alone");
     }

@@ -33,8 +33,11 @@ struct verify_memo {
     uint64_t slot;      /* that the last opcode defined, + 1; 0: none */
 };
 
+/* Two containers that correspond and whose insides are still to be compared. */
 struct verify_pair {
     pkl_id a, b;
+    uint64_t count;
+    enum pkl_kind kind;
 };
 
 struct verify {
@@ -57,7 +60,7 @@ struct verify {
         size_t len, cap;
     } todo;
     struct verify_pair now;
-    uint64_t child, children; /* of `now` */
+    uint64_t child; /* next one of `now` */
     uint64_t root;
     struct error *e; /* &job.error */
 };

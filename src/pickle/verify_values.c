@@ -94,7 +94,7 @@ static enum pb_err target(struct pkl_view *v, const struct pkl_node *n, struct p
 static enum pb_err compare(struct verify *v, const struct pkl_node *a, const struct pkl_node *b)
 {
     struct pkl_view *left = pkl_edit_view(v->ed), *right = pkl_doc_view(v->fresh);
-    struct verify_pair pair = {a->target, b->target};
+    struct verify_pair pair = {.a = a->target, .b = b->target, .kind = a->kind};
     struct pkl_node x, y;
     bool met = false;
     enum pb_err err = PB_OK;
@@ -119,6 +119,7 @@ static enum pb_err compare(struct verify *v, const struct pkl_node *a, const str
         err = same_name(v, &x, &y);
     else if (x.kind == PKL_EXTENSION || x.kind == PKL_BUFFER || x.opcode == CODE_PERSID)
         err = same_opcode(v, &x, &y);
+    pair.count = x.count;
     if (err != PB_OK)
         return err;
     return vec_push(&v->todo, pair) ? PB_OK : error_nomem(v->e);
@@ -137,56 +138,54 @@ static enum pb_err compare_child(struct verify *v, const struct pkl_child *a,
     return err == PB_OK ? compare(v, &a->value, &b->value) : err;
 }
 
+static enum pb_err compare_part(struct verify *v, enum pkl_part part, enum pkl_kind *kind)
+{
+    struct pkl_view *left = pkl_edit_view(v->ed), *right = pkl_doc_view(v->fresh);
+    struct pkl_child a, b;
+    struct error why = {0};
+    enum pb_err x = left->part(left, v->now.a, part, &a, &why);
+    enum pb_err y = right->part(right, v->now.b, part, &b, &why);
+
+    *kind = PKL_NONE;
+    if ((x != PB_OK && x != PB_ENOTFOUND) || (y != PB_OK && y != PB_ENOTFOUND))
+        return error_set(v->e, x != PB_OK && x != PB_ENOTFOUND ? x : y, "%s", why.msg);
+    if (x != y)
+        return verify_refuse(v, "an object has other parts");
+    if (x != PB_OK)
+        return PB_OK;
+    *kind = a.value.kind;
+    return compare(v, &a.value, &b.value);
+}
+
 /* What an object is made of and no child of it: the class, and the dicts whose pairs are its
  * attributes. */
 static enum pb_err compare_parts(struct verify *v)
 {
-    static const enum pkl_part parts[] = {PKL_CLASS, PKL_ARGS,  PKL_KWARGS,
-                                          PKL_STATE, PKL_SLOTS, PKL_PID};
-    struct pkl_view *left = pkl_edit_view(v->ed), *right = pkl_doc_view(v->fresh);
-    enum pb_err err = PB_OK;
+    enum pkl_kind kind;
+    enum pb_err err;
 
-    for (size_t i = 0; i < sizeof parts / sizeof *parts && err == PB_OK; i++) {
-        struct pkl_child a, b;
-        struct error why = {0};
-        enum pb_err x = left->part(left, v->now.a, parts[i], &a, &why);
-        enum pb_err y = right->part(right, v->now.b, parts[i], &b, &why);
-
-        if ((x != PB_OK && x != PB_ENOTFOUND) || (y != PB_OK && y != PB_ENOTFOUND))
-            return error_set(v->e, x != PB_OK && x != PB_ENOTFOUND ? x : y, "%s", why.msg);
-        if (x != y)
-            return verify_refuse(v, "an object has other parts");
-        if (x == PB_OK)
-            err = compare(v, &a.value, &b.value);
-    }
+    if (v->now.kind == PKL_PERSID)
+        return compare_part(v, PKL_PID, &kind);
+    err = v->now.kind == PKL_OBJECT ? compare_part(v, PKL_CLASS, &kind) : PB_OK;
+    if (err == PB_OK)
+        err = compare_part(v, PKL_STATE, &kind);
+    if (err == PB_OK && kind == PKL_TUPLE)
+        err = compare_part(v, PKL_SLOTS, &kind);
     return err;
 }
 
 static enum pb_err begin_container(struct verify *v)
 {
-    struct pkl_view *left = pkl_edit_view(v->ed), *right = pkl_doc_view(v->fresh);
-    struct pkl_node n;
-    uint64_t other;
-    enum pb_err err;
-
     v->now = v->todo.data[--v->todo.len];
     v->child = 0;
-    err = left->count_children(left, v->now.a, &v->children, v->e);
-    if (err == PB_OK)
-        err = right->count_children(right, v->now.b, &other, v->e);
-    if (err == PB_OK && v->children != other)
-        err = verify_refuse(v, "a value has %llu children, not %llu", (unsigned long long)other,
-                            (unsigned long long)v->children);
-    if (err == PB_OK)
-        err = left->node(left, v->now.a, &n, v->e);
-    return err == PB_OK && n.kind >= PKL_GLOBAL ? compare_parts(v) : err;
+    return v->now.kind >= PKL_GLOBAL ? compare_parts(v) : PB_OK;
 }
 
 static enum pb_err some_children(struct verify *v)
 {
     struct pkl_view *left = pkl_edit_view(v->ed), *right = pkl_doc_view(v->fresh);
     struct pkl_child a[BATCH], b[BATCH];
-    uint64_t left_over = v->children - v->child;
+    uint64_t left_over = v->now.count - v->child;
     size_t want = left_over < BATCH ? (size_t)left_over : BATCH, x = 0, y = 0;
     enum pb_err err = left->children(left, v->now.a, v->child, want, a, &x, v->e);
 
@@ -216,7 +215,7 @@ enum pb_err verify_values(struct verify *v, bool *done)
 {
     struct pkl_view *left = pkl_edit_view(v->ed), *right = pkl_doc_view(v->fresh);
 
-    if (v->child < v->children)
+    if (v->child < v->now.count)
         return some_children(v);
     if (v->todo.len > 0)
         return begin_container(v);

@@ -6,7 +6,9 @@
  *
  * edit_tool edit: each record is "COMMAND LENGTH\n" and LENGTH bytes; each answer is one line, "ok
  * ..." or "err CODE MESSAGE".  open: a pickle; set: an EDIT; path, revert: a PATH; undo, redo,
- * save, changes: nothing. save answers with the result (verified) in hex, and the bytes untouched.
+ * save, changes: nothing. shake: "SEED COUNT" sets so many values found by going down at random,
+ * and answers how many it could. save answers with the result (verified) in hex, and the bytes
+ * untouched.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +57,8 @@ static char *record(char word[32], size_t *n)
         free(text);
         return NULL;
     }
+    if (text != NULL)
+        text[*n] = '\0';
     return text;
 }
 
@@ -212,6 +216,65 @@ static enum pb_err changes(struct session *s, struct buf *out)
     return err;
 }
 
+static uint64_t next_random(uint64_t *seed)
+{
+    *seed ^= *seed << 13;
+    *seed ^= *seed >> 7;
+    *seed ^= *seed << 17;
+    return *seed;
+}
+
+/* From a random pickle to a random child of a random child. */
+static bool go_down(struct session *s, uint64_t *seed, struct pkl_child *place)
+{
+    struct pkl_view *v = pkl_edit_view(s->edit);
+    uint64_t roots = v->roots(v), count;
+    size_t got;
+
+    if (roots == 0 || v->root(v, next_random(seed) % roots, place, NULL) != PB_OK)
+        return false;
+    for (int depth = 0; depth < 40; depth++) {
+        if (v->count_children(v, place->value.id, &count, NULL) != PB_OK)
+            return false;
+        if (count == 0)
+            return true;
+        if (v->children(v, place->value.id, next_random(seed) % count, 1, place, &got, NULL) !=
+                PB_OK ||
+            got != 1)
+            return false;
+    }
+    return false;
+}
+
+static enum pb_err shake(struct session *s, const char *text, struct buf *out)
+{
+    static const char *const literals[] = {
+        "0",        "-1",   "70000", "'s'", "'\\u20ac'",
+        "b'\\x00'", "None", "True",  "1.5", "0x123456789abcdef0123"};
+    char *end;
+    uint64_t seed = strtoull(text, &end, 10) | 1, count = strtoull(end, NULL, 10), done = 0;
+
+    for (uint64_t i = 0; i < count; i++) {
+        const char *text_of = literals[next_random(&seed) % (sizeof literals / sizeof *literals)];
+        struct pkl_child place;
+        struct literal *value;
+        size_t at;
+        enum pb_err err;
+
+        if (!go_down(s, &seed, &place))
+            continue;
+        err = literal_parse(&s->mem, text_of, strlen(text_of), &value, &at, &s->e);
+        if (err != PB_OK)
+            return err;
+        err = pkl_edit_set(s->edit, &place, value, &s->e);
+        if (err != PB_OK && err != PB_EREADONLY && err != PB_EEXIST)
+            return err;
+        done += err == PB_OK;
+    }
+    buf_printf(out, "%llu", (unsigned long long)done);
+    return PB_OK;
+}
+
 static enum pb_err command(struct session *s, const char *word, char **text, size_t n,
                            struct buf *out)
 {
@@ -233,6 +296,8 @@ static enum pb_err command(struct session *s, const char *word, char **text, siz
         return save(s, out);
     if (strcmp(word, "changes") == 0)
         return changes(s, out);
+    if (strcmp(word, "shake") == 0)
+        return shake(s, *text, out);
     if (strcmp(word, "undo") == 0 || strcmp(word, "redo") == 0) {
         bool done = word[0] == 'u' ? pkl_edit_undo(s->edit) : pkl_edit_redo(s->edit);
 
