@@ -460,6 +460,11 @@ struct pkl_doc *app_object_doc(struct app_object *o)
     return o->state == APP_READY || o->state == APP_BROKEN ? o->doc : NULL;
 }
 
+struct pkl_doc *app_object_opcodes(struct app_object *o)
+{
+    return o->state == APP_NOT_PICKLE ? o->doc : app_object_doc(o);
+}
+
 struct pkl_edit *app_object_edit(struct app_object *o)
 {
     return o->edit;
