@@ -225,11 +225,14 @@ static enum pb_err type_code(struct lens_reader *r, const struct pkl_node *n, ch
 static enum pb_err put_list(struct lens_reader *r, const struct pkl_node *list, char code,
                             struct lens *l, struct error *e)
 {
-    const struct format *f = &formats[code_of(code)->format];
+    const struct code *known = code_of(code);
+    const struct format *f = known != NULL ? &formats[known->format] : NULL;
     struct lens_piece *p;
     struct buf text;
     enum pb_err err;
 
+    if (f == NULL)
+        return lens_refuse(l, "its type code is not one of Python 3");
     buf_init(&text, LENS_TEXT_MAX);
     err = check_items(r, list, f, &text, l, e);
     if (err == PB_OK && f->item == ITEM_TEXT) {
@@ -311,12 +314,13 @@ static enum pb_err put_bytes(struct lens_reader *r, const struct pkl_node *bytes
                              size_t format, struct lens *l, struct error *e)
 {
     const struct format *f = &formats[format];
+    const struct code *known = code_of(code);
     struct lens_piece p = {.kind = LENS_ARRAY, .node = *bytes, .first = format,
                            .count = bytes->count / f->size, .most_common = code == 'f'};
 
     if (bytes->count % f->size != 0)
         return lens_refuse(l, "its bytes are not a whole number of items");
-    if (code_of(code)->format != format)
+    if (known == NULL || known->format != format)
         code = foreign_code(f, code);
     if (code == '\0')
         return lens_refuse(l, "its type code and its machine format do not go together");
