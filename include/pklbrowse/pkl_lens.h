@@ -20,4 +20,19 @@ enum pb_err pkl_lens_type(struct pkl_view *v, const struct pkl_node *node, const
 enum pb_err pkl_lens_reason(struct pkl_view *v, const struct pkl_node *node, struct buf *out,
                             struct error *e) PB_CHECK;
 
+/*
+ * A view over another (borrowed, must outlive it) in which an object whose entries or items stand in an argument has
+ * these as its children: a Counter its counts, a deque of Python 2 its items.  They keep their own places, so
+ * editing one edits what stands in the argument; the argument itself is reached as @args.  Single objects can be
+ * made raw; then they have the children of the view below and no text of a lens.
+ */
+struct pkl_lenses;
+enum pb_err pkl_lenses_new(struct pkl_view *under, struct pkl_lenses **out,
+                           struct error *e) PB_CHECK;
+void pkl_lenses_free(struct pkl_lenses *l); /* NULL is fine */
+struct pkl_view *pkl_lenses_view(struct pkl_lenses *l);
+bool pkl_lenses_is_raw(const struct pkl_lenses *l, pkl_id id);
+enum pb_err pkl_lenses_set_raw(struct pkl_lenses *l, pkl_id id, bool raw,
+                               struct error *e) PB_CHECK;
+
 #endif

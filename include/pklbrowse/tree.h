@@ -66,6 +66,11 @@ enum pb_err tree_path(struct tree *t, uint64_t row, enum path_form form, struct 
 /* Expands what is needed to see the place `path` names and gives its row. */
 enum pb_err tree_reveal(struct tree *t, const struct pkl_path *path, uint64_t *row,
                         struct error *e) PB_CHECK;
+/* The values as the rows show them: through lenses, or raw where that was chosen. */
+struct pkl_view *tree_view(struct tree *t);
+/* Shows the row's object raw, or through its lens again: everywhere where it stands.
+ * PB_ENOTFOUND: it has none. */
+enum pb_err tree_toggle_lens(struct tree *t, uint64_t row, bool *raw, struct error *e) PB_CHECK;
 /* After an edit, undo or redo: counts are read again; what was expanded and is still there stays.
  */
 enum pb_err tree_refresh(struct tree *t, struct error *e) PB_CHECK;

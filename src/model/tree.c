@@ -239,12 +239,14 @@ enum pb_err tree_new(struct pkl_view *v, struct pkl_edit *edit, struct tree **ou
 {
     struct tree *t = mem_alloc(sizeof(*t));
     struct tree_node *stream = mem_alloc(sizeof(*stream));
-    if (!t || !stream) {
+    struct pkl_lenses *lenses = NULL;
+    if (!t || !stream || pkl_lenses_new(v, &lenses, e) != PB_OK) {
         free(t);
         free(stream);
         return error_nomem(e);
     }
-    t->view = v;
+    t->lenses = lenses;
+    t->view = pkl_lenses_view(lenses);
     t->edit = edit;
     t->stream = stream;
     stream->count = stream->visible = v->roots(v);
@@ -258,6 +260,7 @@ void tree_free(struct tree *t)
         return;
     tree_forget(t);
     node_free(t->stream);
+    pkl_lenses_free(t->lenses);
     free(t);
 }
 
@@ -471,6 +474,35 @@ enum pb_err tree_reveal(struct tree *t, const struct pkl_path *path, uint64_t *r
     }
     *row = tree_row_of(parent, position);
     return PB_OK;
+}
+
+/* --- lenses
+ * ------------------------------------------------------------------------------------------------- */
+
+struct pkl_view *tree_view(struct tree *t)
+{
+    return t->view;
+}
+
+enum pb_err tree_toggle_lens(struct tree *t, uint64_t row, bool *raw, struct error *e)
+{
+    struct pkl_child c;
+    const char *type;
+    enum pb_err err = tree_child(t, row, &c, e);
+    if (err != PB_OK)
+        return err;
+    *raw = !pkl_lenses_is_raw(t->lenses, c.value.target);
+    if (*raw) {
+        err = pkl_lens_type(t->view, &c.value, &type, e);
+        if (err == PB_OK && !type)
+            return error_set(e, PB_ENOTFOUND, "no lens shows this value");
+    }
+    if (err == PB_OK)
+        err = pkl_lenses_set_raw(t->lenses, c.value.target, *raw, e);
+    if (err != PB_OK)
+        return err;
+    tree_collapse(t, row); /* its children are others now */
+    return tree_refresh(t, e);
 }
 
 /* --- after edits

@@ -9,6 +9,7 @@
 #ifndef TREE_NODE_H
 #define TREE_NODE_H
 
+#include <pklbrowse/pkl_lens.h>
 #include <pklbrowse/tree.h>
 
 struct tree_node {
@@ -26,7 +27,8 @@ struct tree_node {
 #define TREE_PATHS 16 /* places of shared values remembered */
 
 struct tree {
-    struct pkl_view *view;
+    struct pkl_lenses *lenses;
+    struct pkl_view *view; /* through the lenses */
     struct pkl_edit *edit; /* or NULL */
     struct tree_node *stream;
     /* The children read last, since a screen asks for one row after the other; of several nodes,

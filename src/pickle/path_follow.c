@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include <pklbrowse/num.h>
+#include <pklbrowse/pkl_lens.h>
 #include <pklbrowse/text.h>
 
 #include "path_private.h"
@@ -139,6 +140,7 @@ static enum pb_err by_key_of_object(struct walk *w, bool *found)
     struct pkl_child object = w->at, items;
     enum pb_err err = PB_ENOTFOUND;
     struct error none;
+    bool own_items;
 
     *found = false;
     if (w->step->key->kind == PKL_INT)
@@ -154,7 +156,17 @@ static enum pb_err by_key_of_object(struct walk *w, bool *found)
             *w->e = none;
         return err;
     }
-    return find_last(w, w->step->key, PKL_STEP_KEY, found);
+    own_items = err == PB_OK;
+    err = find_last(w, w->step->key, PKL_STEP_KEY, found);
+    if (err != PB_OK || *found || own_items)
+        return err;
+    /* Items that a lens takes from an argument. */
+    err = by_index(w, found);
+    if (err == PB_OK && *found && w->at.step != PKL_STEP_INDEX) {
+        w->at = object;
+        *found = false;
+    }
+    return err;
 }
 
 static enum pb_err by_key(struct walk *w, bool *found)
@@ -245,7 +257,8 @@ static enum pb_err not_found(const struct pkl_path *path, size_t reached, enum p
 enum pb_err pkl_path_follow(struct pkl_view *v, const struct pkl_path *path, struct pkl_child *out,
                             struct error *e)
 {
-    struct walk w = {.v = v, .e = e};
+    struct walk w = {.e = e};
+    struct pkl_lenses *lenses;
     uint64_t roots = v->roots(v);
     enum pb_err err;
 
@@ -254,6 +267,11 @@ enum pb_err pkl_path_follow(struct pkl_view *v, const struct pkl_path *path, str
                          roots == 0   ? "no pickle is complete"
                          : roots == 1 ? "there is one pickle, @0"
                                       : "there are fewer pickles than that");
+    /* A Counter's entries are found where it shows them. */
+    err = pkl_lenses_new(v, &lenses, e);
+    if (err != PB_OK)
+        return err;
+    w.v = pkl_lenses_view(lenses);
     err = v->root(v, path->root, &w.at, e);
     for (size_t i = 0; i < path->count && err == PB_OK; i++) {
         enum pkl_kind kind = w.at.value.kind;
@@ -266,5 +284,6 @@ enum pb_err pkl_path_follow(struct pkl_view *v, const struct pkl_path *path, str
     }
     if (err == PB_OK)
         *out = w.at;
+    pkl_lenses_free(lenses);
     return err;
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/pkl_lens.h>
 #include <pklbrowse/pkl_repr.h>
 #include <pklbrowse/text.h>
 
@@ -293,6 +294,33 @@ void cmd_tree_toggle(struct ui *u, int arg)
     else
         expand(u);
     recount(u);
+}
+
+/* Raw, or as what Python would load; where no lens fits, why. */
+void cmd_tree_lens(struct ui *u, int arg)
+{
+    struct right *r = &u->right;
+    struct pkl_child c;
+    struct buf why;
+    struct error e;
+    bool raw;
+    enum pb_err err = tree_toggle_lens(r->tree, r->list.cur, &raw, &e);
+
+    (void)arg;
+    if (err == PB_OK) {
+        recount(u);
+        ui_say(u, SAY_INFO, raw ? "Shown raw, as it is stored." : "Shown as Python would load it.");
+        return;
+    }
+    if (err != PB_ENOTFOUND || tree_child(r->tree, r->list.cur, &c, &e) != PB_OK) {
+        ui_error(u, &e);
+        return;
+    }
+    buf_init(&why, BUF_MAX_LINE);
+    if (pkl_lens_reason(tree_view(r->tree), &c.value, &why, NULL) != PB_OK || why.len == 0)
+        buf_puts(&why, "no lens knows its class");
+    ui_say(u, SAY_INFO, "It is shown raw: %s.", why.data);
+    buf_release(&why);
 }
 
 static void say_incomplete(struct ui *u)

@@ -10,6 +10,7 @@
 
 #include <pklbrowse/mem.h>
 #include <pklbrowse/pkl_lens.h>
+#include <pklbrowse/pkl_path.h>
 #include <pklbrowse/pkl_repr.h>
 
 struct sample {
@@ -328,6 +329,63 @@ static void test_preview(void **state)
     }
 }
 
+/* Entries and items in an argument are the object's own, and paths lead there. */
+static void test_children(void **state)
+{
+    static const struct {
+        struct sample s;
+        const char *path;
+        uint64_t count; /* children through lenses, raw ones are 1 */
+        const char *want;
+    } all[] = {
+        {S("\x80\x02" "ccollections\nCounter\n}(X\x01\x00\x00\x00kK\x02X\x01\x00\x00\x00lK\x05u\x85R.",
+           "", ""), ".l", 2, "5"},
+        {S("\x80\x02" "ccollections\nCounter\n}(K\x01K\x02K\x03K\x05u\x85R.", "", ""),
+         "[1]", 2, "2"},
+        {S("\x80\x02" "ccollections\nCounter\n}(K\x01K\x02K\x03K\x05u\x85R.", "", ""),
+         "@args[0][3]", 2, "5"},
+        {S("\x80\x02" "ccollections\ndeque\n](K\x07K\x08K\x09" "e\x85R.", "", ""), "[-1]", 3, "9"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        struct source *src;
+        struct pkl_doc *d;
+        struct pkl_child root, place;
+        struct pkl_lenses *lenses;
+        struct pkl_path path;
+        struct arena mem;
+        struct error e = {0};
+        struct buf out;
+        struct pkl_view *v;
+        uint64_t count;
+        size_t at;
+
+        open_bytes(&all[i].s, &src, &d, &root);
+        assert_int_equal(pkl_lenses_new(pkl_doc_view(d), &lenses, &e), PB_OK);
+        v = pkl_lenses_view(lenses);
+        assert_int_equal(v->count_children(v, root.value.id, &count, &e), PB_OK);
+        assert_int_equal(count, all[i].count);
+        arena_init(&mem);
+        assert_int_equal(pkl_path_parse(&mem, all[i].path, strlen(all[i].path), &path, &at, &e), PB_OK);
+        assert_int_equal(pkl_path_follow(pkl_doc_view(d), &path, &place, &e), PB_OK);
+        buf_init(&out, BUF_MAX_LINE);
+        assert_int_equal(pkl_preview(v, &place.value, 60, &out, &e), PB_OK);
+        assert_string_equal(out.data, all[i].want);
+        assert_int_equal(pkl_lenses_set_raw(lenses, root.value.target, true, &e), PB_OK);
+        assert_int_equal(v->count_children(v, root.value.id, &count, &e), PB_OK);
+        assert_int_equal(count, 1);
+        buf_clear(&out);
+        assert_int_equal(pkl_type_name(v, &root.value, &out, &e), PB_OK);
+        assert_non_null(strstr(out.data, "collections."));
+        buf_release(&out);
+        arena_release(&mem);
+        pkl_lenses_free(lenses);
+        pkl_doc_free(d);
+        source_free(src);
+    }
+}
+
 /* Whatever allocation fails, it is an error and nothing is lost. */
 static void test_out_of_memory(void **state)
 {
@@ -366,7 +424,7 @@ int main(void)
         cmocka_unit_test(test_datetime), cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_collections), cmocka_unit_test(test_texts),
         cmocka_unit_test(test_names), cmocka_unit_test(test_preview),
-        cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_children), cmocka_unit_test(test_out_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -278,6 +278,42 @@ static void test_large(void **state)
     buf_release(&b);
 }
 
+/* Objects of the standard library: type and text of what Python loads; raw when that is chosen. */
+static void test_lenses(void **state)
+{
+    struct fixture f;
+    struct error e = {0};
+    bool raw = false;
+
+    (void)state;
+    OPEN(&f, "\x80\x03](cdatetime\ndate\nC\x04\x07\xe8\x01\x02\x85R"
+             "ccollections\nCounter\n}(K\x01K\x02K\x03K\x05u\x85R"
+             "cmylib\nC\n)Re.");
+    expand(f.tree, 0);
+    expect_rows(f.tree, "0v |list (3)|[datetime.date(2024, 1, 2), Counter(…), mylib.C()]|\n"
+                        "1> 0|date|datetime.date(2024, 1, 2)|\n"
+                        "1> 1|Counter|Counter({3: 5, 1: 2})|\n"
+                        "1- 2|object|mylib.C|\n");
+    expand(f.tree, 2);
+    expect_rows(f.tree, "0v |list (3)|[datetime.date(2024, 1, 2), Counter(…), mylib.C()]|\n"
+                        "1> 0|date|datetime.date(2024, 1, 2)|\n"
+                        "1v 1|Counter|Counter({3: 5, 1: 2})|\n"
+                        "2- 1|int|2|\n"
+                        "2- 3|int|5|\n"
+                        "1- 2|object|mylib.C|\n");
+    assert_int_equal(tree_toggle_lens(f.tree, 2, &raw, &e), PB_OK);
+    assert_true(raw);
+    expect_rows(f.tree, "0v |list (3)|[datetime.date(2024, 1, 2), collections.Counter(…), "
+                        "mylib.…|\n"
+                        "1> 0|date|datetime.date(2024, 1, 2)|\n"
+                        "1> 1|object|collections.Counter, 1 part|\n"
+                        "1- 2|object|mylib.C|\n");
+    assert_int_equal(tree_toggle_lens(f.tree, 2, &raw, &e), PB_OK);
+    assert_false(raw);
+    assert_int_equal(tree_toggle_lens(f.tree, 3, &raw, &e), PB_ENOTFOUND);
+    close_fixture(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +323,7 @@ int main(void)
         cmocka_unit_test(test_changes_are_marked),
         cmocka_unit_test(test_reveal),
         cmocka_unit_test(test_large),
+        cmocka_unit_test(test_lenses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

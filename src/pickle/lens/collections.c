@@ -334,7 +334,6 @@ static enum pb_err read_chainmap(struct lens_reader *r, const struct lens_call *
         err = add_seq(l, LENS_ITEMS, &maps, NULL, e);
     buf_putc(&l->text, ')');
     l->nested = true;
-    l->list = maps.target;
     return err;
 }
 

@@ -66,7 +66,8 @@ struct lens_call {
     const struct lens_row *row;
     pkl_id self;
     bool created;   /* by __new__ alone */
-    bool has_args;  /* among the raw children */
+    uint64_t children; /* of the raw object */
+    bool has_args;     /* its arguments are one of them */
     uint64_t count; /* arguments */
     struct pkl_node arg[LENS_ARGS];
     struct pkl_node args; /* the tuple; id 0: none */

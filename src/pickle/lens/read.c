@@ -266,6 +266,7 @@ static enum pb_err read_call(struct lens_reader *r, const struct pkl_node *node,
         return err;
     if (node->ref)
         err = r->view->node(r->view, node->target, &self, e);
+    c->children = self.count;
     if (err == PB_OK)
         err = part_of(r, node->target, PKL_ARGS, &args, e);
     if (err == PB_OK)
@@ -292,11 +293,8 @@ static enum pb_err check_call(struct lens_reader *r, const struct pkl_node *node
     const struct lens_row *row = c->row;
     struct pkl_node kwargs;
     uint64_t expected = c->has_args + c->items.count + c->entries.count;
-    uint64_t children;
     enum pb_err err = part_of(r, node->target, PKL_KWARGS, &kwargs, e);
 
-    if (err == PB_OK)
-        err = r->view->count_children(r->view, node->target, &children, e);
     if (err != PB_OK)
         return err;
     if (!(row->flags & (c->created ? LENS_NEW : LENS_CALL)))
@@ -315,7 +313,7 @@ static enum pb_err check_call(struct lens_reader *r, const struct pkl_node *node
         return lens_refuse(l, "it has entries");
     if (c->state.id != 0)
         expected += c->state.kind == PKL_DICT ? c->state.count : 1;
-    if (expected != children)
+    if (expected != c->children)
         return lens_refuse(l, "its state is set more than once");
     return PB_OK;
 }
