@@ -38,6 +38,7 @@ struct verify_pair {
     pkl_id a, b;
     uint64_t count;
     enum pkl_kind kind;
+    uint64_t from; /* children before it are compared already */
 };
 
 struct verify {

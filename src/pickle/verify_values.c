@@ -177,8 +177,19 @@ static enum pb_err compare_parts(struct verify *v)
 static enum pb_err begin_container(struct verify *v)
 {
     v->now = v->todo.data[--v->todo.len];
-    v->child = 0;
-    return v->now.kind >= PKL_GLOBAL ? compare_parts(v) : PB_OK;
+    v->child = v->now.from;
+    return v->child == 0 && v->now.kind >= PKL_GLOBAL ? compare_parts(v) : PB_OK;
+}
+
+/* Its other children come after what is below these: so what was just found is asked for while the
+ * documents still know where it is, and no more than a batch a level waits. */
+static enum pb_err put_off(struct verify *v, uint64_t from)
+{
+    v->now.from = from;
+    if (from < v->now.count && !vec_push(&v->todo, v->now))
+        return error_nomem(v->e);
+    v->child = v->now.count;
+    return PB_OK;
 }
 
 static enum pb_err some_children(struct verify *v)
@@ -193,9 +204,10 @@ static enum pb_err some_children(struct verify *v)
         err = right->children(right, v->now.b, v->child, want, b, &y, v->e);
     if (err == PB_OK && (x != y || x == 0))
         err = verify_refuse(v, "children of a value cannot be found");
+    if (err == PB_OK)
+        err = put_off(v, v->child + x);
     for (size_t i = 0; i < x && err == PB_OK; i++)
         err = compare_child(v, &a[i], &b[i]);
-    v->child += x;
     return err;
 }
 
