@@ -236,6 +236,8 @@ static enum pb_err put_ref(struct writer *w, const struct pkl_node *node, struct
     buf_init(&path, BUF_MAX_TEXT);
     err = pkl_path_of(w->frames.view, node->target, PATH_FORM_PATH, &path, e);
     if (err == PB_OK) {
+        if (path.len == 0)
+            buf_puts(&path, "@0");
         buf_puts(&w->out, "{\"$ref\": ");
         put_string(&w->out, path.data, path.len);
         buf_putc(&w->out, '}');
