@@ -31,6 +31,7 @@ void pkl_edit_group_end(struct pkl_edit *ed);
 
 bool pkl_edit_undo(struct pkl_edit *ed); /* false: nothing to undo */
 bool pkl_edit_redo(struct pkl_edit *ed);
+/* Back to what was last saved there. */
 enum pb_err pkl_edit_revert(struct pkl_edit *ed, const struct pkl_child *place,
                             struct error *e) PB_CHECK;
 
@@ -38,20 +39,23 @@ bool pkl_edit_dirty(const struct pkl_edit *ed);   /* differs from what was last 
 bool pkl_edit_changed(const struct pkl_edit *ed); /* differs from the document */
 void pkl_edit_mark_saved(struct pkl_edit *ed);
 
-/* What is changed at this moment against the document, one row a place, in document order. */
+/* What is changed at this moment, one row a place, in document order. */
 struct pkl_change {
-    struct pkl_child place; /* with the new value */
+    struct pkl_child place; /* with the value that stands there now */
     struct pkl_node old;    /* id 0: the place is new */
 };
+/* Against the document. */
 size_t pkl_edit_changes(struct pkl_edit *ed);
 enum pb_err pkl_edit_change(struct pkl_edit *ed, size_t i, struct pkl_change *out,
                             struct error *e) PB_CHECK;
-/* Changes against what was last saved (a number for the status line). */
+/* Against what was last saved; an old value may then be one of the second source. */
 size_t pkl_edit_unsaved(struct pkl_edit *ed);
-/* Is this place changed?  *old (may be NULL) gets what stood there. */
+enum pb_err pkl_edit_unsaved_change(struct pkl_edit *ed, size_t i, struct pkl_change *out,
+                                    struct error *e) PB_CHECK;
+/* Does something else stand at this place than was last saved?  *old (may be NULL) gets that. */
 bool pkl_edit_place_changed(struct pkl_edit *ed, pkl_id owner, uint64_t index,
                             struct pkl_node *old);
-/* Some place below this container is changed (for the mark on collapsed rows). */
+/* So it is for some place below this container (for the mark on collapsed rows). */
 bool pkl_edit_below_changed(struct pkl_edit *ed, const struct pkl_node *node);
 
 #endif

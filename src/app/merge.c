@@ -104,14 +104,14 @@ static bool counts_by_number(enum pkl_kind kind, const struct path_step *step)
            step->kind == PATH_NTH;
 }
 
-static enum pb_err check_way(struct pkl_view *base, struct pkl_view *theirs, const struct moved *c,
+static enum pb_err check_way(struct pkl_view *mine, struct pkl_view *theirs, const struct moved *c,
                              struct error *e)
 {
     struct pkl_path way = c->steps;
 
     for (way.count = 0; way.count < c->steps.count; way.count++) {
         struct pkl_child was, is;
-        enum pb_err err = pkl_path_follow(base, &way, &was, e);
+        enum pb_err err = pkl_path_follow(mine, &way, &was, e);
 
         if (err != PB_OK)
             return err;
@@ -150,26 +150,26 @@ static enum pb_err read_value(struct pkl_view *v, const struct pkl_node *node, s
 static enum pb_err prepare(struct merge *m, size_t i, struct arena *mem, struct moved *c,
                            struct error *e)
 {
-    struct pkl_view *base = pkl_doc_view(m->mine->doc), *mine = pkl_edit_view(m->mine->edit);
+    struct pkl_view *mine = pkl_edit_view(m->mine->edit);
     struct pkl_view *theirs = pkl_edit_view(m->theirs->edit);
     struct pkl_change change;
     bool same = false;
     size_t at;
-    enum pb_err err = pkl_edit_change(m->mine->edit, i, &change, e);
+    enum pb_err err = pkl_edit_unsaved_change(m->mine->edit, i, &change, e);
 
     if (err == PB_OK)
         err = app_change_path(m->mine, &change, PATH_FORM_PATH, &c->path, e);
     if (err == PB_OK)
         err = pkl_path_parse(mem, c->path.data, c->path.len, &c->steps, &at, e);
     if (err == PB_OK)
-        err = check_way(base, theirs, c, e);
+        err = check_way(mine, theirs, c, e);
     if (err != PB_OK)
         return err;
     err = pkl_path_follow(theirs, &c->steps, &c->place, e);
     if (err == PB_ENOTFOUND)
         return refuse(c, "is not there any more", e);
     if (err == PB_OK && change.old.id != 0)
-        err = same_value(base, &change.old, theirs, &c->place.value, &same, e);
+        err = same_value(mine, &change.old, theirs, &c->place.value, &same, e);
     if (err == PB_OK && !same) {
         err = same_value(mine, &change.place.value, theirs, &c->place.value, &c->needless, e);
         if (err == PB_OK && !c->needless)
@@ -197,7 +197,7 @@ static enum pb_err apply(struct merge *m, const struct moved *changes, size_t n,
 /* All places are found and checked in what they wrote before the first is changed. */
 static enum pb_err move_changes(struct merge *m, struct error *e)
 {
-    size_t n = pkl_edit_changes(m->mine->edit);
+    size_t n = pkl_edit_unsaved(m->mine->edit);
     struct moved *changes = n > 0 ? mem_realloc(NULL, n, sizeof *changes) : NULL;
     struct arena mem;
     enum pb_err err = PB_OK;

@@ -66,7 +66,9 @@ void pkl_edit_free(struct pkl_edit *ed)
     vec_release(&ed->values);
     vec_release(&ed->log);
     vec_release(&ed->changes);
-    vec_release(&ed->shown);
+    vec_release(&ed->changes.shown);
+    vec_release(&ed->since_saved);
+    vec_release(&ed->since_saved.shown);
     idmap_release(&ed->by_owner);
     idmap_release(&ed->by_hash);
     pkl_doc_free(ed->news);
@@ -88,6 +90,13 @@ struct edit_container *edit_container_of(struct pkl_edit *ed, pkl_id owner)
 size_t edit_value_at(const struct edit_container *c, uint64_t index)
 {
     const struct piece *p = c != NULL ? pieces_at(&c->now, index) : NULL;
+
+    return p != NULL ? p->value : 0;
+}
+
+size_t edit_saved_at(const struct edit_container *c, uint64_t index)
+{
+    const struct piece *p = c != NULL ? pieces_at(&c->saved, index) : NULL;
 
     return p != NULL ? p->value : 0;
 }
@@ -347,7 +356,7 @@ enum pb_err pkl_edit_revert(struct pkl_edit *ed, const struct pkl_child *place, 
 
     if (c == NULL || pieces_at(&c->now, place->index) == NULL)
         return PB_OK;
-    return replace(ed, c, place->index, 0, e);
+    return replace(ed, c, place->index, edit_saved_at(c, place->index), e);
 }
 
 /* --------------------------------------------------------------------------- state */
@@ -359,15 +368,6 @@ bool pkl_edit_changed(const struct pkl_edit *ed)
             return true;
     }
     return false;
-}
-
-size_t pkl_edit_unsaved(struct pkl_edit *ed)
-{
-    uint64_t n = 0;
-
-    for (size_t i = 0; i < ed->containers.len; i++)
-        n += pieces_differ(&ed->containers.data[i].now, &ed->containers.data[i].saved);
-    return (size_t)n;
 }
 
 bool pkl_edit_dirty(const struct pkl_edit *ed)
@@ -388,6 +388,7 @@ void pkl_edit_mark_saved(struct pkl_edit *ed)
 
         pieces_copy(&c->saved, &c->now);
     }
+    ed->fresh = false;
 }
 
 struct pkl_view *pkl_edit_view(struct pkl_edit *ed)

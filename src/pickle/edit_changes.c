@@ -45,39 +45,56 @@ static bool owner_lives(const struct pkl_edit *ed, pkl_id owner)
     return value != 0 && ed->values.data[value - 1].live;
 }
 
+static bool push(struct edit_changes *to, const struct edit_container *c, uint64_t position)
+{
+    struct edit_change change = {.original = *edit_original(c, position),
+                                 .value = edit_value_at(c, position),
+                                 .saved = edit_saved_at(c, position),
+                                 .position = position};
+
+    return vec_push(to, change);
+}
+
 /* Every replaced place, in order; whether it counts is not yet known. */
 static enum pb_err list_all(struct pkl_edit *ed, struct error *e)
 {
-    ed->changes.len = 0;
+    ed->changes.len = ed->since_saved.len = 0;
     for (size_t i = 0; i < ed->containers.len; i++) {
         const struct edit_container *c = &ed->containers.data[i];
 
         for (size_t k = 0; k < c->now.len; k++) {
-            struct edit_change change = {.value = c->now.data[k].value,
-                                         .position = c->now.data[k].at};
+            const struct piece *p = &c->now.data[k];
 
-            if (change.value == 0)
-                continue;
-            change.original = *edit_original(c, change.position);
-            if (!vec_push(&ed->changes, change))
+            if (p->value != 0 && !push(&ed->changes, c, p->at))
+                return error_nomem(e);
+            if (p->value != 0 && edit_saved_at(c, p->at) != p->value &&
+                !push(&ed->since_saved, c, p->at))
+                return error_nomem(e);
+        }
+        /* Undone since it was saved: the original stands there again. */
+        for (size_t k = 0; k < c->saved.len; k++) {
+            const struct piece *p = &c->saved.data[k];
+
+            if (p->value != 0 && edit_value_at(c, p->at) == 0 && !push(&ed->since_saved, c, p->at))
                 return error_nomem(e);
         }
     }
     if (ed->changes.len > 1)
         qsort(ed->changes.data, ed->changes.len, sizeof *ed->changes.data, by_place);
+    if (ed->since_saved.len > 1)
+        qsort(ed->since_saved.data, ed->since_saved.len, sizeof *ed->since_saved.data, by_place);
     return PB_OK;
 }
 
-/* One pass over the changes: what is inside a replaced value is covered, and the values of those
- * that are not covered live.  True when one came to life that did not before. */
-static bool enliven(struct pkl_edit *ed)
+/* One pass over the changes: what is inside a replaced value is covered. */
+static bool cover(struct pkl_edit *ed, struct edit_changes *list, bool enliven)
 {
     const struct pkl_child *outer = NULL;
     bool more = false;
 
-    for (size_t i = 0; i < ed->changes.len; i++) {
-        struct edit_change *c = &ed->changes.data[i];
-        bool *live = &ed->values.data[c->value - 1].live;
+    for (size_t i = 0; i < list->len; i++) {
+        struct edit_change *c = &list->data[i];
+        bool *live;
 
         if (!owner_lives(ed, c->original.owner))
             continue;
@@ -87,6 +104,9 @@ static bool enliven(struct pkl_edit *ed)
         if (c->covered)
             continue;
         outer = &c->original;
+        if (!enliven)
+            continue;
+        live = &ed->values.data[c->value - 1].live;
         more = more || !*live;
         *live = true;
     }
@@ -94,21 +114,21 @@ static bool enliven(struct pkl_edit *ed)
 }
 
 /* A value may have been put aside by a later edit; what is changed inside it is then no change. */
-static enum pb_err drop_dead(struct pkl_edit *ed, struct error *e)
+static enum pb_err drop_dead(struct pkl_edit *ed, struct edit_changes *list, struct error *e)
 {
     size_t n = 0;
 
-    ed->shown.len = 0;
-    for (size_t i = 0; i < ed->changes.len; i++) {
-        const struct edit_change *c = &ed->changes.data[i];
+    list->shown.len = 0;
+    for (size_t i = 0; i < list->len; i++) {
+        const struct edit_change *c = &list->data[i];
 
         if (!owner_lives(ed, c->original.owner))
             continue;
-        if (!c->covered && !vec_push(&ed->shown, n))
+        if (!c->covered && !vec_push(&list->shown, n))
             return error_nomem(e);
-        ed->changes.data[n++] = *c;
+        list->data[n++] = *c;
     }
-    ed->changes.len = n;
+    list->len = n;
     return PB_OK;
 }
 
@@ -121,51 +141,80 @@ enum pb_err edit_collect(struct pkl_edit *ed, struct error *e)
     for (size_t i = 0; i < ed->values.len; i++)
         ed->values.data[i].live = false;
     err = list_all(ed, e);
-    /* A new value can stand inside a new value, so this goes on until nothing more comes to life.
-     */
-    while (err == PB_OK && enliven(ed))
+    /* The values of changes that are not covered live; a new value can stand inside a new value, so
+     * this goes on until nothing more comes to life. */
+    while (err == PB_OK && cover(ed, &ed->changes, true))
         continue;
     if (err == PB_OK)
-        err = drop_dead(ed, e);
+        (void)cover(ed, &ed->since_saved, false);
+    if (err == PB_OK)
+        err = drop_dead(ed, &ed->changes, e);
+    if (err == PB_OK)
+        err = drop_dead(ed, &ed->since_saved, e);
     ed->fresh = err == PB_OK;
     return err;
 }
 
+static struct pkl_node numbered(const struct pkl_edit *ed, const struct edit_change *c, size_t n)
+{
+    return n != 0 ? ed->values.data[n - 1].node : c->original.value;
+}
+
+static enum pb_err shown(struct pkl_edit *ed, const struct edit_changes *list, size_t i,
+                         struct pkl_change *out, struct error *e)
+{
+    const struct edit_change *c;
+
+    if (i >= list->shown.len)
+        return error_set(e, PB_ENOTFOUND, "there is no such change");
+    c = &list->data[list->shown.data[i]];
+    out->place = c->original;
+    out->place.value = numbered(ed, c, c->value);
+    out->old = numbered(ed, c, list == &ed->changes ? 0 : c->saved);
+    return PB_OK;
+}
+
 size_t pkl_edit_changes(struct pkl_edit *ed)
 {
-    return edit_collect(ed, NULL) == PB_OK ? ed->shown.len : 0;
+    return edit_collect(ed, NULL) == PB_OK ? ed->changes.shown.len : 0;
 }
 
 enum pb_err pkl_edit_change(struct pkl_edit *ed, size_t i, struct pkl_change *out, struct error *e)
 {
-    const struct edit_change *c;
     enum pb_err err = edit_collect(ed, e);
 
-    if (err != PB_OK)
-        return err;
-    if (i >= ed->shown.len)
-        return error_set(e, PB_ENOTFOUND, "there is no such change");
-    c = &ed->changes.data[ed->shown.data[i]];
-    out->place = c->original;
-    out->place.value = ed->values.data[c->value - 1].node;
-    out->old = c->original.value;
-    return PB_OK;
+    return err == PB_OK ? shown(ed, &ed->changes, i, out, e) : err;
+}
+
+size_t pkl_edit_unsaved(struct pkl_edit *ed)
+{
+    return edit_collect(ed, NULL) == PB_OK ? ed->since_saved.shown.len : 0;
+}
+
+enum pb_err pkl_edit_unsaved_change(struct pkl_edit *ed, size_t i, struct pkl_change *out,
+                                    struct error *e)
+{
+    enum pb_err err = edit_collect(ed, e);
+
+    return err == PB_OK ? shown(ed, &ed->since_saved, i, out, e) : err;
 }
 
 bool pkl_edit_place_changed(struct pkl_edit *ed, pkl_id owner, uint64_t index, struct pkl_node *old)
 {
     const struct edit_container *c = edit_container_of(ed, owner);
     const struct pkl_child *original = edit_original(c, index);
+    size_t saved = edit_saved_at(c, index);
 
-    if (edit_value_at(c, index) == 0 || original == NULL)
+    if (original == NULL || edit_value_at(c, index) == saved)
         return false;
     if (old != NULL)
-        *old = original->value;
+        *old = saved != 0 ? ed->values.data[saved - 1].node : original->value;
     return true;
 }
 
 bool pkl_edit_below_changed(struct pkl_edit *ed, const struct pkl_node *n)
 {
+    const struct edit_changes *list = &ed->since_saved;
     unsigned source = PKL_ID_SOURCE(n->target);
     size_t low = 0, high;
     struct pkl_node whole = *n;
@@ -174,10 +223,10 @@ bool pkl_edit_below_changed(struct pkl_edit *ed, const struct pkl_node *n)
         return false;
     if (edit_collect(ed, NULL) != PB_OK)
         return false;
-    high = ed->changes.len;
+    high = list->len;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const struct pkl_child *c = &ed->changes.data[middle].original;
+        const struct pkl_child *c = &list->data[middle].original;
         unsigned s = PKL_ID_SOURCE(c->owner);
 
         if (s < source || (s == source && c->value.begin < whole.begin))
@@ -185,7 +234,7 @@ bool pkl_edit_below_changed(struct pkl_edit *ed, const struct pkl_node *n)
         else
             high = middle;
     }
-    if (low == ed->changes.len || PKL_ID_SOURCE(ed->changes.data[low].original.owner) != source)
+    if (low == list->len || PKL_ID_SOURCE(list->data[low].original.owner) != source)
         return false;
-    return ed->changes.data[low].original.value.begin < whole.end;
+    return list->data[low].original.value.begin < whole.end;
 }

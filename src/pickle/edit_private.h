@@ -39,12 +39,23 @@ struct edit_log {
     uint64_t group; /* what is undone together */
 };
 
-/* A place whose value is not the original one. */
+/* A place whose value is not the original one, or not the saved one. */
 struct edit_change {
     struct pkl_child original; /* the place with what first stood there */
-    size_t value;
+    size_t value;              /* number of what stands there; 0: the original */
+    size_t saved;              /* number of what was last saved there */
     uint64_t position;
     bool covered; /* inside a value that was replaced itself */
+};
+
+/* In document order. */
+struct edit_changes {
+    struct edit_change *data;
+    size_t len, cap;
+    struct {
+        size_t *data; /* those that are not covered */
+        size_t len, cap;
+    } shown;
 };
 
 struct pkl_edit {
@@ -72,21 +83,16 @@ struct pkl_edit {
     size_t undone; /* entries at the end of the log that are undone */
     uint64_t group;
     unsigned group_depth;
-    bool fresh; /* `changes` is up to date */
-    struct {
-        struct edit_change *data;
-        size_t len, cap;
-    } changes;
-    struct {
-        size_t *data; /* of changes: those that are not covered */
-        size_t len, cap;
-    } shown;
+    bool fresh;                  /* both lists are up to date */
+    struct edit_changes changes; /* against the document */
+    struct edit_changes since_saved;
 };
 
 void edit_view_init(struct pkl_edit *ed);
 struct edit_container *edit_container_of(struct pkl_edit *ed, pkl_id owner);
 /* The value that stands at a place now; 0: the original. */
 size_t edit_value_at(const struct edit_container *c, uint64_t index);
+size_t edit_saved_at(const struct edit_container *c, uint64_t index);
 const struct pkl_child *edit_original(const struct edit_container *c, uint64_t index);
 
 /* Encodes, appends, indexes. */
@@ -100,7 +106,7 @@ bool edit_is_scalar(enum pkl_kind kind);
 enum pb_err edit_may_set(struct pkl_edit *ed, const struct pkl_child *place,
                          const struct literal *value, struct error *e) PB_CHECK;
 
-/* Collects ed->changes in document order: the original's first, by their bytes; then those inside
+/* Collects ed->changes and ed->since_saved: the original's first, by their bytes; then those inside
  * new values. */
 enum pb_err edit_collect(struct pkl_edit *ed, struct error *e) PB_CHECK;
 

@@ -48,7 +48,7 @@ static void draw_change(struct ui *u, uint64_t row, const struct region *r, int 
     struct error e;
     int path = (r->w - 4) * 2 / 5, side = (r->w - 4 - path - 6) / 2;
 
-    if (edit == NULL || pkl_edit_change(edit, (size_t)row, &c, &e) != PB_OK)
+    if (edit == NULL || pkl_edit_unsaved_change(edit, (size_t)row, &c, &e) != PB_OK)
         return;
     buf_init(&text, BUF_MAX_LINE);
     change_path(v, &c.place, &text);
@@ -148,7 +148,7 @@ void review_open(struct ui *u)
 {
     const struct location *to =
         u->saving.elsewhere ? &u->saving.where : app_object_location(u->right.object);
-    size_t n = pkl_edit_changes(app_object_edit(u->right.object));
+    size_t n = pkl_edit_unsaved(app_object_edit(u->right.object));
     struct dialog *d;
     struct buf title;
 

@@ -92,24 +92,28 @@ static void test_negative_zero_and_nan(void **state)
     rig_close(&r);
 }
 
+static uint64_t int_of(struct rig *r, const struct pkl_node *n)
+{
+    struct source *src = pkl_doc_source(r->view->doc(r->view, PKL_ID_SOURCE(n->id)));
+    struct buf text;
+    struct sink to = sink_buf(&text);
+    uint64_t value;
+
+    assert_int_equal(n->kind, PKL_INT);
+    assert_int_equal(n->opcode, 'K');
+    buf_init(&text, 100);
+    assert_int_equal(source_copy(src, PKL_ID_OFFSET(n->id), 2, &to, &r->e), PB_OK);
+    value = (uint8_t)text.data[1];
+    buf_release(&text);
+    return value;
+}
+
 static uint64_t int_at(struct rig *r, const char *path)
 {
     struct pkl_child place;
-    struct buf text;
-    uint64_t n = 0;
 
     assert_int_equal(rig_find(r, path, &place), PB_OK);
-    assert_int_equal(place.value.kind, PKL_INT);
-    assert_int_equal(place.value.opcode, 'K');
-    buf_init(&text, 100);
-    struct sink to = sink_buf(&text);
-    assert_int_equal(
-        source_copy(pkl_doc_source(r->view->doc(r->view, PKL_ID_SOURCE(place.value.id))),
-                    PKL_ID_OFFSET(place.value.id), 2, &to, &r->e),
-        PB_OK);
-    n = (unsigned char)text.data[1];
-    buf_release(&text);
-    return n;
+    return int_of(r, &place.value);
 }
 
 static void test_undo_and_redo(void **state)
@@ -259,6 +263,74 @@ static void test_what_is_changed_where(void **state)
     assert_int_equal(PKL_ID_SOURCE(place.value.id), 0);
     rig_must_set(&r, ".c[1]=2");
     assert_false(pkl_edit_below_changed(r.edit, &c.value));
+    rig_close(&r);
+}
+
+static void change_is(struct rig *r, size_t i, const char *path, uint64_t old, uint64_t now)
+{
+    struct pkl_change c;
+    struct pkl_child place;
+
+    assert_int_equal(pkl_edit_unsaved_change(r->edit, i, &c, &r->e), PB_OK);
+    assert_int_equal(rig_find(r, path, &place), PB_OK);
+    assert_int_equal(c.place.owner, place.owner);
+    assert_int_equal(c.place.index, place.index);
+    assert_int_equal(int_of(r, &c.old), old);
+    assert_int_equal(int_of(r, &c.place.value), now);
+}
+
+/* After a save what is shown as changed is what a next save would change. */
+static void test_changes_since_the_save(void **state)
+{
+    struct rig r;
+    struct pkl_child root, a, c;
+    struct pkl_node old;
+
+    (void)state;
+    open_sample(&r);
+    assert_int_equal(rig_find(&r, "", &root), PB_OK);
+    assert_int_equal(rig_find(&r, ".a", &a), PB_OK);
+    assert_int_equal(rig_find(&r, ".c", &c), PB_OK);
+    rig_must_set(&r, ".a=31");
+    rig_must_set(&r, ".c[1]=7");
+    assert_int_equal(pkl_edit_unsaved(r.edit), 2);
+    change_is(&r, 0, ".a", 1, 31);
+    pkl_edit_mark_saved(r.edit);
+    assert_int_equal(pkl_edit_unsaved(r.edit), 0);
+    assert_int_equal(pkl_edit_unsaved_change(r.edit, 0, &(struct pkl_change){0}, &r.e),
+                     PB_ENOTFOUND);
+    assert_int_equal(pkl_edit_changes(r.edit), 2);
+    assert_false(pkl_edit_place_changed(r.edit, a.owner, a.index, NULL));
+    assert_false(pkl_edit_below_changed(r.edit, &root.value));
+    rig_must_set(&r, ".a=32");
+    assert_int_equal(pkl_edit_unsaved(r.edit), 1);
+    change_is(&r, 0, ".a", 31, 32);
+    assert_true(pkl_edit_place_changed(r.edit, a.owner, a.index, &old));
+    assert_int_equal(int_of(&r, &old), 31);
+    assert_true(pkl_edit_below_changed(r.edit, &root.value));
+    assert_false(pkl_edit_below_changed(r.edit, &c.value));
+    assert_int_equal(pkl_edit_revert(r.edit, &a, &r.e), PB_OK);
+    assert_int_equal(int_at(&r, ".a"), 31);
+    assert_int_equal(pkl_edit_unsaved(r.edit), 0);
+    /* Undone across the save: the original is what differs now. */
+    assert_true(pkl_edit_undo(r.edit));
+    assert_true(pkl_edit_undo(r.edit));
+    assert_true(pkl_edit_undo(r.edit));
+    assert_true(pkl_edit_undo(r.edit));
+    assert_false(pkl_edit_changed(r.edit));
+    assert_int_equal(pkl_edit_unsaved(r.edit), 2);
+    change_is(&r, 0, ".a", 31, 1);
+    assert_true(pkl_edit_below_changed(r.edit, &c.value));
+    /* Inside a value that was new when it was saved. */
+    rig_must_set(&r, ".a={'k': [1, 2]}");
+    pkl_edit_mark_saved(r.edit);
+    assert_int_equal(pkl_edit_unsaved(r.edit), 0);
+    rig_must_set(&r, ".a.k[0]=5");
+    assert_int_equal(pkl_edit_unsaved(r.edit), 1);
+    change_is(&r, 0, ".a.k[0]", 1, 5);
+    rig_must_set(&r, ".a=9");
+    assert_int_equal(pkl_edit_unsaved(r.edit), 1);
+    assert_int_equal(pkl_edit_changes(r.edit), 1);
     rig_close(&r);
 }
 
@@ -536,6 +608,7 @@ int main(void)
         cmocka_unit_test(test_undo_crosses_saves),
         cmocka_unit_test(test_revert),
         cmocka_unit_test(test_what_is_changed_where),
+        cmocka_unit_test(test_changes_since_the_save),
         cmocka_unit_test(test_new_containers),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_set_members),
