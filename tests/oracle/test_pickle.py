@@ -1,0 +1,316 @@
+#!/usr/bin/python3
+"""The reading half of the engine against CPython and against a machine of its own.
+
+  values    random nested values with sharing and recursion, every protocol: repr() and --json
+  programs  random opcode programs: every value with its bytes and place, at every grain of the index
+  corpus    acceptance of every sample as its index says; of those made by us also repr()
+  cut       every small sample cut at every byte: nothing crashes, all that stands is reached
+
+Each works on seeds that are printed; `test_pickle.py SEED` repeats one.
+"""
+import base64
+import collections
+import csv
+import json
+import os
+import pickle
+import random
+import re
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import genpickle  # noqa: E402
+import refvm  # noqa: E402
+
+BUILD = os.environ.get('builddir', 'build')
+TOOL = os.environ.get('PKL_TOOL', os.path.join(BUILD, 'tests', 'oracle', 'pkl_tool'))
+CORPUS = os.environ.get('PKLBROWSE_CORPUS', '../shared/corpus')
+SEED = int(sys.argv[1]) if len(sys.argv) > 1 else random.SystemRandom().randrange(1 << 32)
+passed = failed = skipped = 0
+
+
+def check(ok, what):
+    global passed, failed
+    if ok:
+        passed += 1
+    else:
+        failed += 1
+        if failed <= 20:
+            print('FAILED', what)
+
+
+def run(command, paths, grain=None):
+    """Output and status of every file."""
+    env = dict(os.environ)
+    env.pop('PKL_GRAIN', None)
+    if grain:
+        env['PKL_GRAIN'] = str(grain)
+    r = subprocess.run([TOOL, command, '-'], input='\n'.join(paths).encode() + b'\n', capture_output=True, env=env,
+                       check=False)
+    results, lines = [], []
+    for line in r.stdout.decode('utf-8', 'surrogateescape').split('\n'):
+        if line.startswith('-- '):
+            results.append((lines, line[3:]))
+            lines = []
+        else:
+            lines.append(line)
+    if r.returncode != 0 or len(results) != len(paths):
+        print(f'pkl_tool {command} ended with {r.returncode} after {len(results)} of {len(paths)} files')
+        print(r.stderr.decode('utf-8', 'replace')[-3000:])
+        results += [([], 'crashed')] * (len(paths) - len(results))
+    return results
+
+
+def write_all(folder, datas):
+    paths = []
+    for i, data in enumerate(datas):
+        paths.append(os.path.join(folder, f'{i}.pkl'))
+        with open(paths[-1], 'wb') as f:
+            f.write(data)
+    return paths
+
+
+# ---------------------------------------------------------------------------------- values
+
+def to_json(v, seen, on):
+    """What --json must say; shared containers are references, whatever their path."""
+    if v is None or v is True or v is False:
+        return v
+    if type(v) is int:
+        if abs(v) <= 1 << 53:
+            return v
+        return {'$int': str(v) if len(str(abs(v))) <= 4300 else hex(v)}
+    if type(v) is float:
+        return v if v - v == 0 else {'$float': repr(v)}
+    if type(v) is str:
+        try:
+            v.encode()
+            return v
+        except UnicodeEncodeError:
+            return {'$str': ascii(v)}
+    if type(v) in (bytes, bytearray):
+        return {'$' + type(v).__name__: base64.b64encode(v).decode()}
+    if len(v) > 0:
+        if id(v) in seen:
+            return {'$ref': None}
+        seen[id(v)] = v
+    kind = type(v)
+    if kind is dict:
+        plain = all(type(k) is str and not k.startswith('$') and '$str' not in str(to_json(k, {}, {})) for k in v)
+        if plain:
+            return {k: to_json(x, seen, on) for k, x in v.items()}
+        return {'$dict': [[to_json(k, seen, on), to_json(x, seen, on)] for k, x in v.items()]}
+    items = [to_json(x, seen, on) for x in v]
+    return items if kind is list else {'$' + kind.__name__: items}
+
+
+def blind(j):
+    """Without the paths of references."""
+    if isinstance(j, dict):
+        if list(j) == ['$ref']:
+            return {'$ref': None}
+        return {k: blind(x) for k, x in j.items()}
+    if isinstance(j, list):
+        return [blind(x) for x in j]
+    return j
+
+
+def has_set(v, depth=0, seen=None):
+    seen = set() if seen is None else seen
+    if id(v) in seen:
+        return False
+    seen.add(id(v))
+    if isinstance(v, (set, frozenset)):
+        return len(v) > 1 or any(has_set(x, depth, seen) for x in v)
+    if isinstance(v, dict):
+        return any(has_set(x, depth, seen) for kv in v.items() for x in kv)
+    if isinstance(v, (list, tuple)):
+        return any(has_set(x, depth, seen) for x in v)
+    return False
+
+
+def test_values(folder):
+    values, datas = [], []
+    for i in range(400):
+        r = random.Random(SEED * 1000003 + i)
+        v = genpickle.value(r)
+        for protocol in range(6):
+            data = pickle.dumps(v, protocol)
+            if protocol < 4 and r.random() < 0.3:
+                data = pickle._dumps(v, protocol)
+            datas.append(data)
+            values.append(pickle.loads(data))
+    paths = write_all(folder, datas)
+    for grain in (None, 24):
+        for (lines, status), v, data in zip(run('repr', paths, grain), values, datas):
+            want = repr(v)
+            got = lines[0] if lines else ''
+            same = got == want
+            if not same and has_set(v):
+                # Stored order, which is that of writing; loading may have made it another.
+                same = sorted(got) == sorted(want)
+            check(same and status == 'ok', f'repr seed {SEED}: {want[:200]} is {got[:200]} {status} {data[:60]!r}')
+    for (lines, status), v, data in zip(run('json', paths), values, datas):
+        try:
+            got = blind(json.loads(lines[0]))
+        except (ValueError, IndexError):
+            got = f'no JSON: {lines[:1]}'
+        if has_set(v):
+            check(status == 'ok' and not isinstance(got, str), f'json seed {SEED}: {data[:60]!r}')
+        else:
+            want = blind(json.loads(json.dumps(to_json(v, {}, {}))))
+            check(got == want and status == 'ok', f'json seed {SEED}: {want!r:.200} is {got!r:.200} {data[:60]!r}')
+
+
+# -------------------------------------------------------------------------------- programs
+
+def compare_spans(paths, grain, what):
+    counts = run('check', paths, grain)
+    for path, (lines, status), (info, _) in zip(paths, run('spans', paths, grain), counts):
+        if not info:
+            continue
+        with open(path, 'rb') as f:
+            data = f.read()
+        pickles = int(info[0].split()[1])
+        try:
+            want = refvm.spans(data, pickles)
+        except refvm.Broken:
+            want = refvm.spans(data, pickles, shared=True)
+        if lines != want:
+            at = next((i for i, (a, b) in enumerate(zip(lines, want)) if a != b), min(len(lines), len(want)))
+            check(False, f'{what} grain {grain} {path}: {want[at:at + 1]} is {lines[at:at + 1]} {status}')
+        else:
+            check(status == 'ok', f'{what} {path}: {status}')
+
+
+def test_programs(folder):
+    datas = []
+    for i in range(300):
+        r = random.Random(SEED * 1000003 + i)
+        datas.append(b''.join(genpickle.program(r, r.randrange(3, 600))
+                              for _ in range(r.choice((1, 1, 1, 2, 4)))))
+    paths = write_all(folder, datas)
+    for grain in (None, 8, 20, 300):
+        compare_spans(paths, grain, f'program seed {SEED}')
+
+
+# ---------------------------------------------------------------------------------- corpus
+
+# What our verdict and genops' may differ about, and why.
+STRICTER = {  # genops reaches STOP, no unpickler does
+    'an empty module or name', 'is not one', 'the text is not quoted', 'not a tuple', 'not a str', 'not a dict',
+    'extension code must be positive', 'unexpected MARK', 'the stack is empty', 'cannot be called',
+}
+LAXER = {  # some unpickler loads it, genops of 3.11 fails
+    'Exceeds the limit', "'ascii' codec can't decode", 'strinq quote',
+}
+
+
+def corpus_rows():
+    index = os.path.join(CORPUS, 'INDEX.tsv')
+    if not os.path.exists(index):
+        return None
+    with open(index, newline='') as f:
+        return [r for r in csv.DictReader(f, delimiter='\t', quoting=csv.QUOTE_NONE)
+                if r['container'] == 'raw' and r['parse'] != 'none']
+
+
+def test_corpus(_):
+    global skipped
+    rows = corpus_rows()
+    if rows is None:
+        print('skipped: no corpus')
+        skipped += 1
+        return
+    paths = [os.path.join(CORPUS, r['path']) for r in rows]
+    differ = collections.Counter()
+    for row, (_, status) in zip(rows, run('check', paths)):
+        stops = row['parse'] == 'STOP'
+        if stops == (status == 'ok'):
+            check(True, '')
+            continue
+        why = [w for w in (STRICTER if stops else LAXER) if w in (status if stops else row['parse'])]
+        check(bool(why), f"{row['path']}: {row['parse']}, we say {status}")
+        differ[('refused: ' if stops else 'accepted: ') + (why[0] if why else '?')] += 1
+    for why, n in sorted(differ.items()):
+        print(f'  {n:3} {why}')
+    for path, (_, status) in zip(paths, run('walk', paths)):
+        check('refused' not in status and status != 'crashed', f'walk {path}: {status}')
+    for grain in (None, 16):
+        compare_spans(paths, grain, 'corpus')
+    test_ours(rows)
+
+
+BUILTIN = (type(None), bool, int, float, str, bytes, bytearray, list, tuple, dict, set, frozenset)
+
+
+def only_builtin(v):
+    todo, seen = [v], set()
+    while todo:
+        x = todo.pop()
+        if type(x) not in BUILTIN:
+            return False
+        if isinstance(x, (list, tuple, dict, set, frozenset)) and id(x) not in seen:
+            seen.add(id(x))
+            todo += x
+            if isinstance(x, dict):
+                todo += x.values()
+    return True
+
+
+def test_ours(rows):
+    """Samples made for this project load in Python without harm."""
+    paths, values = [], []
+    for row in rows:
+        if not re.match(r'generated/std/py3', row['path']):
+            continue
+        path = os.path.join(CORPUS, row['path'])
+        try:
+            with open(path, 'rb') as f:
+                v = pickle.load(f)
+        except Exception:  # a class of another version, or of the script that wrote it
+            continue
+        if only_builtin(v):
+            paths.append(path)
+            values.append(v)
+    for path, v, (lines, status) in zip(paths, values, run('repr', paths)):
+        try:
+            want = repr(v)
+        except (ValueError, RecursionError):  # an int beyond the limit of digits; depth
+            continue
+        got = lines[0] if lines else ''
+        check(got == want or (has_set(v) and sorted(got) == sorted(want)),
+              f'{path}: {want[:200]} is {got[:200]} {status}')
+
+
+# ------------------------------------------------------------------------------------- cut
+
+def test_cut(folder):
+    datas = []
+    for i in range(12):
+        r = random.Random(SEED * 1000003 + 7000 + i)
+        datas.append(genpickle.program(r, 120))
+        datas.append(pickle.dumps(genpickle.value(r), i % 6)[:400])
+    paths = write_all(folder, [d[:n] for d in datas for n in range(len(d))])
+    for grain in (None, 8):
+        for path, (_, status) in zip(paths, run('walk', paths, grain)):
+            check('refused' not in status and status != 'crashed', f'cut seed {SEED} {path}: {status}')
+
+
+def main():
+    print(f'seed {SEED}')
+    if not os.access(TOOL, os.X_OK):
+        print(f'{TOOL} is not built (make check builds it)')
+        print('0 passed, 1 failed')
+        return 1
+    for test in (test_values, test_programs, test_corpus, test_cut):
+        with tempfile.TemporaryDirectory() as folder:
+            test(folder)
+    print(f'{passed} passed, {failed} failed' + (f', {skipped} skipped' if skipped else ''))
+    return failed > 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
