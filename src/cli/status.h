@@ -13,6 +13,7 @@ enum status {
     STATUS_DENIED = 5,    /* not permitted, no or wrong credentials */
     STATUS_NO_PICKLE = 6, /* not a valid pickle; what could be read was printed */
     STATUS_FAILED = 7,    /* anything else */
+    STATUS_UNKNOWN = 8,   /* scan: nothing dangerous, something unknown */
     STATUS_INTERRUPTED = 130,
     STATUS_NO_READER = 141 /* the reader of our output went away */
 };

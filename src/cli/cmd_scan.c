@@ -1,0 +1,511 @@
+/*
+ * scan: what pickles would import and call.  Each LOCATION by itself: one that cannot be looked at does not stop the
+ * others.  The exit status is that of the worst, by the order of `ranks`.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/loop.h>
+#include <pklbrowse/mem.h>
+#include <pklbrowse/pkl_audit.h>
+#include <pklbrowse/text.h>
+
+#include "cli.h"
+
+#define PIECE ((uint64_t)256 * 1024) /* bytes audited between two looks at the signals */
+
+struct scanning {
+    struct cli *c;
+    int status; /* the worst so far */
+};
+
+/* From the worst: what nobody should load; what could not be looked at; what is not all known. */
+static int rank(int status)
+{
+    static const int ranks[] = {STATUS_NO_READER, STATUS_INTERRUPTED, STATUS_NO,
+                                STATUS_USAGE,     STATUS_FAILED,      STATUS_DENIED,
+                                STATUS_CHANGED,   STATUS_NOT_FOUND,   STATUS_NO_PICKLE,
+                                STATUS_UNKNOWN,   STATUS_OK};
+    int i = 0;
+
+    while (ranks[i] != status && ranks[i] != STATUS_OK)
+        i++;
+    return i;
+}
+
+static void take_status(struct scanning *s, int status)
+{
+    if (rank(status) < rank(s->status))
+        s->status = status;
+}
+
+/* --- text --------------------------------------------------------------------------------------- */
+
+static void put_use(struct buf *out, const char *what, uint64_t n, bool *any)
+{
+    if (n == 0)
+        return;
+    buf_printf(out, "%s%s", *any ? ", " : "", what);
+    if (n > 1)
+        buf_printf(out, " %llu times", (unsigned long long)n);
+    *any = true;
+}
+
+static void put_uses(struct buf *out, const struct pkl_audit_row *r)
+{
+    bool any = false;
+
+    put_use(out, "called", r->called, &any);
+    put_use(out, "built", r->built, &any);
+    put_use(out, "given state", r->states, &any);
+    put_use(out, "result called", r->result_called, &any);
+    put_use(out, "changed", r->changed, &any);
+    if (!any)
+        put_use(out, "imported only", r->imported, &any);
+}
+
+static void put_name(struct buf *out, const struct pkl_audit_row *r)
+{
+    switch (r->kind) {
+    case PKL_AUDIT_GLOBAL:
+        text_escape(out, r->module, strlen(r->module));
+        buf_putc(out, '.');
+        text_escape(out, r->name, strlen(r->name));
+        break;
+    case PKL_AUDIT_EXTENSION:
+        buf_printf(out, "<extension %lld>", (long long)r->code);
+        break;
+    case PKL_AUDIT_COMPUTED:
+        buf_puts(out, "<computed while loading>");
+        break;
+    }
+}
+
+/* ".a in base64 at .b" */
+static void put_place(struct buf *out, const struct pkl_audit *a, const char *path, size_t pickle)
+{
+    if (path != NULL)
+        text_escape(out, path, strlen(path));
+    else
+        buf_puts(out, "(not in the value)");
+    while (pickle > 0) {
+        const struct pkl_audit_pickle *p = pkl_audit_pickle(a, pickle);
+
+        if (p->place == PKL_AUDIT_TRAILING) {
+            buf_printf(out, " in the bytes behind the end, from %llu on",
+                       (unsigned long long)p->offset);
+        } else {
+            buf_printf(out, " of a pickle in %s at ", pkl_audit_place_name(p->place));
+            if (p->path != NULL)
+                text_escape(out, p->path, strlen(p->path));
+            else
+                buf_printf(out, "byte %llu", (unsigned long long)p->offset);
+        }
+        pickle = p->inside;
+    }
+}
+
+static void put_row(struct buf *out, const struct pkl_audit *a, const struct pkl_audit_row *r)
+{
+    buf_printf(out, "  %-9s  ", pkl_grade_name(r->grade));
+    put_name(out, r);
+    buf_puts(out, "  ");
+    put_uses(out, r);
+    buf_puts(out, "  ");
+    put_place(out, a, r->path, r->pickle);
+    if (r->why != NULL)
+        buf_printf(out, "  (%s)", r->why);
+    buf_putc(out, '\n');
+}
+
+static void put_text(struct buf *out, const struct pkl_audit *a, const char *verdict)
+{
+    static const enum pkl_grade order[] = {PKL_DANGEROUS, PKL_UNKNOWN, PKL_SAFE};
+
+    buf_printf(out, ": %s\n", verdict);
+    for (size_t g = 0; g < 3; g++) {
+        for (size_t i = 0; i < pkl_audit_rows(a); i++) {
+            if (pkl_audit_row(a, i)->grade == order[g])
+                put_row(out, a, pkl_audit_row(a, i));
+        }
+    }
+    for (size_t i = 1; i < pkl_audit_pickles(a); i++) {
+        const struct pkl_audit_pickle *p = pkl_audit_pickle(a, i);
+
+        buf_puts(out, "  a pickle in ");
+        buf_puts(out, pkl_audit_place_name(p->place));
+        buf_puts(out, ": ");
+        put_place(out, a, p->path, p->inside);
+        if (p->error.code != PB_OK)
+            buf_printf(out, "; it breaks: %s", p->error.msg);
+        buf_putc(out, '\n');
+    }
+}
+
+/* --- JSON --------------------------------------------------------------------------------------- */
+
+static void json_count(struct buf *out, const char *name, uint64_t n)
+{
+    buf_printf(out, ", \"%s\": %llu", name, (unsigned long long)n);
+}
+
+static void json_row(struct buf *out, const struct pkl_audit_row *r)
+{
+    buf_printf(out, "{\"grade\": \"%s\"", pkl_grade_name(r->grade));
+    if (r->kind == PKL_AUDIT_GLOBAL) {
+        buf_puts(out, ", \"module\": ");
+        json_text(out, r->module);
+        buf_puts(out, ", \"name\": ");
+        json_text(out, r->name);
+        buf_puts(out, ", \"python3\": [");
+        json_text(out, r->py3_module);
+        buf_puts(out, ", ");
+        json_text(out, r->py3_name);
+        buf_putc(out, ']');
+    } else if (r->kind == PKL_AUDIT_EXTENSION) {
+        buf_printf(out, ", \"extension\": %lld", (long long)r->code);
+    } else {
+        buf_puts(out, ", \"computed\": true");
+    }
+    json_count(out, "imported", r->imported);
+    json_count(out, "called", r->called);
+    json_count(out, "built", r->built);
+    json_count(out, "state_given", r->states);
+    json_count(out, "result_called", r->result_called);
+    json_count(out, "changed", r->changed);
+    json_count(out, "offset", r->offset);
+    buf_puts(out, ", \"path\": ");
+    json_text(out, r->path);
+    json_count(out, "pickle", r->pickle);
+    buf_puts(out, ", \"why\": ");
+    json_text(out, r->why);
+    buf_putc(out, '}');
+}
+
+static void json_pickle(struct buf *out, const struct pkl_audit_pickle *p)
+{
+    buf_puts(out, "{\"in\": ");
+    json_text(out, pkl_audit_place_name(p->place));
+    json_count(out, "inside", p->inside);
+    json_count(out, "offset", p->offset);
+    buf_puts(out, ", \"path\": ");
+    json_text(out, p->path);
+    buf_puts(out, ", \"error\": ");
+    json_text(out, p->error.code != PB_OK ? p->error.msg : NULL);
+    buf_putc(out, '}');
+}
+
+/* One line an object; without an audit: why there is none. */
+static void put_json(struct buf *out, const struct location *loc, const struct pkl_audit *a,
+                     const char *verdict, const struct error *why)
+{
+    struct buf text;
+
+    buf_init(&text, BUF_MAX_TEXT);
+    location_format(&text, loc);
+    buf_puts(out, "{\"location\": ");
+    json_string(out, text.data, text.len);
+    buf_release(&text);
+    buf_puts(out, ", \"verdict\": ");
+    json_text(out, verdict);
+    buf_puts(out, ", \"error\": ");
+    json_text(out, why != NULL ? why->msg : NULL);
+    buf_puts(out, ", \"globals\": [");
+    for (size_t i = 0; a != NULL && i < pkl_audit_rows(a); i++) {
+        buf_puts(out, i > 0 ? ", " : "");
+        json_row(out, pkl_audit_row(a, i));
+    }
+    buf_puts(out, "], \"pickles\": [");
+    for (size_t i = 1; a != NULL && i < pkl_audit_pickles(a); i++) {
+        buf_puts(out, i > 1 ? ", " : "");
+        json_pickle(out, pkl_audit_pickle(a, i));
+    }
+    buf_puts(out, "]}\n");
+}
+
+/* --- one object --------------------------------------------------------------------------------- */
+
+static enum pb_err run_audit(struct cli *c, struct pkl_audit *a, struct error *e)
+{
+    bool done = false;
+    enum pb_err err = PB_OK;
+
+    while (!done && err == PB_OK) {
+        err = pkl_audit_step(a, PIECE, &done, e);
+        if (err == PB_OK && !done)
+            err = loop_turn(app_loop(c->app), 0, e);
+        if (err == PB_OK && c->interrupted)
+            err = error_set(e, PB_ECANCELED, "interrupted");
+    }
+    return err;
+}
+
+/* A pickle inside of a value that cannot be read to its end is not all known. */
+static enum pkl_grade verdict_of(const struct pkl_audit *a)
+{
+    enum pkl_grade g = pkl_audit_verdict(a);
+
+    for (size_t i = 1; i < pkl_audit_pickles(a) && g == PKL_SAFE; i++) {
+        if (pkl_audit_pickle(a, i)->error.code != PB_OK)
+            g = PKL_UNKNOWN;
+    }
+    return g;
+}
+
+/* Begins as a pickle does, or is compressed or packed, so that nobody has looked at what is inside. */
+static bool may_be_meant(struct source *src)
+{
+    static const struct {
+        const char *bytes;
+        size_t n;
+    } magic[] = {{"PK", 2},           {"\x1f\x8b", 2},       {"BZh", 3},
+                 {"\xfd" "7zXZ", 5},  {"\x5d\x00\x00", 3},   {"\x04\x22\x4d\x18", 4},
+                 {"7z\xbc\xaf", 4},   {"\x28\xb5\x2f\xfd", 4}, {"x\x01", 2},
+                 {"x\x5e", 2},        {"x\x9c", 2},          {"x\xda", 2},
+                 {"ZF", 2},           {"\x93NUMPY", 6},      {"RENPY", 5}};
+    const uint8_t *p;
+    size_t n;
+
+    if (source_view(src, 0, 512, &p, &n, NULL) != PB_OK)
+        return true;
+    for (size_t i = 0; i < sizeof magic / sizeof *magic; i++) {
+        if (n >= magic[i].n && memcmp(p, magic[i].bytes, magic[i].n) == 0)
+            return true;
+    }
+    return (n >= 2 && p[0] == 0x80 && p[1] <= 5) ||
+           (n >= 262 && memcmp(p + 257, "ustar", 5) == 0);
+}
+
+/* What is said of one object, and the status it counts as. */
+static const char *judge(const struct pkl_audit *a, struct app_object *o, bool listed,
+                         bool *harmless, int *status)
+{
+    static const int by_grade[] = {STATUS_OK, STATUS_UNKNOWN, STATUS_NO};
+    enum pkl_grade g = verdict_of(a);
+    enum app_state state = app_object_state(o);
+
+    *harmless = false;
+    *status = by_grade[g];
+    if (g == PKL_DANGEROUS || state == APP_READY)
+        return pkl_grade_name(g);
+    *status = STATUS_NO_PICKLE;
+    if (state == APP_BROKEN)
+        return "broken";
+    /* A listing has other things than pickles. */
+    *harmless =
+        listed && pkl_audit_rows(a) == 0 && !may_be_meant(pkl_doc_source(app_object_opcodes(o)));
+    if (*harmless)
+        *status = STATUS_OK;
+    return "not a pickle";
+}
+
+static enum pb_err report(struct scanning *s, const struct location *loc,
+                          const struct pkl_audit *a, const char *verdict, const struct error *why,
+                          struct error *e)
+{
+    struct buf out;
+    enum pb_err err;
+
+    buf_init(&out, (size_t)1 << 30);
+    if (s->c->args->given[OPT_json]) {
+        put_json(&out, loc, a, verdict, why);
+    } else if (a != NULL) {
+        app_show_location(&out, loc);
+        put_text(&out, a, verdict);
+    }
+    err = out_buf(&s->c->out, &out, e);
+    buf_release(&out);
+    return err == PB_OK ? out_flush(&s->c->out, e) : err;
+}
+
+/* The object could not be looked at: said, counted, and on to the next. */
+static enum pb_err skip(struct scanning *s, const struct location *loc, const struct error *why,
+                        struct error *e)
+{
+    take_status(s, (int)status_of(why->code));
+    if (why->code == PB_ECANCELED || s->c->out.reader_gone) {
+        *e = *why;
+        return why->code;
+    }
+    cli_error(why);
+    return s->c->args->given[OPT_json] ? report(s, loc, NULL, NULL, why, e) : PB_OK;
+}
+
+static enum pb_err scan_object(struct scanning *s, const struct location *loc, bool listed,
+                               struct error *e)
+{
+    struct app_object *o = NULL;
+    struct pkl_audit *a = NULL;
+    struct error why;
+    enum pb_err whole = cli_open(s->c, loc, &o, &why), err = PB_OK;
+
+    if (o == NULL || app_object_opcodes(o) == NULL) {
+        app_object_close(o);
+        return skip(s, loc, &why, e);
+    }
+    struct error broken = why;
+
+    err = pkl_audit_new(app_object_opcodes(o), &a, &why);
+    if (err == PB_OK)
+        err = run_audit(s->c, a, &why);
+    if (err != PB_OK) {
+        err = skip(s, loc, &why, e);
+    } else {
+        bool harmless;
+        int status;
+        const char *verdict = judge(a, o, listed, &harmless, &status);
+
+        take_status(s, status);
+        err = report(s, loc, a, verdict, whole != PB_OK && !harmless ? &broken : NULL, e);
+        if (err == PB_OK && whole != PB_OK && !harmless)
+            cli_error(&broken);
+    }
+    pkl_audit_free(a);
+    app_object_close(o);
+    return err;
+}
+
+/* --- listings ----------------------------------------------------------------------------------- */
+
+struct pager {
+    bool done;
+    struct store_page *page;
+    struct error error;
+    bool failed;
+};
+
+static void on_page(void *ctx, struct store_page *page, const struct error *e)
+{
+    struct pager *p = ctx;
+
+    p->done = true;
+    p->page = page;
+    p->failed = e != NULL;
+    if (e != NULL)
+        p->error = *e;
+}
+
+static enum pb_err fetch(struct scanning *s, const struct app_spot *spot, const char *token,
+                         struct store_page **page, struct error *e)
+{
+    struct store_list_request q = {.container = spot->container,
+                                   .prefix = spot->key,
+                                   .prefix_len = spot->key_len,
+                                   .recursive = true,
+                                   .token = token};
+    const struct store_ops *ops = spot->store->ops;
+    struct pager p = {.done = false};
+    struct store_op *op;
+    enum pb_err err;
+
+    if (spot->container == NULL)
+        op = ops->list_containers(spot->store, token, on_page, &p, e);
+    else
+        op = ops->list(spot->store, &q, on_page, &p, e);
+    if (op == NULL)
+        return e->code;
+    err = cli_wait(s->c, &p.done, NULL, NULL, e);
+    if (!p.done)
+        store_op_cancel(op);
+    if (err == PB_OK && p.failed) {
+        *e = p.error;
+        err = p.error.code;
+    }
+    if (err != PB_OK && p.page != NULL)
+        store_page_free(p.page);
+    else
+        *page = p.page;
+    return err;
+}
+
+static enum pb_err scan_below(struct scanning *s, const struct location *loc, struct error *e);
+
+static enum pb_err scan_page(struct scanning *s, const struct location *parent,
+                             const struct store_page *page, struct error *e)
+{
+    enum pb_err err = PB_OK;
+
+    for (size_t i = 0; i < page->count && err == PB_OK; i++) {
+        const struct store_entry *n = &page->entries[i];
+        struct location child;
+
+        if (n->kind == STORE_PREFIX)
+            continue;
+        err = app_child_location(parent, n->kind, n->name, n->len, &child, e);
+        if (err != PB_OK)
+            break;
+        if (n->kind == STORE_CONTAINER)
+            err = scan_below(s, &child, e);
+        else if (n->size > 0) /* an empty one is a folder's marker, and no pickle */
+            err = scan_object(s, &child, true, e);
+        location_release(&child);
+    }
+    return err;
+}
+
+static enum pb_err scan_below(struct scanning *s, const struct location *loc, struct error *e)
+{
+    struct app_spot spot;
+    struct arena mem;
+    char *token = NULL;
+    struct error why;
+    enum pb_err err;
+
+    arena_init(&mem);
+    err = app_resolve(s->c->app, loc, &mem, &spot, &why);
+    if (err == PB_OK) {
+        do {
+            struct store_page *page = NULL;
+            char *next = NULL;
+
+            err = fetch(s, &spot, token, &page, &why);
+            if (err != PB_OK)
+                break;
+            if (page->next != NULL && (next = mem_strdup(page->next)) == NULL)
+                err = error_nomem(&why);
+            if (err == PB_OK && next != NULL && token != NULL && strcmp(next, token) == 0)
+                err = error_set(&why, PB_ESERVER, "the server sends the same page again and again");
+            if (err == PB_OK)
+                err = scan_page(s, loc, page, &why);
+            store_page_free(page);
+            free(token);
+            token = next;
+        } while (err == PB_OK && token != NULL);
+    }
+    free(token);
+    arena_release(&mem);
+    return err == PB_OK ? PB_OK : skip(s, loc, &why, e);
+}
+
+/* --- the command -------------------------------------------------------------------------------- */
+
+static enum pb_err scan_operand(struct scanning *s, const char *text, struct error *e)
+{
+    struct location loc = {0};
+    enum pb_err err = cli_location(text, &loc, e);
+
+    if (err != PB_OK) {
+        take_status(s, (int)status_of(err));
+        cli_error(e);
+        return PB_OK;
+    }
+    if (s->c->args->given[OPT_recursive] && app_location_is_folder(&loc))
+        err = scan_below(s, &loc, e);
+    else
+        err = scan_object(s, &loc, false, e);
+    location_release(&loc);
+    return err;
+}
+
+int cmd_scan(struct cli *c)
+{
+    struct scanning s = {c, STATUS_OK};
+    struct error error;
+
+    for (size_t i = 0; i < c->args->count; i++) {
+        if (scan_operand(&s, c->args->operands[i], &error) == PB_OK)
+            continue;
+        return cli_fail(c, &error);
+    }
+    return s.status;
+}
