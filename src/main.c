@@ -24,7 +24,9 @@ int main(int argc, char **argv)
     struct error error;
     int status;
 
+    /* Both are errors of a write, told like any other. */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     if (args_parse(&args, argc, argv, &error) != PB_OK)
         return cli_error(&error);
     set_locale(args.given[OPT_ascii]);
