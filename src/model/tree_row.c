@@ -60,7 +60,7 @@ static void make_label(struct tree *t, const struct pkl_child *c, struct buf *ou
     enum pb_err err = PB_OK;
     switch (c->step) {
     case PKL_STEP_INDEX:
-        buf_printf(out, "%llu", (unsigned long long)c->position);
+        buf_printf(out, "%llu", (unsigned long long)c->index);
         break;
     case PKL_STEP_MEMBER:
         buf_printf(out, "#%llu", (unsigned long long)c->position);

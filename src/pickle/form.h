@@ -1,6 +1,6 @@
 /*
- * Built-in values that old protocols write as a call: bytes, bytearray, set, frozenset.  What the lenses know, for
- * those who only ask about these.
+ * Built-in values that old protocols write as a call: bytes, bytearray, set, frozenset.  What the
+ * lenses know, for those who only ask about these.
  */
 #ifndef PICKLE_FORM_H
 #define PICKLE_FORM_H
@@ -8,9 +8,11 @@
 #include <pklbrowse/pkl_leaf.h>
 
 struct form {
-    enum pkl_kind kind;    /* PKL_BYTES, PKL_BYTEARRAY, PKL_SET, PKL_FROZENSET; PKL_OBJECT: none of these */
-    struct pkl_node items; /* of a set: the list or tuple that holds the members; id 0: there are none */
-    struct buf data;       /* of bytes */
+    enum pkl_kind
+        kind; /* PKL_BYTES, PKL_BYTEARRAY, PKL_SET, PKL_FROZENSET; PKL_OBJECT: none of these */
+    struct pkl_node
+        items;       /* of a set: the list or tuple that holds the members; id 0: there are none */
+    struct buf data; /* of bytes */
     bool partial;
 };
 

@@ -1,8 +1,8 @@
 /*
  * One JSON document in which no Python type is lost.
  *
- * Plain where JSON has it; otherwise an object whose only key (or first, for $object and $repr) begins with '$'.
- * A value met again is {"$ref": path of its first place}.
+ * Plain where JSON has it; otherwise an object whose only key (or first, for $object and $repr)
+ * begins with '$'. A value met again is {"$ref": path of its first place}.
  */
 #include <math.h>
 #include <string.h>
@@ -20,21 +20,35 @@
 #define FLUSH_AT 65536u
 #define SAFE_INT ((int64_t)1 << 53) /* larger ones do not survive a double */
 
-enum shape { JSON_LIST, JSON_TUPLE, JSON_SET, JSON_FROZENSET, JSON_DICT, JSON_PLAIN_DICT, JSON_OBJECT,
-             JSON_BROKEN };
+enum shape {
+    JSON_LIST,
+    JSON_TUPLE,
+    JSON_SET,
+    JSON_FROZENSET,
+    JSON_DICT,
+    JSON_PLAIN_DICT,
+    JSON_OBJECT,
+    JSON_BROKEN
+};
 
 static const struct brackets {
     const char *open, *close;
 } brackets[] = {
-    {"[", "]"}, {"{\"$tuple\": [", "]}"}, {"{\"$set\": [", "]}"}, {"{\"$frozenset\": [", "]}"},
-    {"{\"$dict\": [", "]}"}, {"{", "}"}, {"{", "}"}, {"{\"$broken\": [", "]}"},
+    {"[", "]"},
+    {"{\"$tuple\": [", "]}"},
+    {"{\"$set\": [", "]}"},
+    {"{\"$frozenset\": [", "]}"},
+    {"{\"$dict\": [", "]}"},
+    {"{", "}"},
+    {"{", "}"},
+    {"{\"$broken\": [", "]}"},
 };
 
 static const struct part_text {
     enum pkl_part part;
     const char *name;
 } parts[] = {
-    {PKL_ARGS, "args"}, {PKL_KWARGS, "kwargs"}, {PKL_STATE, "state"},
+    {PKL_ARGS, "args"},   {PKL_KWARGS, "kwargs"},   {PKL_STATE, "state"},
     {PKL_ITEMS, "items"}, {PKL_ENTRIES, "entries"},
 };
 
@@ -81,7 +95,8 @@ static void put_escape(struct buf *out, uint32_t cp)
                    (unsigned)(0xdc00 + ((cp - 0x10000) & 0x3ff)));
 }
 
-/* Inside of a JSON string; lone surrogates cannot come here.  What a terminal would act on is escaped. */
+/* Inside of a JSON string; lone surrogates cannot come here.  What a terminal would act on is
+ * escaped. */
 static void put_escaped(struct buf *out, const char *s, size_t n)
 {
     size_t plain = 0, used;
@@ -249,7 +264,7 @@ static enum pb_err put_ref(struct writer *w, const struct pkl_node *node, struct
 static enum pb_err enter(struct writer *w, const struct pkl_node *node, enum shape shape,
                          pkl_id list, uint64_t count, struct error *e)
 {
-    enum frame_equals how = shape == JSON_DICT || shape == JSON_PLAIN_DICT      ? FRAME_DICT
+    enum frame_equals how = shape == JSON_DICT || shape == JSON_PLAIN_DICT ? FRAME_DICT
                             : shape == JSON_SET || shape == JSON_FROZENSET ? FRAME_SET
                                                                            : FRAME_ALL;
     bool is_new = true;
@@ -299,8 +314,8 @@ static enum pb_err put_lens(struct writer *w, const struct pkl_node *node, struc
     struct lens *l = &w->lens;
     const char *type = l->row->type;
     struct sink to = {quoted, w};
-    bool is_new = true, text = l->pieces.len - l->first == 1 &&
-                               l->pieces.data[l->first].kind == LENS_TEXT;
+    bool is_new = true,
+         text = l->pieces.len - l->first == 1 && l->pieces.data[l->first].kind == LENS_TEXT;
     enum pb_err err = PB_OK;
 
     if (!text && !idmap_put_new(&w->seen, node->target, 1, &is_new))
@@ -346,7 +361,8 @@ static enum pb_err put_object(struct writer *w, const struct pkl_node *node, str
     return buf_status(data, e);
 }
 
-/* Singletons by their names; classes and functions stay what they are, so that they can be found again. */
+/* Singletons by their names; classes and functions stay what they are, so that they can be found
+ * again. */
 static enum pb_err put_global(struct writer *w, const struct pkl_node *node, struct error *e)
 {
     const char *text;
@@ -380,7 +396,9 @@ static enum pb_err put_value(struct writer *w, const struct pkl_node *node, stru
         return put_object(w, node, e);
     case PKL_GLOBAL:
         return put_global(w, node, e);
-    case PKL_PERSID: case PKL_EXTENSION: case PKL_BUFFER:
+    case PKL_PERSID:
+    case PKL_EXTENSION:
+    case PKL_BUFFER:
         return enter(w, node, JSON_OBJECT, node->target, node->count, e);
     default:
         return put_leaf(w, node, e);
@@ -408,9 +426,10 @@ static enum pb_err put_head(struct writer *w, const struct pkl_node *node, struc
         return put_value(w, &part.value, e);
     }
     if (node->kind != PKL_GLOBAL && node->kind != PKL_OBJECT) {
-        buf_printf(&w->out, "\"$%s\": ", node->kind == PKL_PERSID      ? "persistent"
-                                         : node->kind == PKL_EXTENSION ? "extension"
-                                                                       : "buffer");
+        buf_printf(&w->out, "\"$%s\": ",
+                   node->kind == PKL_PERSID      ? "persistent"
+                   : node->kind == PKL_EXTENSION ? "extension"
+                                                 : "buffer");
         err = pkl_leaf_read(v, node, SIZE_MAX, &w->leaf, e);
         if (err == PB_OK && node->kind == PKL_PERSID)
             put_str(&w->out, w->leaf.data.data, w->leaf.data.len);

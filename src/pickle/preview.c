@@ -104,9 +104,12 @@ static enum pb_err put_short(struct preview *p, const struct pkl_node *node, str
 static const char *part_name(enum pkl_part part)
 {
     switch (part) {
-    case PKL_ARGS: return "args=";
-    case PKL_KWARGS: return "kwargs=";
-    default: return "state=";
+    case PKL_ARGS:
+        return "args=";
+    case PKL_KWARGS:
+        return "kwargs=";
+    default:
+        return "state=";
     }
 }
 
@@ -271,7 +274,8 @@ static enum pb_err put_lensed(struct preview *p, bool brief, struct error *e)
     const char *dot = strrchr(l->row->type, '.');
 
     switch (l->kind) {
-    case PKL_BYTES: case PKL_BYTEARRAY:
+    case PKL_BYTES:
+    case PKL_BYTEARRAY:
         return put_bytes(p, e);
     case PKL_SET:
         if (l->items.count == 0 || brief) {
@@ -337,7 +341,8 @@ static enum pb_err put_value(struct preview *p, const struct pkl_node *node, str
         return put_children(p, "[", node->target, node->count, "]", e);
     case PKL_TUPLE:
         return put_children(p, "(", node->target, node->count, node->count == 1 ? ",)" : ")", e);
-    case PKL_DICT: case PKL_SET:
+    case PKL_DICT:
+    case PKL_SET:
         return put_children(p, "{", node->target, node->count, "}", e);
     case PKL_FROZENSET:
         return put_children(p, "frozenset({", node->target, node->count, "})", e);
@@ -382,8 +387,8 @@ static void preview_release(struct preview *p)
     lens_release(&p->lens);
 }
 
-enum pb_err pkl_preview(struct pkl_view *v, const struct pkl_node *node, size_t max, struct buf *out,
-                        struct error *e)
+enum pb_err pkl_preview(struct pkl_view *v, const struct pkl_node *node, size_t max,
+                        struct buf *out, struct error *e)
 {
     struct lens_view lenses;
     struct preview p;
@@ -403,12 +408,25 @@ enum pb_err pkl_preview(struct pkl_view *v, const struct pkl_node *node, size_t 
 }
 
 static const char *const type_names[] = {
-    [PKL_NONE] = "NoneType", [PKL_BOOL] = "bool", [PKL_INT] = "int", [PKL_FLOAT] = "float",
-    [PKL_STR] = "str", [PKL_BYTES] = "bytes", [PKL_BYTEARRAY] = "bytearray",
-    [PKL_PY2STR] = "py2 str", [PKL_LIST] = "list", [PKL_TUPLE] = "tuple", [PKL_DICT] = "dict",
-    [PKL_SET] = "set", [PKL_FROZENSET] = "frozenset", [PKL_GLOBAL] = "global",
-    [PKL_OBJECT] = "object", [PKL_PERSID] = "persistent", [PKL_EXTENSION] = "extension",
-    [PKL_BUFFER] = "buffer", [PKL_BROKEN] = "broken",
+    [PKL_NONE] = "NoneType",
+    [PKL_BOOL] = "bool",
+    [PKL_INT] = "int",
+    [PKL_FLOAT] = "float",
+    [PKL_STR] = "str",
+    [PKL_BYTES] = "bytes",
+    [PKL_BYTEARRAY] = "bytearray",
+    [PKL_PY2STR] = "py2 str",
+    [PKL_LIST] = "list",
+    [PKL_TUPLE] = "tuple",
+    [PKL_DICT] = "dict",
+    [PKL_SET] = "set",
+    [PKL_FROZENSET] = "frozenset",
+    [PKL_GLOBAL] = "global",
+    [PKL_OBJECT] = "object",
+    [PKL_PERSID] = "persistent",
+    [PKL_EXTENSION] = "extension",
+    [PKL_BUFFER] = "buffer",
+    [PKL_BROKEN] = "broken",
 };
 
 /* The short name of a lensed type, or the class of another object. */
@@ -432,11 +450,11 @@ static enum pb_err global_type(struct preview *p, const struct pkl_node *node, s
     enum pb_err err = lens_global(&p->reader, node, &text, e);
 
     if (err == PB_OK)
-        buf_puts(&p->text, text == NULL                               ? "global"
-                           : strncmp(text, "<class ", 7) == 0         ? "class"
+        buf_puts(&p->text, text == NULL                                   ? "global"
+                           : strncmp(text, "<class ", 7) == 0             ? "class"
                            : strncmp(text, "<built-in function", 18) == 0 ? "function"
-                           : strcmp(text, "Ellipsis") == 0            ? "ellipsis"
-                                                                      : "global");
+                           : strcmp(text, "Ellipsis") == 0                ? "ellipsis"
+                                                                          : "global");
     return err;
 }
 

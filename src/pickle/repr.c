@@ -11,8 +11,20 @@
 #define FLUSH_AT 65536u
 #define ARRAY_ITEMS 1024u /* of an array at once */
 
-enum shape { SHAPE_LIST, SHAPE_TUPLE, SHAPE_DICT, SHAPE_SET, SHAPE_FROZENSET, SHAPE_OBJECT,
-             SHAPE_BROKEN, SHAPE_PAIRS, SHAPE_ATTRS, SHAPE_ITEMS, SHAPE_ALIAS, SHAPE_LENS };
+enum shape {
+    SHAPE_LIST,
+    SHAPE_TUPLE,
+    SHAPE_DICT,
+    SHAPE_SET,
+    SHAPE_FROZENSET,
+    SHAPE_OBJECT,
+    SHAPE_BROKEN,
+    SHAPE_PAIRS,
+    SHAPE_ATTRS,
+    SHAPE_ITEMS,
+    SHAPE_ALIAS,
+    SHAPE_LENS
+};
 
 static const struct brackets {
     const char *open, *close, *empty, *recursive;
@@ -41,7 +53,7 @@ static const struct part_text {
     enum pkl_part part;
     const char *before;
 } parts[] = {
-    {PKL_ARGS, " args="}, {PKL_KWARGS, " kwargs="}, {PKL_STATE, " state="},
+    {PKL_ARGS, " args="},   {PKL_KWARGS, " kwargs="},   {PKL_STATE, " state="},
     {PKL_ITEMS, " items="}, {PKL_ENTRIES, " entries="},
 };
 #define STAGE_CLASS 0u
@@ -56,9 +68,10 @@ struct printer {
     unsigned indent; /* bracketed containers around */
     struct pkl_leaf leaf;
     struct lens_reader reader;
-    struct lens lens;   /* scripts of the lenses on the stack */
-    struct idmap open;  /* lensed objects on the stack that Python does not watch: guards around, plus 1 */
-    size_t seqs;        /* frames that are a part of another */
+    struct lens lens; /* scripts of the lenses on the stack */
+    struct idmap
+        open;    /* lensed objects on the stack that Python does not watch: guards around, plus 1 */
+    size_t seqs; /* frames that are a part of another */
 };
 
 static enum pb_err flush(struct printer *p, struct error *e)
@@ -105,13 +118,12 @@ static enum pb_err enter(struct printer *p, const struct pkl_node *node, enum sh
                          pkl_id list, uint64_t count, struct error *e)
 {
     const struct brackets *b = &brackets[shape];
-    enum frame_equals how = shape == SHAPE_DICT                               ? FRAME_DICT
+    enum frame_equals how = shape == SHAPE_DICT                              ? FRAME_DICT
                             : shape == SHAPE_SET || shape == SHAPE_FROZENSET ? FRAME_SET
                                                                              : FRAME_ALL;
     enum pb_err err;
 
-    if (frames_has(&p->frames, node->target) ||
-        (is_deep(p) && count > 0)) {
+    if (frames_has(&p->frames, node->target) || (is_deep(p) && count > 0)) {
         buf_puts(&p->out, b->recursive);
         return PB_OK;
     }
@@ -136,7 +148,8 @@ static enum pb_err put_head(struct printer *p, const struct pkl_node *node, stru
     case PKL_GLOBAL:
         buf_puts(&p->out, "global ");
         return repr_name(p->frames.view, node, &p->out, e);
-    case PKL_EXTENSION: case PKL_BUFFER:
+    case PKL_EXTENSION:
+    case PKL_BUFFER:
         return put_leaf(p, node, e);
     default:
         err = pkl_leaf_read(p->frames.view, node, SIZE_MAX, &p->leaf, e);
@@ -193,9 +206,9 @@ static void put_text(struct printer *p, const char *s, size_t n)
 }
 
 /*
- * Runs the script that was just read.  Some types look whether they stand in themselves and write "..." then; the
- * others do not, and Python ends only because something in between does.  When nothing does, it never ends there:
- * here it is cut.
+ * Runs the script that was just read.  Some types look whether they stand in themselves and write
+ * "..." then; the others do not, and Python ends only because something in between does.  When
+ * nothing does, it never ends there: here it is cut.
  */
 static enum pb_err enter_lens(struct printer *p, const struct pkl_node *node, struct error *e)
 {
@@ -264,8 +277,7 @@ static enum pb_err put_object(struct printer *p, const struct pkl_node *node, st
     if (l->kind != PKL_OBJECT)
         return enter(p, node, l->kind == PKL_SET ? SHAPE_SET : SHAPE_FROZENSET, l->items.target,
                      l->items.count, e);
-    if (!l->nested && l->pieces.len - l->first == 1 &&
-        l->pieces.data[l->first].kind == LENS_TEXT) {
+    if (!l->nested && l->pieces.len - l->first == 1 && l->pieces.data[l->first].kind == LENS_TEXT) {
         put_text(p, l->text.data + l->start, l->text.len - l->start);
         lens_drop(l, l->first, l->start);
         return PB_OK;
@@ -303,7 +315,9 @@ static enum pb_err put_value(struct printer *p, const struct pkl_node *node, str
         return put_object(p, node, e);
     case PKL_GLOBAL:
         return put_global(p, node, e);
-    case PKL_PERSID: case PKL_EXTENSION: case PKL_BUFFER:
+    case PKL_PERSID:
+    case PKL_EXTENSION:
+    case PKL_BUFFER:
         return enter(p, node, SHAPE_OBJECT, node->target, node->count, e);
     default:
         return put_leaf(p, node, e);
@@ -366,8 +380,9 @@ static enum pb_err enter_seq(struct printer *p, const struct lens_piece *piece, 
                              struct error *e)
 {
     struct pkl_node self = {.target = piece->again != NULL ? owner : 0};
-    enum frame_equals how = piece->seq == LENS_DICT || piece->seq == LENS_PAIRS ||
-                                    piece->seq == LENS_ATTRS ? FRAME_DICT : FRAME_ALL;
+    enum frame_equals how =
+        piece->seq == LENS_DICT || piece->seq == LENS_PAIRS || piece->seq == LENS_ATTRS ? FRAME_DICT
+                                                                                        : FRAME_ALL;
     struct frame *fr;
     enum pb_err err;
 

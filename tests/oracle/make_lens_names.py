@@ -1,24 +1,28 @@
 #!/usr/bin/python3
-"""Writes src/pickle/lens/names.def: classes, built-in functions and singletons of the standard library whose
-repr says nothing about where they lie in memory, as a pickle would name them.  Run it with Python 3.11."""
+"""Writes src/pickle/lens/names.def: classes, built-in functions and singletons of the standard
+library whose repr says nothing about where they lie in memory, as a pickle would name them.  Run
+it with Python 3.11."""
 import importlib
 import sys
 import types
 
-MODULES = """builtins types collections collections.abc datetime decimal fractions uuid numbers enum functools
-itertools operator math cmath statistics re array ipaddress pathlib zoneinfo io string random struct time typing
-dataclasses abc contextlib queue threading weakref logging argparse copy pickle json datetime calendar csv
-configparser heapq bisect hashlib binascii zlib socket ssl select selectors asyncio concurrent.futures
-multiprocessing subprocess os posixpath tempfile shutil glob fnmatch urllib.parse urllib.request urllib.error
-http http.client http.cookies http.cookiejar email.message email.header xml.etree.ElementTree xml.dom.minidom
-sqlite3 unittest inspect ast codecs gettext locale _codecs _operator _functools _collections _io _random _struct
-_weakref _thread secrets textwrap difflib graphlib contextvars traceback warnings gc sys errno signal stat
-ctypes mmap zipfile tarfile gzip bz2 lzma shelve dbm plistlib netrc cProfile pprint reprlib platform string
-_datetime _decimal _collections_abc _weakrefset builtins""".split()
+MODULES = """builtins types collections collections.abc datetime decimal fractions uuid numbers
+enum functools itertools operator math cmath statistics re array ipaddress pathlib zoneinfo io
+string random struct time typing dataclasses abc contextlib queue threading weakref logging
+argparse copy pickle json datetime calendar csv configparser heapq bisect hashlib binascii zlib
+socket ssl select selectors asyncio concurrent.futures multiprocessing subprocess os posixpath
+tempfile shutil glob fnmatch urllib.parse urllib.request urllib.error http http.client
+http.cookies http.cookiejar email.message email.header xml.etree.ElementTree xml.dom.minidom
+sqlite3 unittest inspect ast codecs gettext locale _codecs _operator _functools _collections _io
+_random _struct _weakref _thread secrets textwrap difflib graphlib contextvars traceback
+warnings gc sys errno signal stat ctypes mmap zipfile tarfile gzip bz2 lzma shelve dbm plistlib
+netrc cProfile pprint reprlib platform string _datetime _decimal _collections_abc _weakrefset
+builtins""".split()
 
 
 def stable(value):
-    if isinstance(value, (str, bytes, int, float, complex, tuple, list, dict, set, frozenset)) or value is None:
+    if value is None or isinstance(value, (str, bytes, int, float, complex, tuple, list, dict, set,
+                                           frozenset)):
         return None
     if isinstance(value, types.ModuleType):
         return None
@@ -53,7 +57,8 @@ def main():
                 if text is not None:
                     rows[module, name + "." + inner] = text
     out = open(sys.argv[1], "w")
-    out.write("/* Made by tests/oracle/make_lens_names.py from Python %d.%d: do not edit. */\n" % sys.version_info[:2])
+    out.write("/* Made by tests/oracle/make_lens_names.py from Python %d.%d: do not edit. */\n"
+              % sys.version_info[:2])
 
     def quote(s):
         assert s.isascii()

@@ -20,8 +20,14 @@ struct sample {
     const char *type;   /* of the type column */
     const char *reason; /* why it is raw; NULL: it is not, or nothing is known of it */
 };
-#define S(literal, repr, type) {literal, sizeof(literal) - 1, repr, type, NULL}
-#define RAW(literal, repr, type, reason) {literal, sizeof(literal) - 1, repr, type, reason}
+#define S(literal, repr, type)                                                                     \
+    {                                                                                              \
+        literal, sizeof(literal) - 1, repr, type, NULL                                             \
+    }
+#define RAW(literal, repr, type, reason)                                                           \
+    {                                                                                              \
+        literal, sizeof(literal) - 1, repr, type, reason                                           \
+    }
 
 static void open_bytes(const struct sample *s, struct source **src, struct pkl_doc **d,
                        struct pkl_child *root)
@@ -74,53 +80,73 @@ static void check_all(const struct sample *s, size_t n)
 static void test_datetime(void **state)
 {
     static const struct sample all[] = {
-        S("\x80\x03" "cdatetime\ndate\nC\x04\x07\xe8\x01\x02\x85R.", "datetime.date(2024, 1, 2)", "date"),
+        S("\x80\x03"
+          "cdatetime\ndate\nC\x04\x07\xe8\x01\x02\x85R.",
+          "datetime.date(2024, 1, 2)", "date"),
         /* Python 2: the payload is a str */
         S("cdatetime\ndate\n(S'\\x07\\xe8\\x01\\x02'\ntR.", "datetime.date(2024, 1, 2)", "date"),
         /* Python checks the month and nothing else */
-        S("\x80\x03" "cdatetime\ndate\nC\x04\x07\xe8\x0c\x63\x85R.", "datetime.date(2024, 12, 99)",
-          "date"),
-        RAW("\x80\x03" "cdatetime\ndate\nC\x04\x07\xe8\x0d\x02\x85R.",
+        S("\x80\x03"
+          "cdatetime\ndate\nC\x04\x07\xe8\x0c\x63\x85R.",
+          "datetime.date(2024, 12, 99)", "date"),
+        RAW("\x80\x03"
+            "cdatetime\ndate\nC\x04\x07\xe8\x0d\x02\x85R.",
             "<datetime.date args=(b'\\x07\\xe8\\r\\x02',)>", "datetime.date",
             "month 13 is not 1 to 12"),
-        RAW("\x80\x03" "cdatetime\ndate\nC\x05\x07\xe8\x01\x02\x03\x85R.",
+        RAW("\x80\x03"
+            "cdatetime\ndate\nC\x05\x07\xe8\x01\x02\x03\x85R.",
             "<datetime.date args=(b'\\x07\\xe8\\x01\\x02\\x03',)>", "datetime.date",
             "its payload is not 4 bytes"),
-        RAW("\x80\x03" "cdatetime\ndate\nK\x01K\x02\x86R.", "<datetime.date args=(1, 2)>",
-            "datetime.date", "it does not take that many arguments"),
-        RAW("\x80\x03" "cdatetime\ndate\nC\x04\x07\xe8\x01\x02\x85R}U\x01xK\x01sb.",
+        RAW("\x80\x03"
+            "cdatetime\ndate\nK\x01K\x02\x86R.",
+            "<datetime.date args=(1, 2)>", "datetime.date", "it does not take that many arguments"),
+        RAW("\x80\x03"
+            "cdatetime\ndate\nC\x04\x07\xe8\x01\x02\x85R}U\x01xK\x01sb.",
             "<datetime.date args=(b'\\x07\\xe8\\x01\\x02',) state={'x': 1}>", "datetime.date",
             "it has a state"),
-        S("\x80\x03" "cdatetime\ntime\nC\x06\x97\x3b\x00\x00\x00\x00\x85R.",
+        S("\x80\x03"
+          "cdatetime\ntime\nC\x06\x97\x3b\x00\x00\x00\x00\x85R.",
           "datetime.time(23, 59, fold=1)", "time"),
-        RAW("\x80\x03" "cdatetime\ntime\nC\x06\x18\x00\x00\x00\x00\x00\x85R.",
+        RAW("\x80\x03"
+            "cdatetime\ntime\nC\x06\x18\x00\x00\x00\x00\x00\x85R.",
             "<datetime.time args=(b'\\x18\\x00\\x00\\x00\\x00\\x00',)>", "datetime.time",
             "hour 24 is not 0 to 23"),
-        S("\x80\x03" "cdatetime\ndatetime\nC\x0a\x07\xe8\x8b\x02\x03\x04\x05\x00\x00\x07\x85R.",
+        S("\x80\x03"
+          "cdatetime\ndatetime\nC\x0a\x07\xe8\x8b\x02\x03\x04\x05\x00\x00\x07\x85R.",
           "datetime.datetime(2024, 11, 2, 3, 4, 5, 7, fold=1)", "datetime"),
-        RAW("\x80\x03" "cdatetime\ndatetime\nC\x0a\x07\xe8\x00\x02\x03\x04\x05\x00\x00\x07\x85R.",
+        RAW("\x80\x03"
+            "cdatetime\ndatetime\nC\x0a\x07\xe8\x00\x02\x03\x04\x05\x00\x00\x07\x85R.",
             "<datetime.datetime args=(b'\\x07\\xe8\\x00\\x02\\x03\\x04\\x05\\x00\\x00\\x07',)>",
             "datetime.datetime", "month 0 is not 1 to 12"),
-        S("\x80\x03" "cdatetime\ndatetime\nC\x0a\x07\xe8\x01\x02\x00\x00\x00\x00\x00\x00"
+        S("\x80\x03"
+          "cdatetime\ndatetime\nC\x0a\x07\xe8\x01\x02\x00\x00\x00\x00\x00\x00"
           "cpytz\n_UTC\n)R\x86R.",
           "datetime.datetime(2024, 1, 2, 0, 0, tzinfo=<pytz._UTC>)", "datetime"),
-        RAW("\x80\x03" "cdatetime\ntime\nC\x06\x01\x00\x00\x00\x00\x00K\x05\x86R.",
+        RAW("\x80\x03"
+            "cdatetime\ntime\nC\x06\x01\x00\x00\x00\x00\x00K\x05\x86R.",
             "<datetime.time args=(b'\\x01\\x00\\x00\\x00\\x00\\x00', 5)>", "datetime.time",
             "its tzinfo is none"),
-        S("\x80\x03" "cdatetime\ntimedelta\nK\x00K\x00K\x00\x87R.", "datetime.timedelta(0)",
-          "timedelta"),
-        S("\x80\x03" "cdatetime\ntimedelta\nK\x00J\xff\xff\xff\xffK\x00\x87R.",
+        S("\x80\x03"
+          "cdatetime\ntimedelta\nK\x00K\x00K\x00\x87R.",
+          "datetime.timedelta(0)", "timedelta"),
+        S("\x80\x03"
+          "cdatetime\ntimedelta\nK\x00J\xff\xff\xff\xffK\x00\x87R.",
           "datetime.timedelta(days=-1, seconds=86399)", "timedelta"),
-        RAW("\x80\x03" "cdatetime\ntimedelta\nJ\x00\xca\x9a\x3b\x85R.",
+        RAW("\x80\x03"
+            "cdatetime\ntimedelta\nJ\x00\xca\x9a\x3b\x85R.",
             "<datetime.timedelta args=(1000000000,)>", "datetime.timedelta",
             "a timedelta has at most 999999999 days"),
-        S("\x80\x03" "cdatetime\ntimezone\ncdatetime\ntimedelta\n)R\x85R.", "datetime.timezone.utc",
-          "timezone"),
-        RAW("\x80\x03" "cdatetime\ntimezone\ncdatetime\ntimedelta\nK\x01\x85R\x85R.",
+        S("\x80\x03"
+          "cdatetime\ntimezone\ncdatetime\ntimedelta\n)R\x85R.",
+          "datetime.timezone.utc", "timezone"),
+        RAW("\x80\x03"
+            "cdatetime\ntimezone\ncdatetime\ntimedelta\nK\x01\x85R\x85R.",
             "<datetime.timezone args=(datetime.timedelta(days=1),)>", "datetime.timezone",
             "its offset is not less than a day"),
-        S("\x80\x03" "cbuiltins\ngetattr\nczoneinfo\nZoneInfo\nX\x09\x00\x00\x00_unpickle\x86R"
-          "X\x03\x00\x00\x00UTCK\x01\x86R.", "zoneinfo.ZoneInfo(key='UTC')", "ZoneInfo"),
+        S("\x80\x03"
+          "cbuiltins\ngetattr\nczoneinfo\nZoneInfo\nX\x09\x00\x00\x00_unpickle\x86R"
+          "X\x03\x00\x00\x00UTCK\x01\x86R.",
+          "zoneinfo.ZoneInfo(key='UTC')", "ZoneInfo"),
     };
 
     (void)state;
@@ -130,44 +156,70 @@ static void test_datetime(void **state)
 static void test_numbers(void **state)
 {
     static const struct sample all[] = {
-        S("\x80\x02" "cdecimal\nDecimal\nX\x08\x00\x00\x00-12.3400\x85R.", "Decimal('-12.3400')",
-          "Decimal"),
-        S("\x80\x02" "cdecimal\nDecimal\nX\x05\x00\x00\x00" "1e500\x85R.", "Decimal('1E+500')",
-          "Decimal"),
-        S("\x80\x02" "cdecimal\nDecimal\nX\x08\x00\x00\x00" ".0000001\x85R.", "Decimal('1E-7')",
-          "Decimal"),
-        S("\x80\x02" "cdecimal\nDecimal\nX\x05\x00\x00\x00-sNaN\x85R.", "Decimal('-sNaN')",
-          "Decimal"),
-        RAW("\x80\x02" "cdecimal\nDecimal\nX\x04\x00\x00\x00" "1.2.\x85R.",
-            "<decimal.Decimal args=('1.2.',)>", "decimal.Decimal",
-            "its text is no decimal number"),
-        RAW("\x80\x02" "cdecimal\nDecimal\nX\x00\x00\x00\x00\x85R.", "<decimal.Decimal args=('',)>",
-            "decimal.Decimal", "its text is no decimal number"),
+        S("\x80\x02"
+          "cdecimal\nDecimal\nX\x08\x00\x00\x00-12.3400\x85R.",
+          "Decimal('-12.3400')", "Decimal"),
+        S("\x80\x02"
+          "cdecimal\nDecimal\nX\x05\x00\x00\x00"
+          "1e500\x85R.",
+          "Decimal('1E+500')", "Decimal"),
+        S("\x80\x02"
+          "cdecimal\nDecimal\nX\x08\x00\x00\x00"
+          ".0000001\x85R.",
+          "Decimal('1E-7')", "Decimal"),
+        S("\x80\x02"
+          "cdecimal\nDecimal\nX\x05\x00\x00\x00-sNaN\x85R.",
+          "Decimal('-sNaN')", "Decimal"),
+        RAW("\x80\x02"
+            "cdecimal\nDecimal\nX\x04\x00\x00\x00"
+            "1.2.\x85R.",
+            "<decimal.Decimal args=('1.2.',)>", "decimal.Decimal", "its text is no decimal number"),
+        RAW("\x80\x02"
+            "cdecimal\nDecimal\nX\x00\x00\x00\x00\x85R.",
+            "<decimal.Decimal args=('',)>", "decimal.Decimal", "its text is no decimal number"),
         S("cfractions\nFraction\n(S'-3/7'\ntR.", "Fraction(-3, 7)", "Fraction"),
-        S("\x80\x02" "cfractions\nFraction\nK\x06K\x04\x86R.", "Fraction(3, 2)", "Fraction"),
-        S("\x80\x02" "cfractions\nFraction\nK\x06J\xfc\xff\xff\xff\x86R.", "Fraction(-3, 2)",
-          "Fraction"),
-        RAW("\x80\x02" "cfractions\nFraction\nK\x06K\x00\x86R.", "<fractions.Fraction args=(6, 0)>",
-            "fractions.Fraction", "its denominator is 0"),
-        RAW("\x80\x02" "cfractions\nFraction\n\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x01K\x02\x86R.",
+        S("\x80\x02"
+          "cfractions\nFraction\nK\x06K\x04\x86R.",
+          "Fraction(3, 2)", "Fraction"),
+        S("\x80\x02"
+          "cfractions\nFraction\nK\x06J\xfc\xff\xff\xff\x86R.",
+          "Fraction(-3, 2)", "Fraction"),
+        RAW("\x80\x02"
+            "cfractions\nFraction\nK\x06K\x00\x86R.",
+            "<fractions.Fraction args=(6, 0)>", "fractions.Fraction", "its denominator is 0"),
+        RAW("\x80\x02"
+            "cfractions\nFraction\n\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x01K\x02\x86R.",
             "<fractions.Fraction args=(18446744073709551616, 2)>", "fractions.Fraction",
             "it is not reduced"),
-        S("\x80\x02" "cuuid\nUUID\n)\x81}X\x03\x00\x00\x00intK\x05sb.",
+        S("\x80\x02"
+          "cuuid\nUUID\n)\x81}X\x03\x00\x00\x00intK\x05sb.",
           "UUID('00000000-0000-0000-0000-000000000005')", "UUID"),
-        RAW("\x80\x02" "cuuid\nUUID\n)\x81}X\x03\x00\x00\x00intJ\xff\xff\xff\xffsb.",
+        RAW("\x80\x02"
+            "cuuid\nUUID\n)\x81}X\x03\x00\x00\x00intJ\xff\xff\xff\xffsb.",
             "<uuid.UUID state={'int': -1}>", "uuid.UUID", "its int is not from 0 to 2**128 - 1"),
-        RAW("\x80\x02" "cuuid\nUUID\n)\x81}X\x03\x00\x00\x00int\x8a\x12\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0sb.",
+        RAW("\x80\x02"
+            "cuuid\nUUID\n)\x81}"
+            "X\x03\x00\x00\x00int\x8a\x12\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0sb.",
             "<uuid.UUID state={'int': 340282366920938463463374607431768211456}>", "uuid.UUID",
             "its int is not from 0 to 2**128 - 1"),
-        RAW("\x80\x02" "cuuid\nUUID\n)\x81.", "<uuid.UUID>", "uuid.UUID",
-            "its state is not that of a UUID"),
-        S("\x80\x02" "c__builtin__\ncomplex\nG\x3f\xf0\0\0\0\0\0\0G\x80\0\0\0\0\0\0\0\x86R.",
+        RAW("\x80\x02"
+            "cuuid\nUUID\n)\x81.",
+            "<uuid.UUID>", "uuid.UUID", "its state is not that of a UUID"),
+        S("\x80\x02"
+          "c__builtin__\ncomplex\nG\x3f\xf0\0\0\0\0\0\0G\x80\0\0\0\0\0\0\0\x86R.",
           "(1-0j)", "complex"),
-        S("\x80\x02" "c__builtin__\nxrange\nK\x00K\x0cK\x03\x87R.", "range(0, 12, 3)", "range"),
-        S("\x80\x02" "c__builtin__\nxrange\nK\x05\x85R.", "range(0, 5)", "range"),
-        RAW("\x80\x02" "c__builtin__\nxrange\nK\x00K\x0cK\x00\x87R.",
+        S("\x80\x02"
+          "c__builtin__\nxrange\nK\x00K\x0cK\x03\x87R.",
+          "range(0, 12, 3)", "range"),
+        S("\x80\x02"
+          "c__builtin__\nxrange\nK\x05\x85R.",
+          "range(0, 5)", "range"),
+        RAW("\x80\x02"
+            "c__builtin__\nxrange\nK\x00K\x0cK\x00\x87R.",
             "<builtins.range args=(0, 12, 0)>", "builtins.range", "its step is 0"),
-        S("\x80\x03" "cbuiltins\nslice\nNK\x01]\x87R.", "slice(None, 1, [])", "slice"),
+        S("\x80\x03"
+          "cbuiltins\nslice\nNK\x01]\x87R.",
+          "slice(None, 1, [])", "slice"),
     };
 
     (void)state;
@@ -177,46 +229,77 @@ static void test_numbers(void **state)
 static void test_collections(void **state)
 {
     static const struct sample all[] = {
-        S("\x80\x02" "ccollections\nOrderedDict\n)R.", "OrderedDict()", "OrderedDict"),
-        S("\x80\x02" "ccollections\nOrderedDict\n)R(K\x01K\x02K\x03K\x04u.",
+        S("\x80\x02"
+          "ccollections\nOrderedDict\n)R.",
+          "OrderedDict()", "OrderedDict"),
+        S("\x80\x02"
+          "ccollections\nOrderedDict\n)R(K\x01K\x02K\x03K\x04u.",
           "OrderedDict([(1, 2), (3, 4)])", "OrderedDict"),
         /* Python 2, with a key twice: first place, last value */
         S("ccollections\nOrderedDict\n((lp0\n(lp1\nS'a'\naI1\naa(lS'b'\naI2\naa(lS'a'\naI3\naatR.",
           "OrderedDict([('a', 3), ('b', 2)])", "OrderedDict"),
-        RAW("\x80\x02" "ccollections\nOrderedDict\n](K\x01K\x02" "e\x85R.",
+        RAW("\x80\x02"
+            "ccollections\nOrderedDict\n](K\x01K\x02"
+            "e\x85R.",
             "<collections.OrderedDict args=([1, 2],)>", "collections.OrderedDict",
             "its argument is no list of pairs"),
-        S("\x80\x02" "ccollections\nOrderedDict\n)Rq\x00K\x01h\x00s.", "OrderedDict([(1, ...)])",
-          "OrderedDict"),
-        S("\x80\x02" "ccollections\ndefaultdict\nc__builtin__\nlist\n\x85Rq\x00K\x01h\x00s.",
+        S("\x80\x02"
+          "ccollections\nOrderedDict\n)Rq\x00K\x01h\x00s.",
+          "OrderedDict([(1, ...)])", "OrderedDict"),
+        S("\x80\x02"
+          "ccollections\ndefaultdict\nc__builtin__\nlist\n\x85Rq\x00K\x01h\x00s.",
           "defaultdict(<class 'list'>, {1: defaultdict(<class 'list'>, {...})})", "defaultdict"),
-        S("\x80\x02" "ccollections\ndefaultdict\n)R.", "defaultdict(None, {})", "defaultdict"),
-        RAW("\x80\x02" "ccollections\ndefaultdict\nK\x05\x85R.", "<collections.defaultdict args=(5,)>",
-            "collections.defaultdict", "its factory cannot be called"),
-        S("\x80\x02" "ccollections\nCounter\n}(K\x01K\x02K\x03K\x05K\x04K\x02u\x85R.",
+        S("\x80\x02"
+          "ccollections\ndefaultdict\n)R.",
+          "defaultdict(None, {})", "defaultdict"),
+        RAW("\x80\x02"
+            "ccollections\ndefaultdict\nK\x05\x85R.",
+            "<collections.defaultdict args=(5,)>", "collections.defaultdict",
+            "its factory cannot be called"),
+        S("\x80\x02"
+          "ccollections\nCounter\n}(K\x01K\x02K\x03K\x05K\x04K\x02u\x85R.",
           "Counter({3: 5, 1: 2, 4: 2})", "Counter"),
         /* what cannot be ordered stands in the order of the dict */
-        S("\x80\x02" "ccollections\nCounter\n}(K\x01K\x02K\x03NK\x04K\x07u\x85R.",
+        S("\x80\x02"
+          "ccollections\nCounter\n}(K\x01K\x02K\x03NK\x04K\x07u\x85R.",
           "Counter({1: 2, 3: None, 4: 7})", "Counter"),
-        RAW("\x80\x02" "ccollections\nCounter\n}(K\x01)K\x03)u\x85R.",
+        RAW("\x80\x02"
+            "ccollections\nCounter\n}(K\x01)K\x03)u\x85R.",
             "<collections.Counter args=({1: (), 3: ()},)>", "collections.Counter",
             "its counts are ordered by more than numbers"),
-        S("\x80\x02" "ccollections\ndeque\n]K\x02\x86R(K\x01K\x02K\x03" "e.", "deque([2, 3], maxlen=2)",
-          "deque"),
-        S("\x80\x02" "ccollections\ndeque\n](K\x01K\x02" "e\x85R.", "deque([1, 2])", "deque"),
-        RAW("\x80\x02" "ccollections\ndeque\n]J\xff\xff\xff\xff\x86R.",
+        S("\x80\x02"
+          "ccollections\ndeque\n]K\x02\x86R(K\x01K\x02K\x03"
+          "e.",
+          "deque([2, 3], maxlen=2)", "deque"),
+        S("\x80\x02"
+          "ccollections\ndeque\n](K\x01K\x02"
+          "e\x85R.",
+          "deque([1, 2])", "deque"),
+        RAW("\x80\x02"
+            "ccollections\ndeque\n]J\xff\xff\xff\xff\x86R.",
             "<collections.deque args=([], -1)>", "collections.deque",
             "its maxlen is not from 0 to 9223372036854775807"),
-        S("\x80\x02" "ccollections\ndeque\n)Rq\x00h\x00" "a.", "deque([[...]])", "deque"),
-        S("\x80\x02" "ccollections\nChainMap\n)\x81}X\x04\x00\x00\x00maps](}}esb.",
+        S("\x80\x02"
+          "ccollections\ndeque\n)Rq\x00h\x00"
+          "a.",
+          "deque([[...]])", "deque"),
+        S("\x80\x02"
+          "ccollections\nChainMap\n)\x81}X\x04\x00\x00\x00maps](}}esb.",
           "ChainMap({}, {})", "ChainMap"),
-        S("\x80\x02" "ctypes\nSimpleNamespace\n)R}X\x01\x00\x00\x00" "aK\x01sb.", "namespace(a=1)",
-          "SimpleNamespace"),
-        RAW("\x80\x02" "ctypes\nSimpleNamespace\n)R}X\x01\x00\x00\x00" "aK\x01sb}X\x01\x00\x00\x00" "bK\x01sb.",
+        S("\x80\x02"
+          "ctypes\nSimpleNamespace\n)R}X\x01\x00\x00\x00"
+          "aK\x01sb.",
+          "namespace(a=1)", "SimpleNamespace"),
+        RAW("\x80\x02"
+            "ctypes\nSimpleNamespace\n)R}X\x01\x00\x00\x00"
+            "aK\x01sb}X\x01\x00\x00\x00"
+            "bK\x01sb.",
             "<types.SimpleNamespace state={'b': 1}>", "types.SimpleNamespace",
             "its state is set more than once"),
         /* a subclass is nobody we know */
-        S("\x80\x02" "cmylib\nOrderedDict\n)R.", "<mylib.OrderedDict>", "mylib.OrderedDict"),
+        S("\x80\x02"
+          "cmylib\nOrderedDict\n)R.",
+          "<mylib.OrderedDict>", "mylib.OrderedDict"),
     };
 
     (void)state;
@@ -226,50 +309,85 @@ static void test_collections(void **state)
 static void test_texts(void **state)
 {
     static const struct sample all[] = {
-        S("\x80\x02" "carray\narray\nX\x01\x00\x00\x00i](K\x01J\xfe\xff\xff\xff" "e\x86R.",
+        S("\x80\x02"
+          "carray\narray\nX\x01\x00\x00\x00i](K\x01J\xfe\xff\xff\xff"
+          "e\x86R.",
           "array('i', [1, -2])", "array"),
-        RAW("\x80\x02" "carray\narray\nX\x01\x00\x00\x00" "b](M\x00\x01" "e\x86R.",
+        RAW("\x80\x02"
+            "carray\narray\nX\x01\x00\x00\x00"
+            "b](M\x00\x01"
+            "e\x86R.",
             "<array.array args=('b', [256])>", "array.array", "an item is out of range"),
         RAW("carray\narray\n(S'c'\n(lS'a'\natR.", "<array.array args=('c', ['a'])>", "array.array",
             "its type code is not one of Python 3"),
-        S("\x80\x03" "carray\n_array_reconstructor\n(carray\narray\nX\x01\x00\x00\x00lK\x09" "C\x04\xff\xff\xff\xfetR.",
+        S("\x80\x03"
+          "carray\n_array_reconstructor\n(carray\narray\nX\x01\x00\x00\x00lK\x09"
+          "C\x04\xff\xff\xff\xfetR.",
           "array('i', [-2])", "array"),
-        RAW("\x80\x03" "carray\n_array_reconstructor\n(carray\narray\nX\x01\x00\x00\x00iK\x08" "C\x03" "abctR.",
+        RAW("\x80\x03"
+            "carray\n_array_reconstructor\n(carray\narray\nX\x01\x00\x00\x00iK\x08"
+            "C\x03"
+            "abctR.",
             "<array._array_reconstructor args=(<class 'array.array'>, 'i', 8, b'abc')>",
             "array._array_reconstructor", "its bytes are not a whole number of items"),
-        S("\x80\x03" "cre\n_compile\nX\x03\x00\x00\x00" "a+bK\x2a\x86R.",
+        S("\x80\x03"
+          "cre\n_compile\nX\x03\x00\x00\x00"
+          "a+bK\x2a\x86R.",
           "re.compile('a+b', re.IGNORECASE|re.MULTILINE)", "Pattern"),
-        RAW("\x80\x03" "cre\n_compile\nX\x01\x00\x00\x00" "aK\x04\x86R.",
+        RAW("\x80\x03"
+            "cre\n_compile\nX\x01\x00\x00\x00"
+            "aK\x04\x86R.",
             "<re._compile args=('a', 4)>", "re._compile", "a str cannot be matched by the locale"),
-        S("\x80\x03" "cipaddress\nIPv4Address\n\x8a\x05\x01\x02\x03\x7f\x00\x85R.",
+        S("\x80\x03"
+          "cipaddress\nIPv4Address\n\x8a\x05\x01\x02\x03\x7f\x00\x85R.",
           "IPv4Address('127.3.2.1')", "IPv4Address"),
-        RAW("\x80\x03" "cipaddress\nIPv4Address\n\x8a\x05\x00\x00\x00\x00\x01\x85R.",
+        RAW("\x80\x03"
+            "cipaddress\nIPv4Address\n\x8a\x05\x00\x00\x00\x00\x01\x85R.",
             "<ipaddress.IPv4Address args=(4294967296,)>", "ipaddress.IPv4Address",
             "its number is too large for an address, or negative"),
-        S("\x80\x03" "cipaddress\nIPv6Address\nX\x0d\x00\x00\x00" "1:0:0:2:0:0::\x85R.",
+        S("\x80\x03"
+          "cipaddress\nIPv6Address\nX\x0d\x00\x00\x00"
+          "1:0:0:2:0:0::\x85R.",
           "IPv6Address('1:0:0:2::')", "IPv6Address"),
-        S("\x80\x03" "cipaddress\nIPv6Address\nX\x0e\x00\x00\x00::ffff:1.2.3.4\x85R.",
+        S("\x80\x03"
+          "cipaddress\nIPv6Address\nX\x0e\x00\x00\x00::ffff:1.2.3.4\x85R.",
           "IPv6Address('::ffff:102:304')", "IPv6Address"),
-        RAW("\x80\x03" "cipaddress\nIPv4Network\nX\x0a\x00\x00\x00" "10.0.0.1/8\x85R.",
+        RAW("\x80\x03"
+            "cipaddress\nIPv4Network\nX\x0a\x00\x00\x00"
+            "10.0.0.1/8\x85R.",
             "<ipaddress.IPv4Network args=('10.0.0.1/8',)>", "ipaddress.IPv4Network",
             "the network has host bits set"),
-        S("\x80\x03" "cipaddress\nIPv4Interface\nX\x0a\x00\x00\x00" "10.0.0.1/8\x85R.",
+        S("\x80\x03"
+          "cipaddress\nIPv4Interface\nX\x0a\x00\x00\x00"
+          "10.0.0.1/8\x85R.",
           "IPv4Interface('10.0.0.1/8')", "IPv4Interface"),
-        S("\x80\x03" "cpathlib._local\nPurePosixPath\nX\x0c\x00\x00\x00//usr/./lib/\x85R.",
+        S("\x80\x03"
+          "cpathlib._local\nPurePosixPath\nX\x0c\x00\x00\x00//usr/./lib/\x85R.",
           "PurePosixPath('//usr/lib')", "PurePosixPath"),
-        S("\x80\x03" "cpathlib\nPosixPath\n)R.", "PosixPath('.')", "PosixPath"),
-        S("\x80\x03" "cpathlib\nPureWindowsPath\nX\x03\x00\x00\x00" "C:\\X\x01\x00\x00\x00x\x86R.",
+        S("\x80\x03"
+          "cpathlib\nPosixPath\n)R.",
+          "PosixPath('.')", "PosixPath"),
+        S("\x80\x03"
+          "cpathlib\nPureWindowsPath\nX\x03\x00\x00\x00"
+          "C:\\X\x01\x00\x00\x00x\x86R.",
           "PureWindowsPath('C:/x')", "PureWindowsPath"),
-        S("\x80\x02" "cexceptions\nIOError\nK\x02X\x01\x00\x00\x00x\x86R.",
+        S("\x80\x02"
+          "cexceptions\nIOError\nK\x02X\x01\x00\x00\x00x\x86R.",
           "FileNotFoundError(2, 'x')", "OSError"),
-        S("\x80\x02" "cexceptions\nValueError\nX\x01\x00\x00\x00x\x85R}b.", "ValueError('x')",
-          "ValueError"),
-        RAW("\x80\x02" "cexceptions\nValueError\n)R}X\x04\x00\x00\x00" "args)sb.",
+        S("\x80\x02"
+          "cexceptions\nValueError\nX\x01\x00\x00\x00x\x85R}b.",
+          "ValueError('x')", "ValueError"),
+        RAW("\x80\x02"
+            "cexceptions\nValueError\n)R}X\x04\x00\x00\x00"
+            "args)sb.",
             "<builtins.ValueError state={'args': ()}>", "builtins.ValueError",
             "its state changes its arguments or its class"),
-        S("\x80\x03" "ctypes\nGenericAlias\ncbuiltins\nlist\ncbuiltins\nint\n\x85\x86R.", "list[int]",
-          "GenericAlias"),
-        S("\x80\x03" "cbuiltins\ntype\nN\x85R.", "<class 'NoneType'>", "type"),
+        S("\x80\x03"
+          "ctypes\nGenericAlias\ncbuiltins\nlist\ncbuiltins\nint\n\x85\x86R.",
+          "list[int]", "GenericAlias"),
+        S("\x80\x03"
+          "cbuiltins\ntype\nN\x85R.",
+          "<class 'NoneType'>", "type"),
     };
 
     (void)state;
@@ -279,16 +397,31 @@ static void test_texts(void **state)
 static void test_names(void **state)
 {
     static const struct sample all[] = {
-        S("\x80\x02" "c__builtin__\nlong\n.", "<class 'int'>", "class"),
-        S("\x80\x03" "cbuiltins\nlen\n.", "<built-in function len>", "function"),
-        S("\x80\x03" "cbuiltins\nEllipsis\n.", "Ellipsis", "ellipsis"),
-        S("\x80\x03" "ccollections\nOrderedDict\n.", "<class 'collections.OrderedDict'>", "class"),
+        S("\x80\x02"
+          "c__builtin__\nlong\n.",
+          "<class 'int'>", "class"),
+        S("\x80\x03"
+          "cbuiltins\nlen\n.",
+          "<built-in function len>", "function"),
+        S("\x80\x03"
+          "cbuiltins\nEllipsis\n.",
+          "Ellipsis", "ellipsis"),
+        S("\x80\x03"
+          "ccollections\nOrderedDict\n.",
+          "<class 'collections.OrderedDict'>", "class"),
         /* names with dots are paths from protocol 4 on only */
-        S("\x80\x04\x8c\x08" "builtins\x8c\x08str.join\x93.", "<method 'join' of 'str' objects>",
-          "global"),
-        S("\x80\x03" "cbuiltins\nstr.join\n.", "<global builtins.str.join>", "global"),
-        S("\x80\x03" "cmylib\nint\n.", "<global mylib.int>", "global"),
-        S("\x80\x03" "cbuiltins\nint\0\n.", "<global builtins.int\\xc0\\x80>", "global"),
+        S("\x80\x04\x8c\x08"
+          "builtins\x8c\x08str.join\x93.",
+          "<method 'join' of 'str' objects>", "global"),
+        S("\x80\x03"
+          "cbuiltins\nstr.join\n.",
+          "<global builtins.str.join>", "global"),
+        S("\x80\x03"
+          "cmylib\nint\n.",
+          "<global mylib.int>", "global"),
+        S("\x80\x03"
+          "cbuiltins\nint\0\n.",
+          "<global builtins.int\\xc0\\x80>", "global"),
     };
 
     (void)state;
@@ -304,11 +437,20 @@ static void test_preview(void **state)
     } all[] = {
         {S("\x80\x03]cdatetime\ndate\nC\x04\x07\xe8\x01\x02\x85Ra.", "", ""), 60,
          "[datetime.date(2024, 1, 2)]"},
-        {S("\x80\x02" "ccollections\nOrderedDict\n)R(K\x01]K\x01" "aK\x03K\x04u.", "", ""), 60,
-         "OrderedDict([(1, […]), (3, 4)])"},
-        {S("\x80\x02]ccollections\ndeque\n)RK\x01" "aa.", "", ""), 60, "[deque(…)]"},
-        {S("\x80\x02" "ccollections\ndeque\n)R(K\x0aK\x0bK\x0cK\x0dK\x0eK\x0fK\x10" "e.", "", ""), 16,
-         "deque([10, 11, 1…"},
+        {S("\x80\x02"
+           "ccollections\nOrderedDict\n)R(K\x01]K\x01"
+           "aK\x03K\x04u.",
+           "", ""),
+         60, "OrderedDict([(1, […]), (3, 4)])"},
+        {S("\x80\x02]ccollections\ndeque\n)RK\x01"
+           "aa.",
+           "", ""),
+         60, "[deque(…)]"},
+        {S("\x80\x02"
+           "ccollections\ndeque\n)R(K\x0aK\x0bK\x0cK\x0dK\x0eK\x0fK\x10"
+           "e.",
+           "", ""),
+         16, "deque([10, 11, 1…"},
     };
 
     (void)state;
@@ -338,13 +480,23 @@ static void test_children(void **state)
         uint64_t count; /* children through lenses, raw ones are 1 */
         const char *want;
     } all[] = {
-        {S("\x80\x02" "ccollections\nCounter\n}(X\x01\x00\x00\x00kK\x02X\x01\x00\x00\x00lK\x05u\x85R.",
-           "", ""), ".l", 2, "5"},
-        {S("\x80\x02" "ccollections\nCounter\n}(K\x01K\x02K\x03K\x05u\x85R.", "", ""),
+        {S("\x80\x02"
+           "ccollections\nCounter\n}(X\x01\x00\x00\x00kK\x02X\x01\x00\x00\x00lK\x05u\x85R.",
+           "", ""),
+         ".l", 2, "5"},
+        {S("\x80\x02"
+           "ccollections\nCounter\n}(K\x01K\x02K\x03K\x05u\x85R.",
+           "", ""),
          "[1]", 2, "2"},
-        {S("\x80\x02" "ccollections\nCounter\n}(K\x01K\x02K\x03K\x05u\x85R.", "", ""),
+        {S("\x80\x02"
+           "ccollections\nCounter\n}(K\x01K\x02K\x03K\x05u\x85R.",
+           "", ""),
          "@args[0][3]", 2, "5"},
-        {S("\x80\x02" "ccollections\ndeque\n](K\x07K\x08K\x09" "e\x85R.", "", ""), "[-1]", 3, "9"},
+        {S("\x80\x02"
+           "ccollections\ndeque\n](K\x07K\x08K\x09"
+           "e\x85R.",
+           "", ""),
+         "[-1]", 3, "9"},
     };
 
     (void)state;
@@ -367,7 +519,8 @@ static void test_children(void **state)
         assert_int_equal(v->count_children(v, root.value.id, &count, &e), PB_OK);
         assert_int_equal(count, all[i].count);
         arena_init(&mem);
-        assert_int_equal(pkl_path_parse(&mem, all[i].path, strlen(all[i].path), &path, &at, &e), PB_OK);
+        assert_int_equal(pkl_path_parse(&mem, all[i].path, strlen(all[i].path), &path, &at, &e),
+                         PB_OK);
         assert_int_equal(pkl_path_follow(pkl_doc_view(d), &path, &place, &e), PB_OK);
         buf_init(&out, BUF_MAX_LINE);
         assert_int_equal(pkl_preview(v, &place.value, 60, &out, &e), PB_OK);
@@ -391,7 +544,9 @@ static void test_out_of_memory(void **state)
 {
     static const struct sample s =
         S("\x80\x02](ccollections\nOrderedDict\n)R(K\x01K\x02K\x03K\x04ucdecimal\nDecimal\n"
-          "X\x03\x00\x00\x00" "1.5\x85Rccollections\nCounter\n}(K\x01K\x02K\x03K\x05u\x85Re.", "", "");
+          "X\x03\x00\x00\x00"
+          "1.5\x85Rccollections\nCounter\n}(K\x01K\x02K\x03K\x05u\x85Re.",
+          "", "");
     struct source *src;
     struct pkl_doc *d;
     struct pkl_child root;
@@ -421,10 +576,10 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_datetime), cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_datetime),    cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_collections), cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_names), cmocka_unit_test(test_preview),
-        cmocka_unit_test(test_children), cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_names),       cmocka_unit_test(test_preview),
+        cmocka_unit_test(test_children),    cmocka_unit_test(test_out_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

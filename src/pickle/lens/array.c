@@ -19,25 +19,23 @@ static const struct format {
     uint8_t size;
     bool is_signed, big;
 } formats[] = {
-    {ITEM_INT, 1, false, false}, {ITEM_INT, 1, true, false},
-    {ITEM_INT, 2, false, false}, {ITEM_INT, 2, false, true},
-    {ITEM_INT, 2, true, false}, {ITEM_INT, 2, true, true},
-    {ITEM_INT, 4, false, false}, {ITEM_INT, 4, false, true},
-    {ITEM_INT, 4, true, false}, {ITEM_INT, 4, true, true},
-    {ITEM_INT, 8, false, false}, {ITEM_INT, 8, false, true},
-    {ITEM_INT, 8, true, false}, {ITEM_INT, 8, true, true},
-    {ITEM_FLOAT, 4, true, false}, {ITEM_FLOAT, 4, true, true},
-    {ITEM_FLOAT, 8, true, false}, {ITEM_FLOAT, 8, true, true},
-    {ITEM_TEXT, 2, false, false}, {ITEM_TEXT, 2, false, true},
-    {ITEM_TEXT, 4, false, false}, {ITEM_TEXT, 4, false, true},
+    {ITEM_INT, 1, false, false},  {ITEM_INT, 1, true, false},   {ITEM_INT, 2, false, false},
+    {ITEM_INT, 2, false, true},   {ITEM_INT, 2, true, false},   {ITEM_INT, 2, true, true},
+    {ITEM_INT, 4, false, false},  {ITEM_INT, 4, false, true},   {ITEM_INT, 4, true, false},
+    {ITEM_INT, 4, true, true},    {ITEM_INT, 8, false, false},  {ITEM_INT, 8, false, true},
+    {ITEM_INT, 8, true, false},   {ITEM_INT, 8, true, true},    {ITEM_FLOAT, 4, true, false},
+    {ITEM_FLOAT, 4, true, true},  {ITEM_FLOAT, 8, true, false}, {ITEM_FLOAT, 8, true, true},
+    {ITEM_TEXT, 2, false, false}, {ITEM_TEXT, 2, false, true},  {ITEM_TEXT, 4, false, false},
+    {ITEM_TEXT, 4, false, true},
 };
 
-/* Type codes where Python runs as a 64-bit program on Linux: the format of each is that of its own machine. */
+/* Type codes where Python runs as a 64-bit program on Linux: the format of each is that of its own
+ * machine. */
 static const struct code {
     char code;
     uint8_t format;
 } codes[] = {
-    {'b', 1}, {'B', 0}, {'u', 20}, {'h', 4}, {'H', 2}, {'i', 8}, {'I', 6},
+    {'b', 1},  {'B', 0},  {'u', 20}, {'h', 4},  {'H', 2},  {'i', 8},  {'I', 6},
     {'l', 12}, {'L', 10}, {'q', 12}, {'Q', 10}, {'f', 14}, {'d', 16},
 };
 
@@ -106,7 +104,8 @@ static void put_item(const struct format *f, bool to_single, const uint8_t *p, s
     if (!f->is_signed)
         buf_printf(out, "%llu", (unsigned long long)v);
     else
-        buf_printf(out, "%lld", (long long)(int64_t)(v << (64 - 8 * f->size)) >> (64 - 8 * f->size));
+        buf_printf(out, "%lld",
+                   (long long)(int64_t)(v << (64 - 8 * f->size)) >> (64 - 8 * f->size));
 }
 
 /* A piece's `first` is its format; `seq` says whether doubles become singles. */
@@ -176,7 +175,8 @@ static enum pb_err check_items(struct lens_reader *r, const struct pkl_node *lis
 {
     struct pkl_child kids[AT_ONCE];
     uint64_t most = r->max == SIZE_MAX || f->item == ITEM_TEXT || list->count < SHOWN_CHECKED
-                        ? list->count : SHOWN_CHECKED;
+                        ? list->count
+                        : SHOWN_CHECKED;
     enum pb_err err = PB_OK;
 
     for (uint64_t at = 0; at < most && err == PB_OK;) {
@@ -188,7 +188,9 @@ static enum pb_err check_items(struct lens_reader *r, const struct pkl_node *lis
         for (size_t i = 0; i < got && err == PB_OK; i++, at++) {
             const struct pkl_node *n = &kids[i].value;
 
-            if (n->kind != (f->item == ITEM_TEXT ? PKL_STR : f->item == ITEM_FLOAT ? PKL_FLOAT : PKL_INT))
+            if (n->kind != (f->item == ITEM_TEXT    ? PKL_STR
+                            : f->item == ITEM_FLOAT ? PKL_FLOAT
+                                                    : PKL_INT))
                 return lens_refuse(l, "an item is of another type");
             err = lens_leaf(r, n, l, e);
             if (err == PB_OK && f->item == ITEM_TEXT &&
@@ -315,8 +317,11 @@ static enum pb_err put_bytes(struct lens_reader *r, const struct pkl_node *bytes
 {
     const struct format *f = &formats[format];
     const struct code *known = code_of(code);
-    struct lens_piece p = {.kind = LENS_ARRAY, .node = *bytes, .first = format,
-                           .count = bytes->count / f->size, .most_common = code == 'f'};
+    struct lens_piece p = {.kind = LENS_ARRAY,
+                           .node = *bytes,
+                           .first = format,
+                           .count = bytes->count / f->size,
+                           .most_common = code == 'f'};
 
     if (bytes->count % f->size != 0)
         return lens_refuse(l, "its bytes are not a whole number of items");

@@ -5,7 +5,8 @@
 
 static bool is_latin1_name(const struct pkl_leaf *l)
 {
-    static const char *const names[] = {"latin1", "latin-1", "latin_1", "iso-8859-1", "iso8859-1", "l1"};
+    static const char *const names[] = {"latin1",     "latin-1",   "latin_1",
+                                        "iso-8859-1", "iso8859-1", "l1"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (l->data.len == strlen(names[i]) && memcmp(l->data.data, names[i], l->data.len) == 0)

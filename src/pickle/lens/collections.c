@@ -1,4 +1,5 @@
-/* collections and types.SimpleNamespace: their entries and items are the object's own, or those of an argument. */
+/* collections and types.SimpleNamespace: their entries and items are the object's own, or those of
+ * an argument. */
 #include "lens.h"
 
 #include <math.h>
@@ -129,7 +130,8 @@ static enum order order_of(const struct pkl_node *n, const struct pkl_leaf *leaf
         return ORDER_NUMBER;
     case PKL_FLOAT:
         return isnan(leaf->real) ? ORDER_UNKNOWN : ORDER_NUMBER;
-    case PKL_NONE: case PKL_DICT:
+    case PKL_NONE:
+    case PKL_DICT:
         return ORDER_NONE;
     default:
         return ORDER_UNKNOWN;
@@ -195,9 +197,9 @@ static enum pb_err tally_all(struct pkl_view *v, pkl_id list, uint64_t count,
                 break;
             t->plain = t->plain || order_of(n, &leaf) == ORDER_NONE;
             t->unknown = t->unknown || order_of(n, &leaf) == ORDER_UNKNOWN;
-            one.value = n->kind == PKL_FLOAT                            ? (long double)leaf.real
+            one.value = n->kind == PKL_FLOAT                           ? (long double)leaf.real
                         : n->kind == PKL_BOOL || leaf.kind == PKL_BOOL ? (long double)leaf.boolean
-                                                                        : (long double)leaf.integer;
+                                                                       : (long double)leaf.integer;
             if (keep && !vec_push(t, one))
                 err = error_nomem(e);
         }
@@ -241,8 +243,9 @@ static enum pb_err read_counter(struct lens_reader *r, const struct lens_call *c
     if (c->count == 1)
         shown = c->arg[0];
     if (shown.count > 1)
-        err = tally_all(r->view, shown.target, r->max < SHOWN_SORTED && shown.count > SHOWN_SORTED
-                                                    ? SHOWN_SORTED : shown.count,
+        err = tally_all(r->view, shown.target,
+                        r->max < SHOWN_SORTED && shown.count > SHOWN_SORTED ? SHOWN_SORTED
+                                                                            : shown.count,
                         NULL, false, &t, e);
     if (err == PB_OK && t.unknown)
         err = lens_refuse(l, "its counts are ordered by more than numbers");
@@ -391,8 +394,8 @@ static const struct lens_row rows[] = {
     {"collections", "Counter", "collections.Counter", LENS_CALL | LENS_WITH_ENTRIES, 0, 1,
      read_counter, 0},
     {"collections", "deque", "collections.deque", LENS_CALL | LENS_WITH_ITEMS, 0, 2, read_deque, 0},
-    {"collections", "ChainMap", "collections.ChainMap", LENS_BOTH | LENS_STATE, 0, 0,
-     read_chainmap, 0},
+    {"collections", "ChainMap", "collections.ChainMap", LENS_BOTH | LENS_STATE, 0, 0, read_chainmap,
+     0},
     {"collections", "UserDict", "collections.UserDict", LENS_BOTH | LENS_STATE, 0, 0, read_user,
      PKL_DICT},
     {"collections", "UserList", "collections.UserList", LENS_BOTH | LENS_STATE, 0, 0, read_user,

@@ -1,4 +1,5 @@
-/* datetime and zoneinfo.  Payloads are checked as far as Python checks them: a day 99 it lets pass. */
+/* datetime and zoneinfo.  Payloads are checked as far as Python checks them: a day 99 it lets pass.
+ */
 #include "lens.h"
 
 #include <string.h>
@@ -229,7 +230,8 @@ static enum pb_err read_timezone(struct lens_reader *r, const struct lens_call *
 /* Which zones there are depends on the machine; what a key can look like does not. */
 static bool is_zone_key(const char *s, size_t n)
 {
-    static const char good[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/.";
+    static const char good[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/.";
 
     return n > 0 && s[0] != '/' && strspn(s, good) == n && strstr(s, "..") == NULL;
 }

@@ -22,15 +22,12 @@ static const struct by_errno {
     int number;
     const char *name;
 } by_errno[] = {
-    {1, "PermissionError"},           {2, "FileNotFoundError"},
-    {3, "ProcessLookupError"},        {4, "InterruptedError"},
-    {10, "ChildProcessError"},        {11, "BlockingIOError"},
-    {13, "PermissionError"},          {17, "FileExistsError"},
-    {20, "NotADirectoryError"},       {21, "IsADirectoryError"},
-    {32, "BrokenPipeError"},          {103, "ConnectionAbortedError"},
-    {104, "ConnectionResetError"},    {108, "BrokenPipeError"},
-    {110, "TimeoutError"},            {111, "ConnectionRefusedError"},
-    {114, "BlockingIOError"},         {115, "BlockingIOError"},
+    {1, "PermissionError"},          {2, "FileNotFoundError"},  {3, "ProcessLookupError"},
+    {4, "InterruptedError"},         {10, "ChildProcessError"}, {11, "BlockingIOError"},
+    {13, "PermissionError"},         {17, "FileExistsError"},   {20, "NotADirectoryError"},
+    {21, "IsADirectoryError"},       {32, "BrokenPipeError"},   {103, "ConnectionAbortedError"},
+    {104, "ConnectionResetError"},   {108, "BrokenPipeError"},  {110, "TimeoutError"},
+    {111, "ConnectionRefusedError"}, {114, "BlockingIOError"},  {115, "BlockingIOError"},
 };
 
 /* Attributes are set one by one; some would change what is shown. */
@@ -115,8 +112,11 @@ static enum pb_err check_args(struct lens_reader *r, const struct lens_call *c, 
     case EXC_OS:
         *two = c->count >= 3 && c->count <= 5 && c->arg[2].kind != PKL_NONE;
         return PB_OK;
-    case EXC_ENCODE: case EXC_DECODE: case EXC_TRANSLATE:
-        return unicode_args(c) ? PB_OK : lens_refuse(l, "its arguments are not those Python demands");
+    case EXC_ENCODE:
+    case EXC_DECODE:
+    case EXC_TRANSLATE:
+        return unicode_args(c) ? PB_OK
+                               : lens_refuse(l, "its arguments are not those Python demands");
     case EXC_GROUP:
         if (c->count != 2 || c->arg[0].kind != PKL_STR || c->arg[1].count == 0 ||
             (c->arg[1].kind != PKL_LIST && c->arg[1].kind != PKL_TUPLE))
@@ -158,32 +158,77 @@ static enum pb_err read_exception(struct lens_reader *r, const struct lens_call 
 }
 
 #define ROW(name, type, detail)                                                                    \
-    {"builtins", name, type, LENS_BOTH | LENS_STATE, 0, UINT32_MAX, read_exception, detail}
+    {                                                                                              \
+        "builtins", name, type, LENS_BOTH | LENS_STATE, 0, UINT32_MAX, read_exception, detail      \
+    }
 #define PLAIN(name) ROW(name, name, EXC_PLAIN)
 #define OS(name) ROW(name, name, EXC_OS)
 
 static const struct lens_row rows[] = {
-    PLAIN("BaseException"), PLAIN("Exception"), PLAIN("ArithmeticError"), PLAIN("AssertionError"),
-    PLAIN("AttributeError"), PLAIN("BufferError"), PLAIN("EOFError"), PLAIN("FloatingPointError"),
-    PLAIN("GeneratorExit"), PLAIN("ImportError"), PLAIN("IndentationError"), PLAIN("IndexError"),
-    PLAIN("KeyError"), PLAIN("KeyboardInterrupt"), PLAIN("LookupError"), PLAIN("MemoryError"),
-    PLAIN("ModuleNotFoundError"), PLAIN("NameError"), PLAIN("NotImplementedError"),
-    PLAIN("OverflowError"), PLAIN("RecursionError"), PLAIN("ReferenceError"), PLAIN("RuntimeError"),
-    PLAIN("StopAsyncIteration"), PLAIN("StopIteration"), PLAIN("SyntaxError"), PLAIN("SystemError"),
-    PLAIN("SystemExit"), PLAIN("TabError"), PLAIN("TypeError"), PLAIN("UnboundLocalError"),
-    PLAIN("UnicodeError"), PLAIN("ValueError"), PLAIN("ZeroDivisionError"),
-    PLAIN("BytesWarning"), PLAIN("DeprecationWarning"), PLAIN("EncodingWarning"),
-    PLAIN("FutureWarning"), PLAIN("ImportWarning"), PLAIN("PendingDeprecationWarning"),
-    PLAIN("ResourceWarning"), PLAIN("RuntimeWarning"), PLAIN("SyntaxWarning"),
-    PLAIN("UnicodeWarning"), PLAIN("UserWarning"), PLAIN("Warning"),
-    ROW("OSError", "OSError", EXC_OS_EXACT), ROW("IOError", "OSError", EXC_OS_EXACT),
+    PLAIN("BaseException"),
+    PLAIN("Exception"),
+    PLAIN("ArithmeticError"),
+    PLAIN("AssertionError"),
+    PLAIN("AttributeError"),
+    PLAIN("BufferError"),
+    PLAIN("EOFError"),
+    PLAIN("FloatingPointError"),
+    PLAIN("GeneratorExit"),
+    PLAIN("ImportError"),
+    PLAIN("IndentationError"),
+    PLAIN("IndexError"),
+    PLAIN("KeyError"),
+    PLAIN("KeyboardInterrupt"),
+    PLAIN("LookupError"),
+    PLAIN("MemoryError"),
+    PLAIN("ModuleNotFoundError"),
+    PLAIN("NameError"),
+    PLAIN("NotImplementedError"),
+    PLAIN("OverflowError"),
+    PLAIN("RecursionError"),
+    PLAIN("ReferenceError"),
+    PLAIN("RuntimeError"),
+    PLAIN("StopAsyncIteration"),
+    PLAIN("StopIteration"),
+    PLAIN("SyntaxError"),
+    PLAIN("SystemError"),
+    PLAIN("SystemExit"),
+    PLAIN("TabError"),
+    PLAIN("TypeError"),
+    PLAIN("UnboundLocalError"),
+    PLAIN("UnicodeError"),
+    PLAIN("ValueError"),
+    PLAIN("ZeroDivisionError"),
+    PLAIN("BytesWarning"),
+    PLAIN("DeprecationWarning"),
+    PLAIN("EncodingWarning"),
+    PLAIN("FutureWarning"),
+    PLAIN("ImportWarning"),
+    PLAIN("PendingDeprecationWarning"),
+    PLAIN("ResourceWarning"),
+    PLAIN("RuntimeWarning"),
+    PLAIN("SyntaxWarning"),
+    PLAIN("UnicodeWarning"),
+    PLAIN("UserWarning"),
+    PLAIN("Warning"),
+    ROW("OSError", "OSError", EXC_OS_EXACT),
+    ROW("IOError", "OSError", EXC_OS_EXACT),
     ROW("EnvironmentError", "OSError", EXC_OS_EXACT),
     ROW("BlockingIOError", "BlockingIOError", EXC_BLOCKING),
-    OS("BrokenPipeError"), OS("ChildProcessError"), OS("ConnectionAbortedError"),
-    OS("ConnectionError"), OS("ConnectionRefusedError"), OS("ConnectionResetError"),
-    OS("FileExistsError"), OS("FileNotFoundError"), OS("InterruptedError"),
-    OS("IsADirectoryError"), OS("NotADirectoryError"), OS("PermissionError"),
-    OS("ProcessLookupError"), OS("TimeoutError"),
+    OS("BrokenPipeError"),
+    OS("ChildProcessError"),
+    OS("ConnectionAbortedError"),
+    OS("ConnectionError"),
+    OS("ConnectionRefusedError"),
+    OS("ConnectionResetError"),
+    OS("FileExistsError"),
+    OS("FileNotFoundError"),
+    OS("InterruptedError"),
+    OS("IsADirectoryError"),
+    OS("NotADirectoryError"),
+    OS("PermissionError"),
+    OS("ProcessLookupError"),
+    OS("TimeoutError"),
     ROW("UnicodeEncodeError", "UnicodeEncodeError", EXC_ENCODE),
     ROW("UnicodeDecodeError", "UnicodeDecodeError", EXC_DECODE),
     ROW("UnicodeTranslateError", "UnicodeTranslateError", EXC_TRANSLATE),

@@ -13,7 +13,7 @@ enum { IP_ADDRESS, IP_NETWORK, IP_INTERFACE, IP_WHAT = 3, IP_V6 = 4 };
 
 struct ip {
     uint8_t bytes[16];
-    size_t size; /* 4 or 16 */
+    size_t size;       /* 4 or 16 */
     const char *scope; /* with its '%', or "" */
 };
 
@@ -114,7 +114,8 @@ static enum pb_err from_text(struct lens_reader *r, const struct lens_call *c, s
 
     if (err != PB_OK)
         return err;
-    if (r->leaf.data.len >= sizeof text || memchr(r->leaf.data.data, '\0', r->leaf.data.len) != NULL)
+    if (r->leaf.data.len >= sizeof text ||
+        memchr(r->leaf.data.data, '\0', r->leaf.data.len) != NULL)
         return lens_refuse(l, "its text is no address");
     memcpy(text, r->leaf.data.data, r->leaf.data.len + 1);
     slash = strchr(text, '/');
@@ -142,11 +143,11 @@ static enum pb_err from_int(struct lens_reader *r, const struct lens_call *c, st
         return err;
     if (r->leaf.kind != PKL_INT)
         return lens_refuse(l, "its number is none");
-    negative = r->leaf.fits ? r->leaf.integer < 0
-                            : (r->leaf.data.data[r->leaf.data.len - 1] & 0x80) != 0;
+    negative =
+        r->leaf.fits ? r->leaf.integer < 0 : (r->leaf.data.data[r->leaf.data.len - 1] & 0x80) != 0;
     if (negative || (r->leaf.fits && a.size == 4 && r->leaf.integer > UINT32_MAX) ||
-        (!r->leaf.fits && (a.size == 4 || num_big_bits((const uint8_t *)r->leaf.data.data,
-                                                       r->leaf.data.len) > 128)))
+        (!r->leaf.fits &&
+         (a.size == 4 || num_big_bits((const uint8_t *)r->leaf.data.data, r->leaf.data.len) > 128)))
         return lens_refuse(l, "its number is too large for an address, or negative");
     for (size_t i = 0; i < a.size && r->leaf.fits && i < 8; i++)
         a.bytes[a.size - 1 - i] = (uint8_t)((uint64_t)r->leaf.integer >> 8 * i);

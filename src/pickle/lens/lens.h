@@ -1,13 +1,14 @@
 /*
  * What a known call loads to, as Python's repr writes it.
  *
- * A table row per (module, name) names the shapes it accepts: how the object was made, how many arguments, which
- * other parts; its read() checks the payload as Python does and writes a *script*: pieces of text, values, sequences.
- * The printers run scripts on their own stack, so a lens never recurses into what it holds.  Any other shape, and
- * any class that is in no row, is raw; why is in `reason`.  Knows neither printers nor the tree.
+ * A table row per (module, name) names the shapes it accepts: how the object was made, how many
+ * arguments, which other parts; its read() checks the payload as Python does and writes a *script*:
+ * pieces of text, values, sequences. The printers run scripts on their own stack, so a lens never
+ * recurses into what it holds.  Any other shape, and any class that is in no row, is raw; why is in
+ * `reason`.  Knows neither printers nor the tree.
  *
- * The pieces and the text of a script lie on top of those of the scripts around it (struct lens is a stack); who has
- * read one drops it with lens_drop().
+ * The pieces and the text of a script lie on top of those of the scripts around it (struct lens is
+ * a stack); who has read one drops it with lens_drop().
  */
 #ifndef PICKLE_LENS_H
 #define PICKLE_LENS_H
@@ -15,7 +16,7 @@
 #include <pklbrowse/mem.h>
 #include <pklbrowse/pkl_lens.h>
 
-#define LENS_ARGS 8u                 /* arguments a row can look at */
+#define LENS_ARGS 8u                     /* arguments a row can look at */
 #define LENS_TEXT_MAX ((size_t)16 << 20) /* of one text argument */
 
 enum lens_seq {
@@ -32,29 +33,33 @@ enum lens_piece_kind { LENS_TEXT, LENS_VALUE, LENS_SEQ, LENS_ARRAY };
 struct lens_piece {
     enum lens_piece_kind kind;
     enum lens_seq seq;
-    size_t text, len;     /* LENS_TEXT: bytes of the script's text */
-    struct pkl_node node; /* LENS_VALUE; LENS_ARRAY: the bytes */
-    pkl_id list;          /* LENS_SEQ: whose children [first, count) */
+    size_t text, len;      /* LENS_TEXT: bytes of the script's text */
+    struct pkl_node node;  /* LENS_VALUE; LENS_ARRAY: the bytes */
+    pkl_id list;           /* LENS_SEQ: whose children [first, count) */
     uint64_t first, count; /* LENS_ARRAY: machine format, items */
-    const char *again;    /* LENS_SEQ: written when it stands in itself; NULL: nobody looks */
-    bool most_common;     /* LENS_SEQ: by value, largest first */
+    const char *again;     /* LENS_SEQ: written when it stands in itself; NULL: nobody looks */
+    bool most_common;      /* LENS_SEQ: by value, largest first */
 };
 
 struct lens_row;
 struct lens {
-    struct { struct lens_piece *data; size_t len, cap; } pieces;
+    struct {
+        struct lens_piece *data;
+        size_t len, cap;
+    } pieces;
     struct buf text;
     /* Of the script read last: */
     const struct lens_row *row; /* NULL: the object is raw */
     size_t first, start;        /* its first piece, where its text begins */
     size_t mark;                /* text from here on is in no piece yet */
-    enum pkl_kind kind;         /* PKL_OBJECT, or the built-in value it is: bytes, bytearray, set, frozenset */
-    struct pkl_node items;      /* of a set: what holds the members; id 0: there are none */
-    bool partial;               /* of bytes: not all of them are in the text */
-    bool nested;                /* holds values of any kind */
-    const char *again;          /* written when the object stands in itself; NULL: nobody looks */
-    pkl_id list;                /* children of its own, 0: those of the raw object */
-    char reason[200];           /* why it is raw; "": the class is in no row */
+    enum pkl_kind
+        kind; /* PKL_OBJECT, or the built-in value it is: bytes, bytearray, set, frozenset */
+    struct pkl_node items; /* of a set: what holds the members; id 0: there are none */
+    bool partial;          /* of bytes: not all of them are in the text */
+    bool nested;           /* holds values of any kind */
+    const char *again;     /* written when the object stands in itself; NULL: nobody looks */
+    pkl_id list;           /* children of its own, 0: those of the raw object */
+    char reason[200];      /* why it is raw; "": the class is in no row */
 };
 
 void lens_init(struct lens *l);
@@ -65,23 +70,23 @@ void lens_drop(struct lens *l, size_t pieces, size_t text); /* back to where the
 struct lens_call {
     const struct lens_row *row;
     pkl_id self;
-    bool created;   /* by __new__ alone */
+    bool created;      /* by __new__ alone */
     uint64_t children; /* of the raw object */
     bool has_args;     /* its arguments are one of them */
-    uint64_t count; /* arguments */
+    uint64_t count;    /* arguments */
     struct pkl_node arg[LENS_ARGS];
-    struct pkl_node args; /* the tuple; id 0: none */
+    struct pkl_node args;                  /* the tuple; id 0: none */
     struct pkl_node state, items, entries; /* id 0: not there */
 };
 
 struct lens_reader {
     struct pkl_view *view;
-    size_t max;            /* bytes of payload, items of a list that are looked at */
-    struct pkl_leaf leaf;  /* scratch */
+    size_t max;           /* bytes of payload, items of a list that are looked at */
+    struct pkl_leaf leaf; /* scratch */
     struct lens_known {
         pkl_id id;
         const struct lens_row *row;
-    } known[64];           /* classes met, by id */
+    } known[64]; /* classes met, by id */
 };
 
 void lens_reader_init(struct lens_reader *r, struct pkl_view *v);
@@ -91,12 +96,12 @@ typedef enum pb_err lens_read_fn(struct lens_reader *r, const struct lens_call *
                                  struct error *e);
 
 enum lens_flags {
-    LENS_CALL = 1 << 0,    /* called: __new__ and __init__ */
-    LENS_NEW = 1 << 1,     /* __new__ alone */
-    LENS_STATE = 1 << 2,   /* parts it may have */
+    LENS_CALL = 1 << 0,  /* called: __new__ and __init__ */
+    LENS_NEW = 1 << 1,   /* __new__ alone */
+    LENS_STATE = 1 << 2, /* parts it may have */
     LENS_WITH_ITEMS = 1 << 3,
     LENS_WITH_ENTRIES = 1 << 4,
-    LENS_NAMED = 1 << 5,   /* a class or function: JSON keeps the raw form */
+    LENS_NAMED = 1 << 5, /* a class or function: JSON keeps the raw form */
     LENS_BOTH = LENS_CALL | LENS_NEW
 };
 
@@ -146,10 +151,10 @@ enum pb_err lens_leaf(struct lens_reader *r, const struct pkl_node *n, struct le
 /* A str (ASCII Python 2 str too) into r->leaf. */
 enum pb_err lens_str(struct lens_reader *r, const struct pkl_node *n, const char *what,
                      struct lens *l, struct error *e) PB_CHECK;
-/* Bytes in whichever form a protocol writes them, at most `max`; Latin-1 text where `text` says so. */
+/* Bytes in whichever form a protocol writes them, at most `max`; Latin-1 text where `text` says so.
+ */
 enum pb_err lens_bytes(struct lens_reader *r, const struct pkl_node *n, size_t max, bool text,
-                       struct buf *data, bool *partial, struct lens *l,
-                       struct error *e) PB_CHECK;
+                       struct buf *data, bool *partial, struct lens *l, struct error *e) PB_CHECK;
 bool lens_latin1(const char *s, size_t n, struct buf *out);
 /* An int of any size in decimal. */
 enum pb_err lens_put_int(struct lens_reader *r, const struct pkl_node *n, struct lens *l,
@@ -160,7 +165,8 @@ enum pb_err lens_is_builtin(struct lens_reader *r, const struct pkl_node *n, con
 /* Whether an object's class is in a row, valid or not. */
 enum pb_err lens_known(struct lens_reader *r, const struct pkl_node *n, bool *known,
                        struct error *e) PB_CHECK;
-/* A known object of one of these types, written into the script as a part of it; else *done false. */
+/* A known object of one of these types, written into the script as a part of it; else *done false.
+ */
 enum pb_err lens_inline(struct lens_reader *r, const struct pkl_node *n, const char *const *types,
                         bool *done, struct lens *l, struct error *e) PB_CHECK;
 
@@ -169,8 +175,8 @@ enum pb_err lens_inline(struct lens_reader *r, const struct pkl_node *n, const c
 /* Items [first, first + count) of an array, ", " between them. */
 enum pb_err lens_array_items(struct pkl_view *v, const struct lens_piece *p, uint64_t first,
                              uint64_t count, struct buf *out, struct error *e) PB_CHECK;
-/* The order in which a Counter shows `count` entries of the dict `list` (malloc; NULL: as stored); `gone` are left
- * out.  */
+/* The order in which a Counter shows `count` entries of the dict `list` (malloc; NULL: as stored);
+ * `gone` are left out.  */
 struct equals;
 enum pb_err lens_most_common(struct pkl_view *v, pkl_id list, uint64_t count,
                              const struct equals *q, uint64_t **order, uint64_t *len,

@@ -127,7 +127,8 @@ static bool put_number(struct buf *out, const char *s, size_t n)
     if (good && used < n && (s[used] == 'e' || s[used] == 'E')) {
         size_t sign = used + 1 < n && (s[used + 1] == '+' || s[used + 1] == '-');
 
-        good = n - used - 1 - sign <= EXPONENT_DIGITS && digits_at(s + used + 1 + sign, n - used - 1 - sign) > 0 &&
+        good = n - used - 1 - sign <= EXPONENT_DIGITS &&
+               digits_at(s + used + 1 + sign, n - used - 1 - sign) > 0 &&
                num_parse_i64(s + used + 1, n - used - 1, &exponent);
         used = n;
     }
@@ -188,7 +189,8 @@ static void put_fraction(struct buf *out, int64_t a, int64_t b)
     buf_printf(out, "Fraction(%lld, %lld)", (long long)(a / d), (long long)(b / d));
 }
 
-/* Numbers beyond 64 bits stand as they are when they have no common divisor; Python would divide by it. */
+/* Numbers beyond 64 bits stand as they are when they have no common divisor; Python would divide by
+ * it. */
 static enum pb_err put_big_fraction(struct lens *l, struct buf le[2], struct error *e)
 {
     bool coprime = false;
@@ -305,7 +307,8 @@ static enum pb_err put_uuid(struct lens_reader *r, const struct pkl_node *n, str
 {
     uint8_t all[16] = {0};
     struct buf le;
-    enum pb_err err = n->kind == PKL_INT ? lens_leaf(r, n, l, e) : lens_refuse(l, "its int is none");
+    enum pb_err err =
+        n->kind == PKL_INT ? lens_leaf(r, n, l, e) : lens_refuse(l, "its int is none");
 
     if (err == PB_OK && r->leaf.kind != PKL_INT)
         err = lens_refuse(l, "its int is none");

@@ -7,7 +7,8 @@
 
 enum { PATH_POSIX, PATH_WINDOWS };
 
-/* A path while parts are added: what stands before the names, and the names with '/' between them. */
+/* A path while parts are added: what stands before the names, and the names with '/' between them.
+ */
 struct joined {
     struct buf drive; /* "C:", "//host/share" */
     struct buf root;  /* "/", "//" or nothing */
@@ -161,10 +162,14 @@ static enum pb_err read_path(struct lens_reader *r, const struct lens_call *c, s
 
 #define PATH(name, detail)                                                                         \
     {"pathlib", name, "pathlib." name, LENS_BOTH, 0, 4096, read_path, detail},                     \
-        {"pathlib._local", name, "pathlib." name, LENS_BOTH, 0, 4096, read_path, detail}
+    {                                                                                              \
+        "pathlib._local", name, "pathlib." name, LENS_BOTH, 0, 4096, read_path, detail             \
+    }
 
 static const struct lens_row rows[] = {
-    PATH("PurePosixPath", PATH_POSIX),     PATH("PosixPath", PATH_POSIX),
-    PATH("PureWindowsPath", PATH_WINDOWS), PATH("WindowsPath", PATH_WINDOWS),
+    PATH("PurePosixPath", PATH_POSIX),
+    PATH("PosixPath", PATH_POSIX),
+    PATH("PureWindowsPath", PATH_WINDOWS),
+    PATH("WindowsPath", PATH_WINDOWS),
 };
 const struct lens_family lens_pathlib = {rows, sizeof rows / sizeof rows[0]};

@@ -130,8 +130,8 @@ static bool is_one_name(struct lens_reader *r, const struct pkl_node *global, co
 }
 
 /* getattr(CLASS, 'name') by name: what p < 4 writes for a method or a class in a class. */
-static enum pb_err attribute_name(struct lens_reader *r, const struct pkl_node *node,
-                                  char **module, char **name, struct error *e)
+static enum pb_err attribute_name(struct lens_reader *r, const struct pkl_node *node, char **module,
+                                  char **name, struct error *e)
 {
     struct lens_call c = {.count = 0};
     struct pkl_node class, args;
@@ -209,8 +209,7 @@ enum pb_err lens_global(struct lens_reader *r, const struct pkl_node *global, co
     enum pb_err err;
 
     *text = NULL;
-    if (global->count > 0 ||
-        (r->view->is_raw != NULL && r->view->is_raw(r->view, global->target)))
+    if (global->count > 0 || (r->view->is_raw != NULL && r->view->is_raw(r->view, global->target)))
         return PB_OK;
     if (global->kind == PKL_OBJECT) {
         char *module, *name;

@@ -16,8 +16,8 @@ static const struct flag {
     const char *name;
 } flags[] = {
     {1, '\0', "re.TEMPLATE"}, {2, 'i', "re.IGNORECASE"}, {4, 'L', "re.LOCALE"},
-    {8, 'm', "re.MULTILINE"}, {16, 's', "re.DOTALL"}, {32, 'u', "re.UNICODE"},
-    {64, 'x', "re.VERBOSE"}, {128, '\0', "re.DEBUG"}, {256, 'a', "re.ASCII"},
+    {8, 'm', "re.MULTILINE"}, {16, 's', "re.DOTALL"},    {32, 'u', "re.UNICODE"},
+    {64, 'x', "re.VERBOSE"},  {128, '\0', "re.DEBUG"},   {256, 'a', "re.ASCII"},
 };
 
 /* Flags that the pattern itself begins with, "(?im)", as compiling it adds them. */

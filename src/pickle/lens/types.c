@@ -1,4 +1,5 @@
-/* Classes and functions that a pickle computes, and what is made of classes: list[int], types.SimpleNamespace. */
+/* Classes and functions that a pickle computes, and what is made of classes: list[int],
+ * types.SimpleNamespace. */
 #include "lens.h"
 
 #include <string.h>

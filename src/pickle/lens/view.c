@@ -1,4 +1,5 @@
-/* A view that knows one kind of ids more: the pairs of an OrderedDict that Python 2 wrote as a list of lists. */
+/* A view that knows one kind of ids more: the pairs of an OrderedDict that Python 2 wrote as a list
+ * of lists. */
 #include "lens.h"
 
 static struct lens_view *lens_of(struct pkl_view *v)
@@ -132,7 +133,7 @@ static bool lens_is_raw(struct pkl_view *v, pkl_id id)
 
 void lens_view_over(struct lens_view *lv, struct pkl_view *under)
 {
-    lv->view = (struct pkl_view){lens_node, lens_count, lens_children, lens_part, lens_roots,
-                                 lens_root, lens_doc, lens_is_raw};
+    lv->view = (struct pkl_view){lens_node,  lens_count, lens_children, lens_part,
+                                 lens_roots, lens_root,  lens_doc,      lens_is_raw};
     lv->under = under;
 }
