@@ -476,8 +476,7 @@ enum pb_err tree_reveal(struct tree *t, const struct pkl_path *path, uint64_t *r
     return PB_OK;
 }
 
-/* --- lenses
- * ------------------------------------------------------------------------------------------------- */
+/* --- lenses ---------------------------------------------------------------------------------- */
 
 struct pkl_view *tree_view(struct tree *t)
 {
