@@ -96,7 +96,7 @@ const struct location *app_object_location(const struct app_object *o);
 /* Identity and properties, from APP_BIG_ASK on. */
 const struct store_object *app_object_info(const struct app_object *o);
 void app_object_progress(const struct app_object *o, struct http_progress *out);
-struct pkl_doc *app_object_doc(struct app_object *o);   /* APP_READY, APP_BROKEN */
+struct pkl_doc *app_object_doc(struct app_object *o); /* APP_READY, APP_BROKEN */
 /* The same, and of APP_NOT_PICKLE what was read until that was known. */
 struct pkl_doc *app_object_opcodes(struct app_object *o);
 struct pkl_edit *app_object_edit(struct app_object *o); /* APP_READY and not read only; else NULL */
@@ -159,14 +159,14 @@ void app_merge_cancel(struct app_object *mine); /* done() is not called */
 
 /* --- whole objects ---------------------------------------------------------------------------- */
 /* Copies the bytes of `from` over `to`, which is replaced (its old bytes are kept) or made; with
- * `to` "-" they go into *out, whose PB_EAGAIN means: offer the same again a little later.  Properties go along between stores of the same kind; else those of what
- * was there stay. */
+ * `to` "-" they go into *out, whose PB_EAGAIN means: offer the same again a little later.
+ * Properties go along between stores of the same kind; else those of what was there stay. */
 struct app_copy;
 struct app_copied {
     uint64_t size;
     const struct store_identity *now;
     const char *kept; /* file that holds the bytes that were there, or NULL */
-    bool not_kept; /* something was there whose bytes were too many to keep */
+    bool not_kept;    /* something was there whose bytes were too many to keep */
     bool unchecked;
 };
 typedef void (*app_copied_fn)(void *ctx, const struct app_copied *c, const struct error *e);

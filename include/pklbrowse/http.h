@@ -13,7 +13,8 @@
  * byte of the request may have left: the result then has `maybe_sent` set and the caller finds out
  * (HEAD) what became of it.  For the same reason a write never takes a connection that was kept:
  * curl sends again by itself when it finds such a one dead.  A server that answers a large body
- * early and closes at once may reset its own answer away: then, too, it is an error with maybe_sent.
+ * early and closes at once may reset its own answer away: then, too, it is an error with
+ * maybe_sent.
  */
 #ifndef PKLBROWSE_HTTP_H
 #define PKLBROWSE_HTTP_H

@@ -1,6 +1,6 @@
 /*
- * The opcodes one a line.  A crude machine keeps count of values and marks, as pickletools has one; everything that
- * is checked has been checked by the index pass.
+ * The opcodes one a line.  A crude machine keeps count of values and marks, as pickletools has one;
+ * everything that is checked has been checked by the index pass.
  */
 #include <pklbrowse/pkl_dis.h>
 
@@ -33,7 +33,7 @@ struct dis {
     struct {
         struct open_mark {
             uint64_t at, height;
-        } *data;
+        } * data;
         size_t len, cap;
     } marks;
     uint64_t height;
@@ -122,8 +122,7 @@ static uint64_t count_put(struct dis *x, uint64_t at)
     return slot;
 }
 
-static enum pb_err put_argument(struct dis *x, const struct op *op, uint64_t slot,
-                                struct error *e)
+static enum pb_err put_argument(struct dis *x, const struct op *op, uint64_t slot, struct error *e)
 {
     struct buf *out = &x->out.buf;
     bool mark = takes_mark(x, op->code), moved = false;
@@ -230,8 +229,7 @@ static enum pb_err last_one(struct dis *x, struct error *e)
     struct op op;
 
     if (x->d->error.code == PB_OK ||
-        cursor_read(&x->cursor, x->d->scan.at, &op, &ignored) != PB_OK ||
-        op.end > x->d->src->size)
+        cursor_read(&x->cursor, x->d->scan.at, &op, &ignored) != PB_OK || op.end > x->d->src->size)
         return PB_OK;
     return one(x, &op, true, e);
 }

@@ -28,7 +28,15 @@ enum pb_err dis_flush(struct dis_out *o, bool all, struct error *e)
 /* ------------------------------------------------------------------- strings */
 
 /* How the bytes of a text are to be read. */
-enum form { BYTES, BYTEARRAY, UTF8, LATIN1, ESCAPED /* STRING */, RAW_UNICODE /* UNICODE */, NAMES };
+enum form {
+    BYTES,
+    BYTEARRAY,
+    UTF8,
+    LATIN1,
+    ESCAPED /* STRING */,
+    RAW_UNICODE /* UNICODE */,
+    NAMES
+};
 
 struct text {
     enum form form;
@@ -331,8 +339,8 @@ static double big_endian_double(const uint8_t *p)
 }
 
 /* A line that is no number in any spelling breaks the pickle; it is shown as it is written. */
-static enum pb_err raw_line(struct dis_out *o, struct source *src, const struct op *op,
-                            bool *moved, struct error *e)
+static enum pb_err raw_line(struct dis_out *o, struct source *src, const struct op *op, bool *moved,
+                            struct error *e)
 {
     struct text t = {BYTES, op->at + 1, op->end - 1};
 

@@ -1,5 +1,6 @@
 /*
- * The text of single values, as Python writes them, and the words around others.  Shared by repr, JSON and preview.
+ * The text of single values, as Python writes them, and the words around others.  Shared by repr,
+ * JSON and preview.
  */
 #ifndef PICKLE_REPR_TEXT_H
 #define PICKLE_REPR_TEXT_H
@@ -7,7 +8,8 @@
 #include <pklbrowse/pkl_repr.h>
 
 /* A leaf that has been read. */
-enum pb_err repr_leaf(struct buf *out, const struct pkl_leaf *l, bool ascii, struct error *e) PB_CHECK;
+enum pb_err repr_leaf(struct buf *out, const struct pkl_leaf *l, bool ascii,
+                      struct error *e) PB_CHECK;
 /* An int in decimal, above Python's limit of digits in hex. */
 enum pb_err repr_big(struct buf *out, const struct pkl_leaf *l, struct error *e) PB_CHECK;
 /* "module.name" of a global, escaped; what is computed as "?". */

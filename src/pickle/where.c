@@ -147,8 +147,8 @@ static enum pb_err fill_level(struct where *w, struct level *l, const struct pkl
                               struct error *e)
 {
     enum pb_err err = PB_OK;
-    bool object = (n->kind == PKL_OBJECT || n->kind == PKL_PERSID) &&
-                  PKL_ID_TAG(n->id) == PKL_TAG_VALUE;
+    bool object =
+        (n->kind == PKL_OBJECT || n->kind == PKL_PERSID) && PKL_ID_TAG(n->id) == PKL_TAG_VALUE;
 
     *l = (struct level){.id = n->id, .begin = n->begin, .end = n->end, .leaf = is_leaf(n)};
     l->part.step = PKL_STEP_ROOT;
@@ -259,8 +259,7 @@ static enum pb_err cover(struct where *w, const struct level *l, struct track *t
     }
     if (pos < t->count)
         err = fetch(w, l, t, pos, e);
-    if (err == PB_OK && t->n > 0 && pos + t->n < t->count &&
-        off >= t->batch[t->n - 1].value.end) {
+    if (err == PB_OK && t->n > 0 && pos + t->n < t->count && off >= t->batch[t->n - 1].value.end) {
         err = seek(w, l, t, off, &pos, e);
         from = pos == 0 ? 0 : off;
         if (err == PB_OK)
@@ -312,8 +311,7 @@ static enum pb_err descend(struct where *w, uint64_t off, bool *deeper, struct e
     *deeper = false;
     if (w->way.data[here].leaf)
         return PB_OK;
-    if (w->way.data[here].part.step == PKL_STEP_PART &&
-        holds(&w->way.data[here].part.value, off)) {
+    if (w->way.data[here].part.step == PKL_STEP_PART && holds(&w->way.data[here].part.value, off)) {
         struct pkl_child part = w->way.data[here].part;
 
         *deeper = true;
