@@ -38,8 +38,7 @@ static void fail(struct app_copy *c, const struct error *e)
     c->done(c->ctx, NULL, e);
 }
 
-/* --- writing ------------------------------------------------------------------------------------
- */
+/* --- writing ------------------------------------------------------------------------------- */
 
 static void on_written(void *ctx, const struct store_identity *now, bool unchecked,
                        const struct error *e)
@@ -107,8 +106,7 @@ static void all_read(struct app_copy *c)
         fail(c, &error);
 }
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------------------------- */
 
 static void offer_again(void *ctx)
 {
@@ -266,8 +264,7 @@ static enum pb_err start_input(struct app_copy *c, struct error *e)
     return err;
 }
 
-/* --- for the owner ------------------------------------------------------------------------------
- */
+/* --- for the owner ------------------------------------------------------------------------- */
 
 /* The same object under two names would be kept, then written over itself: for nothing. */
 static bool same_place(const struct app_copy *c)

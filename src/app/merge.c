@@ -39,8 +39,7 @@ void merge_free(struct merge *m)
     free(m);
 }
 
-/* --- are two values the same? -------------------------------------------------------------------
- */
+/* --- are two values the same? -------------------------------------------------------------- */
 
 static enum pb_err into_digest(void *ctx, const void *p, size_t n, struct error *e)
 {
@@ -84,8 +83,7 @@ static enum pb_err same_value(struct pkl_view *va, const struct pkl_node *a, str
     return err;
 }
 
-/* --- where is it? -------------------------------------------------------------------------------
- */
+/* --- where is it? -------------------------------------------------------------------------- */
 
 static enum pb_err refuse(const struct moved *c, const char *why, struct error *e)
 {
@@ -127,8 +125,7 @@ static enum pb_err check_way(struct pkl_view *mine, struct pkl_view *theirs, con
     return PB_OK;
 }
 
-/* --- moving -------------------------------------------------------------------------------------
- */
+/* --- moving -------------------------------------------------------------------------------- */
 
 static enum pb_err read_value(struct pkl_view *v, const struct pkl_node *node, struct arena *mem,
                               struct literal **out, struct error *e)
@@ -221,8 +218,7 @@ static enum pb_err move_changes(struct merge *m, struct error *e)
     return err;
 }
 
-/* --- for the owner ------------------------------------------------------------------------------
- */
+/* --- for the owner ------------------------------------------------------------------------- */
 
 static void finish(struct merge *m, const struct error *e)
 {

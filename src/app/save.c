@@ -69,8 +69,7 @@ static void finish_failed(struct save *s, const struct error *e)
     finish(s);
 }
 
-/* --- somebody else was faster -------------------------------------------------------------------
- */
+/* --- somebody else was faster -------------------------------------------------------------- */
 
 static void on_theirs(void *ctx, const struct store_object *theirs, const struct error *e)
 {
@@ -96,8 +95,7 @@ static void look_at_theirs(struct save *s, const struct error *why)
     }
 }
 
-/* --- writing ------------------------------------------------------------------------------------
- */
+/* --- writing ------------------------------------------------------------------------------- */
 
 /* From now on the store holds the reviewed bytes, and the object's edits are counted from there. */
 static void continue_from(struct save *s, const struct store_identity *now)
@@ -227,8 +225,7 @@ static void begin(void *ctx)
         finish_failed(s, &error);
 }
 
-/* --- for the owner ------------------------------------------------------------------------------
- */
+/* --- for the owner ------------------------------------------------------------------------- */
 
 static bool same_spot(const struct app_spot *a, const struct app_spot *b)
 {

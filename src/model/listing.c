@@ -41,9 +41,7 @@ struct listing {
     struct error error;
 };
 
-/* --- rows
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- rows ---------------------------------------------------------------------------------- */
 
 uint64_t listing_loaded(const struct listing *l)
 {
@@ -111,9 +109,7 @@ bool listing_find(const struct listing *l, const char *name, size_t len, uint64_
     return false;
 }
 
-/* --- filter
- * -------------------------------------------------------------------------------------------------
- */
+/* --- filter -------------------------------------------------------------------------------- */
 
 static unsigned char lower(unsigned char c)
 {
@@ -158,9 +154,7 @@ enum pb_err listing_filter(struct listing *l, const char *text, struct error *e)
     return PB_OK;
 }
 
-/* --- pages
- * --------------------------------------------------------------------------------------------------
- */
+/* --- pages --------------------------------------------------------------------------------- */
 
 static enum pb_err add_entry(struct listing *l, const struct store_entry *entry, struct error *e)
 {
@@ -239,8 +233,7 @@ static void pull(struct listing *l)
         fail(l, &e);
 }
 
-/* --- making and steering
- * ------------------------------------------------------------------------------------ */
+/* --- making and steering ------------------------------------------------------------------- */
 
 enum pb_err listing_new(struct store *s, const char *container, const char *prefix,
                         size_t prefix_len, void (*changed)(void *ctx), void *ctx,

@@ -6,9 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- nodes
- * --------------------------------------------------------------------------------------------------
- */
+/* --- nodes --------------------------------------------------------------------------------- */
 
 /* Index of the first kid whose position is >= `position`. */
 static size_t kid_at(const struct tree_node *n, uint64_t position)
@@ -81,9 +79,7 @@ static enum pb_err node_add_kid(struct tree_node *parent, const struct pkl_child
     return PB_OK;
 }
 
-/* --- rows
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- rows ---------------------------------------------------------------------------------- */
 
 bool tree_locate(const struct tree *t, uint64_t row, struct tree_at *out)
 {
@@ -231,9 +227,7 @@ void tree_forget(struct tree *t)
     }
 }
 
-/* --- making
- * -------------------------------------------------------------------------------------------------
- */
+/* --- making -------------------------------------------------------------------------------- */
 
 enum pb_err tree_new(struct pkl_view *v, struct pkl_edit *edit, struct tree **out, struct error *e)
 {
@@ -269,8 +263,7 @@ uint64_t tree_rows(const struct tree *t)
     return t->stream->visible;
 }
 
-/* --- expanding
- * ---------------------------------------------------------------------------------------------- */
+/* --- expanding ----------------------------------------------------------------------------- */
 
 /* Expands child `position` of parent if it has children; *out is NULL for a leaf. */
 static enum pb_err expand_at(struct tree *t, struct tree_node *parent, uint64_t position,
@@ -386,9 +379,7 @@ enum pb_err tree_expand_level(struct tree *t, unsigned level, uint64_t max_rows,
     return expand_levels(t, t->stream, level, max_rows, &complete, e);
 }
 
-/* --- moving
- * -------------------------------------------------------------------------------------------------
- */
+/* --- moving -------------------------------------------------------------------------------- */
 
 bool tree_parent(const struct tree *t, uint64_t row, uint64_t *parent)
 {
@@ -418,9 +409,7 @@ enum pb_err tree_child(struct tree *t, uint64_t row, struct pkl_child *out, stru
     return tree_fetch(t, at.parent, at.position, out, e);
 }
 
-/* --- paths
- * --------------------------------------------------------------------------------------------------
- */
+/* --- paths --------------------------------------------------------------------------------- */
 
 enum pb_err tree_path(struct tree *t, uint64_t row, enum path_form form, struct buf *out,
                       struct error *e)
@@ -476,7 +465,7 @@ enum pb_err tree_reveal(struct tree *t, const struct pkl_path *path, uint64_t *r
     return PB_OK;
 }
 
-/* --- lenses ---------------------------------------------------------------------------------- */
+/* --- lenses -------------------------------------------------------------------------------- */
 
 struct pkl_view *tree_view(struct tree *t)
 {
@@ -504,8 +493,7 @@ enum pb_err tree_toggle_lens(struct tree *t, uint64_t row, bool *raw, struct err
     return tree_refresh(t, e);
 }
 
-/* --- after edits
- * -------------------------------------------------------------------------------------------- */
+/* --- after edits --------------------------------------------------------------------------- */
 
 /* Reads n's place again.  *gone: another value stands there now, so it is no longer expanded. */
 static enum pb_err refresh_node(struct tree *t, struct tree_node *n, bool *gone, struct error *e)

@@ -5,10 +5,52 @@ import refvm
 
 # ---------------------------------------------------------------------------------- values
 
-TEXTS = ['', 'a', 'name', "it's", '"', '\'"', 'é', '\ud800', '\U0001f600', '\n\t\\', '\x00\x7f\x85', 'x' * 300,
-         '\u200b\u3000', '$key', 'Ā']
-NUMBERS = [0, 1, -1, 255, 256, 65535, 65536, 2 ** 31 - 1, 2 ** 31, -2 ** 31, 2 ** 53 + 1, 2 ** 63, -2 ** 63, 10 ** 30,
-           -10 ** 300, True, False, 0.0, -0.0, 0.1, 1e16, 1e-5, 1e22, 5e-324, 1.7976931348623157e308, float('inf'), 2.0]
+TEXTS = [
+    '',
+    'a',
+    'name',
+    "it's",
+    '"',
+    '\'"',
+    'é',
+    '\ud800',
+    '\U0001f600',
+    '\n\t\\',
+    '\x00\x7f\x85',
+    'x' * 300,
+    '\u200b\u3000',
+    '$key',
+    'Ā',
+]
+NUMBERS = [
+    0,
+    1,
+    -1,
+    255,
+    256,
+    65535,
+    65536,
+    2**31 - 1,
+    2**31,
+    -(2**31),
+    2**53 + 1,
+    2**63,
+    -(2**63),
+    10**30,
+    -(10**300),
+    True,
+    False,
+    0.0,
+    -0.0,
+    0.1,
+    1e16,
+    1e-5,
+    1e22,
+    5e-324,
+    1.7976931348623157e308,
+    float('inf'),
+    2.0,
+]
 
 
 def scalar(r):
@@ -41,8 +83,11 @@ def value(r):
         n = r.choice((0, 1, 2, 3, 4, 7)) if r.random() < 0.97 else r.randrange(900, 1100)
         if n > 10:
             depth = 0
-        kind = r.choice((tuple, frozenset)) if hashable else r.choice((list, tuple, dict, dict, set, frozenset,
-                                                                        bytearray))
+        kind = (
+            r.choice((tuple, frozenset))
+            if hashable
+            else r.choice((list, tuple, dict, dict, set, frozenset, bytearray))
+        )
         if kind is bytearray:
             v = bytearray(r.randrange(256) for _ in range(n % 50))
         elif kind is list:
@@ -67,13 +112,33 @@ def value(r):
 
 # -------------------------------------------------------------------------------- programs
 
+
 def leaf(r):
-    return r.choice((
-        lambda: b'N', lambda: b'K' + bytes([r.randrange(256)]), lambda: b'I%d\n' % r.randrange(2, 100),
-        lambda: b'\x88', lambda: b'I01\n', lambda: b'\x8c\3abc', lambda: b'U\2hi', lambda: b'Vx%d\n' % r.randrange(10),
-        lambda: b'G' + struct.pack('>d', r.random()), lambda: b'C\1z', lambda: b"S'q'\n", lambda: b']', lambda: b'}',
-        lambda: b')', lambda: b'\x8f', lambda: b'cmod\nname\n', lambda: b'\x82\1', lambda: b'Ppid\n', lambda: b'\x97',
-        lambda: b'X' + struct.pack('<I', 70) + b'y' * 70, lambda: b'B\2\0\0\0\0\1'))()
+    return r.choice(
+        (
+            lambda: b'N',
+            lambda: b'K' + bytes([r.randrange(256)]),
+            lambda: b'I%d\n' % r.randrange(2, 100),
+            lambda: b'\x88',
+            lambda: b'I01\n',
+            lambda: b'\x8c\3abc',
+            lambda: b'U\2hi',
+            lambda: b'Vx%d\n' % r.randrange(10),
+            lambda: b'G' + struct.pack('>d', r.random()),
+            lambda: b'C\1z',
+            lambda: b"S'q'\n",
+            lambda: b']',
+            lambda: b'}',
+            lambda: b')',
+            lambda: b'\x8f',
+            lambda: b'cmod\nname\n',
+            lambda: b'\x82\1',
+            lambda: b'Ppid\n',
+            lambda: b'\x97',
+            lambda: b'X' + struct.pack('<I', 70) + b'y' * 70,
+            lambda: b'B\2\0\0\0\0\1',
+        )
+    )()
 
 
 UNHASHABLE = {refvm.LIST, refvm.DICT, refvm.SET, refvm.BYTEARRAY}
@@ -113,15 +178,27 @@ class Writer:
         self.slot += 1
         if slot > 255:
             how = 'r'
-        self.emit({'q': b'q' + bytes([slot & 255]), 'p': b'p%d\n' % slot, 'r': b'r' + struct.pack('<I', slot)}[how])
+        self.emit(
+            {
+                'q': b'q' + bytes([slot & 255]),
+                'p': b'p%d\n' % slot,
+                'r': b'r' + struct.pack('<I', slot),
+            }[how]
+        )
 
     def get(self):
         slot = self.r.choice(list(self.m.memo))
-        self.emit(self.r.choice((b'h' + bytes([slot]) if slot < 256 else b'j' + struct.pack('<I', slot),
-                                 b'g%d\n' % slot)))
+        self.emit(
+            self.r.choice(
+                (
+                    b'h' + bytes([slot]) if slot < 256 else b'j' + struct.pack('<I', slot),
+                    b'g%d\n' % slot,
+                )
+            )
+        )
 
     def marked(self):
-        kids = self.m.stack[self.fence():]
+        kids = self.m.stack[self.fence() :]
         keys = len(kids) % 2 == 0 and all(hashable(k) for k in kids[::2])
         can_call = bool(kids) and (kids[0].ref is not None or kids[0].val.kind >= refvm.GLOBAL)
         ways = [b't', b'l', b'imod\ncls\n'] + [b'o'] * can_call + [b'd'] * keys
@@ -152,7 +229,7 @@ class Writer:
         below = self.fence() - 1
         if below < (self.m.marks[-2][1] if len(self.m.marks) > 1 else 0):
             return
-        t, kids = self.m.stack[below].val.kind, self.m.stack[below + 1:]
+        t, kids = self.m.stack[below].val.kind, self.m.stack[below + 1 :]
         pairs = len(kids) % 2 == 0 and all(hashable(k) for k in kids[::2])
         if t == refvm.LIST or (t >= refvm.GLOBAL and not pairs):
             self.emit(b'e')

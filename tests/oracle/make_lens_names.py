@@ -21,14 +21,25 @@ builtins""".split()
 
 
 def stable(value):
-    if value is None or isinstance(value, (str, bytes, int, float, complex, tuple, list, dict, set,
-                                           frozenset)):
+    if value is None or isinstance(
+        value, (str, bytes, int, float, complex, tuple, list, dict, set, frozenset)
+    ):
         return None
     if isinstance(value, types.ModuleType):
         return None
-    if not (isinstance(value, (type, types.BuiltinFunctionType, types.MethodDescriptorType,
-                               types.WrapperDescriptorType)) or value in (Ellipsis, NotImplemented)
-            or type(value).__module__ == "typing"):
+    if not (
+        isinstance(
+            value,
+            (
+                type,
+                types.BuiltinFunctionType,
+                types.MethodDescriptorType,
+                types.WrapperDescriptorType,
+            ),
+        )
+        or value in (Ellipsis, NotImplemented)
+        or type(value).__module__ == "typing"
+    ):
         return None
     text = repr(value)
     return None if " at 0x" in text or "\n" in text or len(text) > 200 else text
@@ -57,12 +68,15 @@ def main():
                 if text is not None:
                     rows[module, name + "." + inner] = text
     out = open(sys.argv[1], "w")
-    out.write("/* Made by tests/oracle/make_lens_names.py from Python %d.%d: do not edit. */\n"
-              % sys.version_info[:2])
+    out.write(
+        "/* Made by tests/oracle/make_lens_names.py from Python %d.%d: do not edit. */\n"
+        % sys.version_info[:2]
+    )
 
     def quote(s):
         assert s.isascii()
         return '"%s"' % s.replace("\\", "\\\\").replace('"', '\\"')
+
     for (module, name), text in sorted(rows.items()):
         out.write("NAME(%s, %s,\n     %s)\n" % (quote(module), quote(name), quote(text)))
     print(len(rows), "names")

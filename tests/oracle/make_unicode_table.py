@@ -26,15 +26,20 @@ def main():
     if unicodedata.unidata_version != '14.0.0':
         sys.exit(f'Unicode {unicodedata.unidata_version}, not 14.0.0: run it with Python 3.11')
     table = list(ranges())
-    print('/* Made by tests/oracle/make_unicode_table.py: what str.isprintable() accepts, Unicode '
-          f'{unicodedata.unidata_version}. */')
+    print(
+        '/* Made by tests/oracle/make_unicode_table.py: what str.isprintable() accepts, Unicode '
+        f'{unicodedata.unidata_version}. */'
+    )
     print('#include "unicode_table.h"\n')
     print('const struct unicode_range unicode_printable[] = {')
     for i in range(0, len(table), RANGES_A_LINE):
-        row = ', '.join(f'{{0x{a:04x}, 0x{b:04x}}}' for a, b in table[i:i + RANGES_A_LINE])
+        row = ', '.join(f'{{0x{a:04x}, 0x{b:04x}}}' for a, b in table[i : i + RANGES_A_LINE])
         print(f'    {row},')
     print('};\n')
-    print('const size_t unicode_printable_count = sizeof unicode_printable / sizeof *unicode_printable;')
+    print(
+        'const size_t unicode_printable_count ='
+        ' sizeof unicode_printable / sizeof *unicode_printable;'
+    )
 
 
 main()

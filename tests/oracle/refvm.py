@@ -1,12 +1,32 @@
 """A pickle machine of its own, for comparison: everything in memory, nothing executed.
 
-It knows nothing of indexes or checkpoints: it runs the opcodes one by one and keeps every value with the bytes
+It knows nothing of indexes or checkpoints: it runs the opcodes one by one and keeps every value
+with the bytes
 that were written for it.  spans() gives the lines that `pkl_tool spans` must print.
 """
 import struct
 
-(NONE, BOOL, INT, FLOAT, STR, BYTES, BYTEARRAY, PY2STR, LIST, TUPLE, DICT, SET, FROZENSET, GLOBAL, OBJECT,
- PERSID, EXTENSION, BUFFER, BROKEN) = range(19)
+(
+    NONE,
+    BOOL,
+    INT,
+    FLOAT,
+    STR,
+    BYTES,
+    BYTEARRAY,
+    PY2STR,
+    LIST,
+    TUPLE,
+    DICT,
+    SET,
+    FROZENSET,
+    GLOBAL,
+    OBJECT,
+    PERSID,
+    EXTENSION,
+    BUFFER,
+    BROKEN,
+) = range(19)
 (T_VALUE, T_REF, T_ITEMS, T_ENTRIES, T_STREAM, T_BROKEN, T_SLOTS, T_ARGS, T_CLASS) = range(1, 10)
 S_INDEX, S_KEY, S_ATTR, S_MEMBER, S_PART, S_ROOT = range(6)
 P_ARGS, P_KWARGS, P_STATE = 1, 2, 3
@@ -27,15 +47,70 @@ class Place:
         self.val, self.begin, self.end, self.ref = val, begin, end, ref
 
 
-FIXED = {0x4b: 1, 0x4d: 2, 0x4a: 4, 0x47: 8, 0x80: 1, 0x82: 1, 0x83: 2, 0x84: 4, 0x95: 8, 0x68: 1, 0x6a: 4, 0x71: 1,
-         0x72: 4}
-COUNTED = {0x42: '<I', 0x43: '<B', 0x54: '<i', 0x55: '<B', 0x58: '<I', 0x8a: '<B', 0x8b: '<i', 0x8c: '<B', 0x8d: '<Q',
-           0x8e: '<Q', 0x96: '<Q'}
-LEAF = {0x4e: NONE, 0x88: BOOL, 0x89: BOOL, 0x49: INT, 0x4a: INT, 0x4b: INT, 0x4c: INT, 0x4d: INT, 0x8a: INT,
-        0x8b: INT, 0x46: FLOAT, 0x47: FLOAT, 0x53: PY2STR, 0x54: PY2STR, 0x55: PY2STR, 0x56: STR, 0x58: STR, 0x8c: STR,
-        0x8d: STR, 0x42: BYTES, 0x43: BYTES, 0x8e: BYTES, 0x96: BYTEARRAY, 0x5d: LIST, 0x29: TUPLE, 0x7d: DICT,
-        0x8f: SET, 0x63: GLOBAL, 0x50: PERSID, 0x82: EXTENSION, 0x83: EXTENSION, 0x84: EXTENSION, 0x97: BUFFER}
-TEXT = {0x46: 1, 0x49: 1, 0x4c: 1, 0x50: 1, 0x53: 1, 0x56: 1, 0x63: 2, 0x67: 1, 0x69: 2, 0x70: 1}
+FIXED = {
+    0x4B: 1,
+    0x4D: 2,
+    0x4A: 4,
+    0x47: 8,
+    0x80: 1,
+    0x82: 1,
+    0x83: 2,
+    0x84: 4,
+    0x95: 8,
+    0x68: 1,
+    0x6A: 4,
+    0x71: 1,
+    0x72: 4,
+}
+COUNTED = {
+    0x42: '<I',
+    0x43: '<B',
+    0x54: '<i',
+    0x55: '<B',
+    0x58: '<I',
+    0x8A: '<B',
+    0x8B: '<i',
+    0x8C: '<B',
+    0x8D: '<Q',
+    0x8E: '<Q',
+    0x96: '<Q',
+}
+LEAF = {
+    0x4E: NONE,
+    0x88: BOOL,
+    0x89: BOOL,
+    0x49: INT,
+    0x4A: INT,
+    0x4B: INT,
+    0x4C: INT,
+    0x4D: INT,
+    0x8A: INT,
+    0x8B: INT,
+    0x46: FLOAT,
+    0x47: FLOAT,
+    0x53: PY2STR,
+    0x54: PY2STR,
+    0x55: PY2STR,
+    0x56: STR,
+    0x58: STR,
+    0x8C: STR,
+    0x8D: STR,
+    0x42: BYTES,
+    0x43: BYTES,
+    0x8E: BYTES,
+    0x96: BYTEARRAY,
+    0x5D: LIST,
+    0x29: TUPLE,
+    0x7D: DICT,
+    0x8F: SET,
+    0x63: GLOBAL,
+    0x50: PERSID,
+    0x82: EXTENSION,
+    0x83: EXTENSION,
+    0x84: EXTENSION,
+    0x97: BUFFER,
+}
+TEXT = {0x46: 1, 0x49: 1, 0x4C: 1, 0x50: 1, 0x53: 1, 0x56: 1, 0x63: 2, 0x67: 1, 0x69: 2, 0x70: 1}
 
 
 class Machine:
@@ -51,7 +126,7 @@ class Machine:
         if code in TEXT:
             for _ in range(TEXT[code]):
                 p = d.index(b'\n', p) + 1
-            return d[self.at + 1:p], p
+            return d[self.at + 1 : p], p
         if code in COUNTED:
             n = struct.calcsize(COUNTED[code])
             if p + n > len(d):
@@ -59,11 +134,11 @@ class Machine:
             size = struct.unpack_from(COUNTED[code], d, p)[0]
             if size < 0 or p + n + size > len(d):
                 raise Broken('payload')
-            return d[p + n:p + n + size], p + n + size
+            return d[p + n : p + n + size], p + n + size
         n = FIXED.get(code, 0)
         if p + n > len(d):
             raise Broken('argument')
-        return d[p:p + n], p + n
+        return d[p : p + n], p + n
 
     def number(self, code, arg):
         return int(arg) if code in (0x67, 0x70) else int.from_bytes(arg, 'little')
@@ -86,7 +161,7 @@ class Machine:
 
     def make(self, code, end, arg):
         at = self.at
-        if code in (0x74, 0x6c, 0x64, 0x69, 0x6f, 0x91):
+        if code in (0x74, 0x6C, 0x64, 0x69, 0x6F, 0x91):
             begin, kids = self.pop_mark()
         else:
             n = {0x51: 1, 0x85: 1, 0x87: 3, 0x92: 3}.get(code, 2)
@@ -94,8 +169,17 @@ class Machine:
             kids = self.stack[-n:]
             del self.stack[-n:]
             begin = kids[0].begin
-        kind = {0x74: TUPLE, 0x85: TUPLE, 0x86: TUPLE, 0x87: TUPLE, 0x6c: LIST, 0x64: DICT, 0x91: FROZENSET,
-                0x93: GLOBAL, 0x51: PERSID}.get(code, OBJECT)
+        kind = {
+            0x74: TUPLE,
+            0x85: TUPLE,
+            0x86: TUPLE,
+            0x87: TUPLE,
+            0x6C: LIST,
+            0x64: DICT,
+            0x91: FROZENSET,
+            0x93: GLOBAL,
+            0x51: PERSID,
+        }.get(code, OBJECT)
         v = Val(at, kind, code)
         if kind == DICT:
             if len(kids) % 2:
@@ -103,7 +187,7 @@ class Machine:
             v.pairs = list(zip(kids[::2], kids[1::2]))
         elif kind in (TUPLE, LIST, FROZENSET):
             v.items = kids
-        elif code == 0x6f:
+        elif code == 0x6F:
             if not kids:
                 raise Broken('class')
             v.head, v.args = kids[:1], kids[1:]
@@ -160,7 +244,7 @@ class Machine:
             self.push(Val(at, kind, code, len(arg)), at, end)
         elif code == 0x28:
             self.marks.append((at, len(self.stack)))
-        elif code in (0x67, 0x68, 0x6a):
+        elif code in (0x67, 0x68, 0x6A):
             slot = self.number(code, arg)
             if slot not in self.memo:
                 raise Broken('memo')
@@ -170,9 +254,26 @@ class Machine:
             self.stack.append(Place(self.stack[-1].val, at, end, at))
         elif code in (0x70, 0x71, 0x72, 0x94):
             self.need(1)
-            self.memo[len(self.memo) if code == 0x94 else self.number(code, arg)] = self.stack[-1].val
+            self.memo[len(self.memo) if code == 0x94 else self.number(code, arg)] = self.stack[
+                -1
+            ].val
             self.stack[-1].end = end
-        elif code in (0x74, 0x6c, 0x64, 0x69, 0x6f, 0x91, 0x51, 0x52, 0x81, 0x92, 0x93, 0x85, 0x86, 0x87):
+        elif code in (
+            0x74,
+            0x6C,
+            0x64,
+            0x69,
+            0x6F,
+            0x91,
+            0x51,
+            0x52,
+            0x81,
+            0x92,
+            0x93,
+            0x85,
+            0x86,
+            0x87,
+        ):
             self.make(code, end, arg)
         elif code in (0x61, 0x62, 0x73, 0x65, 0x75, 0x90):
             self.group(code, end)
@@ -187,7 +288,7 @@ class Machine:
         elif code == 0x98:
             self.need(1)
             self.stack[-1].end = end
-        elif code == 0x2e:
+        elif code == 0x2E:
             self.need(1)
             self.at = end
             return self.stack[-1]
@@ -236,8 +337,17 @@ def places(v):
         kinds = [h.val.kind for h in halves]
         if DICT in kinds and set(kinds) <= {DICT, NONE}:
             for h in halves:
-                out += [(S_ATTR if k.val.kind in (STR, PY2STR) else S_KEY, 0, (T_VALUE, h.val.maker), i, k, p)
-                        for i, (k, p) in enumerate(h.val.pairs)]
+                out += [
+                    (
+                        S_ATTR if k.val.kind in (STR, PY2STR) else S_KEY,
+                        0,
+                        (T_VALUE, h.val.maker),
+                        i,
+                        k,
+                        p,
+                    )
+                    for i, (k, p) in enumerate(h.val.pairs)
+                ]
         else:
             out.append((S_PART, P_STATE, own, 3 + n, None, s))
     out += [(S_INDEX, 0, (T_ITEMS, v.maker), i, None, p) for i, p in enumerate(v.items)]
@@ -254,10 +364,13 @@ def count(v):
 def node(p):
     if isinstance(p, tuple):
         v = p[1]
-        return f'{T_ARGS}:{v.maker}:{TUPLE} [{v.home.begin},{v.home.end}) {len(v.args)} ref=0>{v.maker}'
+        place = f'[{v.home.begin},{v.home.end})'
+        return f'{T_ARGS}:{v.maker}:{TUPLE} {place} {len(v.args)} ref=0>{v.maker}'
     tag, offset = (T_VALUE, p.val.maker) if p.ref is None else (T_REF, p.ref)
-    return (f'{tag}:{offset}:{p.val.kind} [{p.begin},{p.end}) {count(p.val)} '
-            f'ref={int(p.ref is not None)}>{p.val.maker}')
+    return (
+        f'{tag}:{offset}:{p.val.kind} [{p.begin},{p.end}) {count(p.val)} '
+        f'ref={int(p.ref is not None)}>{p.val.maker}'
+    )
 
 
 def spans(data, pickles, shared=False):

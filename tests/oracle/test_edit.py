@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
-"""Edits against Python: random values with sharing and recursion, in every protocol, edited at random.
+"""Edits against Python: random values with sharing and recursion, in every protocol, edited at
+random.
 
-The same edits are made in Python on the loaded object.  What the tool writes must load to an equal object
-(types, order and identity included) with the C and the pure-Python unpickler, and the opcodes outside
-the edits must be the original's.  PKLBROWSE_SEED repeats a run, PKLBROWSE_COUNT says how many sequences.
+The same edits are made in Python on the loaded object.  What the tool writes must load to an equal
+object
+(types, order and identity included) with the C and the pure-Python unpickler, and the opcodes
+outside
+the edits must be the original's.  PKLBROWSE_SEED repeats a run, PKLBROWSE_COUNT says how many
+sequences.
 """
 import collections
 import copyreg
@@ -18,7 +22,9 @@ import subprocess
 import sys
 
 sys.setrecursionlimit(20000)
-TOOL = os.environ.get('EDIT_TOOL') or os.path.join(os.environ.get('builddir', 'build'), 'tests/oracle/edit_tool')
+TOOL = os.environ.get('EDIT_TOOL') or os.path.join(
+    os.environ.get('builddir', 'build'), 'tests/oracle/edit_tool'
+)
 SEED = int(os.environ.get('PKLBROWSE_SEED') or random.SystemRandom().randrange(1 << 32))
 COUNT = int(os.environ.get('PKLBROWSE_COUNT') or 1500)
 CORPUS = os.environ.get('PKLBROWSE_CORPUS', '')
@@ -94,30 +100,68 @@ def check(good, what):
 
 # ------------------------------------------------------------------------- values
 
-STRINGS = ['', 'a', 'name', 'key', 'x' * 255, 'x' * 256, 'é', '中文', '\ud800', 'line\nline', '\\u0041', "it's", '"', '\x1a\r\0', 'class']
+STRINGS = [
+    '',
+    'a',
+    'name',
+    'key',
+    'x' * 255,
+    'x' * 256,
+    'é',
+    '中文',
+    '\ud800',
+    'line\nline',
+    '\\u0041',
+    "it's",
+    '"',
+    '\x1a\r\0',
+    'class',
+]
 
 
 def scalar():
-    return rnd.choice([
-        lambda: None, lambda: rnd.random() < .5, lambda: rnd.randrange(-3, 300), lambda: rnd.getrandbits(rnd.choice([8, 16, 31, 32, 33, 63, 64, 100, 2050])),
-        lambda: -rnd.getrandbits(rnd.choice([8, 16, 31, 32, 33, 64, 100])), lambda: rnd.choice([0.0, -0.0, 1.5, 1e300, float('inf'), -float('inf')]),
-        lambda: rnd.gauss(0, 1), lambda: rnd.choice(STRINGS), lambda: 'u%d' % rnd.randrange(10000), lambda: rnd.choice(STRINGS),
-        lambda: rnd.randbytes(rnd.choice([0, 1, 5, 255, 256])), lambda: b'ab', lambda: rnd.choice([1, 0, True, False])])()
+    return rnd.choice(
+        [
+            lambda: None,
+            lambda: rnd.random() < 0.5,
+            lambda: rnd.randrange(-3, 300),
+            lambda: rnd.getrandbits(rnd.choice([8, 16, 31, 32, 33, 63, 64, 100, 2050])),
+            lambda: -rnd.getrandbits(rnd.choice([8, 16, 31, 32, 33, 64, 100])),
+            lambda: rnd.choice([0.0, -0.0, 1.5, 1e300, float('inf'), -float('inf')]),
+            lambda: rnd.gauss(0, 1),
+            lambda: rnd.choice(STRINGS),
+            lambda: 'u%d' % rnd.randrange(10000),
+            lambda: rnd.choice(STRINGS),
+            lambda: rnd.randbytes(rnd.choice([0, 1, 5, 255, 256])),
+            lambda: b'ab',
+            lambda: rnd.choice([1, 0, True, False]),
+        ]
+    )()
 
 
 def key():
-    return rnd.choice([lambda: rnd.choice(STRINGS), lambda: 'k%d' % rnd.randrange(50), lambda: rnd.randrange(20), lambda: (1, 'a', rnd.randrange(5)),
-                       lambda: None, lambda: 2.5, lambda: b'b', lambda: frozenset([1, 'z'])])()
+    return rnd.choice(
+        [
+            lambda: rnd.choice(STRINGS),
+            lambda: 'k%d' % rnd.randrange(50),
+            lambda: rnd.randrange(20),
+            lambda: (1, 'a', rnd.randrange(5)),
+            lambda: None,
+            lambda: 2.5,
+            lambda: b'b',
+            lambda: frozenset([1, 'z']),
+        ]
+    )()
 
 
 def value(depth, pool):
     """A random value; `pool` holds what was made before, to be shared."""
     r = rnd.random()
-    if pool and r < .15:
+    if pool and r < 0.15:
         return rnd.choice(pool)
-    if depth <= 0 or r < .45:
+    if depth <= 0 or r < 0.45:
         v = scalar()
-        if isinstance(v, (str, bytes)) and rnd.random() < .5:
+        if isinstance(v, (str, bytes)) and rnd.random() < 0.5:
             pool.append(v)
         return v
     n = rnd.choice([0, 1, 2, 3, 4, 7])
@@ -148,7 +192,7 @@ def value(depth, pool):
         v = MyList()
         v.extend(value(depth - 1, pool) for _ in range(n))
         pool.append(v)
-        if rnd.random() < .5:
+        if rnd.random() < 0.5:
             v.attr = value(depth - 1, pool)
     elif kind == 10:
         v = rnd.choice([MyDict, collections.OrderedDict])()
@@ -160,19 +204,32 @@ def value(depth, pool):
         pool.append(v)
     elif kind == 12:
         v = State()
-        v.state = rnd.choice([lambda: [1, scalar()], lambda: (scalar(), scalar(), scalar()), lambda: 'state'])()
+        v.state = rnd.choice(
+            [lambda: [1, scalar()], lambda: (scalar(), scalar(), scalar()), lambda: 'state']
+        )()
     else:
-        v = rnd.choice([set([1, 'a', 2.5]), frozenset([1, 2, 'b']), bytearray(b'abc'), datetime.date(2020, 1, 2), collections.Counter('abca'),
-                        ['x' * 70000, 1], [b'y' * 70000, 'tail'], [list(range(1100))]])
+        v = rnd.choice(
+            [
+                set([1, 'a', 2.5]),
+                frozenset([1, 2, 'b']),
+                bytearray(b'abc'),
+                datetime.date(2020, 1, 2),
+                collections.Counter('abca'),
+                ['x' * 70000, 1],
+                [b'y' * 70000, 'tail'],
+                [list(range(1100))],
+            ]
+        )
         pool.append(v)
-    if rnd.random() < .08 and type(v) is list:
+    if rnd.random() < 0.08 and type(v) is list:
         v.append(v)
-    if rnd.random() < .05 and type(v) is dict:
+    if rnd.random() < 0.05 and type(v) is dict:
         v['self'] = v
     return v
 
 
 # ---------------------------------------------------------------------- comparison
+
 
 def parts(v):
     """What a value is made of: a shape to compare, and its children in order."""
@@ -181,7 +238,9 @@ def parts(v):
     if isinstance(v, (set, frozenset)):
         return sorted(map(repr, v)), []
     if isinstance(v, dict):
-        return [repr(k) if not isinstance(k, str) else k for k in v], list(v.values()) + attributes(v)
+        return [repr(k) if not isinstance(k, str) else k for k in v], list(v.values()) + attributes(
+            v
+        )
     if isinstance(v, (Plain, Args, State)):
         return sorted(v.__dict__), [v.__dict__[k] for k in v.__dict__]
     if isinstance(v, Slotted):
@@ -230,6 +289,7 @@ def same(a, b):
 
 # ---------------------------------------------------------------------------- edits
 
+
 def literal(v):
     if v is None or isinstance(v, (bool, bytes)):
         return repr(v)
@@ -251,7 +311,7 @@ def literal(v):
 
 
 def key_step(k):
-    if isinstance(k, str) and k.isidentifier() and rnd.random() < .5:
+    if isinstance(k, str) and k.isidentifier() and rnd.random() < 0.5:
         return '.' + k
     return '[' + literal(k) + ']'
 
@@ -265,7 +325,8 @@ class Place:
 
 
 def places(root, protocol, limit=400):
-    """Places of a value that can be edited in Python as well: of lists, dicts and objects.  Those of tuples
+    """Places of a value that can be edited in Python as well: of lists, dicts and objects.  Those
+    of tuples
     are left out, because Python cannot change them; see tuples()."""
     found, seen, todo = [], set(), [('', root)]
     while todo and len(found) < limit:
@@ -278,8 +339,10 @@ def places(root, protocol, limit=400):
             continue  # copyreg._reconstructor: the items are an argument
         if isinstance(v, list):
             for i, item in enumerate(v):
-                inside.append(('[%d]' % (i if rnd.random() < .7 else i - len(v)), item, v, i, 'item'))
-            if rnd.random() < .5:
+                inside.append(
+                    ('[%d]' % (i if rnd.random() < 0.7 else i - len(v)), item, v, i, 'item')
+                )
+            if rnd.random() < 0.5:
                 rnd.shuffle(inside)
             inside = inside[:40]
             for k, item in getattr(v, '__dict__', {}).items():
@@ -288,7 +351,9 @@ def places(root, protocol, limit=400):
             continue
         elif isinstance(v, dict):
             for k, item in v.items():
-                inside.append((key_step(k) if type(v) is dict else '[' + literal(k) + ']', item, v, k, 'item'))
+                inside.append(
+                    (key_step(k) if type(v) is dict else '[' + literal(k) + ']', item, v, k, 'item')
+                )
         elif isinstance(v, Plain):
             for k, item in v.__dict__.items():
                 inside.append(('.' + k, item, v, k, 'attr'))
@@ -301,7 +366,7 @@ def places(root, protocol, limit=400):
         for step, item, owner, k, how in inside:
             found.append((path + step, item, owner, k, how))
             todo.append((path + step, item))
-        if rnd.random() < .3:
+        if rnd.random() < 0.3:
             rnd.shuffle(todo)
     return found
 
@@ -314,7 +379,7 @@ def put(owner, k, how, v):
 
 
 def new_value():
-    if rnd.random() < .85:
+    if rnd.random() < 0.85:
         return scalar()
     v = value(2, [])
     try:
@@ -363,24 +428,27 @@ def dumps(v, protocol):
         # Objects with slots, and lists that hold themselves through a subclass, need protocol 2.
         return dumps(v, rnd.randrange(2, 6))
     data = f.getvalue()
-    if rnd.random() < .15:
+    if rnd.random() < 0.15:
         data = pickletools.optimize(data)
-    if rnd.random() < .1:
+    if rnd.random() < 0.1:
         data += rnd.choice([b'trailing', pickle.dumps('next', protocol)])
     return data
 
 
 def untouched(old, new, edited):
-    """The opcodes of the new stream that the old one does not have: only as many as the edits explain."""
+    """The opcodes of the new stream that the old one does not have: only as many as the edits
+    explain."""
+
     def ops(data):
         f = io.BytesIO(data)
         out = []
         last = None
         for op, arg, pos in pickletools.genops(f):
             if last is not None:
-                out.append(data[last[1]:pos] if last[0] != 'FRAME' else b'FRAME')
+                out.append(data[last[1] : pos] if last[0] != 'FRAME' else b'FRAME')
             last = (op.name, pos)
         return out
+
     old_ops, new_ops = collections.Counter(ops(old)), collections.Counter(ops(new))
     gone = sum((old_ops - new_ops).values())
     return gone <= edited
@@ -412,10 +480,16 @@ def sequence(number):
         if not (type(old) is type(new) and isinstance(new, SCALARS) and exact(old) == exact(new)):
             put(owner, k, how, rebuild(new))
         history.append((path, new))
-    what = 'sequence %d, protocol %d, %d bytes, edits %.300s' % (number, protocol, len(data), [(p, repr(v)[:40]) for p, v in history[1:]])
+    what = 'sequence %d, protocol %d, %d bytes, edits %.300s' % (
+        number,
+        protocol,
+        len(data),
+        [(p, repr(v)[:40]) for p, v in history[1:]],
+    )
     ok, answer = tool.ask('save')
     if not ok:
-        # The one thing that is refused: a value that was replaced, edited inside, and shared elsewhere.
+        # The one thing that is refused: a value that was replaced, edited inside, and shared
+        # elsewhere.
         if 'edited inside before' in answer and not scalars_only:
             refused += 1
         else:
@@ -430,17 +504,23 @@ def sequence(number):
         check(difference is None, '%s: %s; %s' % (loads.__module__, difference, what))
     if scalars_only:
         # Each edit may take away one opcode, or the few of bytes before protocol 3.
-        check(untouched(data, result, (len(history) - 1) * (1 if protocol > 2 else 12)), 'opcodes were changed: ' + what)
+        check(
+            untouched(data, result, (len(history) - 1) * (1 if protocol > 2 else 12)),
+            'opcodes were changed: ' + what,
+        )
     ok, answer = tool.ask('changes')
     check(ok, 'changes: %s; %s' % (answer, what))
     for path in answer.split('\t')[1:]:
         ok, again = tool.ask('path', path)
         check(ok and again.split('\t')[0] == path, 'path %r is %r; %s' % (path, again, what))
-    if rnd.random() < .3:
+    if rnd.random() < 0.3:
         while tool.ask('undo')[1] == 'done':
             pass
         ok, answer = tool.ask('save')
-        check(ok and bytes.fromhex(answer.split()[1]) == data and int(answer.split()[0]) == len(data), 'undo of all: ' + what)
+        check(
+            ok and bytes.fromhex(answer.split()[1]) == data and int(answer.split()[0]) == len(data),
+            'undo of all: ' + what,
+        )
         while tool.ask('redo')[1] == 'done':
             pass
         ok, answer = tool.ask('save')
@@ -448,14 +528,23 @@ def sequence(number):
 
 
 def tuples():
-    """Places inside tuples, arguments, states and the root itself, which Python does not edit in place."""
+    """Places inside tuples, arguments, states and the root itself, which Python does not edit in
+    place."""
     cases = [
         ((1, 'a', (2, 'a')), '[2][1]', 'b', (1, 'a', (2, 'b'))),
         ((1, 'a', (2, 'a')), '[1]', 5, (1, 5, (2, 'a'))),
         ([('s', 's'), 's'], '[0][0]', b'x', [(b'x', 's'), 's']),
-        ('root', '', 'other', 'other'), (5, '', -7, -7), (None, '', 2.5, 2.5), (b'bytes', '', 'str', 'str'), (True, '', 1, 1), (1, '', True, True),
-        ('x' * 70000, '', 'y', 'y'), ('y', '', 'x' * 70000, 'x' * 70000), ([1, 'x' * 70000, 'tail'], '[1]', 'short', [1, 'short', 'tail']),
-        ([b'y' * 70000, 1], '[0]', 'z' * 70000, ['z' * 70000, 1]), ([b'y' * 70000, 1], '[1]', b'z' * 70000, [b'y' * 70000, b'z' * 70000]),
+        ('root', '', 'other', 'other'),
+        (5, '', -7, -7),
+        (None, '', 2.5, 2.5),
+        (b'bytes', '', 'str', 'str'),
+        (True, '', 1, 1),
+        (1, '', True, True),
+        ('x' * 70000, '', 'y', 'y'),
+        ('y', '', 'x' * 70000, 'x' * 70000),
+        ([1, 'x' * 70000, 'tail'], '[1]', 'short', [1, 'short', 'tail']),
+        ([b'y' * 70000, 1], '[0]', 'z' * 70000, ['z' * 70000, 1]),
+        ([b'y' * 70000, 1], '[1]', b'z' * 70000, [b'y' * 70000, b'z' * 70000]),
         ((1, 2, 3, 4, 5), '[4]', 300, (1, 2, 3, 4, 300)),
     ]
     for old, path, new, want in cases:
@@ -470,7 +559,11 @@ def tuples():
                         difference = same(loads(result), want)
                     except Exception as x:
                         difference = repr(x)
-                    check(good and difference is None, '%.60r%s=%.30r protocol %d: %s %s' % (old, path, new, protocol, difference, answer[:200]))
+                    check(
+                        good and difference is None,
+                        '%.60r%s=%.30r protocol %d: %s %s'
+                        % (old, path, new, protocol, difference, answer[:200]),
+                    )
     for protocol in range(6):
         a = Args(1, 'two', 3.0)
         s = State()
@@ -498,9 +591,15 @@ def tuples():
                     got = (b.args, u.state, w.state)
                     if protocol >= 2 and edit.startswith('[0]'):
                         # __dict__ and the arguments share the tuple
-                        check(same(got[1:], want[1:]) is None and got[0][2] == 7, 'protocol %d %s: %r' % (protocol, edit, got))
+                        check(
+                            same(got[1:], want[1:]) is None and got[0][2] == 7,
+                            'protocol %d %s: %r' % (protocol, edit, got),
+                        )
                     else:
-                        check(same(got, want) is None, 'protocol %d %s: %r is not %r' % (protocol, edit, got, want))
+                        check(
+                            same(got, want) is None,
+                            'protocol %d %s: %r is not %r' % (protocol, edit, got, want),
+                        )
 
 
 def python2():
@@ -535,17 +634,32 @@ def python2():
                 count += 1
                 after = {op.name: op.proto for op, arg, pos in pickletools.genops(result)}
                 protocol = max([op.proto for op, arg, pos in before])
-                check(max(after.values()) <= max(protocol, 1 if protocol else 0), '%s %s=%s: opcodes of a later protocol %r' % (name, path, new, after))
+                check(
+                    max(after.values()) <= max(protocol, 1 if protocol else 0),
+                    '%s %s=%s: opcodes of a later protocol %r' % (name, path, new, after),
+                )
                 strings = {'STRING', 'BINSTRING', 'SHORT_BINSTRING'}
                 if new == "b'ab'" and (family & strings):
-                    check(strings & set(after), '%s %s=%s: no Python 2 str: %r' % (name, path, new, after))
-                if new == "'ab'" and (family & strings) and path == '' and not family & {'UNICODE', 'BINUNICODE'}:
-                    check(strings & set(after), '%s %s=%s: no Python 2 str: %r' % (name, path, new, after))
+                    check(
+                        strings & set(after),
+                        '%s %s=%s: no Python 2 str: %r' % (name, path, new, after),
+                    )
+                if (
+                    new == "'ab'"
+                    and (family & strings)
+                    and path == ''
+                    and not family & {'UNICODE', 'BINUNICODE'}
+                ):
+                    check(
+                        strings & set(after),
+                        '%s %s=%s: no Python 2 str: %r' % (name, path, new, after),
+                    )
     check(count > 200, 'only %d edits of Python 2 files' % count)
 
 
 def corpus():
-    """Real files, never loaded: random values are replaced, and every result is proved by the verifier."""
+    """Real files, never loaded: random values are replaced, and every result is proved by the
+    verifier."""
     if not os.path.isdir(CORPUS):
         print('skipped: no corpus')
         return
@@ -564,7 +678,9 @@ def corpus():
         while tool.ask('undo')[1] == 'done':
             pass
         ok, answer = tool.ask('save')
-        check(ok and bytes.fromhex(answer.split()[1]) == data, '%s: undone, but not as it was' % name)
+        check(
+            ok and bytes.fromhex(answer.split()[1]) == data, '%s: undone, but not as it was' % name
+        )
         saved += 1
     check(saved > 100, 'only %d files could be edited' % saved)
 

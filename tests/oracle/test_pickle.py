@@ -2,7 +2,8 @@
 """The reading half of the engine against CPython and against a machine of its own.
 
   values    random nested values with sharing and recursion, every protocol: repr() and --json
-  programs  random opcode programs: every value with its bytes and place, at every grain of the index
+  programs  random opcode programs: every value with its bytes and place, at every grain of
+            the index
   corpus    acceptance of every sample as its index says; of those made by us also repr()
   cut       every small sample cut at every byte: nothing crashes, all that stands is reached
 
@@ -47,8 +48,13 @@ def run(command, paths, grain=None):
     env.pop('PKL_GRAIN', None)
     if grain:
         env['PKL_GRAIN'] = str(grain)
-    r = subprocess.run([TOOL, command, '-'], input='\n'.join(paths).encode() + b'\n', capture_output=True, env=env,
-                       check=False)
+    r = subprocess.run(
+        [TOOL, command, '-'],
+        input='\n'.join(paths).encode() + b'\n',
+        capture_output=True,
+        env=env,
+        check=False,
+    )
     results, lines = [], []
     for line in r.stdout.decode('utf-8', 'surrogateescape').split('\n'):
         if line.startswith('-- '):
@@ -57,7 +63,10 @@ def run(command, paths, grain=None):
         else:
             lines.append(line)
     if r.returncode != 0 or len(results) != len(paths):
-        print(f'pkl_tool {command} ended with {r.returncode} after {len(results)} of {len(paths)} files')
+        print(
+            f'pkl_tool {command} ended with {r.returncode}'
+            f' after {len(results)} of {len(paths)} files'
+        )
         print(r.stderr.decode('utf-8', 'replace')[-3000:])
         results += [([], 'crashed')] * (len(paths) - len(results))
     return results
@@ -73,6 +82,7 @@ def write_all(folder, datas):
 
 
 # ---------------------------------------------------------------------------------- values
+
 
 def to_json(v, seen, on):
     """What --json must say; shared containers are references, whatever their path."""
@@ -98,7 +108,10 @@ def to_json(v, seen, on):
         seen[id(v)] = v
     kind = type(v)
     if kind is dict:
-        plain = all(type(k) is str and not k.startswith('$') and '$str' not in str(to_json(k, {}, {})) for k in v)
+        plain = all(
+            type(k) is str and not k.startswith('$') and '$str' not in str(to_json(k, {}, {}))
+            for k in v
+        )
         if plain:
             return {k: to_json(x, seen, on) for k, x in v.items()}
         return {'$dict': [[to_json(k, seen, on), to_json(x, seen, on)] for k, x in v.items()]}
@@ -151,7 +164,10 @@ def test_values(folder):
             if not same and has_set(v):
                 # Stored order, which is that of writing; loading may have made it another.
                 same = sorted(got) == sorted(want)
-            check(same and status == 'ok', f'repr seed {SEED}: {want[:200]} is {got[:200]} {status} {data[:60]!r}')
+            check(
+                same and status == 'ok',
+                f'repr seed {SEED}: {want[:200]} is {got[:200]} {status} {data[:60]!r}',
+            )
     for (lines, status), v, data in zip(run('json', paths), values, datas):
         try:
             got = blind(json.loads(lines[0]))
@@ -161,10 +177,14 @@ def test_values(folder):
             check(status == 'ok' and not isinstance(got, str), f'json seed {SEED}: {data[:60]!r}')
         else:
             want = blind(json.loads(json.dumps(to_json(v, {}, {}))))
-            check(got == want and status == 'ok', f'json seed {SEED}: {want!r:.200} is {got!r:.200} {data[:60]!r}')
+            check(
+                got == want and status == 'ok',
+                f'json seed {SEED}: {want!r:.200} is {got!r:.200} {data[:60]!r}',
+            )
 
 
 # -------------------------------------------------------------------------------- programs
+
 
 def compare_spans(paths, grain, what):
     counts = run('check', paths, grain)
@@ -179,8 +199,14 @@ def compare_spans(paths, grain, what):
         except refvm.Broken:
             want = refvm.spans(data, pickles, shared=True)
         if lines != want:
-            at = next((i for i, (a, b) in enumerate(zip(lines, want)) if a != b), min(len(lines), len(want)))
-            check(False, f'{what} grain {grain} {path}: {want[at:at + 1]} is {lines[at:at + 1]} {status}')
+            at = next(
+                (i for i, (a, b) in enumerate(zip(lines, want)) if a != b),
+                min(len(lines), len(want)),
+            )
+            check(
+                False,
+                f'{what} grain {grain} {path}: {want[at:at + 1]} is {lines[at:at + 1]} {status}',
+            )
         else:
             check(status == 'ok', f'{what} {path}: {status}')
 
@@ -189,8 +215,11 @@ def test_programs(folder):
     datas = []
     for i in range(300):
         r = random.Random(SEED * 1000003 + i)
-        datas.append(b''.join(genpickle.program(r, r.randrange(3, 600))
-                              for _ in range(r.choice((1, 1, 1, 2, 4)))))
+        datas.append(
+            b''.join(
+                genpickle.program(r, r.randrange(3, 600)) for _ in range(r.choice((1, 1, 1, 2, 4)))
+            )
+        )
     paths = write_all(folder, datas)
     for grain in (None, 8, 20, 300):
         compare_spans(paths, grain, f'program seed {SEED}')
@@ -200,11 +229,21 @@ def test_programs(folder):
 
 # What our verdict and genops' may differ about, and why.
 STRICTER = {  # genops reaches STOP, no unpickler does
-    'an empty module or name', 'is not one', 'the text is not quoted', 'not a tuple', 'not a str', 'not a dict',
-    'extension code must be positive', 'unexpected MARK', 'the stack is empty', 'cannot be called',
+    'an empty module or name',
+    'is not one',
+    'the text is not quoted',
+    'not a tuple',
+    'not a str',
+    'not a dict',
+    'extension code must be positive',
+    'unexpected MARK',
+    'the stack is empty',
+    'cannot be called',
 }
 LAXER = {  # some unpickler loads it, genops of 3.11 fails
-    'Exceeds the limit', "'ascii' codec can't decode", 'strinq quote',
+    'Exceeds the limit',
+    "'ascii' codec can't decode",
+    'strinq quote',
 }
 
 
@@ -213,8 +252,11 @@ def corpus_rows():
     if not os.path.exists(index):
         return None
     with open(index, newline='') as f:
-        return [r for r in csv.DictReader(f, delimiter='\t', quoting=csv.QUOTE_NONE)
-                if r['container'] == 'raw' and r['parse'] != 'none']
+        return [
+            r
+            for r in csv.DictReader(f, delimiter='\t', quoting=csv.QUOTE_NONE)
+            if r['container'] == 'raw' and r['parse'] != 'none'
+        ]
 
 
 def test_corpus(_):
@@ -231,7 +273,9 @@ def test_corpus(_):
         if stops == (status == 'ok'):
             check(True, '')
             continue
-        why = [w for w in (STRICTER if stops else LAXER) if w in (status if stops else row['parse'])]
+        why = [
+            w for w in (STRICTER if stops else LAXER) if w in (status if stops else row['parse'])
+        ]
         check(bool(why), f"{row['path']}: {row['parse']}, we say {status}")
         differ[('refused: ' if stops else 'accepted: ') + (why[0] if why else '?')] += 1
     for why, n in sorted(differ.items()):
@@ -281,11 +325,14 @@ def test_ours(rows):
         except (ValueError, RecursionError):  # an int beyond the limit of digits; depth
             continue
         got = lines[0] if lines else ''
-        check(got == want or (has_set(v) and sorted(got) == sorted(want)),
-              f'{path}: {want[:200]} is {got[:200]} {status}')
+        check(
+            got == want or (has_set(v) and sorted(got) == sorted(want)),
+            f'{path}: {want[:200]} is {got[:200]} {status}',
+        )
 
 
 # ------------------------------------------------------------------------------------- cut
+
 
 def test_cut(folder):
     datas = []
@@ -296,7 +343,9 @@ def test_cut(folder):
     paths = write_all(folder, [d[:n] for d in datas for n in range(len(d))])
     for grain in (None, 8):
         for path, (_, status) in zip(paths, run('walk', paths, grain)):
-            check('refused' not in status and status != 'crashed', f'cut seed {SEED} {path}: {status}')
+            check(
+                'refused' not in status and status != 'crashed', f'cut seed {SEED} {path}: {status}'
+            )
 
 
 def main():

@@ -12,8 +12,7 @@
 #include <pklbrowse/listing.h>
 #include <pklbrowse/mem.h>
 
-/* --- a store under the test's hand
- * -------------------------------------------------------------------------- */
+/* --- a store under the test's hand --------------------------------------------------------- */
 
 struct fake {
     struct store store;
@@ -106,9 +105,7 @@ static void close_listing(struct fake *f, struct listing *l)
     listing_free(l);
 }
 
-/* --- tests
- * --------------------------------------------------------------------------------------------------
- */
+/* --- tests --------------------------------------------------------------------------------- */
 
 static void test_pages_on_demand(void **state)
 {
