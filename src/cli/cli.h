@@ -62,7 +62,7 @@ void help_command(struct buf *out, enum command_id id);
 
 /* json.c: names are bytes; what is not UTF-8 becomes \udcXX, as Python's surrogateescape reads it.
  */
-void json_string(struct buf *out, const char *s, size_t n);
+void json_bytes(struct buf *out, const char *s, size_t n);
 void json_time(struct buf *out, int64_t t);     /* ISO 8601, or null for 0 */
 void json_text(struct buf *out, const char *s); /* a string, or null for NULL */
 

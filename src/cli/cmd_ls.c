@@ -54,12 +54,12 @@ static void json_line(struct buf *out, const struct location *parent, const stru
 
     buf_init(&text, BUF_MAX_TEXT);
     buf_printf(out, "{\"kind\": \"%s\", \"name\": ", kind_name(n->kind));
-    json_string(out, n->name, n->len);
+    json_bytes(out, n->name, n->len);
     if (app_child_location(parent, n->kind, n->name, n->len, &loc, NULL) == PB_OK) {
         location_format(&text, &loc);
         location_release(&loc);
         buf_puts(out, ", \"location\": ");
-        json_string(out, text.data, text.len);
+        json_bytes(out, text.data, text.len);
     }
     if (n->kind == STORE_OBJECT)
         buf_printf(out, ", \"size\": %llu", (unsigned long long)n->size);

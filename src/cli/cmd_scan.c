@@ -204,7 +204,7 @@ static void put_json(struct buf *out, const struct location *loc, const struct p
     buf_init(&text, BUF_MAX_TEXT);
     location_format(&text, loc);
     buf_puts(out, "{\"location\": ");
-    json_string(out, text.data, text.len);
+    json_bytes(out, text.data, text.len);
     buf_release(&text);
     buf_puts(out, ", \"verdict\": ");
     json_text(out, verdict);

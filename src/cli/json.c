@@ -24,7 +24,7 @@ static void put_code_point(struct buf *out, uint32_t cp)
     }
 }
 
-void json_string(struct buf *out, const char *s, size_t n)
+void json_bytes(struct buf *out, const char *s, size_t n)
 {
     buf_putc(out, '"');
     while (n > 0) {
@@ -58,5 +58,5 @@ void json_text(struct buf *out, const char *s)
     if (s == NULL)
         buf_puts(out, "null");
     else
-        json_string(out, s, strlen(s));
+        json_bytes(out, s, strlen(s));
 }

@@ -95,7 +95,7 @@ static enum pb_err change_json(struct app_object *o, const struct pkl_change *ch
     buf_init(&path, BUF_MAX_TEXT);
     err = app_change_path(o, change, PATH_FORM_PYTHON, &path, e);
     buf_puts(out, "{\"path\": ");
-    json_string(out, path.data, path.len);
+    json_bytes(out, path.data, path.len);
     buf_release(&path);
     if (err == PB_OK && change->old.id != 0) {
         buf_puts(out, ", \"old\": ");
@@ -114,7 +114,7 @@ static void location_json(struct buf *out, const struct location *loc)
 
     buf_init(&text, BUF_MAX_TEXT);
     location_format(&text, loc);
-    json_string(out, text.data, text.len);
+    json_bytes(out, text.data, text.len);
     buf_release(&text);
 }
 
