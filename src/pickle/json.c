@@ -13,9 +13,9 @@
 #include <pklbrowse/text.h>
 
 #include "frames.h"
-#include "idmap.h"
 #include "lens/lens.h"
 #include "repr_text.h"
+#include "trail.h"
 
 #define FLUSH_AT 65536u
 #define SAFE_INT ((int64_t)1 << 53) /* larger ones do not survive a double */
@@ -59,7 +59,7 @@ struct writer {
     struct pkl_leaf leaf;
     struct lens_reader reader;
     struct lens lens;
-    struct idmap seen; /* containers written, by id */
+    struct trail trail; /* containers written, and where */
     const struct pkl_node *root;
 };
 
@@ -249,10 +249,8 @@ static enum pb_err put_ref(struct writer *w, const struct pkl_node *node, struct
     enum pb_err err;
 
     buf_init(&path, BUF_MAX_TEXT);
-    err = pkl_path_of(w->frames.view, node->target, PATH_FORM_PATH, &path, e);
+    err = trail_path(&w->trail, node->target, &path, e);
     if (err == PB_OK) {
-        if (path.len == 0)
-            buf_puts(&path, "@0");
         buf_puts(&w->out, "{\"$ref\": ");
         put_string(&w->out, path.data, path.len);
         buf_putc(&w->out, '}');
@@ -271,10 +269,9 @@ static enum pb_err enter(struct writer *w, const struct pkl_node *node, enum sha
     enum pb_err err = PB_OK;
 
     if (count > 0 || shape == JSON_OBJECT) {
-        if (!idmap_put_new(&w->seen, node->target, 1, &is_new))
-            return error_nomem(e);
-        if (!is_new)
-            return put_ref(w, node, e);
+        err = trail_meet(&w->trail, node->target, &is_new, e);
+        if (err != PB_OK || !is_new)
+            return err != PB_OK ? err : put_ref(w, node, e);
     }
     if (shape == JSON_DICT && count > 0) {
         bool plain;
@@ -287,6 +284,8 @@ static enum pb_err enter(struct writer *w, const struct pkl_node *node, enum sha
     }
     if (err == PB_OK)
         err = frames_push(&w->frames, node, list, count, (uint8_t)shape, how, e);
+    if (err == PB_OK)
+        err = trail_open(&w->trail, node->target, e);
     if (err == PB_OK)
         buf_puts(&w->out, brackets[shape].open);
     return err;
@@ -318,8 +317,10 @@ static enum pb_err put_lens(struct writer *w, const struct pkl_node *node, struc
          text = l->pieces.len - l->first == 1 && l->pieces.data[l->first].kind == LENS_TEXT;
     enum pb_err err = PB_OK;
 
-    if (!text && !idmap_put_new(&w->seen, node->target, 1, &is_new))
-        return error_nomem(e);
+    if (!text)
+        err = trail_meet(&w->trail, node->target, &is_new, e);
+    if (err != PB_OK)
+        return err;
     if (!is_new) {
         lens_drop(l, l->first, l->start);
         return put_ref(w, node, e);
@@ -423,6 +424,7 @@ static enum pb_err put_head(struct writer *w, const struct pkl_node *node, struc
     }
     if (err == PB_OK && (part.value.kind != PKL_GLOBAL || node->kind == PKL_PERSID)) {
         buf_puts(&w->out, node->kind == PKL_PERSID ? "\"$persistent\": " : "\"$object\": ");
+        trail_part(&w->trail, node->kind == PKL_PERSID ? PKL_PID : PKL_CLASS);
         return put_value(w, &part.value, e);
     }
     if (node->kind != PKL_GLOBAL && node->kind != PKL_OBJECT) {
@@ -449,6 +451,7 @@ static void leave(struct writer *w)
 {
     buf_puts(&w->out, brackets[frames_top(&w->frames)->shape].close);
     frames_pop(&w->frames);
+    trail_close(&w->trail);
 }
 
 static enum pb_err step_object(struct writer *w, struct error *e)
@@ -477,6 +480,7 @@ static enum pb_err step_object(struct writer *w, struct error *e)
             return err;
         }
         buf_printf(&w->out, ", \"%s\": ", t->name);
+        trail_part(&w->trail, t->part);
         return put_value(w, &part.value, e);
     }
     leave(w);
@@ -524,6 +528,8 @@ static enum pb_err step(struct writer *w, struct error *e)
             buf_putc(&w->out, '[');
         fr->any = true;
     }
+    trail_child(&w->trail, fr->node.target, fr->list, child.position,
+                !fr->half && (fr->shape == JSON_DICT || fr->shape == JSON_PLAIN_DICT));
     if (fr->shape == JSON_DICT || fr->shape == JSON_PLAIN_DICT)
         return step_pair(w, fr, &child, e);
     fr->pos++;
@@ -539,6 +545,7 @@ enum pb_err pkl_json(struct pkl_view *v, const struct pkl_node *node, const stru
 
     lens_view_over(&lenses, v);
     frames_init(&w.frames, &lenses.view);
+    trail_init(&w.trail, v, node->target);
     buf_init(&w.out, SIZE_MAX / 2);
     pkl_leaf_init(&w.leaf);
     lens_reader_init(&w.reader, &lenses.view);
@@ -551,7 +558,7 @@ enum pb_err pkl_json(struct pkl_view *v, const struct pkl_node *node, const stru
     }
     if (err == PB_OK)
         err = flush(&w, e);
-    idmap_release(&w.seen);
+    trail_release(&w.trail);
     frames_release(&w.frames);
     buf_release(&w.out);
     pkl_leaf_release(&w.leaf);
