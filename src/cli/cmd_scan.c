@@ -1,6 +1,6 @@
 /*
- * scan: what pickles would import and call.  Each LOCATION by itself: one that cannot be looked at does not stop the
- * others.  The exit status is that of the worst, by the order of `ranks`.
+ * scan: what pickles would import and call.  Each LOCATION by itself: one that cannot be looked at
+ * does not stop the others.  The exit status is that of the worst, by the order of `ranks`.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +39,7 @@ static void take_status(struct scanning *s, int status)
         s->status = status;
 }
 
-/* --- text --------------------------------------------------------------------------------------- */
+/* --- text ------------------------------------------------------------------------------------- */
 
 static void put_use(struct buf *out, const char *what, uint64_t n, bool *any)
 {
@@ -142,7 +142,7 @@ static void put_text(struct buf *out, const struct pkl_audit *a, const char *ver
     }
 }
 
-/* --- JSON --------------------------------------------------------------------------------------- */
+/* --- JSON ------------------------------------------------------------------------------------- */
 
 static void json_count(struct buf *out, const char *name, uint64_t n)
 {
@@ -223,7 +223,7 @@ static void put_json(struct buf *out, const struct location *loc, const struct p
     buf_puts(out, "]}\n");
 }
 
-/* --- one object --------------------------------------------------------------------------------- */
+/* --- one object ------------------------------------------------------------------------------- */
 
 static enum pb_err run_audit(struct cli *c, struct pkl_audit *a, struct error *e)
 {
@@ -252,7 +252,7 @@ static enum pkl_grade verdict_of(const struct pkl_audit *a)
     return g;
 }
 
-/* Begins as a pickle does, or is compressed or packed, so that nobody has looked at what is inside. */
+/* Begins as a pickle does, or is packed, so that nobody has looked at what is inside. */
 static bool may_be_meant(struct source *src)
 {
     static const struct {
@@ -365,7 +365,7 @@ static enum pb_err scan_object(struct scanning *s, const struct location *loc, b
     return err;
 }
 
-/* --- listings ----------------------------------------------------------------------------------- */
+/* --- listings --------------------------------------------------------------------------------- */
 
 struct pager {
     bool done;
@@ -477,7 +477,7 @@ static enum pb_err scan_below(struct scanning *s, const struct location *loc, st
     return err == PB_OK ? PB_OK : skip(s, loc, &why, e);
 }
 
-/* --- the command -------------------------------------------------------------------------------- */
+/* --- the command ------------------------------------------------------------------------------ */
 
 static enum pb_err scan_operand(struct scanning *s, const char *text, struct error *e)
 {

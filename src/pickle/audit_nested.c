@@ -1,6 +1,7 @@
 /*
- * Pickles inside of values: bytes that begin like one, a str of Latin-1 characters that are such bytes, and the same in
- * base64 or hex.  A first look costs a few bytes of most values; only what walks like a program is read whole.
+ * Pickles inside of values: bytes that begin like one, a str of Latin-1 characters that are such
+ * bytes, and the same in base64 or hex.  A first look costs a few bytes of most values; only
+ * what walks like a program is read whole.
  */
 #include <stdlib.h>
 #include <string.h>
