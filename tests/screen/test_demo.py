@@ -49,6 +49,38 @@ def browse_edit_save():
     assert mode == 0o644
 
 
+def save_twice():
+    """What a second save would change is what differs from the first, also when it was undone."""
+    with Stage() as stage:
+        stage.run("""
+            key Enter Enter j j e ^U
+            type 31
+            expect int 31
+            key Enter
+            expect was 30
+            key s y
+            await Saved.
+            expect-not was 30
+            key e ^U
+            type 'x'
+            expect str, 1 character
+            expect-not 1 characters
+            key Enter
+            expect was 31
+            key s
+            expect →  'x'
+            expect-not 30
+            key n U
+            expect-not was 31
+            expect-not unsaved
+            key u
+            expect 'x'
+            key u u
+            expect was 31
+            expect 1 unsaved
+        """, size=(24, 100))
+
+
 def one_object():
     """A location that names an object: opened in the tree, its folder on the left."""
     with Stage() as stage:
@@ -399,7 +431,7 @@ def no_terminal():
 
 
 if __name__ == "__main__":
-    sys.exit(main([browse_edit_save, one_object, help_screen, filter_names, narrow, wide,
+    sys.exit(main([browse_edit_save, save_twice, one_object, help_screen, filter_names, narrow, wide,
                    properties, not_a_pickle, broken, unknown_keys, quit_with_changes, resize,
                    tree_moves, undo_redo, back_and_forward, messages, details, ascii_only,
                    hostile_names_and_values, script_failures, no_terminal]))
