@@ -62,13 +62,13 @@ static void describe(const struct literal *l, struct buf *out)
     case PKL_STR:
         buf_puts(out, ", ");
         text_count(out, utf8_count(l->data, l->len));
-        buf_puts(out, " characters");
+        buf_puts(out, utf8_count(l->data, l->len) == 1 ? " character" : " characters");
         break;
     case PKL_BYTES:
     case PKL_BYTEARRAY:
         buf_puts(out, ", ");
         text_count(out, l->len);
-        buf_puts(out, " bytes");
+        buf_puts(out, l->len == 1 ? " byte" : " bytes");
         break;
     case PKL_LIST:
     case PKL_TUPLE:

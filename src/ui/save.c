@@ -199,10 +199,9 @@ static void add_short(struct buf *out, const char *what, const char *value)
         buf_puts(out, "\xe2\x80\xa6");
 }
 
-void identity_text(struct ui *u, struct buf *out, const struct store_identity *id)
+void identity_text(struct buf *out, const struct store_identity *id, enum loc_scheme scheme)
 {
-    bool local =
-        u->right.object != NULL && app_object_location(u->right.object)->scheme == LOC_LOCAL;
+    bool local = scheme == LOC_LOCAL;
 
     if (id->etag != NULL && !local) /* of a file it is a stamp that tells a person nothing */
         add_short(out, "ETag", id->etag);
@@ -215,21 +214,28 @@ void identity_text(struct ui *u, struct buf *out, const struct store_identity *i
 
 static void say_saved(struct ui *u, const struct app_saved *s)
 {
+    const struct location *to =
+        u->saving.elsewhere ? &u->saving.where : app_object_location(u->right.object);
     struct buf id, where;
 
     buf_init(&id, BUF_MAX_LINE);
     buf_init(&where, BUF_MAX_LINE);
     if (s->now != NULL)
-        identity_text(u, &id, s->now);
+        identity_text(&id, s->now, to->scheme);
+    if (id.len > 0)
+        buf_puts(&id, "  ");
+    if (s->not_kept)
+        buf_printf(&id, "What was there is not kept: more than %u MiB.  ",
+                   (unsigned)(HISTORY_BYTES_MAX >> 20));
     if (u->saving.elsewhere) {
         buf_puts(&where, " as ");
         app_show_location(&where, &u->saving.where);
     }
     if (s->outcome == APP_SAVED_UNCHECKED)
-        ui_say(u, SAY_WARNING, "Saved%s. %s%sThis server checks no conditions; compared instead.",
-               where.data, id.data, id.len > 0 ? "  " : "");
+        ui_say(u, SAY_WARNING, "Saved%s. %sThis server checks no conditions; compared instead.",
+               where.data, id.data);
     else
-        ui_say(u, SAY_INFO, "Saved%s. %s%s%s", where.data, id.data, id.len > 0 ? "  " : "",
+        ui_say(u, s->not_kept ? SAY_WARNING : SAY_INFO, "Saved%s. %s%s", where.data, id.data,
                u->saving.elsewhere ? "(what is open here is as it was)" : "(u still undoes)");
     buf_release(&id);
     buf_release(&where);

@@ -313,7 +313,7 @@ void review_open(struct ui *u);
 void conflict_open(struct ui *u, const struct app_saved *s);
 void theirs_show(struct ui *u);
 bool theirs_back(struct ui *u); /* to one's own; false: nothing is set aside */
-void identity_text(struct ui *u, struct buf *out, const struct store_identity *id);
+void identity_text(struct buf *out, const struct store_identity *id, enum loc_scheme scheme);
 
 /* script.c */
 bool script_next(struct ui *u); /* one step; false: there is nothing to do now */

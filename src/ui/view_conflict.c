@@ -68,7 +68,7 @@ static void add_identity(struct ui *u, struct lines *l, const char *label,
     buf_init(&what, BUF_MAX_LINE);
     if (id->mtime != 0)
         clock_format_iso(&text, id->mtime);
-    identity_text(u, &what, id);
+    identity_text(&what, id, app_object_location(u->right.object)->scheme);
     if (what.len > 0)
         buf_printf(&text, "  %s", what.data);
     buf_printf(&text, "  %llu bytes", (unsigned long long)id->size);

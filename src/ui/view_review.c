@@ -115,7 +115,7 @@ static void add_condition(struct ui *u, struct lines *l)
     if (u->saving.elsewhere) {
         (void)lines_add(l, STYLE_VALUE, "Written only if nothing is there yet.");
     } else {
-        identity_text(u, &what, id);
+        identity_text(&what, id, app_object_location(u->right.object)->scheme);
         if (id->mtime != 0) {
             if (what.len > 0)
                 buf_puts(&what, ", ");
@@ -124,7 +124,12 @@ static void add_condition(struct ui *u, struct lines *l)
         buf_puts(&text, "Written only if nobody changed it since you opened it");
         if (what.len > 0)
             buf_printf(&text, " (%s)", what.data);
-        buf_puts(&text, ". Old bytes kept.");
+        buf_puts(&text, ". ");
+        if (u->saving.review->size_before <= HISTORY_BYTES_MAX)
+            buf_puts(&text, "Old bytes kept.");
+        else
+            buf_printf(&text, "Old bytes are not kept: more than %u MiB.",
+                       (unsigned)(HISTORY_BYTES_MAX >> 20));
         (void)lines_add(l, STYLE_VALUE, text.data);
     }
     buf_release(&text);
