@@ -306,6 +306,7 @@ static enum pb_err do_op(struct pkl_audit *a, struct machine *m, const struct op
             stack_pop(m, 1);
         else if (op->code == '1')
             stack_pop_to_mark(m);
+        m->open = false; /* READONLY_BUFFER pushes nothing: a run cannot go over it */
         return PB_OK;
     case OP_PUT:
     case OP_FRAME:

@@ -119,6 +119,7 @@ static const struct sample {
            "aU\x0b"
            "cm\nC\n)R.....s.",
            "u m.C 110000 @0#1|"),
+    SAMPLE("cm\nC\nq\x01(\x97\x98h\x01K\x01\x97\x98h\x01)R1.", "u m.C 110000 -#0|"),
     SAMPLE("K\x01.cm\nC\n)R\xff", "u m.C 110000 [0]#1|"),
     SAMPLE("U\x0c"
            "cat\ndog\nbird.",
