@@ -459,7 +459,7 @@ static enum pb_err scan_below(struct scanning *s, const struct location *loc, st
             char *next = NULL;
 
             err = fetch(s, &spot, token, &page, &why);
-            if (err != PB_OK)
+            if (err != PB_OK || page == NULL)
                 break;
             if (page->next != NULL && (next = mem_strdup(page->next)) == NULL)
                 err = error_nomem(&why);
