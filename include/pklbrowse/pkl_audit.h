@@ -9,7 +9,8 @@
  *   dangerous  runs code, opens files or sockets, imports by name; or the pickle changes it,
  *   unknown    anything else.
  * A pickle that breaks is audited up to where it breaks: what was called until then was called.
- * Pickles inside of strings and bytes (also in base64 and hex), and behind the end, are audited too.
+ * Pickles inside of strings and bytes (also in base64 and hex), and behind the end, are audited
+ * too.
  */
 #ifndef PKLBROWSE_PKL_AUDIT_H
 #define PKLBROWSE_PKL_AUDIT_H
@@ -38,10 +39,10 @@ struct pkl_audit_row {
     /* How often: named; called (REDUCE, INST, OBJ); an instance made without a call (NEWOBJ); state
      * given to what it made (BUILD); itself changed; what it returned called. */
     uint64_t imported, called, built, states, changed, result_called;
-    uint64_t offset;   /* of the first and most telling use */
-    char *path;        /* of the value it stands in; NULL: in none that is part of the result */
-    size_t pickle;     /* index of the pickle it stands in */
-    uint8_t telling;   /* private: what kind of use `offset` is */
+    uint64_t offset; /* of the first and most telling use */
+    char *path;      /* of the value it stands in; NULL: in none that is part of the result */
+    size_t pickle;   /* index of the pickle it stands in */
+    uint8_t telling; /* private: what kind of use `offset` is */
 };
 
 /* The pickle itself is number 0; those inside of it follow. */

@@ -62,7 +62,7 @@ enum pkl_tag {
     PKL_TAG_STREAM,
     PKL_TAG_BROKEN,
     PKL_TAG_SLOTS,
-    PKL_TAG_ARGS, /* arguments of INST and OBJ: a tuple that is not in the file */
+    PKL_TAG_ARGS,  /* arguments of INST and OBJ: a tuple that is not in the file */
     PKL_TAG_CLASS, /* class of INST: named inside the opcode */
     PKL_TAG_LENS   /* entries that an object shows through its lens and that stand in pairs */
 };
@@ -111,9 +111,9 @@ enum pkl_part {
 /*
  * A child and its place.  The place (owner, index) is what an edit changes: the container that
  * really holds the value (for an attribute: the state dict, not the object) and the position among
- * what it stores.  A place is unique; a value may stand in many places.  Of an object itself index 0
- * is its class, 1 args, 2 kwargs, 3 and up its states; its items, its entries and the arguments of an
- * INST or OBJ are places of the virtual containers (PKL_TAG_ITEMS, _ENTRIES, _ARGS).
+ * what it stores.  A place is unique; a value may stand in many places.  Of an object itself index
+ * 0 is its class, 1 args, 2 kwargs, 3 and up its states; its items, its entries and the arguments
+ * of an INST or OBJ are places of the virtual containers (PKL_TAG_ITEMS, _ENTRIES, _ARGS).
  */
 struct pkl_child {
     enum pkl_step step;
@@ -228,8 +228,8 @@ struct pkl_opcode {
     const char *doc;
 };
 const struct pkl_opcode *pkl_opcode(uint8_t code);
-/* Length of the opcode at `offset` with its argument: header (opcode, number or length field) and payload
- * (bytes behind a length field; lines of text with their newlines). */
+/* Length of the opcode at `offset` with its argument: header (opcode, number or length field) and
+ * payload (bytes behind a length field; lines of text with their newlines). */
 enum pb_err pkl_opcode_length(struct source *s, uint64_t offset, uint64_t *header,
                               uint64_t *payload, struct error *e) PB_CHECK;
 

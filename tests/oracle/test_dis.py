@@ -33,8 +33,9 @@ def check(good, what):
 
 
 def ours(path, *options):
-    done = subprocess.run([PROGRAM, "dis", *options, path], capture_output=True, env=LOCALE,
-                          timeout=300, check=False)
+    done = subprocess.run(
+        [PROGRAM, "dis", *options, path], capture_output=True, env=LOCALE, timeout=300, check=False
+    )
     return done.returncode, done.stdout, done.stderr.decode("utf-8", "replace")
 
 
@@ -58,7 +59,7 @@ def first_difference(a, b):
 def without_last(text, lines):
     """pickletools' text without its last lines."""
     kept = text.split(b"\n")[:-1]
-    return b"".join(line + b"\n" for line in kept[:len(kept) - lines])
+    return b"".join(line + b"\n" for line in kept[: len(kept) - lines])
 
 
 def same_as_pickletools(data, path, what):
@@ -70,36 +71,66 @@ def same_as_pickletools(data, path, what):
         check(good, f"{what}: {first_difference(text, want)}")
     elif status == 6:
         # What we refuse earlier than pickletools; or it stops earlier than we do.
-        good = any(a.startswith(b) for a, b in ((text, want), (want, text),
-                                                (text, without_last(want, 1)),
-                                                (want, without_last(text, 1))))
+        good = any(
+            a.startswith(b)
+            for a, b in (
+                (text, want),
+                (want, text),
+                (text, without_last(want, 1)),
+                (want, without_last(text, 1)),
+            )
+        )
         check(good, f"{what} ({why}): {first_difference(text, want)}")
     else:
         # The last line of one that stops may be about its own trouble ("no MARK exists").
         good = text.startswith(want) or text.startswith(without_last(want, 1))
         check(good, f"{what} ({why}): {first_difference(text, want)}")
-    check(status in (0, 6) and (status == 0) == (err == "" or "more bytes from" in err),
-          f"{what}: status {status}, {err!r}")
+    check(
+        status in (0, 6) and (status == 0) == (err == "" or "more bytes from" in err),
+        f"{what}: status {status}, {err!r}",
+    )
     return status
 
 
 # ---------------------------------------------------------------------- random values
 
+
 def random_text(r):
-    kinds = ("abc'\"\\ \n\t\r", "\x00\x1b\x7f\x80\x85\xa0\xad\xe9\xff", "한국어 ≤\u202e\u200d",
-             "\U0001f952\U000e0001", "\ud800\udfff")
+    kinds = (
+        "abc'\"\\ \n\t\r",
+        "\x00\x1b\x7f\x80\x85\xa0\xad\xe9\xff",
+        "한국어 ≤\u202e\u200d",
+        "\U0001f952\U000e0001",
+        "\ud800\udfff",
+    )
     return "".join(r.choice(r.choice(kinds)) for _ in range(r.randrange(12)))
 
 
 def random_value(r, depth):
     if depth == 0 or r.random() < 0.3:
-        return r.choice((
-            None, True, False, r.randrange(-5, 300), r.randrange(-1 << 33, 1 << 33),
-            r.getrandbits(r.randrange(1, 3000)) - r.getrandbits(40), r.random() * 10 ** r.randrange(-300, 300),
-            float("nan"), float("-inf"), -0.0, 1e16, random_text(r),
-            bytes(r.randrange(256) for _ in range(r.randrange(20))),
-            bytearray(r.randrange(256) for _ in range(r.randrange(5))), "x" * r.choice((255, 256, 70000)),
-            range, os.path.join, (), 2 + 3j))
+        return r.choice(
+            (
+                None,
+                True,
+                False,
+                r.randrange(-5, 300),
+                r.randrange(-1 << 33, 1 << 33),
+                r.getrandbits(r.randrange(1, 3000)) - r.getrandbits(40),
+                r.random() * 10 ** r.randrange(-300, 300),
+                float("nan"),
+                float("-inf"),
+                -0.0,
+                1e16,
+                random_text(r),
+                bytes(r.randrange(256) for _ in range(r.randrange(20))),
+                bytearray(r.randrange(256) for _ in range(r.randrange(5))),
+                "x" * r.choice((255, 256, 70000)),
+                range,
+                os.path.join,
+                (),
+                2 + 3j,
+            )
+        )
     n = r.choice((0, 1, 2, 3, 4, 9))
     items = [random_value(r, depth - 1) for _ in range(n)]
     shape = r.randrange(5)
@@ -122,7 +153,7 @@ def random_pickles(folder):
     for n in range(400):
         data = pickle.dumps(random_value(r, 5), r.randrange(6))
         if r.random() < 0.15:
-            data = data[:r.randrange(len(data))]  # broken off
+            data = data[: r.randrange(len(data))]  # broken off
         with open(path, "wb") as f:
             f.write(data)
         if data:
@@ -132,7 +163,8 @@ def random_pickles(folder):
 # ---------------------------------------------------------------------- hand-made
 
 CASES = {
-    "every text opcode": b"(I1\nI01\nI00\nL5L\nL-7\nF1.5\nS'a\\'b\\x00'\nVa\\u0041\\n\np0\ng0\nPid\ncos\nsystem\nt.",
+    "every text opcode": b"(I1\nI01\nI00\nL5L\nL-7\nF1.5\nS'a\\'b\\x00'\nVa\\u0041\\n\n"
+    b"p0\ng0\nPid\ncos\nsystem\nt.",
     "string quotes": b"(S'it is'\nS\"it's\"\nU\x03a'bX\x03\x00\x00\x00\"'\"C\x02'\"t.",
     "mark of POP": b"(0K\x01.",
     "POP_MARK": b"K\x05(K\x01K\x021.",
@@ -185,12 +217,18 @@ BROKEN = {
     b"": (b"", "ends without STOP"),
     b"K\x01": (b"    0: K    BININT1    1\n", "byte 2"),
     b"K\x01\xff": (b"    0: K    BININT1    1\n", "no such opcode"),
-    b"\x80\x04]e.": (b"    0: \\x80 PROTO      4\n    2: ]    EMPTY_LIST\n"
-                     b"    3: e        APPENDS no MARK exists on stack\n".replace(b"        A", b"    A")
-                     .replace(b"S no", b"S    no"), "byte 3"),
+    b"\x80\x04]e.": (
+        b"    0: \\x80 PROTO      4\n    2: ]    EMPTY_LIST\n"
+        b"    3: e        APPENDS no MARK exists on stack\n".replace(
+            b"        A", b"    A"
+        ).replace(b"S no", b"S    no"),
+        "byte 3",
+    ),
     b"\x80\x02]K\x01aX\xff\x00\x00\x00abc": (
         b"    0: \\x80 PROTO      2\n    2: ]    EMPTY_LIST\n    3: K    BININT1    1\n"
-        b"    5: a    APPEND\n", "byte 6"),
+        b"    5: a    APPEND\n",
+        "byte 6",
+    ),
     b"h\x05.": (b"    0: h    BINGET     5\n", "byte 0"),
 }
 
@@ -207,9 +245,19 @@ def broken(folder):
 # ------------------------------------------------------------------------ paths
 
 PATHS = {
-    "nested": ({"users": [{"name": "a"}, 5], (1, 2): None},
-               ["@0", ".users@key", ".users", ".users[0].name@key", ".users[0].name", ".users[1]",
-                "[(1, 2)]", "[(1, 2)]@key"]),
+    "nested": (
+        {"users": [{"name": "a"}, 5], (1, 2): None},
+        [
+            "@0",
+            ".users@key",
+            ".users",
+            ".users[0].name@key",
+            ".users[0].name",
+            ".users[1]",
+            "[(1, 2)]",
+            "[(1, 2)]@key",
+        ],
+    ),
 }
 
 
@@ -225,9 +273,13 @@ def paths(folder):
             with open(path, "wb") as f:
                 f.write(pickle.dumps(value, protocol))
             status, text, _ = ours(path, "--paths")
-            got = {line.rpartition(" ; ")[2].partition(" ")[2] for line in text.decode().split("\n")}
+            got = {
+                line.rpartition(" ; ")[2].partition(" ")[2] for line in text.decode().split("\n")
+            }
             missing = [p for p in want if p not in got]
-            check(status == 0 and not missing, f"{what}, protocol {protocol}: {missing} not in {got}")
+            check(
+                status == 0 and not missing, f"{what}, protocol {protocol}: {missing} not in {got}"
+            )
         with open(path, "wb") as f:
             f.write(pickle.dumps([Point(), Point()], protocol))
         text = ours(path, "--paths")[1].decode()
@@ -254,6 +306,7 @@ def paths(folder):
 
 # ------------------------------------------------------------------------ corpus
 
+
 def corpus():
     global skipped
     if not os.path.isdir(CORPUS):
@@ -275,13 +328,15 @@ def corpus():
 
 # ------------------------------------------------------------------------- speed
 
+
 def speed(folder):
     """Interleaved runs; printed, and only asked to be several times as fast."""
     r = random.Random(1)
     path = os.path.join(folder, "speed.pkl")
     shapes = {
-        "dicts": [{"id": n, "name": f"user {n}", "score": n / 7, "tags": ["a", "b"]}
-                  for n in range(20000)],
+        "dicts": [
+            {"id": n, "name": f"user {n}", "score": n / 7, "tags": ["a", "b"]} for n in range(20000)
+        ],
         "ints": [r.randrange(1 << 40) for _ in range(150000)],
         "strings": [f"{r.getrandbits(64):x}" for _ in range(80000)],
     }
@@ -302,8 +357,10 @@ def speed(folder):
             python.append(time.perf_counter() - start)
         ratio = min(python) / min(mine)
         worst = min(worst, ratio)
-        print(f"speed: {what}: {len(data) / 1e6:.1f} MB, ours {min(mine):.3f} s, "
-              f"pickletools {min(python):.3f} s, {ratio:.0f} times as fast")
+        print(
+            f"speed: {what}: {len(data) / 1e6:.1f} MB, ours {min(mine):.3f} s, "
+            f"pickletools {min(python):.3f} s, {ratio:.0f} times as fast"
+        )
     check(worst > 5, f"only {worst:.1f} times as fast as pickletools")
 
 
