@@ -285,6 +285,8 @@ static enum pb_err inside_quotes(struct source *src, struct text *t, struct erro
     if (t->end >= t->from + 2) {
         t->from++;
         t->end--;
+    } else {
+        t->from = t->end; /* pickletools takes a lone quote for both */
     }
     return PB_OK;
 }
