@@ -50,6 +50,8 @@ static bool is_plain(uint8_t c, char quote)
 
 static void put_escape(struct buf *out, uint32_t c, char quote)
 {
+    static const char hex[] = "0123456789abcdef";
+
     if (c == '\t')
         buf_puts(out, "\\t");
     else if (c == '\n')
@@ -58,8 +60,10 @@ static void put_escape(struct buf *out, uint32_t c, char quote)
         buf_puts(out, "\\r");
     else if (c == '\\' || (c != 0 && c == (uint8_t)quote))
         buf_printf(out, "\\%c", (int)c);
+    else if (c < 0x100)
+        buf_append(out, (char[4]){'\\', 'x', hex[c >> 4], hex[c & 15]}, 4);
     else
-        buf_printf(out, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
+        buf_printf(out, c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
 }
 
 /* The repr of a bytearray escapes the single quote also where it need not be. */

@@ -337,8 +337,8 @@ def speed(folder):
         "dicts": [
             {"id": n, "name": f"user {n}", "score": n / 7, "tags": ["a", "b"]} for n in range(20000)
         ],
-        "ints": [r.randrange(1 << 40) for _ in range(150000)],
-        "strings": [f"{r.getrandbits(64):x}" for _ in range(80000)],
+        "ints": [r.randrange(1 << 40) for _ in range(400000)],
+        "strings": [f"{r.getrandbits(64):x}" for _ in range(250000)],
     }
     worst = 1e9
     for what, value in shapes.items():
