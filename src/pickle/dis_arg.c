@@ -421,16 +421,22 @@ static enum pb_err long_arg(struct dis_out *o, struct source *src, const struct 
         buf_printf(&o->buf, "<int of %llu bytes>", (unsigned long long)op->payload);
         return PB_OK;
     }
-    *moved = true;
-    err = source_view(src, from, (size_t)op->payload, &p, &n, e);
-    if (err != PB_OK)
-        return err;
-    if (n < op->payload)
-        return error_pickle(e, op->at, op->code, "the pickle ends inside an argument");
+    p = op->p + op_info[op->code].header;
+    if (op->end - op->at > op->n) {
+        *moved = true;
+        err = source_view(src, from, (size_t)op->payload, &p, &n, e);
+        if (err != PB_OK)
+            return err;
+        if (n < op->payload)
+            return error_pickle(e, op->at, op->code, "the pickle ends inside an argument");
+    }
     pkl_leaf_init(&leaf);
     leaf.fits = num_big_fits_i64(p, (size_t)op->payload, &leaf.integer);
-    if (!leaf.fits)
-        buf_append(&leaf.data, p, (size_t)op->payload);
+    if (leaf.fits) {
+        put_i64(&o->buf, leaf.integer);
+        return PB_OK;
+    }
+    buf_append(&leaf.data, p, (size_t)op->payload);
     err = buf_status(&leaf.data, e);
     if (err == PB_OK)
         err = repr_big(&o->buf, &leaf, e);

@@ -335,7 +335,7 @@ def speed(folder):
     path = os.path.join(folder, "speed.pkl")
     shapes = {
         "dicts": [
-            {"id": n, "name": f"user {n}", "score": n / 7, "tags": ["a", "b"]} for n in range(20000)
+            {"id": n, "name": f"user {n}", "score": n / 7, "tags": ["a", "b"]} for n in range(60000)
         ],
         "ints": [r.randrange(1 << 40) for _ in range(400000)],
         "strings": [f"{r.getrandbits(64):x}" for _ in range(250000)],
