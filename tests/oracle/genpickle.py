@@ -66,8 +66,28 @@ def scalar(r):
     return r.choice(TEXTS)
 
 
+def printed(v, budget, above=()):
+    """What of the budget is left when v was printed as repr() does: a shared value again each time."""
+    budget -= 1
+    if budget <= 0 or id(v) in above or not isinstance(v, (list, tuple, dict, set, frozenset)):
+        return budget
+    above = above + (id(v),)
+    for x in [x for kv in v.items() for x in kv] if isinstance(v, dict) else v:
+        budget = printed(x, budget, above)
+        if budget <= 0:
+            break
+    return budget
+
+
 def value(r):
-    """Nested, with shared and recursive containers."""
+    """Nested, with shared and recursive containers; none that repr() would print for hours."""
+    while True:
+        v = any_value(r)
+        if printed(v, 50_000) > 0:
+            return v
+
+
+def any_value(r):
     made, pool = [], []
 
     def some(depth, hashable=False):
