@@ -67,7 +67,7 @@ def scalar(r):
 
 
 def printed(v, budget, above=()):
-    """What of the budget is left when v was printed as repr() does: a shared value again each time."""
+    """What of the budget is left when v was printed as repr() does it: shared ones every time."""
     budget -= 1
     if budget <= 0 or id(v) in above or not isinstance(v, (list, tuple, dict, set, frozenset)):
         return budget
