@@ -400,7 +400,7 @@ void app_object_cancel(struct app_object *o)
     if (o->state != APP_HEAD && o->state != APP_BIG_ASK && o->state != APP_FETCHING &&
         o->state != APP_INDEXING)
         return;
-    error_set(&error, PB_ECANCELED, "cancelled");
+    error_set(&error, PB_ECANCELED, "Stopped before all of it was here.");
     set_failed(o, &error);
     announce_later(o);
 }

@@ -307,8 +307,8 @@ void app_save_cancel(struct app_object *o)
     s->keep = NULL;
     s->result = (struct app_saved){.outcome = APP_NOT_SAVED};
     error_set(&s->error, PB_ECANCELED,
-              s->writing ? "cancelled; what was sent may have arrived"
-                         : "cancelled, nothing written");
+              s->writing ? "Stopped. What was sent may have arrived: s looks, then saves again"
+                         : "Stopped, nothing written");
     err = loop_post(o->app->loop, finish_cancelled, s, NULL);
     (void)err; /* without memory the save is freed with its object */
 }

@@ -371,7 +371,7 @@ static void error_lines(struct ui *u, struct lines *l)
         buf_release(&detail);
     }
     (void)lines_add(l, STYLE_NORMAL, "");
-    (void)lines_add(l, STYLE_DIM, "R tries again.");
+    (void)lines_add(l, STYLE_DIM, "Enter tries again.");
 }
 
 static void state_lines(struct ui *u, struct lines *l)
@@ -476,6 +476,10 @@ const struct view_ops view_right = {
 void cmd_fetch(struct ui *u, int arg)
 {
     (void)arg;
+    if (app_object_state(u->right.object) == APP_FAILED) {
+        right_reload(u);
+        return;
+    }
     u->right.since = clock_mono_us();
     u->right.properties = false;
     app_object_fetch(u->right.object);

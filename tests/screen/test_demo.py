@@ -364,7 +364,7 @@ def details():
         key Enter
         shot details
         key Esc
-        expect R tries again
+        expect Enter tries again
     """, size=(10, 40))
 
 

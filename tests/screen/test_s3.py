@@ -299,7 +299,7 @@ def big_object():
         run("""
             key Enter
             now key Esc
-            expect ancelled
+            expect Stopped before
             key R
             expect Enter fetches it
         """, where=[f"s3://{bucket.name}/big.pickle"])
