@@ -46,6 +46,15 @@ static void add(struct ui *u, enum say kind, const char *text, const char *detai
     if (!u->messages.shown)
         forget(&m);
     u->messages.fresh = u->messages.shown;
+    u->messages.said++;
+    u->dirty = true;
+}
+
+void ui_unsay(struct ui *u, uint64_t said)
+{
+    if (u->messages.said != said || !u->messages.shown)
+        return;
+    u->messages.shown = u->messages.fresh = false;
     u->dirty = true;
 }
 

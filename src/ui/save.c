@@ -12,6 +12,7 @@ void save_dropped(struct ui *u)
 {
     struct saving *s = &u->saving;
 
+    ahead_end(u, false);
     app_review_release(s->review);
     s->review = NULL;
     s->step = SAVE_IDLE;
@@ -47,6 +48,7 @@ static void on_review(void *ctx, struct app_review *r, const struct error *e)
     }
     u->saving.step = SAVE_ASKING;
     review_open(u);
+    ahead_end(u, u->saving.step == SAVE_ASKING);
 }
 
 static void start_review(struct ui *u)
@@ -54,6 +56,8 @@ static void start_review(struct ui *u)
     struct error e;
 
     begin(u, SAVE_CHECKING);
+    if (!u->ahead.open)
+        ahead_begin(u);
     if (app_review_start(u->right.object, on_review, u, &e) != PB_OK) {
         ui_error(u, &e);
         save_dropped(u);
@@ -261,10 +265,12 @@ static void on_saved(void *ctx, const struct app_saved *s, const struct error *e
     case APP_CONFLICT:
         u->saving.step = SAVE_ASKING;
         conflict_open(u, s);
+        ahead_guard(u);
         break;
     case APP_NOT_SAVED:
         if (e != NULL && e->code == PB_EEXIST && u->saving.elsewhere) {
             exists_open(u);
+            ahead_guard(u);
             break;
         }
         if (e != NULL)
@@ -295,6 +301,7 @@ static void on_merged(void *ctx, struct app_object *merged, const struct error *
     u->dirty = true;
     u->saving.step = SAVE_IDLE;
     if (merged == NULL) {
+        ahead_end(u, false);
         ui_error(u, e);
         return;
     }
@@ -309,6 +316,7 @@ void save_merge(struct ui *u)
 
     save_dropped(u);
     begin(u, SAVE_MERGING);
+    ahead_begin(u);
     if (app_merge_start(u->right.object, on_merged, u, &e) != PB_OK) {
         u->saving.step = SAVE_IDLE;
         ui_error(u, &e);

@@ -55,6 +55,7 @@ struct left {
     size_t wanted_len;
     unsigned wanted_line; /* and the line of the window it shall stand on */
     bool to_end;          /* G in a listing that is still read */
+    uint64_t to_end_said; /* the message that says so */
     bool error_said;
     uint64_t since; /* reading since, for the spinner */
 };
@@ -113,6 +114,7 @@ struct messages {
     bool shown; /* the last one stands in the status line */
     bool fresh; /* and no key was pressed since */
     bool cut;   /* and there was no room for all of it */
+    uint64_t said; /* messages so far: the number of the last one */
 };
 
 /* --- saving --------------------------------------------------------------------------------- */
@@ -124,6 +126,22 @@ struct saving {
     struct location where; /* save as */
     bool elsewhere;
     uint64_t since;
+};
+
+/* --- typed ahead ---------------------------------------------------------------------------- */
+
+#define AHEAD_MOST 64 /* keys */
+
+/* Keys typed while a dialog is on its way that a key asked for wait for it.  They go to that dialog
+ * or nowhere; and a dialog that nobody could expect takes no key that was meant for what it
+ * covers. */
+struct ahead {
+    bool open; /* keys wait */
+    uint64_t since;
+    uint32_t keys[AHEAD_MOST];
+    size_t len;
+    uint64_t last_key;   /* when the last key was pressed, monotonic us */
+    uint64_t deaf_until; /* the dialog takes no key before; 0: it does */
 };
 
 /* --- all of it ------------------------------------------------------------------------------ */
@@ -143,6 +161,7 @@ struct ui {
     struct messages messages;
     struct pending pending;
     struct saving saving;
+    struct ahead ahead;
     uint32_t key;   /* that is being handled */
     bool pasting;   /* between the marks of a bracketed paste */
     bool dirty;     /* a frame is due now */
@@ -165,6 +184,12 @@ bool ui_resize(struct ui *u, int rows, int cols);
 
 struct ask_note;
 
+/* ahead.c */
+void ahead_begin(struct ui *u);         /* a dialog was asked for and is being prepared */
+void ahead_end(struct ui *u, bool keep); /* it is there: it gets what was typed, or that is dropped */
+void ahead_guard(struct ui *u);          /* a dialog comes unasked */
+bool ahead_takes(struct ui *u, uint32_t key); /* true: the key waits, or is dropped */
+
 /* layout.c */
 void layout_draw(struct ui *u);
 bool layout_narrow(const struct ui *u);
@@ -179,6 +204,7 @@ void progress_bar(const struct region *r, int y, int x, int width, uint64_t done
 /* message.c */
 void ui_say(struct ui *u, enum say kind, const char *fmt, ...) PB_PRINTF(3, 4);
 void ui_error(struct ui *u, const struct error *e);
+void ui_unsay(struct ui *u, uint64_t said); /* takes that message away if it still stands there */
 const struct message *ui_message(const struct ui *u); /* the one in the status line, or NULL */
 void messages_release(struct messages *m);
 /* A text over the panes; takes over the lines. */

@@ -101,7 +101,7 @@ void ui_key(struct ui *u, uint32_t key)
     bool more = m != NULL && u->messages.fresh && (m->detail != NULL || u->messages.cut);
 
     u->dirty = true;
-    if (pasted(u, key))
+    if (ahead_takes(u, key) || pasted(u, key))
         return;
     if (key == K_ENTER && more && u->over == NULL) {
         message_details(u);

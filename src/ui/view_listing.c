@@ -62,7 +62,10 @@ static void settle_cursor(struct ui *u)
     list_set_count(&l->list, listing_count(l->listing));
     if (l->to_end)
         list_go(&l->list, UINT64_MAX);
-    l->to_end = l->to_end && !listing_complete(l->listing);
+    if (l->to_end && listing_complete(l->listing)) {
+        l->to_end = false;
+        ui_unsay(u, l->to_end_said);
+    }
     if (l->wanted == NULL)
         return;
     if (listing_find(l->listing, l->wanted, l->wanted_len, &row))
@@ -377,6 +380,7 @@ static void left_move(struct ui *u, struct view *v, enum move m)
     if (l->to_end) {
         listing_want_all(l->listing);
         ui_say(u, SAY_INFO, "Reading all of it; Esc stops.");
+        l->to_end_said = u->messages.said;
     }
 }
 

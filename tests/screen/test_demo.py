@@ -81,6 +81,34 @@ def save_twice():
         """, size=(24, 100))
 
 
+def typed_ahead():
+    """What is typed while a dialog is being prepared goes to that dialog, and nowhere else."""
+    with Stage() as stage:
+        stage.run("""
+            key Enter Enter j j e ^U
+            type 31
+            key Enter
+            type sy
+            await Saved.
+            expect-not unsaved
+            expect-not Copied
+            key u
+            type snjj
+            expect was 31
+            expect-not Copied
+            expect ['city']
+            type s:
+            expect-not go to: 
+            key Esc
+            expect was 31
+            type syu
+            await Saved.
+            key ^R
+            expect was 30
+        """, size=(24, 100))
+        assert pickle.load(open(stage.path("my-bucket/data.pickle"), "rb"))["age"] == 30
+
+
 def one_object():
     """A location that names an object: opened in the tree, its folder on the left."""
     with Stage() as stage:
@@ -431,7 +459,8 @@ def no_terminal():
 
 
 if __name__ == "__main__":
-    sys.exit(main([browse_edit_save, save_twice, one_object, help_screen, filter_names, narrow,
+    sys.exit(main([browse_edit_save, save_twice, typed_ahead,
+                   one_object, help_screen, filter_names, narrow,
                    wide, properties, not_a_pickle, broken, unknown_keys, quit_with_changes, resize,
                    tree_moves, undo_redo, back_and_forward, messages, details, ascii_only,
                    hostile_names_and_values, script_failures, no_terminal]))
