@@ -157,6 +157,26 @@ enum pb_err app_merge_start(struct app_object *mine, app_merged_fn done, void *c
                             struct error *e) PB_CHECK;
 void app_merge_cancel(struct app_object *mine); /* done() is not called */
 
+/* --- edits that outlive the program --------------------------------------------------------------
+ */
+/* Writes what is unsaved (path, digest of what stood there, literal) to a private file of the state
+ * directory; nothing when nothing is.  One change that has no literal form does not cost the others:
+ * the error is then about that one. */
+enum pb_err app_rescue_keep(struct app_object *o, struct error *e) PB_CHECK;
+/* What was kept of this object last, or NULL. */
+struct app_rescue {
+    int64_t when;
+    size_t count;       /* changes */
+    bool other_version; /* the object is not the one they were made to */
+};
+enum pb_err app_rescue_find(struct app_object *o, struct app_rescue **out,
+                            struct error *e) PB_CHECK;
+/* Makes the changes again, as one step of undo, each where what it replaced still stands.  Returns
+ * how many could not be made; *e says why the first of them. */
+size_t app_rescue_apply(struct app_object *o, const struct app_rescue *r, struct error *e);
+void app_rescue_forget(const struct app_rescue *r); /* its file is removed */
+void app_rescue_free(struct app_rescue *r);         /* NULL is fine */
+
 /* --- whole objects ---------------------------------------------------------------------------- */
 /* Copies the bytes of `from` over `to`, which is replaced (its old bytes are kept) or made; with
  * `to` "-" they go into *out, whose PB_EAGAIN means: offer the same again a little later.

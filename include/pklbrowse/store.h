@@ -164,6 +164,8 @@ enum pb_err store_local_new(struct loop *l, struct store **out, struct error *e)
 struct history;
 enum pb_err history_open(const char *dir /* NULL: the default */, struct history **out,
                          struct error *e) PB_CHECK;
+/* Another private folder (0700) beside it, made when it is not there: its path, appended. */
+enum pb_err history_state_folder(const char *name, struct buf *out, struct error *e) PB_CHECK;
 void history_close(struct history *h); /* NULL is fine */
 /* Keeps the old bytes of `where` before they are replaced; they are on the disk when it returns.
  * *name (may be NULL) gets the path of the bytes, or of the record when those are not kept: free()

@@ -5,6 +5,7 @@
 #define PKLBROWSE_APP_PRIVATE_H
 
 #include <pklbrowse/app.h>
+#include <pklbrowse/digest.h>
 
 /* --- app.c ------------------------------------------------------------------------------------ */
 #define APP_PLACES 3
@@ -151,5 +152,8 @@ enum pb_err app_place_path(struct pkl_view *v, const struct pkl_child *place, en
 /* --- save.c, merge.c -------------------------------------------------------------------------- */
 void save_free(struct save *s);   /* without calling done; NULL is fine */
 void merge_free(struct merge *m); /* without calling done; NULL is fine */
+/* Of the repr(): equal for what Python shows alike. */
+enum pb_err app_value_digest(struct pkl_view *v, const struct pkl_node *node,
+                             uint8_t out[SHA256_LEN], struct error *e) PB_CHECK;
 
 #endif

@@ -46,8 +46,8 @@ static enum pb_err into_digest(void *ctx, const void *p, size_t n, struct error 
     return digest_update(ctx, p, n, e);
 }
 
-static enum pb_err digest_value(struct pkl_view *v, const struct pkl_node *node,
-                                uint8_t out[SHA256_LEN], struct error *e)
+enum pb_err app_value_digest(struct pkl_view *v, const struct pkl_node *node,
+                             uint8_t out[SHA256_LEN], struct error *e)
 {
     struct pkl_repr_opts opts = {.style = PKL_REPR_LINE};
     struct digest *d;
@@ -75,9 +75,9 @@ static enum pb_err same_value(struct pkl_view *va, const struct pkl_node *a, str
     *same = false;
     if (a->kind != b->kind)
         return PB_OK;
-    err = digest_value(va, a, da, e);
+    err = app_value_digest(va, a, da, e);
     if (err == PB_OK)
-        err = digest_value(vb, b, db, e);
+        err = app_value_digest(vb, b, db, e);
     if (err == PB_OK)
         *same = memcmp(da, db, SHA256_LEN) == 0;
     return err;

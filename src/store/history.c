@@ -53,19 +53,36 @@ static enum pb_err make_folders(char *path, struct error *e)
     return err == PB_OK ? make_folder(path, e) : err;
 }
 
-static enum pb_err default_folder(struct buf *out, struct error *e)
+static enum pb_err default_folder(const char *name, struct buf *out, struct error *e)
 {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 
     if (state && *state == '/')
-        buf_printf(out, "%s/pklbrowse/history", state);
+        buf_printf(out, "%s/pklbrowse/%s", state, name);
     else if (home && *home == '/')
-        buf_printf(out, "%s/.local/state/pklbrowse/history", home);
+        buf_printf(out, "%s/.local/state/pklbrowse/%s", home, name);
     else
         return error_set(e, PB_EIO,
                          "there is no place to keep what is replaced: neither "
                          "XDG_STATE_HOME nor HOME is set");
     return buf_status(out, e);
+}
+
+/* It holds copies of what may be secret. */
+static enum pb_err make_private(char *path, struct error *e)
+{
+    enum pb_err err = make_folders(path, e);
+
+    if (err == PB_OK && chmod(path, 0700) != 0)
+        err = error_errno(e, errno, "cannot close to others the folder", path);
+    return err;
+}
+
+enum pb_err history_state_folder(const char *name, struct buf *out, struct error *e)
+{
+    enum pb_err err = default_folder(name, out, e);
+
+    return err == PB_OK ? make_private(out->data, e) : err;
 }
 
 enum pb_err history_open(const char *dir, struct history **out, struct error *e)
@@ -79,14 +96,11 @@ enum pb_err history_open(const char *dir, struct history **out, struct error *e)
     if (dir)
         buf_puts(&path, dir);
     else
-        err = default_folder(&path, e);
+        err = default_folder("history", &path, e);
     if (err == PB_OK)
         err = buf_status(&path, e);
     if (err == PB_OK)
-        err = make_folders(path.data, e);
-    /* It holds copies of what may be secret. */
-    if (err == PB_OK && chmod(path.data, 0700) != 0)
-        err = error_errno(e, errno, "cannot close to others the folder", path.data);
+        err = make_private(path.data, e);
     if (err == PB_OK) {
         h = mem_alloc(sizeof *h);
         if (h)

@@ -74,7 +74,9 @@ struct right {
     enum app_state seen; /* the state last reacted to */
     char *wanted;        /* path the cursor goes to once it is read, or NULL */
     unsigned wanted_line;
-    bool folder_next; /* when it is not there: perhaps a folder is meant */
+    bool folder_next;          /* when it is not there: perhaps a folder is meant */
+    struct app_rescue *rescue; /* edits of it that an end of the program kept, or NULL */
+    bool rescued;              /* they were made again: not needed once these are saved */
     uint64_t since;
 };
 
@@ -111,9 +113,9 @@ struct messages {
         struct message *data;
         size_t len, cap;
     } all;
-    bool shown; /* the last one stands in the status line */
-    bool fresh; /* and no key was pressed since */
-    bool cut;   /* and there was no room for all of it */
+    bool shown;    /* the last one stands in the status line */
+    bool fresh;    /* and no key was pressed since */
+    bool cut;      /* and there was no room for all of it */
     uint64_t said; /* messages so far: the number of the last one */
 };
 
@@ -185,9 +187,10 @@ bool ui_resize(struct ui *u, int rows, int cols);
 struct ask_note;
 
 /* ahead.c */
-void ahead_begin(struct ui *u);         /* a dialog was asked for and is being prepared */
-void ahead_end(struct ui *u, bool keep); /* it is there: it gets what was typed, or that is dropped */
-void ahead_guard(struct ui *u);          /* a dialog comes unasked */
+void ahead_begin(struct ui *u); /* a dialog was asked for and is being prepared */
+void ahead_end(struct ui *u,
+               bool keep);      /* it is there: it gets what was typed, or that is dropped */
+void ahead_guard(struct ui *u); /* a dialog comes unasked */
 bool ahead_takes(struct ui *u, uint32_t key); /* true: the key waits, or is dropped */
 
 /* layout.c */
@@ -340,6 +343,11 @@ void conflict_open(struct ui *u, const struct app_saved *s);
 void theirs_show(struct ui *u);
 bool theirs_back(struct ui *u); /* to one's own; false: nothing is set aside */
 void identity_text(struct buf *out, const struct store_identity *id, enum loc_scheme scheme);
+
+/* rescue.c */
+void rescue_offer(struct ui *u);                 /* an object was opened */
+void rescue_close(struct ui *u);                 /* it is closed */
+void rescue_keep(struct ui *u, struct buf *out); /* the screen ends although something is unsaved */
 
 /* script.c */
 bool script_next(struct ui *u); /* one step; false: there is nothing to do now */

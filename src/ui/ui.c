@@ -286,6 +286,19 @@ static enum pb_err open_screen(struct ui *u, struct error *e)
     return err == PB_OK ? screen_resize(&u->screen, rows, cols, e) : err;
 }
 
+/* The end came from outside: what is not saved must not be lost with it. */
+static enum pb_err ended_by_force(struct ui *u, struct error *e)
+{
+    struct buf kept;
+    enum pb_err err;
+
+    buf_init(&kept, BUF_MAX_LINE);
+    rescue_keep(u, &kept);
+    err = error_set(e, u->ended, "ended by a signal%s", kept.data);
+    buf_release(&kept);
+    return err;
+}
+
 static enum pb_err run(struct ui *u, struct error *e)
 {
     while (!u->quit) {
@@ -301,12 +314,17 @@ static enum pb_err run(struct ui *u, struct error *e)
         if (u->quit)
             break;
         err = loop_turn(u->loop, wait, e);
-        if (err != PB_OK)
+        if (err != PB_OK) {
+            struct buf kept;
+
+            u->ended = err;
+            buf_init(&kept, BUF_MAX_LINE);
+            rescue_keep(u, &kept);
+            buf_release(&kept);
             return err;
+        }
     }
-    if (u->ended != PB_OK)
-        return error_set(e, u->ended, "ended by a signal");
-    return PB_OK;
+    return u->ended != PB_OK ? ended_by_force(u, e) : PB_OK;
 }
 
 static void release(struct ui *u)

@@ -35,6 +35,7 @@ static void close_object(struct ui *u)
     struct right *r = &u->right;
 
     save_dropped(u);
+    rescue_close(u);
     drop_tree(r);
     app_object_close(r->object);
     app_object_close(r->mine);
@@ -139,6 +140,8 @@ static void settled(struct ui *u)
     case APP_READY:
         make_tree(u);
         settle_cursor(u);
+        if (r->mine == NULL)
+            rescue_offer(u);
         break;
     case APP_BROKEN:
         make_tree(u);

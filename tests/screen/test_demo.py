@@ -98,7 +98,7 @@ def typed_ahead():
             expect-not Copied
             expect ['city']
             type s:
-            expect-not go to: 
+            expect-not go to:
             key Esc
             expect was 31
             type syu

@@ -211,6 +211,44 @@ def terminated():
     ended_by(15, r"\d+")
 
 
+def hung_up_with_changes():
+    """Edits that were not saved when the program is ended are offered at the next opening."""
+    for signal in (15, 1):
+        with Stage() as stage, Terminal(stage) as t:
+            t.start("demo/my-bucket/data.pickle")
+            t.see("'New York'")
+            t.keys("j", "j", "e", "C-u")
+            t.type("31")
+            t.see("int 31")
+            t.keys("Enter")
+            t.see("was 30")
+            os.kill(t.pid(), signal)
+            t.see("what was not saved is kept")
+            t.restored(r"\d+")
+            t.start("demo/my-bucket/data.pickle")
+            t.see("1 change was not saved")
+            t.keys("Escape")
+            t.see("You are asked again|asked again")
+            t.keys("q")
+            t.restored(0)
+            t.start("demo/my-bucket/data.pickle")
+            t.see("Make them again")
+            t.keys("Enter")
+            t.see("was 30")
+            t.keys("s", "y")
+            t.see("Saved")
+            t.keys("q")
+            t.restored(0)
+            with open(stage.path("my-bucket/data.pickle"), "rb") as f:
+                assert pickle.load(f)["age"] == 31
+            t.start("demo/my-bucket/data.pickle")
+            t.see("int +31")
+            t.see("Make them again", gone=True)
+            t.keys("q")
+            t.restored(0)
+            assert not os.listdir(os.path.join(stage.folder, "state/pklbrowse/unsaved"))
+
+
 def interrupted():
     ended_by(2, r"\d+")
 
@@ -349,5 +387,6 @@ def idle_sends_nothing():
 
 if __name__ == "__main__":
     sys.exit(main([edit_and_save, escape_alone, arrows_and_functions, resize, suspend, terminated,
+                   hung_up_with_changes,
                    interrupted, crashed, standard_input, pasted_text, clipboard, hostile_bytes,
                    old_terminals, no_colour, idle_sends_nothing]))

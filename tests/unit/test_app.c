@@ -640,6 +640,102 @@ static void test_review_replaced(void **state)
     assert_false(first.done);
 }
 
+/* --- kept for the next time ------------------------------------------------------------------- */
+
+static struct app_rescue *kept(struct app_object *o)
+{
+    struct app_rescue *r;
+    struct error e;
+
+    if (app_rescue_find(o, &r, &e) != PB_OK)
+        fail_msg("%s", e.msg);
+    return r;
+}
+
+static void test_rescue(void **state)
+{
+    struct fixture *f = *state;
+    struct app_object *o = opened(f, f->file);
+    struct app_rescue *r;
+    struct error e;
+
+    assert_int_equal(app_rescue_keep(o, &e), PB_OK); /* nothing to keep */
+    assert_null(kept(o));
+    set(o, ".b", "'line\\n \\u1234 %'");
+    set(o, ".l[1]", "[1, {2: None}]");
+    assert_int_equal(app_rescue_keep(o, &e), PB_OK);
+    app_object_close(o);
+
+    o = opened(f, f->file);
+    r = kept(o);
+    assert_non_null(r);
+    assert_int_equal(r->count, 2);
+    assert_false(r->other_version);
+    assert_int_equal(app_rescue_apply(o, r, &e), 0);
+    check_value(o, "{'a': 1, 'b': 'line\\n \u1234 %', 'l': [5, [1, {2: None}]]}");
+    assert_true(pkl_edit_undo(app_object_edit(o))); /* all of it at once */
+    check_value(o, "{'a': 1, 'b': 2, 'l': [5, 6]}");
+    app_rescue_free(r);
+    app_object_close(o);
+
+    PUT(f->file, DICT_B3); /* one of the two places holds something else now */
+    o = opened(f, f->file);
+    r = kept(o);
+    assert_true(r->other_version);
+    assert_int_equal(app_rescue_apply(o, r, &e), 1);
+    assert_string_equal(e.msg, ".b: something else stands there now");
+    check_value(o, "{'a': 1, 'b': 3, 'l': [5, [1, {2: None}]]}");
+    assert_int_equal(app_rescue_apply(o, r, &e), 1); /* what is there already is no clash */
+    app_rescue_forget(r);
+    app_rescue_free(r);
+    assert_null(kept(o));
+    app_object_close(o);
+    app_rescue_free(NULL);
+}
+
+/* The newest of several is offered first; a file that was cut off counts as far as it goes. */
+static void test_rescue_files(void **state)
+{
+    struct fixture *f = *state;
+    struct app_object *o = opened(f, f->file);
+    char folder[ROOM], path[2 * ROOM];
+    const struct dirent *entry;
+    struct app_rescue *r;
+    struct stat st;
+    struct error e;
+    DIR *dir;
+
+    set(o, ".b", "3");
+    assert_int_equal(app_rescue_keep(o, &e), PB_OK);
+    set(o, ".a", "4");
+    assert_int_equal(app_rescue_keep(o, &e), PB_OK);
+    app_object_close(o);
+    o = opened(f, f->file);
+    r = kept(o);
+    assert_int_equal(r->count, 2);
+    app_rescue_forget(r);
+    app_rescue_free(r);
+    r = kept(o);
+    assert_int_equal(r->count, 1);
+    app_rescue_free(r);
+    dir = opendir(name(folder, f, "state/pklbrowse/unsaved"));
+    assert_non_null(dir);
+    while ((entry = readdir(dir)) != NULL) {
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+        assert_int_equal(stat(path, &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0600);
+        assert_int_equal(truncate(path, st.st_size - 1), 0);
+    }
+    closedir(dir);
+    r = kept(o);
+    assert_int_equal(r->count, 0);
+    assert_int_equal(app_rescue_apply(o, r, &e), 0);
+    app_rescue_free(r);
+    app_object_close(o);
+}
+
 /* --- merging ---------------------------------------------------------------------------------- */
 
 struct merged {
@@ -924,6 +1020,8 @@ int main(void)
         TEST(test_save_cancelled),
         TEST(test_save_and_close),
         TEST(test_review_replaced),
+        TEST(test_rescue),
+        TEST(test_rescue_files),
         TEST(test_merge),
         TEST(test_merges),
         TEST(test_merge_and_close),
