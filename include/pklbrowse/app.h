@@ -9,6 +9,7 @@
 #ifndef PKLBROWSE_APP_H
 #define PKLBROWSE_APP_H
 
+#include <pklbrowse/pkl_audit.h>
 #include <pklbrowse/pkl_edit.h>
 #include <pklbrowse/pkl_path.h>
 #include <pklbrowse/pkl_splice.h>
@@ -160,8 +161,8 @@ void app_merge_cancel(struct app_object *mine); /* done() is not called */
 /* --- edits that outlive the program --------------------------------------------------------------
  */
 /* Writes what is unsaved (path, digest of what stood there, literal) to a private file of the state
- * directory; nothing when nothing is.  One change that has no literal form does not cost the others:
- * the error is then about that one. */
+ * directory; nothing when nothing is.  One change that has no literal form does not cost the
+ * others: the error is then about that one. */
 enum pb_err app_rescue_keep(struct app_object *o, struct error *e) PB_CHECK;
 /* What was kept of this object last, or NULL. */
 struct app_rescue {
@@ -176,6 +177,14 @@ enum pb_err app_rescue_find(struct app_object *o, struct app_rescue **out,
 size_t app_rescue_apply(struct app_object *o, const struct app_rescue *r, struct error *e);
 void app_rescue_forget(const struct app_rescue *r); /* its file is removed */
 void app_rescue_free(struct app_rescue *r);         /* NULL is fine */
+
+/* --- the audit in words (safe to draw)
+ * ------------------------------------------------------------
+ */
+void app_audit_name(struct buf *out, const struct pkl_audit_row *r); /* "os.system" */
+void app_audit_uses(struct buf *out, const struct pkl_audit_row *r); /* "called 2 times, changed" */
+/* ".a of a pickle in base64 at .b"; path NULL: it is in no part of the value. */
+void app_audit_place(struct buf *out, const struct pkl_audit *a, const char *path, size_t pickle);
 
 /* --- whole objects ---------------------------------------------------------------------------- */
 /* Copies the bytes of `from` over `to`, which is replaced (its old bytes are kept) or made; with

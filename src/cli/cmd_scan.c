@@ -41,78 +41,14 @@ static void take_status(struct scanning *s, int status)
 
 /* --- text ------------------------------------------------------------------------------------- */
 
-static void put_use(struct buf *out, const char *what, uint64_t n, bool *any)
-{
-    if (n == 0)
-        return;
-    buf_printf(out, "%s%s", *any ? ", " : "", what);
-    if (n > 1)
-        buf_printf(out, " %llu times", (unsigned long long)n);
-    *any = true;
-}
-
-static void put_uses(struct buf *out, const struct pkl_audit_row *r)
-{
-    bool any = false;
-
-    put_use(out, "called", r->called, &any);
-    put_use(out, "built", r->built, &any);
-    put_use(out, "given state", r->states, &any);
-    put_use(out, "result called", r->result_called, &any);
-    put_use(out, "changed", r->changed, &any);
-    if (!any)
-        put_use(out, "imported only", r->imported, &any);
-}
-
-static void put_name(struct buf *out, const struct pkl_audit_row *r)
-{
-    switch (r->kind) {
-    case PKL_AUDIT_GLOBAL:
-        text_escape(out, r->module, strlen(r->module));
-        buf_putc(out, '.');
-        text_escape(out, r->name, strlen(r->name));
-        break;
-    case PKL_AUDIT_EXTENSION:
-        buf_printf(out, "<extension %lld>", (long long)r->code);
-        break;
-    case PKL_AUDIT_COMPUTED:
-        buf_puts(out, "<computed while loading>");
-        break;
-    }
-}
-
-/* ".a in base64 at .b" */
-static void put_place(struct buf *out, const struct pkl_audit *a, const char *path, size_t pickle)
-{
-    if (path != NULL)
-        text_escape(out, path, strlen(path));
-    else
-        buf_puts(out, "(not in the value)");
-    while (pickle > 0) {
-        const struct pkl_audit_pickle *p = pkl_audit_pickle(a, pickle);
-
-        if (p->place == PKL_AUDIT_TRAILING) {
-            buf_printf(out, " in the bytes behind the end, from %llu on",
-                       (unsigned long long)p->offset);
-        } else {
-            buf_printf(out, " of a pickle in %s at ", pkl_audit_place_name(p->place));
-            if (p->path != NULL)
-                text_escape(out, p->path, strlen(p->path));
-            else
-                buf_printf(out, "byte %llu", (unsigned long long)p->offset);
-        }
-        pickle = p->inside;
-    }
-}
-
 static void put_row(struct buf *out, const struct pkl_audit *a, const struct pkl_audit_row *r)
 {
     buf_printf(out, "  %-9s  ", pkl_grade_name(r->grade));
-    put_name(out, r);
+    app_audit_name(out, r);
     buf_puts(out, "  ");
-    put_uses(out, r);
+    app_audit_uses(out, r);
     buf_puts(out, "  ");
-    put_place(out, a, r->path, r->pickle);
+    app_audit_place(out, a, r->path, r->pickle);
     if (r->why != NULL)
         buf_printf(out, "  (%s)", r->why);
     buf_putc(out, '\n');
@@ -135,7 +71,7 @@ static void put_text(struct buf *out, const struct pkl_audit *a, const char *ver
         buf_puts(out, "  a pickle in ");
         buf_puts(out, pkl_audit_place_name(p->place));
         buf_puts(out, ": ");
-        put_place(out, a, p->path, p->inside);
+        app_audit_place(out, a, p->path, p->inside);
         if (p->error.code != PB_OK)
             buf_printf(out, "; it breaks: %s", p->error.msg);
         buf_putc(out, '\n');
@@ -258,11 +194,23 @@ static bool may_be_meant(struct source *src)
     static const struct {
         const char *bytes;
         size_t n;
-    } magic[] = {{"PK", 2},           {"\x1f\x8b", 2},       {"BZh", 3},
-                 {"\xfd" "7zXZ", 5},  {"\x5d\x00\x00", 3},   {"\x04\x22\x4d\x18", 4},
-                 {"7z\xbc\xaf", 4},   {"\x28\xb5\x2f\xfd", 4}, {"x\x01", 2},
-                 {"x\x5e", 2},        {"x\x9c", 2},          {"x\xda", 2},
-                 {"ZF", 2},           {"\x93NUMPY", 6},      {"RENPY", 5}};
+    } magic[] = {{"PK", 2},
+                 {"\x1f\x8b", 2},
+                 {"BZh", 3},
+                 {"\xfd"
+                  "7zXZ",
+                  5},
+                 {"\x5d\x00\x00", 3},
+                 {"\x04\x22\x4d\x18", 4},
+                 {"7z\xbc\xaf", 4},
+                 {"\x28\xb5\x2f\xfd", 4},
+                 {"x\x01", 2},
+                 {"x\x5e", 2},
+                 {"x\x9c", 2},
+                 {"x\xda", 2},
+                 {"ZF", 2},
+                 {"\x93NUMPY", 6},
+                 {"RENPY", 5}};
     const uint8_t *p;
     size_t n;
 
@@ -272,8 +220,7 @@ static bool may_be_meant(struct source *src)
         if (n >= magic[i].n && memcmp(p, magic[i].bytes, magic[i].n) == 0)
             return true;
     }
-    return (n >= 2 && p[0] == 0x80 && p[1] <= 5) ||
-           (n >= 262 && memcmp(p + 257, "ustar", 5) == 0);
+    return (n >= 2 && p[0] == 0x80 && p[1] <= 5) || (n >= 262 && memcmp(p + 257, "ustar", 5) == 0);
 }
 
 /* What is said of one object, and the status it counts as. */
@@ -299,9 +246,8 @@ static const char *judge(const struct pkl_audit *a, struct app_object *o, bool l
     return "not a pickle";
 }
 
-static enum pb_err report(struct scanning *s, const struct location *loc,
-                          const struct pkl_audit *a, const char *verdict, const struct error *why,
-                          struct error *e)
+static enum pb_err report(struct scanning *s, const struct location *loc, const struct pkl_audit *a,
+                          const char *verdict, const struct error *why, struct error *e)
 {
     struct buf out;
     enum pb_err err;
