@@ -232,7 +232,7 @@ static bool reserve(struct edit_container *c)
 static enum pb_err replace(struct pkl_edit *ed, struct edit_container *c, uint64_t index,
                            size_t value, struct error *e)
 {
-    struct piece piece = {.at = index, .first = value == 0 ? index : 0, .count = 1, .value = value};
+    struct piece piece = {.at = index, .first = index, .count = 1, .value = value};
     struct edit_log entry = {.container = (size_t)(c - ed->containers.data), .at = index};
 
     if (edit_value_at(c, index) == value)

@@ -8,7 +8,7 @@ bool pieces_init(struct pieces *p, uint64_t count)
 {
     struct piece all = {.count = count};
 
-    *p = (struct pieces){0};
+    *p = (struct pieces){.originals = count};
     return count == 0 || vec_push(p, all);
 }
 
@@ -23,6 +23,7 @@ void pieces_copy(struct pieces *to, const struct pieces *from)
     if (from->len > 0)
         memcpy(to->data, from->data, from->len * sizeof *to->data);
     to->len = from->len;
+    to->originals = from->originals;
 }
 
 uint64_t pieces_count(const struct pieces *p)
@@ -32,7 +33,10 @@ uint64_t pieces_count(const struct pieces *p)
 
 bool pieces_original(const struct pieces *p)
 {
-    return p->len == 0 || (p->len == 1 && p->data[0].value == 0 && p->data[0].first == 0);
+    if (p->len == 0)
+        return p->originals == 0;
+    return p->len == 1 && piece_is_run(&p->data[0]) && p->data[0].first == 0 &&
+           p->data[0].count == p->originals;
 }
 
 /* Index of the piece that holds a position; p->len behind the end. */
@@ -82,7 +86,8 @@ static void join(struct pieces *p, size_t i)
 {
     struct piece *a = &p->data[i];
 
-    if (i + 1 >= p->len || a[0].value != 0 || a[1].value != 0 || a->first + a->count != a[1].first)
+    if (i + 1 >= p->len || !piece_is_run(a) || !piece_is_run(a + 1) ||
+        a->first + a->count != a[1].first)
         return;
     a->count += a[1].count;
     memmove(a + 1, a + 2, (p->len - i - 2) * sizeof *a);
@@ -126,22 +131,26 @@ bool pieces_replace(struct pieces *p, uint64_t at, uint64_t count, const struct 
 
 static bool same(const struct piece *a, const struct piece *b)
 {
-    if (a->value != 0 || b->value != 0)
-        return a->value == b->value;
+    if (a->key != b->key || a->value != b->value)
+        return false;
+    if (a->first == PIECE_NEW || b->first == PIECE_NEW)
+        return a->first == b->first;
     return a->first - a->at == b->first - b->at;
 }
 
 uint64_t pieces_differ(const struct pieces *a, const struct pieces *b)
 {
-    uint64_t at = 0, differ = 0, end = pieces_count(a);
+    uint64_t x_count = pieces_count(a), y_count = pieces_count(b);
+    uint64_t at = 0, end = x_count < y_count ? x_count : y_count;
+    uint64_t differ = x_count - end + (y_count - end);
     size_t i = 0, j = 0;
 
-    assert(pieces_count(b) == end);
     while (at < end) {
         const struct piece *x = &a->data[i], *y = &b->data[j];
         uint64_t x_end = x->at + x->count, y_end = y->at + y->count;
         uint64_t next = x_end < y_end ? x_end : y_end;
 
+        next = next < end ? next : end;
         if (!same(x, y))
             differ += next - at;
         i += x_end == next;
