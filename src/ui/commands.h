@@ -42,6 +42,11 @@ void cmd_go(struct ui *u, int arg);
 void cmd_back(struct ui *u, int direction);
 void cmd_reload(struct ui *u, int arg);
 
+/* view_picker.c, view_audit.c */
+void cmd_pick(struct ui *u, int arg);
+void cmd_pick_line(struct ui *u, int op);
+void cmd_audit(struct ui *u, int arg);
+
 /* dialog.c, ask.c, view_help.c, message.c */
 void cmd_choose(struct ui *u, int arg);
 void cmd_choice(struct ui *u, int direction);

@@ -14,6 +14,8 @@ enum {
     PAGER = CTX_PAGER,
     DIALOG = CTX_DIALOG,
     PROMPT = CTX_PROMPT,
+    PICKER = CTX_PICKER,
+    FIND = CTX_FIND,
     PANES = CTX_PANES,
     ALL = CTX_ALL
 };

@@ -15,8 +15,10 @@ enum context {
     CTX_PAGER = 8, /* help, messages, details */
     CTX_DIALOG = 16,
     CTX_PROMPT = 32,
+    CTX_PICKER = 64, /* rows over the panes */
+    CTX_FIND = 128,  /* the same, narrowed by what is typed */
     CTX_PANES = 7,
-    CTX_ALL = 63
+    CTX_ALL = 255
 };
 
 enum need {

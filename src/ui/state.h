@@ -19,6 +19,7 @@
 #include "prompt.h"
 #include "screen.h"
 
+struct audit;
 struct script;
 struct term;
 struct ui;
@@ -66,6 +67,7 @@ struct right {
     struct app_object *object; /* NULL: none */
     struct app_object *mine;   /* set aside while `object` shows what someone else wrote */
     struct tree *tree;         /* when there is something to browse */
+    struct audit *audit;       /* of what it imports, or NULL */
     struct list list;          /* rows of the tree */
     struct tree_row row;
     bool properties;    /* shown although there is a tree */
@@ -278,6 +280,36 @@ struct dialog {
 struct dialog *dialog_new(struct ui *u, const char *title, const struct dialog_button *buttons,
                           size_t count, size_t chosen, void (*done)(struct ui *u, int button));
 void dialog_open(struct ui *u, struct dialog *d);
+
+/* view_picker.c: rows over the panes, one of which is taken. */
+struct picker_ops {
+    uint64_t (*count)(struct ui *u, void *ctx);
+    void (*draw)(struct ui *u, void *ctx, uint64_t row, const struct region *r); /* one line */
+    /* What is said about the row of the cursor.  May be NULL. */
+    void (*note)(struct ui *u, void *ctx, uint64_t row, struct lines *out);
+    /* Enter.  The picker is closed already. */
+    void (*take)(struct ui *u, void *ctx, uint64_t row);
+    /* Not NULL: a line is typed above the rows, and this is called when it changed. */
+    void (*typed)(struct ui *u, void *ctx, const char *text, size_t n);
+    void (*release)(void *ctx); /* may be NULL */
+    const char *empty;
+};
+struct picker {
+    struct view view;
+    const struct picker_ops *ops;
+    void *ctx;
+    struct buf title;
+    struct prompt prompt;
+    struct list list;
+};
+/* Takes over ctx, also when there is no memory. */
+void picker_open(struct ui *u, const struct picker_ops *ops, void *ctx, const char *title);
+
+/* view_audit.c */
+void audit_start(struct ui *u); /* looks through the open pickle, beside everything else */
+void audit_stop(struct ui *u);
+/* "safe", "unknown", "dangerous"; NULL: not known yet.  Alarming: anything but safe. */
+const char *audit_grade(const struct ui *u, bool *alarming);
 
 /* view_places.c, view_listing.c */
 extern const struct view_ops view_left;

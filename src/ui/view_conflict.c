@@ -116,6 +116,7 @@ static void rebuild(struct ui *u)
     if (v != NULL && (tree_new(v, app_object_edit(r->object), &r->tree, &e) != PB_OK ||
                       tree_expand(r->tree, 0, &e) != PB_OK))
         ui_error(u, &e);
+    audit_start(u);
     u->dirty = true;
 }
 
@@ -130,6 +131,7 @@ void theirs_show(struct ui *u)
         ui_error(u, &e);
         return;
     }
+    audit_stop(u);
     tree_free(r->tree);
     r->tree = NULL;
     r->mine = r->object;
@@ -145,6 +147,7 @@ bool theirs_back(struct ui *u)
 
     if (r->mine == NULL)
         return false;
+    audit_stop(u);
     app_object_close(r->object);
     r->object = r->mine;
     r->mine = NULL;

@@ -22,8 +22,11 @@ void right_init(struct ui *u)
     tree_row_init(&r->row);
 }
 
-static void drop_tree(struct right *r)
+static void drop_tree(struct ui *u)
 {
+    struct right *r = &u->right;
+
+    audit_stop(u);
     tree_free(r->tree);
     r->tree = NULL;
     list_init(&r->list);
@@ -36,7 +39,7 @@ static void close_object(struct ui *u)
 
     save_dropped(u);
     rescue_close(u);
-    drop_tree(r);
+    drop_tree(u);
     app_object_close(r->object);
     app_object_close(r->mine);
     r->object = r->mine = NULL;
@@ -91,6 +94,7 @@ static void make_tree(struct ui *u)
     if (tree_new(v, app_object_edit(r->object), &r->tree, &e) != PB_OK ||
         tree_expand(r->tree, 0, &e) != PB_OK)
         ui_error(u, &e);
+    audit_start(u);
 }
 
 static void settle_cursor(struct ui *u)
@@ -274,11 +278,20 @@ static void title_state(struct ui *u, struct buf *out)
     }
 }
 
+static bool too_wide(const struct buf *name, const struct buf *state, int width)
+{
+    return text_width(name->data, name->len) + text_width(state->data, state->len) > (size_t)width;
+}
+
+/* What fits, the most urgent first: what cannot wait and imports that are not safe; the rest;
+ * that all is safe. */
 void right_title(struct ui *u, struct buf *name, struct buf *state, int width)
 {
     static const size_t dot = sizeof " \xc2\xb7 " - 1;
     struct right *r = &u->right;
-    size_t usual;
+    bool alarming;
+    const char *grade = audit_grade(u, &alarming);
+    size_t usual, with_grade;
 
     if (r->object == NULL) {
         buf_puts(name, "no object");
@@ -292,8 +305,12 @@ void right_title(struct ui *u, struct buf *name, struct buf *state, int width)
         buf_printf(state, " \xc2\xb7 %s", ui_spinner(u));
         ui_seconds(state, r->since);
     }
-    if (state->len > usual &&
-        text_width(name->data, name->len) + text_width(state->data, state->len) > (size_t)width)
+    with_grade = state->len;
+    if (grade != NULL)
+        buf_printf(state, " \xc2\xb7 imports: %s", grade);
+    if (too_wide(name, state, width) && !alarming)
+        buf_truncate(state, with_grade);
+    if (state->len > usual && too_wide(name, state, width))
         buf_splice(state, 0, usual, NULL, 0);
     if (state->len >= dot)
         buf_splice(state, 0, dot, NULL, 0);

@@ -79,6 +79,8 @@ static void pickle_lines(const struct pkl_doc *doc, struct lines *l)
 void props_lines(struct ui *u, struct lines *out)
 {
     struct app_object *o = u->right.object;
+    bool alarming;
+    const char *grade = audit_grade(u, &alarming);
     struct buf where;
 
     buf_init(&where, BUF_MAX_LINE);
@@ -89,6 +91,8 @@ void props_lines(struct ui *u, struct lines *out)
     store_lines(app_object_info(o), out);
     if (app_object_doc(o) != NULL)
         pickle_lines(app_object_doc(o), out);
+    if (grade != NULL)
+        (void)lines_pair(out, alarming ? STYLE_WARNING : STYLE_VALUE, "imports", grade);
     buf_release(&where);
 }
 

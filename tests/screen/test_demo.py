@@ -222,6 +222,38 @@ def broken():
     """)
 
 
+def audit():
+    """What a pickle imports: in the title, in a list, and Enter goes to the value that it is in."""
+    golden("audit", """
+        key !
+        expect Open an object first.
+        key j j j Enter Enter
+        shot dangerous
+        key !
+        shot its list
+        resize 40 10
+        shot its list on a small screen
+        resize 80 24
+        key Enter
+        shot gone to the value
+        key Esc h G Enter /
+        type objects.pkl
+        key Enter Enter
+        key !
+        shot unknown
+        key G Enter
+        shot gone to an object that hides it
+        key Esc /
+        key ^U
+        type scalars
+        key Enter Enter
+        key !
+        shot plain
+        key q
+        expect-not Imports
+    """)
+
+
 def unknown_keys():
     golden("unknown_keys", """
         key Q
@@ -461,6 +493,6 @@ def no_terminal():
 if __name__ == "__main__":
     sys.exit(main([browse_edit_save, save_twice, typed_ahead,
                    one_object, help_screen, filter_names, narrow,
-                   wide, properties, not_a_pickle, broken, unknown_keys, quit_with_changes, resize,
+                   wide, properties, not_a_pickle, broken, audit, unknown_keys, quit_with_changes, resize,
                    tree_moves, undo_redo, back_and_forward, messages, details, ascii_only,
                    hostile_names_and_values, script_failures, no_terminal]))
