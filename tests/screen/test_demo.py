@@ -491,8 +491,8 @@ def no_terminal():
 
 
 if __name__ == "__main__":
-    sys.exit(main([browse_edit_save, save_twice, typed_ahead,
-                   one_object, help_screen, filter_names, narrow,
-                   wide, properties, not_a_pickle, broken, audit, unknown_keys, quit_with_changes, resize,
-                   tree_moves, undo_redo, back_and_forward, messages, details, ascii_only,
-                   hostile_names_and_values, script_failures, no_terminal]))
+    sys.exit(main([browse_edit_save, save_twice, typed_ahead, one_object, help_screen,
+                   filter_names, narrow, wide, properties, not_a_pickle, broken, audit,
+                   unknown_keys, quit_with_changes, resize, tree_moves, undo_redo,
+                   back_and_forward, messages, details, ascii_only, hostile_names_and_values,
+                   script_failures, no_terminal]))
