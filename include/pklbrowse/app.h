@@ -150,13 +150,37 @@ enum pb_err app_save_start(struct app_object *o, struct app_review *r, const str
 /* What was sent may have arrived: done() says APP_NOT_SAVED with why. */
 void app_save_cancel(struct app_object *o);
 
-/* "[ Put my changes on theirs ]": reads the object as it is now and applies the edits of `mine` by
- * path to it, refused (PB_ECHANGED) when a place was changed by both.  done gets a new, ready
- * object; `mine` stays as it is. */
+/* Somebody else was faster.  Reads the object as it is now (kept for app_merge_start) and says what
+ * they changed since `mine` was read or saved, what mine changes, and where the two meet: what
+ * stands there now is neither what I changed nor what I changed it to, or nobody can tell which
+ * item was meant.  Previews and paths (Python form) are safe to draw. */
+struct app_difference {
+    char *path;
+    char *was, *now; /* NULL: nothing */
+};
+struct app_clash {
+    char *path, *was, *mine, *theirs; /* was, theirs NULL: nothing stands there */
+    char *why;                        /* "was changed by both" */
+};
+struct app_comparison {
+    const struct app_difference *theirs, *mine;
+    size_t their_count, mine_count; /* that are told in words */
+    uint64_t their_total, mine_total;
+    const struct app_clash *clashes;
+    size_t clash_count;
+};
+typedef void (*app_compared_fn)(void *ctx, const struct app_comparison *c, const struct error *e);
+/* e: it could not be compared (gone, no pickle any more).  The comparison lives until the merge is
+ * started or cancelled. */
+enum pb_err app_compare_start(struct app_object *mine, app_compared_fn done, void *ctx,
+                              struct error *e) PB_CHECK;
+/* "[ Put my changes on theirs ]": applies the edits of `mine` by path to the object as it is now
+ * (read again unless it was just compared), refused (PB_ECHANGED) when there is a clash.  done gets
+ * a new, ready object; `mine` stays as it is. */
 typedef void (*app_merged_fn)(void *ctx, struct app_object *merged, const struct error *e);
 enum pb_err app_merge_start(struct app_object *mine, app_merged_fn done, void *ctx,
                             struct error *e) PB_CHECK;
-void app_merge_cancel(struct app_object *mine); /* done() is not called */
+void app_merge_cancel(struct app_object *mine); /* done() of either is not called */
 
 /* --- edits that outlive the program --------------------------------------------------------------
  */

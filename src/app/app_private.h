@@ -149,6 +149,17 @@ const struct store_object *replace_keep(enum loc_scheme from_scheme,
 enum pb_err app_place_path(struct pkl_view *v, const struct pkl_child *place, enum path_form form,
                            struct buf *out, struct error *e) PB_CHECK;
 
+/* --- compare.c: what differs between two documents, as a job ------------------------------------
+ */
+struct comparer;
+enum pb_err comparer_new(struct pkl_view *was, struct pkl_view *now, struct comparer **out,
+                         struct error *e) PB_CHECK;
+void comparer_free(struct comparer *c); /* NULL is fine */
+struct job *comparer_job(struct comparer *c);
+const struct app_difference *comparer_found(const struct comparer *c, size_t *kept,
+                                            uint64_t *total);
+void difference_release(struct app_difference *d);
+
 /* --- save.c, merge.c -------------------------------------------------------------------------- */
 void save_free(struct save *s);   /* without calling done; NULL is fine */
 void merge_free(struct merge *m); /* without calling done; NULL is fine */

@@ -9,32 +9,75 @@
 #include <string.h>
 
 #include <pklbrowse/digest.h>
+#include <pklbrowse/loop.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/pkl_repr.h>
 #include <pklbrowse/text.h>
 
 #include "app_private.h"
 
+#define TOLD 200 /* changes of mine that are told in words */
+#define PREVIEW 200
+
+/* Theirs is read; then either compared with what mine was made from, or changed as mine was. */
 struct merge {
+    struct job job; /* first: the comparison */
     struct app_object *mine;
     struct app_object *theirs;
-    app_merged_fn done;
+    app_merged_fn merged; /* one of the two */
+    app_compared_fn compared;
     void *ctx;
+    bool running; /* the loop has the job */
+    bool ready;   /* compared: theirs waits to be merged */
+
+    struct pkl_doc *stored; /* what I saved since it was opened, indexed; or NULL */
+    bool stored_indexed;
+    struct comparer *comparer;
+    bool walked; /* it is through */
+    struct {
+        struct app_difference *data;
+        size_t len, cap;
+    } differences; /* mine */
+    struct {
+        struct app_clash *data;
+        size_t len, cap;
+    } clashes;
+    struct app_comparison result;
 };
 
 /* One change of mine, on its way to a place of theirs. */
 struct moved {
     struct buf path; /* as a person types it */
     struct pkl_path steps;
+    struct pkl_change change;
     struct pkl_child place; /* of theirs */
+    bool found;             /* there is such a place */
     struct literal *value;
-    bool needless; /* they made the same change */
+    bool needless;   /* they made the same change */
+    const char *why; /* it cannot be made; NULL: it can */
 };
 
 void merge_free(struct merge *m)
 {
     if (m == NULL)
         return;
+    loop_unpost(m->mine->app->loop, m);
+    if (m->running)
+        loop_remove_job(m->mine->app->loop, &m->job);
+    comparer_free(m->comparer);
+    if (m->stored != NULL)
+        pkl_doc_free(m->stored);
+    for (size_t i = 0; i < m->differences.len; i++)
+        difference_release(&m->differences.data[i]);
+    vec_release(&m->differences);
+    for (size_t i = 0; i < m->clashes.len; i++) {
+        free(m->clashes.data[i].path);
+        free(m->clashes.data[i].was);
+        free(m->clashes.data[i].mine);
+        free(m->clashes.data[i].theirs);
+        free(m->clashes.data[i].why);
+    }
+    vec_release(&m->clashes);
     app_object_close(m->theirs);
     free(m);
 }
@@ -85,13 +128,15 @@ static enum pb_err same_value(struct pkl_view *va, const struct pkl_node *a, str
 
 /* --- where is it? -------------------------------------------------------------------------- */
 
-static enum pb_err refuse(const struct moved *c, const char *why, struct error *e)
+static enum pb_err refused(const struct moved *c, struct error *e)
 {
     struct buf shown;
 
+    if (c->why == NULL)
+        return PB_OK;
     buf_init(&shown, BUF_MAX_LINE);
-    text_escape_cols(&shown, c->path.data, c->path.len, 200);
-    error_set(e, PB_ECHANGED, "%s %s", shown.data, why);
+    (void)text_escape_cols(&shown, c->path.data, c->path.len, 200);
+    error_set(e, PB_ECHANGED, "%s %s", shown.data, c->why);
     buf_release(&shown);
     return PB_ECHANGED;
 }
@@ -102,12 +147,13 @@ static bool counts_by_number(enum pkl_kind kind, const struct path_step *step)
            step->kind == PATH_NTH;
 }
 
-static enum pb_err check_way(struct pkl_view *mine, struct pkl_view *theirs, const struct moved *c,
+/* c->why says so when it no longer leads to what was meant. */
+static enum pb_err check_way(struct pkl_view *mine, struct pkl_view *theirs, struct moved *c,
                              struct error *e)
 {
     struct pkl_path way = c->steps;
 
-    for (way.count = 0; way.count < c->steps.count; way.count++) {
+    for (way.count = 0; way.count < c->steps.count && c->why == NULL; way.count++) {
         struct pkl_child was, is;
         enum pb_err err = pkl_path_follow(mine, &way, &was, e);
 
@@ -115,12 +161,12 @@ static enum pb_err check_way(struct pkl_view *mine, struct pkl_view *theirs, con
             return err;
         err = pkl_path_follow(theirs, &way, &is, e);
         if (err == PB_ENOTFOUND)
-            return refuse(c, "is not there any more", e);
-        if (err != PB_OK)
+            c->why = "is not there any more";
+        else if (err != PB_OK)
             return err;
-        if (counts_by_number(was.value.kind, &c->steps.steps[way.count]) &&
-            (was.value.kind != is.value.kind || was.value.count != is.value.count))
-            return refuse(c, "may be another item now: what holds it has another length", e);
+        else if (counts_by_number(was.value.kind, &c->steps.steps[way.count]) &&
+                 (was.value.kind != is.value.kind || was.value.count != is.value.count))
+            c->why = "may be another item now: what holds it has another length";
     }
     return PB_OK;
 }
@@ -144,36 +190,49 @@ static enum pb_err read_value(struct pkl_view *v, const struct pkl_node *node, s
     return err;
 }
 
-static enum pb_err prepare(struct merge *m, size_t i, struct arena *mem, struct moved *c,
-                           struct error *e)
+/* Finds the place in theirs and whether the change can be made there. */
+static enum pb_err look(struct merge *m, size_t i, struct arena *mem, struct moved *c,
+                        struct error *e)
 {
     struct pkl_view *mine = pkl_edit_view(m->mine->edit);
-    struct pkl_view *theirs = pkl_edit_view(m->theirs->edit);
-    struct pkl_change change;
+    struct pkl_view *theirs = app_object_view(m->theirs);
     bool same = false;
     size_t at;
-    enum pb_err err = pkl_edit_unsaved_change(m->mine->edit, i, &change, e);
+    enum pb_err err = pkl_edit_unsaved_change(m->mine->edit, i, &c->change, e);
 
     if (err == PB_OK)
-        err = app_change_path(m->mine, &change, PATH_FORM_PATH, &c->path, e);
+        err = app_change_path(m->mine, &c->change, PATH_FORM_PATH, &c->path, e);
     if (err == PB_OK)
         err = pkl_path_parse(mem, c->path.data, c->path.len, &c->steps, &at, e);
     if (err == PB_OK)
         err = check_way(mine, theirs, c, e);
-    if (err != PB_OK)
+    if (err != PB_OK || c->why != NULL)
         return err;
     err = pkl_path_follow(theirs, &c->steps, &c->place, e);
-    if (err == PB_ENOTFOUND)
-        return refuse(c, "is not there any more", e);
-    if (err == PB_OK && change.old.id != 0)
-        err = same_value(mine, &change.old, theirs, &c->place.value, &same, e);
-    if (err == PB_OK && !same) {
-        err = same_value(mine, &change.place.value, theirs, &c->place.value, &c->needless, e);
-        if (err == PB_OK && !c->needless)
-            return refuse(c, "was changed by both", e);
+    c->found = err == PB_OK;
+    if (err == PB_ENOTFOUND) {
+        c->why = "is not there any more";
+        return PB_OK;
     }
+    if (err == PB_OK && c->change.old.id != 0)
+        err = same_value(mine, &c->change.old, theirs, &c->place.value, &same, e);
+    if (err == PB_OK && !same) {
+        err = same_value(mine, &c->change.place.value, theirs, &c->place.value, &c->needless, e);
+        if (err == PB_OK && !c->needless)
+            c->why = "was changed by both";
+    }
+    return err;
+}
+
+static enum pb_err prepare(struct merge *m, size_t i, struct arena *mem, struct moved *c,
+                           struct error *e)
+{
+    enum pb_err err = look(m, i, mem, c, e);
+
+    if (err == PB_OK)
+        err = refused(c, e);
     if (err == PB_OK && !c->needless)
-        err = read_value(mine, &change.place.value, mem, &c->value, e);
+        err = read_value(pkl_edit_view(m->mine->edit), &c->change.place.value, mem, &c->value, e);
     return err;
 }
 
@@ -218,12 +277,179 @@ static enum pb_err move_changes(struct merge *m, struct error *e)
     return err;
 }
 
+/* --- telling ------------------------------------------------------------------------------- */
+
+static char *shown(struct pkl_view *v, const struct pkl_node *node, struct error *e)
+{
+    struct buf text;
+    char *out = NULL;
+
+    buf_init(&text, BUF_MAX_LINE);
+    if (pkl_preview(v, node, PREVIEW, &text, e) == PB_OK && (out = buf_take(&text, NULL)) == NULL)
+        error_nomem(e);
+    buf_release(&text);
+    return out;
+}
+
+static char *shown_path(struct merge *m, const struct pkl_change *change, struct error *e)
+{
+    struct buf path, text;
+    char *out = NULL;
+
+    buf_init(&path, BUF_MAX_TEXT);
+    buf_init(&text, BUF_MAX_LINE);
+    if (app_change_path(m->mine, change, PATH_FORM_PYTHON, &path, e) == PB_OK) {
+        (void)text_escape_cols(&text, path.data, path.len, 1000);
+        out = buf_take(&text, NULL);
+        if (out == NULL)
+            error_nomem(e);
+    }
+    buf_release(&path);
+    buf_release(&text);
+    return out;
+}
+
+static enum pb_err tell_mine(struct merge *m, const struct moved *c, struct error *e)
+{
+    struct pkl_view *mine = pkl_edit_view(m->mine->edit);
+    struct app_difference d = {0};
+    bool ok;
+
+    ok = (d.path = shown_path(m, &c->change, e)) != NULL &&
+         (c->change.old.id == 0 || (d.was = shown(mine, &c->change.old, e)) != NULL) &&
+         (d.now = shown(mine, &c->change.place.value, e)) != NULL;
+    if (ok && vec_push(&m->differences, d))
+        return PB_OK;
+    difference_release(&d);
+    return ok ? error_nomem(e) : e->code;
+}
+
+static enum pb_err tell_clash(struct merge *m, const struct moved *c, struct error *e)
+{
+    struct pkl_view *mine = pkl_edit_view(m->mine->edit), *theirs = app_object_view(m->theirs);
+    struct app_clash d = {0};
+    bool ok;
+
+    ok = (d.path = shown_path(m, &c->change, e)) != NULL &&
+         (c->change.old.id == 0 || (d.was = shown(mine, &c->change.old, e)) != NULL) &&
+         (d.mine = shown(mine, &c->change.place.value, e)) != NULL &&
+         (!c->found || (d.theirs = shown(theirs, &c->place.value, e)) != NULL);
+    if (ok && (d.why = mem_strdup(c->why)) != NULL && vec_push(&m->clashes, d))
+        return PB_OK;
+    free(d.path);
+    free(d.was);
+    free(d.mine);
+    free(d.theirs);
+    free(d.why);
+    return ok ? error_nomem(e) : e->code;
+}
+
+/* Clashes are all told: each of them is somebody's decision. */
+static enum pb_err tell(struct merge *m, size_t i, struct error *e)
+{
+    struct moved c = {0};
+    struct arena mem;
+    enum pb_err err;
+
+    arena_init(&mem);
+    buf_init(&c.path, BUF_MAX_TEXT);
+    err = look(m, i, &mem, &c, e);
+    if (err == PB_OK && i < TOLD)
+        err = tell_mine(m, &c, e);
+    if (err == PB_OK && c.why != NULL)
+        err = tell_clash(m, &c, e);
+    buf_release(&c.path);
+    arena_release(&mem);
+    return err;
+}
+
+/* --- comparing ----------------------------------------------------------------------------- */
+
+static enum pb_err compare_begin(struct merge *m, struct error *e)
+{
+    struct pkl_doc *was = m->stored != NULL ? m->stored : m->mine->doc;
+
+    return comparer_new(pkl_doc_view(was), pkl_doc_view(m->theirs->doc), &m->comparer, e);
+}
+
+/* What was saved since is what they began with; then what they did; then every change of mine. */
+static enum job_state compare_step(struct job *j, uint64_t budget_us)
+{
+    struct merge *m = (struct merge *)j;
+    struct job *inner;
+    enum job_state state = JOB_MORE;
+    enum pb_err err = PB_OK;
+
+    if (m->stored != NULL && !m->stored_indexed) {
+        err = pkl_doc_step(m->stored, budget_us * 100, &m->stored_indexed, &j->error);
+    } else if (m->comparer == NULL) {
+        err = compare_begin(m, &j->error);
+    } else if (!m->walked) {
+        inner = comparer_job(m->comparer);
+        state = job_step(inner, budget_us);
+        j->done = inner->done;
+        if (state == JOB_FAILED)
+            j->error = inner->error;
+        if (state != JOB_DONE)
+            return state;
+        m->result.theirs =
+            comparer_found(m->comparer, &m->result.their_count, &m->result.their_total);
+        m->result.mine_total = pkl_edit_unsaved(m->mine->edit);
+        m->walked = true;
+        state = JOB_MORE;
+    } else if (m->result.mine_count < m->result.mine_total) {
+        err = tell(m, m->result.mine_count++, &j->error);
+    } else {
+        return JOB_DONE;
+    }
+    return err == PB_OK ? state : JOB_FAILED;
+}
+
+static void compare_finished(struct job *j, enum job_state state)
+{
+    struct merge *m = (struct merge *)j;
+    struct error error = j->error;
+    app_compared_fn done = m->compared;
+    void *ctx = m->ctx;
+
+    m->running = false;
+    m->ready = state == JOB_DONE;
+    m->compared = NULL;
+    if (m->ready) {
+        m->result.mine = m->differences.data;
+        m->result.mine_count = m->differences.len;
+        m->result.clashes = m->clashes.data;
+        m->result.clash_count = m->clashes.len;
+        done(ctx, &m->result, NULL);
+        return;
+    }
+    m->mine->merge = NULL;
+    merge_free(m);
+    done(ctx, NULL, &error);
+}
+
+static enum pb_err start_compare(struct merge *m, struct error *e)
+{
+    struct source *stored = m->mine->stored != NULL ? app_object_stored(m->mine) : NULL;
+    enum pb_err err = PB_OK;
+
+    m->job.step = compare_step;
+    m->job.finished = compare_finished;
+    if (stored != NULL)
+        err = pkl_doc_new(stored, 0, NULL, &m->stored, e);
+    if (err == PB_OK)
+        err = loop_add_job(m->mine->app->loop, &m->job, e);
+    m->running = err == PB_OK;
+    return err;
+}
+
 /* --- for the owner ------------------------------------------------------------------------- */
 
 static void finish(struct merge *m, const struct error *e)
 {
     struct app_object *merged = m->theirs;
-    app_merged_fn done = m->done;
+    app_merged_fn done = m->merged;
+    app_compared_fn compared = m->compared;
     void *ctx = m->ctx;
 
     m->mine->merge = NULL;
@@ -232,7 +458,21 @@ static void finish(struct merge *m, const struct error *e)
     if (merged != NULL)
         merged->changed = NULL;
     merge_free(m);
-    done(ctx, e == NULL ? merged : NULL, e);
+    if (compared != NULL)
+        compared(ctx, NULL, e);
+    else
+        done(ctx, e == NULL ? merged : NULL, e);
+}
+
+static void put_on_theirs(void *ctx)
+{
+    struct merge *m = ctx;
+    struct error error;
+
+    if (move_changes(m, &error) == PB_OK)
+        finish(m, NULL);
+    else
+        finish(m, &error);
 }
 
 static void on_theirs(void *ctx, struct app_object *theirs)
@@ -249,9 +489,11 @@ static void on_theirs(void *ctx, struct app_object *theirs)
         app_object_fetch(theirs);
         break;
     case APP_READY:
-        if (move_changes(m, &error) == PB_OK)
-            finish(m, NULL);
-        else
+        if (m->running || m->ready)
+            break;
+        if (m->compared == NULL)
+            put_on_theirs(m);
+        else if (start_compare(m, &error) != PB_OK)
             finish(m, &error);
         break;
     case APP_BROKEN:
@@ -263,7 +505,8 @@ static void on_theirs(void *ctx, struct app_object *theirs)
     }
 }
 
-enum pb_err app_merge_start(struct app_object *mine, app_merged_fn done, void *ctx, struct error *e)
+static enum pb_err start(struct app_object *mine, app_merged_fn merged, app_compared_fn compared,
+                         void *ctx, struct error *e)
 {
     struct merge *m;
     enum pb_err err;
@@ -274,7 +517,8 @@ enum pb_err app_merge_start(struct app_object *mine, app_merged_fn done, void *c
     if (m == NULL)
         return error_nomem(e);
     m->mine = mine;
-    m->done = done;
+    m->merged = merged;
+    m->compared = compared;
     m->ctx = ctx;
     err = app_object_open_version(mine->app, &mine->loc, NULL, on_theirs, m, &m->theirs, e);
     if (err != PB_OK) {
@@ -283,6 +527,25 @@ enum pb_err app_merge_start(struct app_object *mine, app_merged_fn done, void *c
     }
     mine->merge = m;
     return PB_OK;
+}
+
+enum pb_err app_compare_start(struct app_object *mine, app_compared_fn done, void *ctx,
+                              struct error *e)
+{
+    app_merge_cancel(mine);
+    return start(mine, NULL, done, ctx, e);
+}
+
+enum pb_err app_merge_start(struct app_object *mine, app_merged_fn done, void *ctx, struct error *e)
+{
+    struct merge *m = mine->merge;
+
+    if (m == NULL || !m->ready)
+        return start(mine, done, NULL, ctx, e);
+    m->ready = false;
+    m->merged = done;
+    m->ctx = ctx;
+    return loop_post(mine->app->loop, put_on_theirs, m, e);
 }
 
 void app_merge_cancel(struct app_object *mine)

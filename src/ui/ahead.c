@@ -32,7 +32,8 @@ void ahead_guard(struct ui *u)
 {
     uint64_t now = clock_mono_us();
 
-    if (u->ahead.last_key != 0 && now - u->ahead.last_key < DEAF_US)
+    /* A script types only when nothing is pending: it has seen the dialog. */
+    if (u->script == NULL && u->ahead.last_key != 0 && now - u->ahead.last_key < DEAF_US)
         u->ahead.deaf_until = now + DEAF_US;
 }
 

@@ -176,6 +176,7 @@ void cmd_choice(struct ui *u, int direction)
     struct dialog *d = (struct dialog *)u->over;
     size_t n = d->button_count;
 
+    d->touched = true;
     d->chosen = (d->chosen + (direction > 0 ? 1 : n - 1)) % n;
 }
 

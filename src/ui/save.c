@@ -19,6 +19,8 @@ void save_dropped(struct ui *u)
     s->elsewhere = false;
     location_release(&s->where);
     s->where = (struct location){0};
+    s->conflict = NULL;
+    store_identity_release(&s->theirs);
 }
 
 static void begin(struct ui *u, enum save_step step)

@@ -129,6 +129,9 @@ struct saving {
     struct app_review *review;
     struct location where; /* save as */
     bool elsewhere;
+    struct dialog *conflict;      /* while it is open */
+    bool mergeable;               /* it offers to put mine on theirs */
+    struct store_identity theirs; /* what it is about */
     uint64_t since;
 };
 
@@ -273,6 +276,7 @@ struct dialog {
     size_t button_count, chosen;
     struct list scroll;
     bool danger;
+    bool touched; /* another choice was marked by hand */
     /* button: -1 for Esc.  The dialog is closed already. */
     void (*done)(struct ui *u, int button);
 };

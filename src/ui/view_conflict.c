@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/text.h>
 
 #include "state.h"
 
+/* The first is there only when it has been found that it can be done. */
 enum { CONFLICT_MERGE, CONFLICT_SHOW, CONFLICT_AS, CONFLICT_OVERWRITE, CONFLICT_CANCEL };
 static const struct dialog_button buttons[] = {
     [CONFLICT_MERGE] = {'m', "Put my changes on theirs"},
@@ -14,9 +16,15 @@ static const struct dialog_button buttons[] = {
     [CONFLICT_OVERWRITE] = {'o', "Overwrite"},
     [CONFLICT_CANCEL] = {'n', "Cancel"},
 };
+#define BUTTONS (sizeof buttons / sizeof buttons[0])
 
 static void on_choice(struct ui *u, int button)
 {
+    u->saving.conflict = NULL;
+    if (button >= 0 && !u->saving.mergeable)
+        button++;
+    if (button != CONFLICT_MERGE)
+        app_merge_cancel(u->right.object);
     switch (button) {
     case CONFLICT_MERGE:
         save_merge(u);
@@ -37,6 +45,86 @@ static void on_choice(struct ui *u, int button)
         ui_say(u, SAY_WARNING, "Not saved; your changes are kept here.");
         break;
     }
+}
+
+/* --- what they did, what I did -------------------------------------------------------------- */
+
+#define TOLD 20 /* lines of one side */
+
+static void add_differences(struct lines *l, const char *who, const struct app_difference *d,
+                            size_t count, uint64_t total)
+{
+    if (total == 0)
+        (void)lines_pair(l, STYLE_DIM, who, "no value changed");
+    for (size_t i = 0; i < count && i < TOLD; i++) {
+        struct buf text;
+
+        buf_init(&text, BUF_MAX_LINE);
+        buf_printf(&text, "%s  %s \xe2\x86\x92 %s", d[i].path[0] != '\0' ? d[i].path : "all of it",
+                   d[i].was != NULL ? d[i].was : "(new)", d[i].now != NULL ? d[i].now : "(gone)");
+        (void)lines_pair(l, STYLE_VALUE, i == 0 ? who : "", text.data);
+        buf_release(&text);
+    }
+    if (total > TOLD) {
+        struct buf text;
+
+        buf_init(&text, 64);
+        buf_puts(&text, "and ");
+        text_count(&text, total - TOLD);
+        buf_puts(&text, " more");
+        (void)lines_pair(l, STYLE_DIM, "", text.data);
+        buf_release(&text);
+    }
+}
+
+static void add_clash(struct lines *l, const struct app_clash *c)
+{
+    (void)lines_printf(l, STYLE_WARNING, "%.400s %s", c->path[0] != '\0' ? c->path : "all of it",
+                       c->why);
+    (void)lines_pair(l, STYLE_VALUE, "  it was", c->was != NULL ? c->was : "(nothing)");
+    (void)lines_pair(l, STYLE_CHANGED, "  yours", c->mine);
+    (void)lines_pair(l, STYLE_CHANGED, "  theirs", c->theirs != NULL ? c->theirs : "(nothing)");
+}
+
+static void tell(struct dialog *d, const struct app_comparison *c)
+{
+    struct lines *l = &d->head;
+
+    add_differences(l, "Theirs:", c->theirs, c->their_count, c->their_total);
+    add_differences(l, "Yours:", c->mine, c->mine_count, c->mine_total);
+    (void)lines_add(l, STYLE_NORMAL, "");
+    if (c->clash_count == 0)
+        (void)lines_add(l, STYLE_MESSAGE, "No place changed by both.");
+    for (size_t i = 0; i < c->clash_count && i < TOLD; i++)
+        add_clash(l, &c->clashes[i]);
+    if (c->clash_count > TOLD)
+        (void)lines_printf(l, STYLE_DIM, "and %zu more", c->clash_count - TOLD);
+}
+
+static void add_identities(struct ui *u, struct dialog *d);
+
+static void on_compared(void *ctx, const struct app_comparison *c, const struct error *e)
+{
+    struct ui *u = ctx;
+    struct dialog *d = u->saving.conflict;
+
+    u->dirty = true;
+    if (d == NULL)
+        return;
+    lines_clear(&d->head);
+    add_identities(u, d);
+    if (c != NULL)
+        tell(d, c);
+    else
+        (void)lines_printf(&d->head, STYLE_WARNING, "What they wrote cannot be compared: %s",
+                           e->msg);
+    if (c == NULL || c->clash_count > 0)
+        return;
+    u->saving.mergeable = true;
+    d->buttons = buttons;
+    d->button_count = BUTTONS;
+    /* Who has not chosen yet is offered the choice that loses nothing. */
+    d->chosen = d->touched ? d->chosen + 1 : CONFLICT_MERGE;
 }
 
 enum { GONE_CANCEL, GONE_AGAIN, GONE_AS };
@@ -77,28 +165,56 @@ static void add_identity(struct ui *u, struct lines *l, const char *label,
     buf_release(&what);
 }
 
-void conflict_open(struct ui *u, const struct app_saved *s)
+static void add_identities(struct ui *u, struct dialog *d)
 {
-    bool gone = s->theirs == NULL;
-    struct dialog *d;
+    add_identity(u, &d->head, "yours was read", &app_object_info(u->right.object)->identity);
+    add_identity(u, &d->head, "it is now", &u->saving.theirs);
+}
 
-    if (gone)
-        d = dialog_new(u, "Not saved: the object is gone", gone_buttons, 3, GONE_CANCEL, on_gone);
-    else
-        d = dialog_new(u, "Not saved: the object changed while you were editing", buttons, 5,
-                       CONFLICT_MERGE, on_choice);
+static void gone_open(struct ui *u)
+{
+    struct dialog *d =
+        dialog_new(u, "Not saved: the object is gone", gone_buttons, 3, GONE_CANCEL, on_gone);
+
     if (d == NULL) {
         save_dropped(u);
         return;
     }
     d->danger = true;
     add_identity(u, &d->head, "yours was read", &app_object_info(u->right.object)->identity);
-    if (gone)
-        (void)lines_add(&d->head, STYLE_VALUE, "It was deleted or renamed meanwhile.");
-    else
-        add_identity(u, &d->head, "it is now", &s->theirs->identity);
+    (void)lines_add(&d->head, STYLE_VALUE, "It was deleted or renamed meanwhile.");
     (void)lines_add(&d->tail, STYLE_NORMAL, "");
     (void)lines_add(&d->tail, STYLE_VALUE, "Nothing was written. Your changes are kept here.");
+    dialog_open(u, d);
+}
+
+void conflict_open(struct ui *u, const struct app_saved *s)
+{
+    struct dialog *d;
+    struct error e;
+
+    store_identity_release(&u->saving.theirs);
+    if (s->theirs == NULL ||
+        store_identity_copy(&u->saving.theirs, &s->theirs->identity, NULL) != PB_OK) {
+        gone_open(u);
+        return;
+    }
+    d = dialog_new(u, "Not saved: the object changed while you were editing", buttons + 1,
+                   BUTTONS - 1, BUTTONS - 2, on_choice);
+    if (d == NULL) {
+        save_dropped(u);
+        return;
+    }
+    d->danger = true;
+    add_identities(u, d);
+    (void)lines_add(&d->tail, STYLE_NORMAL, "");
+    (void)lines_add(&d->tail, STYLE_VALUE, "Nothing was written. Your changes are kept here.");
+    if (app_compare_start(u->right.object, on_compared, u, &e) == PB_OK)
+        (void)lines_add(&d->head, STYLE_DIM, "Looking at what they changed\xe2\x80\xa6");
+    else
+        (void)lines_add(&d->head, STYLE_WARNING, e.msg);
+    u->saving.conflict = d;
+    u->saving.mergeable = false;
     dialog_open(u, d);
 }
 

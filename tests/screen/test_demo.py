@@ -109,6 +109,94 @@ def typed_ahead():
         assert pickle.load(open(stage.path("my-bucket/data.pickle"), "rb"))["age"] == 30
 
 
+def conflict(case, path, mine, theirs, script, result):
+    """Mine is typed at a path, theirs is written behind the screen's back, then the script."""
+    with Stage() as stage:
+        name = stage.path("my-bucket/data.pickle")
+        record = {"name": "John", "age": 30, "city": "New York", "l": [1, 2]}
+
+        def put(value):
+            with open(name + ".new", "wb") as f:
+                f.write(pickle.dumps(value))
+            os.utime(name + ".new", (NOW - 60, NOW - 60))
+            os.rename(name + ".new", name)
+        put(record)
+        seen, _ = stage.run(f"""
+            type :
+            type {path}
+            key Enter e ^U
+            type {mine}
+            key Enter
+            {stage.meanwhile(lambda: put(theirs))}
+            key s y
+            expect the object changed while you were editing
+            shot conflict
+            resize 40 10
+            shot on a small screen
+            key j j j j
+            shot below
+            resize 100 24
+            {script}
+        """, where=["demo/my-bucket/data.pickle"], size=(24, 100))
+        with open(name, "rb") as f:
+            assert pickle.load(f) == result
+    fault = compare(case, seen)
+    assert fault is None, "\n" + (fault or "")
+
+
+def somebody_was_faster():
+    """What both did is told, and where they did not meet, mine is put on theirs."""
+    conflict("conflict", ".age", "31",
+             {"name": "John", "city": "Paris", "age": 30, "new": None, "l": [1, 2, 3]}, """
+        key Enter
+        await 1 change
+        shot mine on theirs
+        key y
+        await Saved.
+        expect 'Paris'
+    """, {"name": "John", "city": "Paris", "age": 31, "new": None, "l": [1, 2, 3]})
+
+
+def both_changed_it():
+    """Three values stand there, and nothing is offered that would lose one of them."""
+    conflict("conflict_both", ".age", "31", {"name": "John", "age": 77, "l": [1, 2]}, """
+        expect-not Put my changes
+        key m
+        key Enter
+        expect Not saved; your changes are kept here.
+        key s y
+        await the object changed
+        key t
+        await THEIRS
+        key Esc
+        expect 1 unsaved
+        key s y
+        await the object changed
+        key o
+        await Saved.
+    """, {"name": "John", "age": 31, "city": "New York", "l": [1, 2]})
+
+
+def theirs_is_no_pickle():
+    with Stage() as stage:
+        name = stage.path("my-bucket/data.pickle")
+
+        def put():
+            with open(name, "wb") as f:
+                f.write(b"words")
+        stage.run(f"""
+            key j j e ^U
+            type 31
+            key Enter
+            {stage.meanwhile(put)}
+            key s y
+            expect cannot be compared: 
+            expect-not Put my changes
+            key Esc
+            expect 1 unsaved
+        """.replace("compared: ", "compared"), where=["demo/my-bucket/data.pickle"])
+
+
 def one_object():
     """A location that names an object: opened in the tree, its folder on the left."""
     with Stage() as stage:
@@ -491,7 +579,8 @@ def no_terminal():
 
 
 if __name__ == "__main__":
-    sys.exit(main([browse_edit_save, save_twice, typed_ahead, one_object, help_screen,
+    sys.exit(main([browse_edit_save, save_twice, typed_ahead, somebody_was_faster, both_changed_it,
+                   theirs_is_no_pickle, one_object, help_screen,
                    filter_names, narrow, wide, properties, not_a_pickle, broken, audit,
                    unknown_keys, quit_with_changes, resize, tree_moves, undo_redo,
                    back_and_forward, messages, details, ascii_only, hostile_names_and_values,

@@ -173,10 +173,9 @@ def both_changed_it():
     with Bucket() as bucket:
         theirs = dict(RECORD, age=77)
         run(EDIT + """
-            key m
-            expect age
-            expect 1 unsaved
-            key s Enter
+            expect was changed by both
+            expect 77
+            expect-not Put my changes on theirs
             key o
             expect Saved.
         """, where=[f"s3://{bucket.name}/data.pickle"], outside=lambda: bucket.put(theirs))

@@ -836,6 +836,128 @@ static void test_merges(void **state)
     }
 }
 
+/* --- comparing -------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name, *was, *now, *differences;
+} comparisons[] = {
+    {"keys in another order", "(dVa\nI1\nsVb\nI2\nsVc\n(lI1\nas.",
+     "(dVc\n(lI1\nasVa\nI1\nsVb\nI2\ns.", ""},
+    {"gone, new, changed", "(dVa\nI1\nsVb\nI2\nsVc\nI3\ns.", "(dVb\nI2\nsVd\nI4\nsVa\nI9\ns.",
+     "['a'] 1>9;['c'] 3>-;['d'] ->4;"},
+    {"deep", "(dVx\n(l(dVy\n(I1\nI2\ntsas.", "(dVx\n(l(dVy\n(I1\nI3\ntsas.",
+     "['x'][0]['y'][1] 2>3;"},
+    {"longer list", "(lI1\naI2\na.", "(lI1\naI2\naI3\naI4\na.", "[2] ->3;[3] ->4;"},
+    {"shorter list", "(lI1\naI2\naI3\na.", "(lI1\na.", "[1] 2>-;[2] 3>-;"},
+    {"another kind", "(lI1\na(dVk\n(tsa.", "(lI01\na(dVk\n(lsa.", "[0] 1>True;[1]['k'] ()>[];"},
+    {"the whole value", "I1\n.", "V1\n.", " 1>'1';"},
+    {"sets", "(dVs\nc__builtin__\nfrozenset\n((lI1\naI2\natRs.",
+     "(dVs\nc__builtin__\nfrozenset\n((lI1\naI3\natRs.",
+     "['s'] frozenset({1, 2})>frozenset({1, 3});"},
+    {"equal keys of other types", "(dI1\nVa\ns.", "(dF1.0\nVa\ns.", "[1] 'a'>-;[1.0] ->'a';"},
+    {"floats", "(lF0.0\naF2.5\na.", "(lF-0.0\naF2.5\na.", "[0] 0.0>-0.0;"},
+    {"dates", "cdatetime\ntimedelta\n(I1\nI0\nI0\ntR.", "cdatetime\ntimedelta\n(I2\nI0\nI0\ntR.",
+     " datetime.timedelta(days=1)>datetime.timedelta(days=2);"},
+    {"class", "(lcdatetime\ntimedelta\n(I1\nI0\nI0\ntRa.",
+     "(lc__builtin__\nfrozenset\n((lI1\natRa.", "[0] datetime.timedelta(days=1)>frozenset({1});"},
+    {"shared is told once", "(l(lp0\nI1\naag0\na.", "(l(lp0\nI2\naag0\na.", "[0][0] 1>2;"},
+    {"recursive", "(lp0\nI1\nag0\na.", "(lp0\nI2\nag0\na.", "[0] 1>2;"},
+    {"several pickles", "I1\n.I2\n.", "I1\n.I3\n.I4\n.", "@1 2>3;@2 ->4;"},
+};
+
+struct compared {
+    bool done;
+    struct buf text;
+    size_t mine, clashes;
+    struct error error;
+};
+
+static void on_compared(void *ctx, const struct app_comparison *c, const struct error *e)
+{
+    struct compared *w = ctx;
+
+    w->done = true;
+    w->error = e != NULL ? *e : (struct error){.code = PB_OK};
+    for (size_t i = 0; c != NULL && i < c->their_count; i++) {
+        const struct app_difference *d = &c->theirs[i];
+
+        buf_printf(&w->text, "%s %s>%s;", d->path, d->was != NULL ? d->was : "-",
+                   d->now != NULL ? d->now : "-");
+    }
+    w->mine = c != NULL ? c->mine_count : 0;
+    w->clashes = c != NULL ? c->clash_count : 0;
+}
+
+static void compare(struct fixture *f, struct app_object *mine, struct compared *w)
+{
+    struct error e;
+
+    *w = (struct compared){0};
+    buf_init(&w->text, BUF_MAX_TEXT);
+    assert_int_equal(app_compare_start(mine, on_compared, w, &e), PB_OK);
+    turn_until(f, &w->done);
+}
+
+static void test_compare(void **state)
+{
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof comparisons / sizeof *comparisons; i++) {
+        struct app_object *mine;
+        struct compared w;
+
+        put(f->file, comparisons[i].was, strlen(comparisons[i].was));
+        mine = opened(f, f->file);
+        put(f->file, comparisons[i].now, strlen(comparisons[i].now));
+        compare(f, mine, &w);
+        if (strcmp(w.text.data, comparisons[i].differences) != 0)
+            fail_msg("%s: %s %s", comparisons[i].name, w.text.data, w.error.msg);
+        assert_int_equal(w.mine, 0);
+        buf_release(&w.text);
+        app_object_close(mine);
+    }
+}
+
+/* Many differences are counted; a clash is told; what was compared is merged without reading it
+ * again; and all can be closed half-way. */
+static void test_compare_and_merge(void **state)
+{
+    struct fixture *f = *state;
+    struct app_object *mine = opened(f, f->file);
+    struct compared w;
+    struct merged m = {0};
+    struct error e;
+
+    set(mine, ".b", "7");
+    PUT(f->file, DICT_B3);
+    compare(f, mine, &w);
+    assert_string_equal(w.text.data, "['b'] 2>3;");
+    assert_int_equal(w.mine, 1);
+    assert_int_equal(w.clashes, 1);
+    buf_release(&w.text);
+    PUT(f->file, DICT_A9);
+    compare(f, mine, &w);
+    assert_string_equal(w.text.data, "['a'] 1>9;");
+    assert_int_equal(w.clashes, 0);
+    buf_release(&w.text);
+    PUT(f->file, DICT_NO_A); /* what is merged is what was compared */
+    assert_int_equal(app_merge_start(mine, on_merged, &m, &e), PB_OK);
+    assert_false(m.done);
+    turn_until(f, &m.done);
+    assert_non_null(m.object);
+    check_value(m.object, "{'a': 9, 'b': 7, 'l': [5, 6]}");
+    app_object_close(m.object);
+    for (unsigned turns = 0; turns < 8; turns++) {
+        w.done = false;
+        assert_int_equal(app_compare_start(mine, on_compared, &w, &e), PB_OK);
+        for (unsigned i = 0; i < turns && !w.done; i++)
+            assert_int_equal(loop_turn(app_loop(f->app), 0, &e), PB_OK);
+        app_merge_cancel(mine);
+        buf_release(&w.text);
+    }
+    app_object_close(mine);
+}
+
 static void test_merge_and_close(void **state)
 {
     struct fixture *f = *state;
@@ -1022,6 +1144,8 @@ int main(void)
         TEST(test_review_replaced),
         TEST(test_rescue),
         TEST(test_rescue_files),
+        TEST(test_compare),
+        TEST(test_compare_and_merge),
         TEST(test_merge),
         TEST(test_merges),
         TEST(test_merge_and_close),

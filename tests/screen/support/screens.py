@@ -12,6 +12,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 
 TOP = os.environ.get("srcdir") or os.path.abspath(
     os.path.join(os.path.dirname(__file__), "../../.."))
@@ -61,6 +63,21 @@ class Stage:
             text = re.sub(date + r"T\d\d:\d\d:\d\dZ", "TO-DAY-xxTxx:xx:xxZ", text)
             text = text.replace(date, "TO-DAY-xxx")
         return re.sub(r"user \d+, group \d+", "user N, group N", text)
+
+    def meanwhile(self, act):
+        """A step for a script that waits until act() was done in another thread."""
+        done = os.path.join(self.folder, "meanwhile-done")
+        begin = os.path.join(self.folder, "meanwhile")
+
+        def watch():
+            until = time.monotonic() + 60
+            while not os.path.exists(begin) and time.monotonic() < until:
+                time.sleep(0.02)
+            act()
+            with open(done, "w", encoding="utf-8"):
+                pass
+        threading.Thread(target=watch, daemon=True).start()
+        return f":save-screen {begin}\nwait-for {done}"
 
     def left_behind(self):
         """The screen on which a script failed."""
