@@ -34,7 +34,7 @@ struct table {
 enum phase { ALIGNED, FILLING, MATCHING, ADDED };
 struct level {
     struct pkl_child place; /* of the container in the older one: how one gets there */
-    pkl_id a, b;
+    pkl_id a, b, target_b;
     uint64_t count_a, count_b, at;
     enum pkl_kind kind;
     enum phase phase;
@@ -53,7 +53,7 @@ struct comparer {
         struct level *data;
         size_t len, cap;
     } levels;
-    struct table seen; /* shared values of the older one */
+    struct table seen; /* pairs that need not be compared again */
     struct {
         struct app_difference *data;
         size_t len, cap;
@@ -111,6 +111,12 @@ static bool table_has(const struct table *t, uint64_t hash)
             return true;
     }
     return false;
+}
+
+/* Two values that are held against each other, as one number. */
+static uint64_t pair_of(pkl_id a, pkl_id b)
+{
+    return (a * 0x9e3779b97f4a7c15u) ^ (b + 0x7f4a7c15u);
 }
 
 /* --- single values -------------------------------------------------------------------------- */
@@ -216,6 +222,16 @@ static enum pb_err differs(struct comparer *c, const struct pkl_child *a, const 
     enum pb_err err;
 
     c->total++;
+    /* Where what holds it stands again, it is not told again. */
+    for (size_t i = c->levels.len; i-- > 1;) {
+        const struct level *l = &c->levels.data[i];
+        uint64_t pair = pair_of(l->place.value.target, l->target_b);
+
+        if (table_has(&c->seen, pair))
+            break;
+        if (!table_put(&c->seen, pair, 0))
+            return error_nomem(e);
+    }
     if (c->found.len >= KEPT)
         return PB_OK;
     buf_init(&path, BUF_MAX_TEXT);
@@ -258,6 +274,7 @@ static enum pb_err level_push(struct comparer *c, const struct pkl_child *a,
         l.place = *a;
         l.a = a->value.id;
         l.b = b->value.id;
+        l.target_b = b->value.target;
         l.kind = a->value.kind;
         err = c->a->count_children(c->a, l.a, &l.count_a, e);
         if (err == PB_OK)
@@ -327,9 +344,9 @@ static enum pb_err both(struct comparer *c, const struct pkl_child *a, const str
     if (one)
         return PB_OK;
     if (a->value.ref || b->value.ref) {
-        if (table_has(&c->seen, a->value.target))
+        if (table_has(&c->seen, pair_of(a->value.target, b->value.target)))
             return PB_OK;
-        if (!table_put(&c->seen, a->value.target, 0))
+        if (!table_put(&c->seen, pair_of(a->value.target, b->value.target), 0))
             return error_nomem(e);
     }
     return level_push(c, a, b, e);
