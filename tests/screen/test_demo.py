@@ -190,11 +190,11 @@ def theirs_is_no_pickle():
             key Enter
             {stage.meanwhile(put)}
             key s y
-            expect cannot be compared: 
+            expect cannot be compared
             expect-not Put my changes
             key Esc
             expect 1 unsaved
-        """.replace("compared: ", "compared"), where=["demo/my-bucket/data.pickle"])
+        """, where=["demo/my-bucket/data.pickle"])
 
 
 def one_object():
