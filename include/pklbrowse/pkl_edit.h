@@ -25,6 +25,24 @@ struct pkl_view *pkl_edit_view(struct pkl_edit *ed);
  * removes the change.  PB_EREADONLY: this place cannot be edited, and why. */
 enum pb_err pkl_edit_set(struct pkl_edit *ed, const struct pkl_child *place,
                          const struct literal *value, struct error *e) PB_CHECK;
+/*
+ * Shared values.  `way` is the places from the root down to the one that is meant, way[n - 1], each
+ * standing in the value of the one before.
+ *
+ * uses: how often the value of each place of the way stands somewhere; more than once: shared.
+ * own: the innermost shared container that is passed gets a copy of its own at its place on the
+ * way, so that what is set below is set here only; what the copy holds beside the way is still
+ * shared.  The way then leads to the same place in the copy.  Nothing shared: nothing happens.
+ * set_everywhere: the value wherever the same value stands now, as one step; the places are then
+ * one value again.  (Keys are not places.)  Each walks over everything.
+ */
+enum pb_err pkl_edit_uses(struct pkl_edit *ed, const struct pkl_child *way, size_t n,
+                          uint64_t *uses, struct error *e) PB_CHECK;
+enum pb_err pkl_edit_own(struct pkl_edit *ed, struct pkl_child *way, size_t n,
+                         struct error *e) PB_CHECK;
+enum pb_err pkl_edit_set_everywhere(struct pkl_edit *ed, const struct pkl_child *place,
+                                    const struct literal *value, struct error *e) PB_CHECK;
+
 /* Several edits that are undone as one step. */
 void pkl_edit_group_begin(struct pkl_edit *ed);
 void pkl_edit_group_end(struct pkl_edit *ed);

@@ -18,5 +18,8 @@ enum pb_err app_place_path(struct pkl_view *v, const struct pkl_child *place, en
 enum pb_err app_change_path(struct app_object *o, const struct pkl_change *change,
                             enum path_form form, struct buf *out, struct error *e)
 {
-    return app_place_path(pkl_doc_view(o->doc), &change->place, form, out, e);
+    bool inside_new = PKL_ID_SOURCE(change->place.owner) != 0;
+
+    return app_place_path(inside_new ? pkl_edit_view(o->edit) : pkl_doc_view(o->doc),
+                          &change->place, form, out, e);
 }

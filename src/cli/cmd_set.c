@@ -18,6 +18,7 @@ struct set_run {
     struct arena mem;
     struct edit *edits;
     size_t count;
+    enum edit_reach reach;
     struct app_object *object;
     struct app_review *review;
     bool done;
@@ -125,11 +126,20 @@ static bool to_stdout(const struct set_run *r)
     return r->elsewhere && r->to.scheme == LOC_STDIO;
 }
 
+static enum edit_reach reach(const struct args *a)
+{
+    if (a->given[OPT_here])
+        return REACH_HERE;
+    return a->given[OPT_everywhere] ? REACH_EVERYWHERE : REACH_USUAL;
+}
+
 static enum pb_err check_arguments(struct set_run *r, struct error *e)
 {
     const struct args *a = r->c->args;
     enum pb_err err = cli_location(a->operands[0], &r->loc, e);
 
+    if (err == PB_OK && a->given[OPT_here] && a->given[OPT_everywhere])
+        err = error_set(e, PB_EUSAGE, "--here and --everywhere exclude each other");
     if (err == PB_OK && a->given[OPT_output]) {
         err = cli_location(a->text[OPT_output], &r->to, e);
         r->elsewhere = err == PB_OK;
@@ -140,6 +150,7 @@ static enum pb_err check_arguments(struct set_run *r, struct error *e)
         return error_set(e, PB_EUSAGE, "-: standard input cannot be saved to; give --output");
     if (a->given[OPT_read_only] && !a->given[OPT_dry_run] && !to_stdout(r))
         return error_set(e, PB_EREADONLY, "nothing is written with --read-only");
+    r->reach = reach(a);
     r->count = a->count - 1;
     r->edits = arena_alloc(&r->mem, r->count * sizeof *r->edits);
     if (r->edits == NULL)
@@ -170,11 +181,11 @@ static enum pb_err change(struct set_run *r, struct error *e)
     if (err == PB_OK)
         err = check_match(r, e);
     if (err == PB_OK)
-        err = edits_find(app_object_view(r->object), &r->mem, r->edits, r->count, e);
+        err = edits_find(app_object_view(r->object), &r->mem, r->edits, r->count, r->reach, e);
     if (err != PB_OK)
         return err;
     ed = app_object_edit(r->object); /* not read-only: check_arguments() */
-    err = edits_apply(ed, r->edits, r->count, e);
+    err = edits_apply(ed, &r->mem, r->edits, r->count, r->reach, e);
     return err == PB_OK ? review(r, e) : err;
 }
 

@@ -6,17 +6,17 @@
 
 #include "cli.h"
 
-/* A place: unique in a document, whatever path led there. */
-struct edit_place {
-    pkl_id owner;
-    uint64_t index;
+/* Of a value that stands in several places: where it is changed. */
+enum edit_reach {
+    REACH_USUAL, /* the place; everywhere inside a shared container */
+    REACH_HERE,
+    REACH_EVERYWHERE
 };
 struct edit {
     const char *text; /* as typed */
     struct edit_arg arg;
     struct literal *value;
-    struct pkl_child place;
-    struct edit_place *way; /* from the root to the place, way[count - 1] */
+    struct pkl_child *way; /* from the root to the place, way[count - 1] */
     size_t count;
 };
 
@@ -25,10 +25,10 @@ enum pb_err edits_parse(struct cli *c, struct arena *mem, const char *const *tex
                         struct edit *out, struct error *e) PB_CHECK;
 /* Finds their places in the object as read: PB_EUSAGE when one is named twice or inside another. */
 enum pb_err edits_find(struct pkl_view *v, struct arena *mem, struct edit *edits, size_t n,
-                       struct error *e) PB_CHECK;
+                       enum edit_reach reach, struct error *e) PB_CHECK;
 /* All or none. */
-enum pb_err edits_apply(struct pkl_edit *ed, const struct edit *edits, size_t n,
-                        struct error *e) PB_CHECK;
+enum pb_err edits_apply(struct pkl_edit *ed, struct arena *mem, struct edit *edits, size_t n,
+                        enum edit_reach reach, struct error *e) PB_CHECK;
 
 /* What became of it.  saved is NULL when nothing was to be written; to is NULL in place. */
 struct report {

@@ -105,16 +105,15 @@ static enum pb_err find_way(struct pkl_view *v, struct arena *mem, struct edit *
     if (edit->way == NULL)
         return error_nomem(e);
     for (way.count = 0; way.count <= steps; way.count++) {
-        enum pb_err err = pkl_path_follow(v, &way, &edit->place, e);
+        enum pb_err err = pkl_path_follow(v, &way, &edit->way[way.count], e);
 
         if (err != PB_OK)
             return err;
-        edit->way[way.count] = (struct edit_place){edit->place.owner, edit->place.index};
     }
     return PB_OK;
 }
 
-static bool same_place(const struct edit_place *a, const struct edit_place *b)
+static bool same_place(const struct pkl_child *a, const struct pkl_child *b)
 {
     return a->owner == b->owner && a->index == b->index;
 }
@@ -134,20 +133,34 @@ static enum pb_err overlap(const struct edit *a, const struct edit *b, bool same
     return PB_EUSAGE;
 }
 
-/* Is the place of b on the way to a? */
-static enum pb_err check_pair(const struct edit *a, const struct edit *b, struct error *e)
+/* With --here one place counts as several when it is reached on several ways. */
+static bool same_way(const struct edit *a, const struct edit *b)
 {
-    const struct edit_place *place = &b->way[b->count - 1];
+    for (size_t i = 0; i < b->count; i++) {
+        if (i >= a->count || !same_place(&a->way[i], &b->way[i]))
+            return false;
+    }
+    return true;
+}
 
+/* Is the place of b on the way to a? */
+static enum pb_err check_pair(const struct edit *a, const struct edit *b, enum edit_reach reach,
+                              struct error *e)
+{
+    const struct pkl_child *place = &b->way[b->count - 1];
+
+    if (reach == REACH_HERE)
+        return same_way(a, b) ? overlap(a, b, a->count == b->count, e) : PB_OK;
     for (size_t i = 0; i < a->count; i++) {
-        if (same_place(&a->way[i], place))
+        if (same_place(&a->way[i], place) ||
+            (reach == REACH_EVERYWHERE && a->way[i].value.target == place->value.target))
             return overlap(a, b, i == a->count - 1, e);
     }
     return PB_OK;
 }
 
 enum pb_err edits_find(struct pkl_view *v, struct arena *mem, struct edit *edits, size_t n,
-                       struct error *e)
+                       enum edit_reach reach, struct error *e)
 {
     enum pb_err err = PB_OK;
 
@@ -155,21 +168,40 @@ enum pb_err edits_find(struct pkl_view *v, struct arena *mem, struct edit *edits
         err = find_way(v, mem, &edits[i], e);
     for (size_t i = 0; i < n && err == PB_OK; i++) {
         for (size_t j = 0; j < i && err == PB_OK; j++) {
-            err = check_pair(&edits[i], &edits[j], e);
+            err = check_pair(&edits[i], &edits[j], reach, e);
             if (err == PB_OK)
-                err = check_pair(&edits[j], &edits[i], e);
+                err = check_pair(&edits[j], &edits[i], reach, e);
         }
     }
     return err;
 }
 
-enum pb_err edits_apply(struct pkl_edit *ed, const struct edit *edits, size_t n, struct error *e)
+static enum pb_err apply(struct pkl_edit *ed, struct arena *mem, struct edit *edit,
+                         enum edit_reach reach, struct error *e)
+{
+    const struct pkl_child *place = &edit->way[edit->count - 1];
+    enum pb_err err = PB_OK;
+
+    if (reach == REACH_EVERYWHERE)
+        return pkl_edit_set_everywhere(ed, place, edit->value, e);
+    if (reach == REACH_HERE) {
+        /* An edit before this one may have made copies on the way. */
+        err = find_way(pkl_edit_view(ed), mem, edit, e);
+        if (err == PB_OK)
+            err = pkl_edit_own(ed, edit->way, edit->count, e);
+        place = &edit->way[edit->count - 1];
+    }
+    return err == PB_OK ? pkl_edit_set(ed, place, edit->value, e) : err;
+}
+
+enum pb_err edits_apply(struct pkl_edit *ed, struct arena *mem, struct edit *edits, size_t n,
+                        enum edit_reach reach, struct error *e)
 {
     enum pb_err err = PB_OK;
 
     pkl_edit_group_begin(ed);
     for (size_t i = 0; i < n && err == PB_OK; i++)
-        err = pkl_edit_set(ed, &edits[i].place, edits[i].value, e);
+        err = apply(ed, mem, &edits[i], reach, e);
     pkl_edit_group_end(ed);
     return err;
 }

@@ -16,6 +16,13 @@ static const char *arrow(const struct cli *c)
     return ascii ? "->" : "\xe2\x86\x92";
 }
 
+/* What stood there is shown as it was, without the edits. */
+static struct pkl_view *old_view(struct app_object *o, const struct pkl_change *change)
+{
+    return PKL_ID_SOURCE(change->old.id) == 0 ? pkl_doc_view(app_object_doc(o))
+                                              : app_object_view(o);
+}
+
 /* "['age']  30 -> 31" */
 static enum pb_err change_text(const struct cli *c, struct app_object *o,
                                const struct pkl_change *change, struct buf *out, struct error *e)
@@ -30,7 +37,7 @@ static enum pb_err change_text(const struct cli *c, struct app_object *o,
     if (err == PB_OK && change->old.id == 0)
         buf_puts(out, "(new)");
     else if (err == PB_OK)
-        err = pkl_preview(pkl_doc_view(app_object_doc(o)), &change->old, VALUE_BYTES, out, e);
+        err = pkl_preview(old_view(o, change), &change->old, VALUE_BYTES, out, e);
     buf_printf(out, " %s ", arrow(c));
     if (err == PB_OK)
         err = pkl_preview(app_object_view(o), &change->place.value, VALUE_BYTES, out, e);
@@ -99,7 +106,7 @@ static enum pb_err change_json(struct app_object *o, const struct pkl_change *ch
     buf_release(&path);
     if (err == PB_OK && change->old.id != 0) {
         buf_puts(out, ", \"old\": ");
-        err = pkl_json(pkl_doc_view(app_object_doc(o)), &change->old, &to, e);
+        err = pkl_json(old_view(o, change), &change->old, &to, e);
     }
     buf_puts(out, ", \"new\": ");
     if (err == PB_OK)

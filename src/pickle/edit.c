@@ -64,6 +64,7 @@ void pkl_edit_free(struct pkl_edit *ed)
         release_log(&ed->log.data[i]);
     vec_release(&ed->containers);
     vec_release(&ed->values);
+    vec_release(&ed->links);
     vec_release(&ed->log);
     vec_release(&ed->changes);
     vec_release(&ed->changes.shown);
@@ -201,6 +202,9 @@ static enum pb_err original_place(struct pkl_edit *ed, struct edit_container *c,
     out->step = place->step;
     out->part = place->part;
     out->position = place->position;
+    err = edit_resolve(ed, &out->value, e);
+    if (err != PB_OK)
+        return err;
     i = original_at(c, place->index);
     if (!vec_reserve(&c->originals, c->originals.len + 1))
         return error_nomem(e);
@@ -302,6 +306,14 @@ bool pkl_edit_redo(struct pkl_edit *ed)
     return true;
 }
 
+void edit_rollback(struct pkl_edit *ed, size_t log_len)
+{
+    /* While something is undone nothing was logged. */
+    while (ed->undone == 0 && ed->log.len > log_len &&
+           swap(ed, &ed->log.data[ed->log.len - 1], true))
+        release_log(&ed->log.data[--ed->log.len]);
+}
+
 void pkl_edit_group_begin(struct pkl_edit *ed)
 {
     if (ed->group_depth++ == 0)
@@ -348,6 +360,18 @@ enum pb_err pkl_edit_set(struct pkl_edit *ed, const struct pkl_child *place,
     if (err != PB_OK)
         return err;
     return replace(ed, c, place->index, same && number != 0 ? now : number, e);
+}
+
+enum pb_err edit_put(struct pkl_edit *ed, const struct pkl_child *place, size_t number,
+                     struct error *e)
+{
+    struct edit_container *c;
+    struct pkl_child original;
+    enum pb_err err = need_container(ed, place, &c, e);
+
+    if (err == PB_OK)
+        err = original_place(ed, c, place, &original, e);
+    return err == PB_OK ? replace(ed, c, place->index, number, e) : err;
 }
 
 enum pb_err pkl_edit_revert(struct pkl_edit *ed, const struct pkl_child *place, struct error *e)

@@ -35,14 +35,16 @@ static size_t value_holding(const struct pkl_edit *ed, uint64_t off)
     return low < ed->values.len && ed->values.data[low].node.begin <= off ? low + 1 : 0;
 }
 
+bool edit_is_live(const struct pkl_edit *ed, uint64_t offset)
+{
+    size_t value = value_holding(ed, offset);
+
+    return value != 0 && ed->values.data[value - 1].live;
+}
+
 static bool owner_lives(const struct pkl_edit *ed, pkl_id owner)
 {
-    size_t value;
-
-    if (PKL_ID_SOURCE(owner) == 0)
-        return true;
-    value = value_holding(ed, PKL_ID_OFFSET(owner));
-    return value != 0 && ed->values.data[value - 1].live;
+    return PKL_ID_SOURCE(owner) == 0 || edit_is_live(ed, PKL_ID_OFFSET(owner));
 }
 
 static bool push(struct edit_changes *to, const struct edit_container *c, uint64_t position)
@@ -164,6 +166,7 @@ static enum pb_err shown(struct pkl_edit *ed, const struct edit_changes *list, s
                          struct pkl_change *out, struct error *e)
 {
     const struct edit_change *c;
+    enum pb_err err;
 
     if (i >= list->shown.len)
         return error_set(e, PB_ENOTFOUND, "there is no such change");
@@ -171,7 +174,8 @@ static enum pb_err shown(struct pkl_edit *ed, const struct edit_changes *list, s
     out->place = c->original;
     out->place.value = numbered(ed, c, c->value);
     out->old = numbered(ed, c, list == &ed->changes ? 0 : c->saved);
-    return PB_OK;
+    err = edit_resolve(ed, &out->place.value, e);
+    return err == PB_OK ? edit_resolve(ed, &out->old, e) : err;
 }
 
 size_t pkl_edit_changes(struct pkl_edit *ed)
@@ -209,7 +213,7 @@ bool pkl_edit_place_changed(struct pkl_edit *ed, pkl_id owner, uint64_t index, s
         return false;
     if (old != NULL)
         *old = saved != 0 ? ed->values.data[saved - 1].node : original->value;
-    return true;
+    return old == NULL || edit_resolve(ed, old, NULL) == PB_OK;
 }
 
 bool pkl_edit_below_changed(struct pkl_edit *ed, const struct pkl_node *n)

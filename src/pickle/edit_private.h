@@ -31,6 +31,18 @@ struct edit_value {
     size_t same_hash;     /* the value before with the same hash */
 };
 
+/* In a new value an EXT4 at this offset of the second source stands for another value: the view
+ * shows it as a reference to that, and the splicer writes a GET there. */
+#define EDIT_LINK_SIZE 5
+struct edit_link {
+    uint64_t offset;
+    pkl_id target;
+};
+struct edit_links {
+    struct edit_link *data; /* in order of their offsets */
+    size_t len, cap;
+};
+
 /* One replacement in one container. */
 struct edit_log {
     size_t container;
@@ -76,6 +88,7 @@ struct pkl_edit {
         size_t len, cap;
     } values;
     struct idmap by_hash; /* value number */
+    struct edit_links links;
     struct {
         struct edit_log *data;
         size_t len, cap;
@@ -95,6 +108,29 @@ size_t edit_value_at(const struct edit_container *c, uint64_t index);
 size_t edit_saved_at(const struct edit_container *c, uint64_t index);
 const struct pkl_child *edit_original(const struct edit_container *c, uint64_t index);
 
+/* The value that is meant by the opcode at an offset of the second source; false: itself. */
+bool edit_link_at(const struct pkl_edit *ed, uint64_t offset, pkl_id *target);
+/* A node of the second source that is a link becomes a reference. */
+enum pb_err edit_resolve(struct pkl_edit *ed, struct pkl_node *n, struct error *e) PB_CHECK;
+
+/* Opcodes of a new value in the making; offsets of its links are those in `bytes`. */
+struct edit_draft {
+    struct buf bytes;
+    struct edit_links links;
+};
+/* Enters it as it is.  A draft may be a single link. */
+enum pb_err edit_add_draft(struct pkl_edit *ed, const struct edit_draft *d, size_t *number,
+                           struct error *e) PB_CHECK;
+void edit_draft_link(struct edit_draft *d, pkl_id target, bool *no_memory);
+/* A copy of a container: what is inside it that is no scalar is linked, not copied. */
+enum pb_err edit_copy_shallow(struct pkl_edit *ed, const struct pkl_node *node,
+                              struct edit_draft *out, struct error *e) PB_CHECK;
+/* Puts a value at a place whatever stands there; 0: the original. */
+enum pb_err edit_put(struct pkl_edit *ed, const struct pkl_child *place, size_t number,
+                     struct error *e) PB_CHECK;
+/* Takes back what was logged since the log had this length, for good. */
+void edit_rollback(struct pkl_edit *ed, size_t log_len);
+
 /* Encodes, appends, indexes. */
 enum pb_err edit_add_value(struct pkl_edit *ed, const struct literal *l, const struct pkl_node *was,
                            size_t *number, struct error *e) PB_CHECK;
@@ -102,12 +138,16 @@ enum pb_err edit_add_value(struct pkl_edit *ed, const struct literal *l, const s
 enum pb_err edit_same_scalar(struct pkl_edit *ed, const struct pkl_node *a,
                              const struct pkl_node *b, bool *same, struct error *e) PB_CHECK;
 bool edit_is_scalar(enum pkl_kind kind);
-/* PB_EREADONLY with the reason, or PB_OK. */
+/* PB_EREADONLY with the reason, or PB_OK: for any value, for this one. */
+enum pb_err edit_may_put(struct pkl_edit *ed, const struct pkl_child *place,
+                         struct error *e) PB_CHECK;
 enum pb_err edit_may_set(struct pkl_edit *ed, const struct pkl_child *place,
                          const struct literal *value, struct error *e) PB_CHECK;
 
 /* Collects ed->changes and ed->since_saved: the original's first, by their bytes; then those inside
  * new values. */
 enum pb_err edit_collect(struct pkl_edit *ed, struct error *e) PB_CHECK;
+/* What is at this offset of the second source stands somewhere (as of the last collection). */
+bool edit_is_live(const struct pkl_edit *ed, uint64_t offset);
 
 #endif

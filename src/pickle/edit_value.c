@@ -112,8 +112,19 @@ static enum pb_err append(struct pkl_edit *ed, const struct buf *b, struct error
     return err;
 }
 
-static enum pb_err enter(struct pkl_edit *ed, const struct buf *b, uint64_t hash, size_t *number,
-                         struct error *e)
+/* Links of a draft, where its bytes stand now.  There is room. */
+static void enter_links(struct pkl_edit *ed, const struct edit_links *links, uint64_t begin)
+{
+    for (size_t i = 0; i < links->len; i++) {
+        struct edit_link l = links->data[i];
+
+        l.offset += begin;
+        ed->links.data[ed->links.len++] = l;
+    }
+}
+
+static enum pb_err enter(struct pkl_edit *ed, const struct buf *b, const struct edit_links *links,
+                         uint64_t hash, size_t *number, struct error *e)
 {
     struct edit_value v = {0};
     struct pkl_child root;
@@ -121,7 +132,8 @@ static enum pb_err enter(struct pkl_edit *ed, const struct buf *b, uint64_t hash
     uint64_t first = 0;
     enum pb_err err;
 
-    if (!vec_reserve(&ed->values, ed->values.len + 1))
+    if (!vec_reserve(&ed->values, ed->values.len + 1) ||
+        !vec_reserve(&ed->links, ed->links.len + links->len))
         return error_nomem(e);
     err = append(ed, b, e);
     if (err == PB_OK)
@@ -137,6 +149,7 @@ static enum pb_err enter(struct pkl_edit *ed, const struct buf *b, uint64_t hash
     if (scalar && !idmap_put(&ed->by_hash, hash, *number))
         return error_nomem(e);
     ed->values.data[ed->values.len++] = v;
+    enter_links(ed, links, v.node.begin);
     ed->good = ed->bytes->size;
     return PB_OK;
 }
@@ -144,6 +157,7 @@ static enum pb_err enter(struct pkl_edit *ed, const struct buf *b, uint64_t hash
 enum pb_err edit_add_value(struct pkl_edit *ed, const struct literal *l, const struct pkl_node *was,
                            size_t *number, struct error *e)
 {
+    static const struct edit_links none;
     uint64_t hash;
     struct buf b;
     enum pb_err err;
@@ -155,9 +169,24 @@ enum pb_err edit_add_value(struct pkl_edit *ed, const struct literal *l, const s
     if (err == PB_OK)
         err = find_equal(ed, hash, &b, number, e);
     if (err == PB_OK && *number == 0)
-        err = enter(ed, &b, hash, number, e);
+        err = enter(ed, &b, &none, hash, number, e);
     buf_release(&b);
     return err;
+}
+
+enum pb_err edit_add_draft(struct pkl_edit *ed, const struct edit_draft *d, size_t *number,
+                           struct error *e)
+{
+    uint64_t hash;
+    enum pb_err err = buf_status(&d->bytes, e);
+
+    *number = 0;
+    if (err != PB_OK)
+        return err;
+    hash = crc32_of(0, d->bytes.data, d->bytes.len) | (uint64_t)1 << 32;
+    if (d->links.len == 0)
+        err = find_equal(ed, hash, &d->bytes, number, e);
+    return err == PB_OK && *number == 0 ? enter(ed, &d->bytes, &d->links, hash, number, e) : err;
 }
 
 static bool same_leaf(const struct pkl_leaf *a, const struct pkl_leaf *b)
@@ -301,12 +330,17 @@ static enum pb_err member_is_new(struct pkl_edit *ed, const struct pkl_child *pl
     return err;
 }
 
-enum pb_err edit_may_set(struct pkl_edit *ed, const struct pkl_child *place,
-                         const struct literal *value, struct error *e)
+static const struct pkl_child *first_stood(struct pkl_edit *ed, const struct pkl_child *place)
 {
     const struct pkl_child *first =
         edit_original(edit_container_of(ed, place->owner), place->index);
-    const struct pkl_child *p = first != NULL ? first : place;
+
+    return first != NULL ? first : place;
+}
+
+enum pb_err edit_may_put(struct pkl_edit *ed, const struct pkl_child *place, struct error *e)
+{
+    const struct pkl_child *p = first_stood(ed, place);
     enum pb_err err = broken(ed, e);
 
     if (err == PB_OK && place->owner == 0)
@@ -315,10 +349,16 @@ enum pb_err edit_may_set(struct pkl_edit *ed, const struct pkl_child *place,
         err = kind_may_go(place, e);
     if (err == PB_OK)
         err = kind_may_go(p, e);
+    return err == PB_OK ? not_duplicated(ed, &p->value, e) : err;
+}
+
+enum pb_err edit_may_set(struct pkl_edit *ed, const struct pkl_child *place,
+                         const struct literal *value, struct error *e)
+{
+    enum pb_err err = edit_may_put(ed, place, e);
+
     if (err == PB_OK)
-        err = part_may_go(p, value, e);
-    if (err == PB_OK)
-        err = not_duplicated(ed, &p->value, e);
+        err = part_may_go(first_stood(ed, place), value, e);
     if (err == PB_OK && place->step == PKL_STEP_MEMBER)
         err = member_is_new(ed, place, value, e);
     return err;

@@ -167,6 +167,8 @@ enum pb_err pkl_splice_plan(struct pkl_edit *ed, struct pkl_splice *out, struct 
     err = edit_collect(ed, e);
     if (err == PB_OK)
         err = make_spans(&w);
+    if (err == PB_OK)
+        err = splice_links(&w);
     if (err == PB_OK && w.spans.len > 0)
         err = splice_memo(&w);
     if (err == PB_OK && w.spans.len > 0)
@@ -179,6 +181,8 @@ enum pb_err pkl_splice_plan(struct pkl_edit *ed, struct pkl_splice *out, struct 
     vec_release(&w.puts);
     vec_release(&w.gets);
     vec_release(&w.cuts);
+    vec_release(&w.links);
+    idmap_release(&w.link_puts);
     if (err != PB_OK)
         pkl_splice_release(out);
     return err;

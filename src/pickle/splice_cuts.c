@@ -88,14 +88,13 @@ static const struct edit_change *change_in(const struct pkl_edit *ed, uint64_t a
 }
 
 /* The bytes of a new value; what was edited inside it is replaced in turn. */
-static enum pb_err put_new(struct splice_work *w, size_t value)
+static enum pb_err put_new(struct splice_work *w, size_t value, uint64_t place)
 {
     struct {
         struct range *data;
         size_t len, cap;
     } open = {0};
     const struct pkl_edit *ed = w->ed;
-    struct sink to = sink_buf(&w->plan->bytes);
     const struct pkl_node *n = &ed->values.data[value - 1].node;
     struct range r = {n->begin, n->end};
     enum pb_err err = vec_push(&open, r) ? PB_OK : error_nomem(w->e);
@@ -105,7 +104,7 @@ static enum pb_err put_new(struct splice_work *w, size_t value)
         const struct edit_change *inner = change_in(ed, top->at, top->end);
         uint64_t upto = inner != NULL ? inner->original.value.begin : top->end;
 
-        err = source_copy(ed->bytes, top->at, upto - top->at, &to, w->e);
+        err = splice_copy_new(w, top->at, upto, place);
         if (inner == NULL) {
             open.len--;
         } else {
@@ -126,7 +125,7 @@ static enum pb_err new_value(struct cutter *c, size_t value)
     enum pb_err err;
 
     c->cut.before = at - c->cut.from;
-    err = put_new(c->w, value);
+    err = put_new(c->w, value, c->cut.begin);
     c->cut.new = c->w->plan->bytes.len - at;
     return err;
 }
@@ -176,9 +175,11 @@ struct parts {
 static enum pb_err part_of(struct splice_work *w, const struct splice_put *p, struct part *out)
 {
     struct pkl_view *v = w->ed->base;
-    struct pkl_node n;
-    enum pb_err err = v->node(v, PKL_ID(0, PKL_TAG_REF, p->get), &n, w->e);
+    struct pkl_node n = {.target = p->target};
+    enum pb_err err = PB_OK;
 
+    if (p->target == 0)
+        err = v->node(v, PKL_ID(0, PKL_TAG_REF, p->get), &n, w->e);
     if (err == PB_OK)
         err = v->node(v, n.target, &n, w->e);
     if (err != PB_OK)

@@ -31,8 +31,13 @@ static bool put(struct memo_walk *m, const struct pkl_memo_event *ev)
                            .end = ev->end,
                            .implicit = ev->op == PKL_MEMO_IMPLICIT};
     struct splice_span *s;
-    uint64_t known;
+    uint64_t known, link = 0;
 
+    if (idmap_get(&w->link_puts, ev->offset + 1, &link)) {
+        w->links.data[link - 1].slot = ev->slot;
+        w->links.data[link - 1].found = p.fetched = true;
+        p.target = w->links.data[link - 1].target;
+    }
     if (p.implicit) {
         m->last_implicit = ev->offset;
         m->any_implicit = true;
@@ -114,6 +119,9 @@ enum pb_err splice_memo(struct splice_work *w)
     struct memo_walk m = {.w = w};
     enum pb_err err = pkl_doc_memo_walk(w->ed->doc, see, &m, w->e);
 
+    /* A GET of a new value may count on any number. */
+    if (w->links.len > 0)
+        w->numbered = UINT64_MAX;
     idmap_release(&m.slots);
     if (m.no_memory)
         return error_nomem(w->e);

@@ -30,7 +30,15 @@ struct splice_put {
     size_t span;
     uint64_t offset, end;
     bool implicit, fetched;
-    uint64_t get; /* a GET that reads it */
+    uint64_t get;  /* a GET that reads it */
+    pkl_id target; /* what it holds, when a link reads it */
+};
+
+/* A value of the original that new ones refer to. */
+struct splice_link {
+    pkl_id target;
+    uint64_t put, slot; /* the memo opcode behind it, and what that means */
+    bool found;
 };
 
 /* A GET inside a span, of a slot defined inside one. */
@@ -66,9 +74,19 @@ struct splice_work {
         struct splice_cut *data;
         size_t len, cap;
     } cuts;
+    struct {
+        struct splice_link *data;
+        size_t len, cap;
+    } links;
+    struct idmap link_puts; /* put + 1 -> number of the link + 1 */
     uint64_t numbered; /* the last MEMOIZE in front of the last GET: up to there numbers matter */
 };
 
+/* splice_links.c: which slots new values read. */
+enum pb_err splice_links(struct splice_work *w) PB_CHECK;
+/* Bytes [from, to) of the second source, with their links, for the place `at` of the original. */
+enum pb_err splice_copy_new(struct splice_work *w, uint64_t from, uint64_t to,
+                            uint64_t at) PB_CHECK;
 /* splice_memo.c: what of the spans is read later. */
 enum pb_err splice_memo(struct splice_work *w) PB_CHECK;
 /* splice_cuts.c: spans into cuts. */

@@ -99,7 +99,9 @@ static enum pb_err compare(struct verify *v, const struct pkl_node *a, const str
     bool met = false;
     enum pb_err err = PB_OK;
 
-    if (a->kind != b->kind || a->ref != b->ref || a->count != b->count || a->opcode != b->opcode)
+    /* Which opcode refers to a value says nothing of it. */
+    if (a->kind != b->kind || a->ref != b->ref || a->count != b->count ||
+        (!a->ref && a->opcode != b->opcode))
         return differ(v, b, "the kind or length of a value");
     /* Leaves that no GET reads need no memory. */
     if (a->ref || !is_leaf(a->kind))

@@ -264,6 +264,48 @@ def test_set_inside(p: Place):
     same(pickle.loads(p.get("f")), {"a": {"b": [5, 6]}})
 
 
+def test_set_shared(p: Place):
+    text = "".join(["sha", "red"])
+    record = {"c": 1, "l": [1, 2]}
+    p.run("set", "--here", "--everywhere", "f", ".x=1").expect(2, "", "exclude")
+    p.run("show", "--here", "f").expect(2, "", "not an option of show")
+    for protocol in range(6):
+        def put(value):
+            p.put("f", pickle.dumps(value, protocol))
+
+        def now():
+            return pickle.loads(p.get("f"))
+
+        put({"x": record, "y": record})
+        p.run("set", "f", ".y.c=2").expect(0)                       # everywhere inside
+        same(now(), {"x": {"c": 2, "l": [1, 2]}, "y": {"c": 2, "l": [1, 2]}})
+        there = now()
+        same(there["x"] is there["y"], True)
+        put({"x": record, "y": record})
+        p.run("set", "f", ".x.c=2", "--here").expect(0, None)
+        there = now()
+        same(there, {"x": {"c": 2, "l": [1, 2]}, "y": record})
+        same(there["x"]["l"] is there["y"]["l"], True, "beside the way it is still shared")
+        put({"x": record, "y": record})
+        p.run("set", "f", ".x.l[0]=5", ".y.c=7", ".x.c=8", "--here").expect(0)
+        same(now(), {"x": {"c": 8, "l": [5, 2]}, "y": {"c": 7, "l": [1, 2]}})
+        put([text, {"k": text, text: (text, 1)}])
+        p.run("set", "f", "[0]='mine'").expect(0)                   # here
+        same(now(), ["mine", {"k": text, text: (text, 1)}])
+        put([text, {"k": text, text: (text, 1)}])
+        p.run("set", "f", "[1].k='ours'", "--everywhere").expect(0)
+        same(now(), ["ours", {"k": "ours", text: ("ours", 1)}])
+        put([text, text, 5])
+        data = p.get("f")
+        p.run("set", "f", "[0]=1", "[1]=2", "--everywhere").expect(2, "", "the same place")
+        p.run("set", "f", "[0]=1", "[0]=2", "--here").expect(2, "", "the same place")
+        same(p.get("f"), data)
+        put({"x": record, "y": record})
+        report = json.loads(p.run("set", "--json", "f", ".y.c=2", "--here").expect(0).out)
+        same([(c["path"], c["old"], c["new"]) for c in report["changes"]],
+             [("['y']", record, {"c": 2, "l": [1, 2]}), ("['y']['c']", 1, 2)])
+
+
 def test_set_grammar(p: Place):
     p.put("f", BYTES)
     for edit in (".age", ".age=", ".age=[1", ".age=open('x')", "[age]=1", ".age=31 32"):

@@ -128,10 +128,29 @@ static enum pb_err open_pickle(struct session *s, char *bytes, size_t n)
     return err == PB_OK ? pkl_edit_new(s->doc, &s->edit, &s->e) : err;
 }
 
-static enum pb_err set(struct session *s, const char *text, size_t n)
+/* The places from the root to the one that a path names. */
+static enum pb_err find_way(struct session *s, const struct pkl_path *path, struct pkl_child **out)
+{
+    struct pkl_path some = *path;
+    struct pkl_child *way = arena_alloc(&s->mem, (path->count + 1) * sizeof *way);
+
+    *out = way;
+    if (way == NULL)
+        return error_nomem(&s->e);
+    for (some.count = 0; some.count <= path->count; some.count++) {
+        enum pb_err err = pkl_path_follow(pkl_edit_view(s->edit), &some, &way[some.count], &s->e);
+
+        if (err != PB_OK)
+            return err;
+    }
+    return PB_OK;
+}
+
+/* "here" and "everywhere" for shared values, "set" for what is usual. */
+static enum pb_err set(struct session *s, const char *word, const char *text, size_t n)
 {
     struct edit_arg arg;
-    struct pkl_child place;
+    struct pkl_child *way, *place = NULL;
     struct literal *value;
     size_t at;
     enum pb_err err = pkl_edit_parse(&s->mem, text, n, &arg, &at, &s->e);
@@ -141,8 +160,14 @@ static enum pb_err set(struct session *s, const char *text, size_t n)
     else if (err == PB_OK)
         err = literal_text(&s->mem, arg.value, arg.value_len, &value, &s->e);
     if (err == PB_OK)
-        err = pkl_path_follow(pkl_edit_view(s->edit), &arg.path, &place, &s->e);
-    return err == PB_OK ? pkl_edit_set(s->edit, &place, value, &s->e) : err;
+        err = find_way(s, &arg.path, &way);
+    if (err == PB_OK)
+        place = &way[arg.path.count];
+    if (err == PB_OK && word[0] == 'e')
+        return pkl_edit_set_everywhere(s->edit, place, value, &s->e);
+    if (err == PB_OK && word[0] == 'h')
+        err = pkl_edit_own(s->edit, way, arg.path.count + 1, &s->e);
+    return err == PB_OK ? pkl_edit_set(s->edit, place, value, &s->e) : err;
 }
 
 static enum pb_err find(struct session *s, const char *text, size_t n, struct pkl_child *place)
@@ -288,8 +313,8 @@ static enum pb_err command(struct session *s, const char *word, char **text, siz
     }
     if (s->edit == NULL)
         return error_set(&s->e, PB_EUSAGE, "nothing is open");
-    if (strcmp(word, "set") == 0)
-        return set(s, *text, n);
+    if (strcmp(word, "set") == 0 || strcmp(word, "here") == 0 || strcmp(word, "everywhere") == 0)
+        return set(s, word, *text, n);
     if (strcmp(word, "path") == 0)
         return there_and_back(s, *text, n, out);
     if (strcmp(word, "save") == 0)

@@ -10,6 +10,7 @@ the edits must be the original's.  PKLBROWSE_SEED repeats a run, PKLBROWSE_COUNT
 sequences.
 """
 import collections
+import copy
 import copyreg
 import datetime
 import io
@@ -527,6 +528,218 @@ def sequence(number):
         check(ok and bytes.fromhex(answer.split()[1]) == result, 'redo of all: ' + what)
 
 
+# -------------------------------------------------------------------------- sharing
+
+
+def kids(v):
+    """The values that stand inside a value, as the program shows it: (how, key, value)."""
+    if isinstance(v, (list, tuple)):
+        found = [('item', i, item) for i, item in enumerate(v)]
+    elif isinstance(v, (set, frozenset)):
+        found = [('member', None, item) for item in v]
+    elif isinstance(v, dict) and not isinstance(v, collections.Counter):
+        found = [('item', k, item) for k, item in v.items()]
+    elif isinstance(v, Slotted):
+        return [('attr', 'x', v.x)]
+    elif isinstance(v, Args):
+        found = [('args', None, v.args)]
+    else:
+        found = []
+    return found + [('attr', k, item) for k, item in getattr(v, '__dict__', {}).items()]
+
+
+def uses_of(root):
+    """How often each value stands somewhere."""
+    uses, todo, keep = collections.Counter([id(root)]), [root], []
+    seen = {id(root)}
+    while todo:
+        v = todo.pop()
+        for how, k, item in kids(v):
+            uses[id(item)] += 1
+            if id(item) not in seen:
+                seen.add(id(item))
+                todo.append(item)
+    return uses
+
+
+def find_chain(root, wanted):
+    """A random way down: [(container, how, key)]; its last place is not in a tuple or set."""
+    for _ in range(50):
+        chain, v = [], root
+        for _ in range(rnd.randrange(1, 7)):
+            if isinstance(v, (Args, State)):
+                break
+            inside = [k for k in kids(v) if k[0] != 'member']
+            if not inside:
+                break
+            how, k, item = rnd.choice(inside)
+            chain.append((v, how, k))
+            v = item
+        while chain and isinstance(chain[-1][0], tuple):
+            chain.pop()
+        if chain and wanted(chain):
+            return chain
+    return None
+
+
+def path_of(chain):
+    text = ''
+    for v, how, k in chain:
+        if how == 'attr':
+            text += '.' + k
+        elif isinstance(v, (list, tuple)):
+            text += '[%d]' % k
+        else:
+            text += key_step(k) if type(v) is dict else '[' + literal(k) + ']'
+    return text
+
+
+def clone(v):
+    """Another object that holds the same."""
+    new = copy.copy(v)
+    return new if new is not v else v.__class__(list(v))
+
+
+def put_in(v, how, k, item):
+    """Gives back v, or the tuple that stands for it now."""
+    if isinstance(v, tuple):
+        return v[:k] + (item,) + v[k + 1 :]
+    put(v, k, how, item)
+    return v
+
+
+def edit_here(root, chain, new):
+    """What `here` means: the innermost shared container and what leads from it to the place are
+    copied."""
+    uses = uses_of(root)
+    shared = [i for i, (v, how, k) in enumerate(chain) if uses[id(v)] > 1]
+    if not shared:
+        put(chain[-1][0], chain[-1][2], chain[-1][1], new)
+        return root
+    for v, how, k in reversed(chain[shared[-1] :]):
+        new = put_in(clone(v), how, k, new)
+    if shared[-1] == 0:
+        return new
+    v, how, k = chain[shared[-1] - 1]
+    put(v, k, how, new)
+    return root
+
+
+def sharing_here(number, protocol, data):
+    mine = pickle.loads(data)
+    if protocol < 2 and any(isinstance(v, (MyList, MyDict)) for v in everything(mine)):
+        return None
+    uses = uses_of(mine)
+
+    def wanted(chain):
+        shared = [i for i, (v, how, k) in enumerate(chain) if uses[id(v)] > 1]
+        # Python cannot put the copy into a tuple.
+        return shared and (shared[-1] == 0 or not isinstance(chain[shared[-1] - 1][0], tuple))
+
+    chain = find_chain(mine, wanted)
+    if chain is None:
+        return None
+    new = scalar()
+    path = path_of(chain)
+    was = kids_value(chain[-1])
+    edited = edit_here(mine, chain, new)
+    if type(was) is type(new) and isinstance(new, SCALARS) and exact(was) == exact(new):
+        return None  # the copy is made, but nothing is changed in it
+    return path, new, edited
+
+
+def kids_value(place):
+    v, how, k = place
+    return next(item for h, key, item in kids(v) if h == how and key == k)
+
+
+def everything(root):
+    found, todo = {}, [root]
+    while todo:
+        v = todo.pop()
+        if id(v) not in found:
+            found[id(v)] = v
+            todo.extend(item for how, k, item in kids(v))
+    return list(found.values())
+
+
+def sharing_everywhere(number, protocol, data):
+    mine = pickle.loads(data)
+    if protocol < 2 and any(isinstance(v, (MyList, MyDict)) for v in everything(mine)):
+        return None
+    uses = uses_of(mine)
+    old = []
+
+    def wanted(chain):
+        v = kids_value(chain[-1])
+        # Python has one empty string, and one of each character.
+        if isinstance(v, (str, bytes)) and len(v) < 2 or v == () or isinstance(v, frozenset):
+            return False
+        old[:] = [v]
+        return uses[id(v)] > 1 and not isinstance(v, (type(None), bool, int, float))
+
+    chain = find_chain(mine, wanted)
+    if chain is None:
+        return None
+    for v in everything(mine):
+        if isinstance(v, dict) and any(k is old[0] for k in v):
+            return None  # deepcopy would replace the key, too
+        if isinstance(v, (Args, State, set, frozenset)):
+            return None
+    new = scalar()
+    if type(old[0]) is type(new) and exact(old[0]) == exact(new):
+        return None
+    return path_of(chain), new, copy.deepcopy(mine, {id(old[0]): new})
+
+
+def sharing(number):
+    """--here and --everywhere: the identity structure is the one that the option promises."""
+    rnd.seed('sharing %d.%d' % (SEED, number))
+    protocol = rnd.randrange(6)
+    pool = []
+    root = [value(rnd.choice([1, 2, 3]), pool) for _ in range(rnd.randrange(1, 4))]
+    root += [rnd.choice(pool) for _ in range(rnd.randrange(1, 5)) if pool]
+    data = dumps(root, protocol)
+    word = rnd.choice(['here', 'everywhere'])
+    asked = (sharing_here if word == 'here' else sharing_everywhere)(number, protocol, data)
+    if asked is None:
+        return
+    path, new, mine = asked
+    what = 'sharing %d, protocol %d, %s %s=%.60r' % (number, protocol, word, path, new)
+    if not check(tool.ask('open', data)[0], what):
+        return
+    ok, why = tool.ask(word, path + '=' + literal(new))
+    if not check(ok, '%s: %s' % (what, why)):
+        return
+    ok, answer = tool.ask('save')
+    if not ok and (
+        'cannot be shared with the original' in answer
+        or 'cannot be written yet as one' in answer
+        or 'edited inside before' in answer
+    ):
+        shared_refused[0] += 1
+    elif check(ok, '%s: %s' % (what, answer)):
+        result = bytes.fromhex(answer.split()[1])
+        for loads in (pickle.loads, pickle._loads):
+            try:
+                difference = same(loads(result), mine)
+            except Exception as x:
+                difference = repr(x)
+            check(difference is None, '%s: %s; %s' % (loads.__module__, difference, what))
+        shared_done[word] += 1
+    check(tool.ask('undo')[1] == 'done', 'one step: ' + what)
+    if word == 'everywhere':
+        check(tool.ask('undo')[1] == 'nothing', 'only one step: ' + what)
+    while tool.ask('undo')[1] == 'done':
+        pass
+    ok, answer = tool.ask('save')
+    check(ok and bytes.fromhex(answer.split()[1]) == data, 'undone: ' + what)
+
+
+shared_refused = [0]
+shared_done = collections.Counter()
+
+
 def tuples():
     """Places inside tuples, arguments, states and the root itself, which Python does not edit in
     place."""
@@ -692,6 +905,11 @@ def main():
     corpus()
     for number in range(COUNT):
         sequence(number)
+    for number in range(COUNT):
+        sharing(number)
+    print('%d here, %d everywhere' % (shared_done['here'], shared_done['everywhere']))
+    check(min(shared_done['here'], shared_done['everywhere']) > COUNT / 20, 'too few are shared')
+    check(shared_refused[0] < COUNT / 20 + 5, '%d copies were refused' % shared_refused[0])
     check(refused < COUNT / 20 + 5, '%d sequences were refused' % refused)
     tool.p.stdin.close()
     check(tool.p.wait() == 0, 'the tool ended with status %s' % tool.p.returncode)

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <pklbrowse/pkl_repr.h>
+
 #include "pickle/idmap.h"
 #include "pickle/pieces.h"
 #include "support/edit_rig.h"
@@ -574,6 +576,161 @@ static void test_pieces_join(void **state)
     pieces_release(&q);
 }
 
+/* {'x': <shared {'c': 1, 'l': [1]}>, 'y': <it>, 'z': (<it>, 'c')} */
+static const char shared[] = "\x80\x04}\x94(\x8c\x01x\x94}\x94(\x8c\x01"
+                             "c\x94K\x01\x8c\x01l\x94]\x94K\x01"
+                             "au\x8c\x01y\x94h\x02\x8c\x01z\x94h\x02h\x03\x86\x94u.";
+
+static size_t shared_way(struct rig *r, const char *path, struct pkl_child *way)
+{
+    struct pkl_path p, some;
+    size_t at;
+
+    assert_int_equal(pkl_path_parse(&r->mem, path, strlen(path), &p, &at, &r->e), PB_OK);
+    some = p;
+    for (some.count = 0; some.count <= p.count; some.count++)
+        assert_int_equal(pkl_path_follow(r->view, &some, &way[some.count], &r->e), PB_OK);
+    return p.count + 1;
+}
+
+static void must_repr(struct rig *r, const char *want)
+{
+    struct pkl_child root;
+    struct buf text;
+    struct sink to = sink_buf(&text);
+
+    buf_init(&text, 10000);
+    assert_int_equal(r->view->root(r->view, 0, &root, &r->e), PB_OK);
+    assert_int_equal(pkl_repr(r->view, &root.value, &(struct pkl_repr_opts){0}, &to, &r->e), PB_OK);
+    assert_string_equal(text.data, want);
+    buf_release(&text);
+}
+
+static void test_uses(void **state)
+{
+    struct pkl_child way[8];
+    uint64_t uses[8];
+    struct rig r;
+    size_t n;
+
+    (void)state;
+    rig_open(&r, shared, sizeof shared - 1);
+    n = shared_way(&r, ".y.l[0]", way);
+    assert_int_equal(pkl_edit_uses(r.edit, way, n, uses, &r.e), PB_OK);
+    assert_int_equal(uses[0], 1);
+    assert_int_equal(uses[1], 3);
+    assert_int_equal(uses[2], 1);
+    assert_int_equal(uses[3], 1);
+    n = shared_way(&r, ".z[1]", way); /* as a key it stands nowhere */
+    assert_int_equal(pkl_edit_uses(r.edit, way, n, uses, &r.e), PB_OK);
+    assert_int_equal(uses[2], 1);
+    rig_close(&r);
+}
+
+static void test_here(void **state)
+{
+    static const struct {
+        const char *path, *now;
+        size_t changes;
+    } cases[] = {
+        {".y.c",
+         "{'x': {'c': 1, 'l': [1]}, 'y': {'c': 7, 'l': [1]}, 'z': ({'c': 1, 'l': [1]}, 'c')}", 2},
+        {".x.c",
+         "{'x': {'c': 7, 'l': [1]}, 'y': {'c': 1, 'l': [1]}, 'z': ({'c': 1, 'l': [1]}, 'c')}", 2},
+        {".x.l[0]",
+         "{'x': {'c': 1, 'l': [7]}, 'y': {'c': 1, 'l': [1]}, 'z': ({'c': 1, 'l': [1]}, 'c')}", 3},
+        {".z[0].l[0]",
+         "{'x': {'c': 1, 'l': [1]}, 'y': {'c': 1, 'l': [1]}, 'z': ({'c': 1, 'l': [7]}, 'c')}", 3},
+        {".z[1]",
+         "{'x': {'c': 1, 'l': [1]}, 'y': {'c': 1, 'l': [1]}, 'z': ({'c': 1, 'l': [1]}, 7)}", 1},
+        {".y", "{'x': {'c': 1, 'l': [1]}, 'y': 7, 'z': ({'c': 1, 'l': [1]}, 'c')}", 1},
+    };
+    struct literal *seven;
+    size_t at;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct pkl_child way[8];
+        struct buf out;
+        struct rig r;
+        size_t n;
+
+        rig_open(&r, shared, sizeof shared - 1);
+        assert_int_equal(literal_parse(&r.mem, "7", 1, &seven, &at, &r.e), PB_OK);
+        n = shared_way(&r, cases[i].path, way);
+        pkl_edit_group_begin(r.edit);
+        assert_int_equal(pkl_edit_own(r.edit, way, n, &r.e), PB_OK);
+        assert_int_equal(pkl_edit_set(r.edit, &way[n - 1], seven, &r.e), PB_OK);
+        pkl_edit_group_end(r.edit);
+        must_repr(&r, cases[i].now);
+        assert_int_equal(pkl_edit_changes(r.edit), cases[i].changes);
+        buf_init(&out, 1 << 20);
+        assert_int_equal(rig_save(&r, &out), PB_OK);
+        buf_release(&out);
+        assert_true(pkl_edit_undo(r.edit));
+        assert_false(pkl_edit_undo(r.edit));
+        assert_false(pkl_edit_changed(r.edit));
+        assert_true(pkl_edit_redo(r.edit));
+        must_repr(&r, cases[i].now);
+        rig_close(&r);
+    }
+}
+
+static void test_everywhere(void **state)
+{
+    struct pkl_child place;
+    struct literal *l;
+    struct buf out;
+    struct rig r;
+    size_t at;
+
+    (void)state;
+    rig_open(&r, shared, sizeof shared - 1);
+    assert_int_equal(literal_parse(&r.mem, "'v'", 3, &l, &at, &r.e), PB_OK);
+    assert_int_equal(rig_find(&r, ".z[0]", &place), PB_OK);
+    assert_int_equal(pkl_edit_set_everywhere(r.edit, &place, l, &r.e), PB_OK);
+    must_repr(&r, "{'x': 'v', 'y': 'v', 'z': ('v', 'c')}");
+    assert_int_equal(pkl_edit_changes(r.edit), 3);
+    buf_init(&out, 1 << 20);
+    assert_int_equal(rig_save(&r, &out), PB_OK);
+    buf_release(&out);
+    assert_true(pkl_edit_undo(r.edit));
+    assert_false(pkl_edit_changed(r.edit));
+    /* Nothing shared: the place alone. */
+    assert_int_equal(rig_find(&r, ".z[1]", &place), PB_OK);
+    assert_int_equal(pkl_edit_set_everywhere(r.edit, &place, l, &r.e), PB_OK);
+    assert_int_equal(pkl_edit_changes(r.edit), 1);
+    rig_close(&r);
+}
+
+/* All of it or nothing, and what was there to be undone still is. */
+static void test_everywhere_is_all_or_none(void **state)
+{
+    /* [<shared 'ab'>, {<it>, 'c'}, 5] */
+    static const char bytes[] = "\x80\x04]\x94(\x8c\x02"
+                                "ab\x94\x8f\x94(h\x01\x8c\x01"
+                                "c\x94\x90K\x05"
+                                "e.";
+    struct pkl_child place;
+    struct literal *l;
+    struct rig r;
+    size_t at;
+
+    (void)state;
+    rig_open(&r, bytes, sizeof bytes - 1);
+    rig_must_set(&r, "[2]=6");
+    assert_int_equal(literal_parse(&r.mem, "'c'", 3, &l, &at, &r.e), PB_OK);
+    assert_int_equal(rig_find(&r, "[0]", &place), PB_OK);
+    assert_int_equal(pkl_edit_set_everywhere(r.edit, &place, l, &r.e), PB_EEXIST);
+    must_repr(&r, "['ab', {'ab', 'c'}, 6]");
+    assert_int_equal(pkl_edit_changes(r.edit), 1);
+    assert_true(pkl_edit_undo(r.edit));
+    assert_false(pkl_edit_undo(r.edit));
+    assert_int_equal(pkl_edit_set_everywhere(r.edit, &place, l, &r.e), PB_EEXIST);
+    assert_false(pkl_edit_changed(r.edit));
+    rig_close(&r);
+}
+
 static void test_idmap(void **state)
 {
     struct idmap m = {0};
@@ -615,6 +772,10 @@ int main(void)
         cmocka_unit_test(test_out_of_memory),
         cmocka_unit_test(test_pieces_against_an_array),
         cmocka_unit_test(test_pieces_join),
+        cmocka_unit_test(test_uses),
+        cmocka_unit_test(test_here),
+        cmocka_unit_test(test_everywhere),
+        cmocka_unit_test(test_everywhere_is_all_or_none),
         cmocka_unit_test(test_idmap),
     };
 

@@ -1,0 +1,362 @@
+/* Shared values: where they stand, an edit everywhere, an edit in one place only. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "edit_private.h"
+
+#define BATCH 64
+
+/* ------------------------------------------------------------------------------ walk */
+
+struct level {
+    pkl_id id;
+    uint64_t next, count;
+};
+
+/* Every place of every pickle, as the edits have it; a shared container is entered once. */
+struct walk {
+    struct pkl_view *v;
+    struct {
+        struct level *data;
+        size_t len, cap;
+    } levels;
+    struct idmap entered;
+    struct idmap shown_by; /* owner of attributes -> the first object that shows them */
+    enum pb_err (*see)(void *ctx, const struct pkl_child *place, struct error *e);
+    void *ctx;
+    struct error *e;
+};
+
+static bool has_children(enum pkl_kind kind)
+{
+    return kind == PKL_LIST || kind == PKL_TUPLE || kind == PKL_DICT || kind == PKL_SET ||
+           kind == PKL_FROZENSET || kind == PKL_OBJECT || kind == PKL_PERSID;
+}
+
+static enum pb_err place(struct walk *w, const struct pkl_child *c)
+{
+    struct level lv = {.id = c->value.target};
+    bool is_new;
+    enum pb_err err = w->see(w->ctx, c, w->e);
+
+    if (err != PB_OK || !has_children(c->value.kind))
+        return err;
+    if (!idmap_put_new(&w->entered, lv.id, 1, &is_new))
+        return error_nomem(w->e);
+    if (!is_new)
+        return PB_OK;
+    err = w->v->count_children(w->v, lv.id, &lv.count, w->e);
+    if (err != PB_OK)
+        return err;
+    return vec_push(&w->levels, lv) ? PB_OK : error_nomem(w->e);
+}
+
+/* Two objects may have one dict as their state: its places are seen once. */
+static enum pb_err seen_elsewhere(struct walk *w, pkl_id from, pkl_id owner, bool *seen)
+{
+    uint64_t first = from;
+    bool is_new = true;
+
+    *seen = false;
+    if (owner == from)
+        return PB_OK;
+    if (!idmap_put_new(&w->shown_by, owner, from, &is_new))
+        return error_nomem(w->e);
+    if (!is_new)
+        *seen = idmap_get(&w->shown_by, owner, &first) && first != from;
+    return PB_OK;
+}
+
+static enum pb_err some(struct walk *w)
+{
+    struct level *top = &w->levels.data[w->levels.len - 1];
+    struct pkl_child kids[BATCH];
+    uint64_t left = top->count - top->next;
+    size_t got = 0, depth = w->levels.len;
+    pkl_id id = top->id;
+    enum pb_err err = PB_OK;
+
+    if (left > 0)
+        err = w->v->children(w->v, id, top->next, left < BATCH ? (size_t)left : BATCH, kids, &got,
+                             w->e);
+    if (err == PB_OK && got == 0)
+        w->levels.len--;
+    for (size_t i = 0; i < got && err == PB_OK && w->levels.len == depth; i++) {
+        bool seen;
+
+        w->levels.data[depth - 1].next++;
+        err = seen_elsewhere(w, id, kids[i].owner, &seen);
+        if (err == PB_OK && !seen)
+            err = place(w, &kids[i]);
+    }
+    return err;
+}
+
+static enum pb_err walk_places(struct pkl_edit *ed,
+                               enum pb_err (*see)(void *ctx, const struct pkl_child *place,
+                                                  struct error *e),
+                               void *ctx, struct error *e)
+{
+    struct walk w = {.v = &ed->view, .see = see, .ctx = ctx, .e = e};
+    uint64_t roots = ed->view.roots(&ed->view);
+    enum pb_err err = PB_OK;
+
+    for (uint64_t n = 0; n < roots && err == PB_OK; n++) {
+        struct pkl_child c;
+
+        err = w.v->root(w.v, n, &c, e);
+        if (err == PB_OK)
+            err = place(&w, &c);
+        while (err == PB_OK && w.levels.len > 0)
+            err = some(&w);
+    }
+    vec_release(&w.levels);
+    idmap_release(&w.entered);
+    idmap_release(&w.shown_by);
+    return err;
+}
+
+/* ------------------------------------------------------------------------------ uses */
+
+struct uses {
+    const struct pkl_child *way;
+    size_t count;
+    uint64_t *uses;
+};
+
+static enum pb_err count_use(void *ctx, const struct pkl_child *place, struct error *e)
+{
+    struct uses *u = ctx;
+
+    (void)e;
+    for (size_t i = 0; i < u->count; i++)
+        u->uses[i] += place->value.target == u->way[i].value.target;
+    return PB_OK;
+}
+
+enum pb_err pkl_edit_uses(struct pkl_edit *ed, const struct pkl_child *way, size_t n,
+                          uint64_t *uses, struct error *e)
+{
+    struct uses u = {way, n, uses};
+
+    memset(uses, 0, n * sizeof *uses);
+    return walk_places(ed, count_use, &u, e);
+}
+
+/* ------------------------------------------------------------------------- everywhere */
+
+struct places {
+    pkl_id target;
+    struct {
+        struct pkl_child *data;
+        size_t len, cap;
+    } all;
+};
+
+static enum pb_err collect(void *ctx, const struct pkl_child *place, struct error *e)
+{
+    struct places *p = ctx;
+
+    if (place->value.target != p->target)
+        return PB_OK;
+    return vec_push(&p->all, *place) ? PB_OK : error_nomem(e);
+}
+
+/* In the order of their bytes: what is made first can be referred to by the others. */
+static int by_bytes(const void *a, const void *b)
+{
+    const struct pkl_child *x = a, *y = b;
+    unsigned s = PKL_ID_SOURCE(x->owner), t = PKL_ID_SOURCE(y->owner);
+
+    if (s != t)
+        return s < t ? -1 : 1;
+    return (x->value.begin > y->value.begin) - (x->value.begin < y->value.begin);
+}
+
+/* The same object at another place. */
+static enum pb_err set_link(struct pkl_edit *ed, const struct pkl_child *place, pkl_id target,
+                            struct error *e)
+{
+    struct edit_draft d = {0};
+    bool no_memory = false;
+    size_t number;
+    enum pb_err err;
+
+    buf_init(&d.bytes, SIZE_MAX / 2);
+    edit_draft_link(&d, target, &no_memory);
+    err = no_memory ? error_nomem(e) : edit_add_draft(ed, &d, &number, e);
+    if (err == PB_OK)
+        err = edit_put(ed, place, number, e);
+    buf_release(&d.bytes);
+    vec_release(&d.links);
+    return err;
+}
+
+static bool has_identity(enum pkl_kind kind)
+{
+    return kind >= PKL_LIST || kind == PKL_BYTEARRAY;
+}
+
+enum pb_err pkl_edit_set_everywhere(struct pkl_edit *ed, const struct pkl_child *at,
+                                    const struct literal *value, struct error *e)
+{
+    struct places p = {.target = at->value.target};
+    size_t before = ed->log.len - ed->undone;
+    pkl_id first = 0;
+    enum pb_err err = walk_places(ed, collect, &p, e);
+
+    if (p.all.len > 1)
+        qsort(p.all.data, p.all.len, sizeof *p.all.data, by_bytes);
+    pkl_edit_group_begin(ed);
+    for (size_t i = 0; i < p.all.len && err == PB_OK; i++) {
+        const struct pkl_child *c = &p.all.data[i];
+        size_t number;
+
+        if (first != 0) {
+            err = edit_may_set(ed, c, value, e);
+            if (err == PB_OK)
+                err = set_link(ed, c, first, e);
+            continue;
+        }
+        err = pkl_edit_set(ed, c, value, e);
+        number = err == PB_OK ? edit_value_at(edit_container_of(ed, c->owner), c->index) : 0;
+        if (number != 0 && has_identity(value->kind))
+            first = ed->values.data[number - 1].node.target;
+    }
+    pkl_edit_group_end(ed);
+    if (err != PB_OK)
+        edit_rollback(ed, before);
+    vec_release(&p.all);
+    return err;
+}
+
+/* ------------------------------------------------------------------------------- here */
+
+/* The list of `copy` that is for it what `owner` is for the original; 0: there is none. */
+static enum pb_err counterpart(struct pkl_edit *ed, pkl_id original, pkl_id copy, pkl_id owner,
+                               pkl_id *out, struct error *e)
+{
+    static const enum pkl_part parts[] = {PKL_ITEMS, PKL_ENTRIES, PKL_STATE, PKL_SLOTS};
+    struct pkl_view *v = &ed->view;
+    enum pb_err err = PB_OK;
+
+    *out = owner == original ? copy : 0;
+    for (size_t i = 0; i < 4 && *out == 0 && err == PB_OK; i++) {
+        struct pkl_child was, is, half[2];
+        struct error why;
+        size_t got = 0, more = 0;
+
+        err = v->part(v, original, parts[i], &was, &why);
+        if (err == PB_OK)
+            err = v->part(v, copy, parts[i], &is, &why);
+        if (err == PB_OK && was.value.target == owner)
+            *out = is.value.target;
+        else if (err == PB_OK && parts[i] == PKL_STATE && was.value.kind == PKL_TUPLE)
+            err = v->children(v, was.value.target, 0, 1, &half[0], &got, &why);
+        if (err == PB_OK && got == 1 && half[0].value.target == owner) {
+            err = v->children(v, is.value.target, 0, 1, &half[1], &more, &why);
+            *out = more == 1 ? half[1].value.target : 0;
+        }
+        if (err == PB_ENOTFOUND)
+            err = PB_OK;
+        else if (err != PB_OK && e != NULL)
+            *e = why;
+    }
+    return err;
+}
+
+/* The place in a copy that is for it what way[i] was for the original. */
+static enum pb_err move_place(struct pkl_edit *ed, struct pkl_child *way, size_t i, pkl_id original,
+                              struct error *e)
+{
+    struct pkl_view *v = &ed->view;
+    struct pkl_child now;
+    pkl_id copy = way[i - 1].value.target, owner = 0;
+    size_t got = 0;
+    enum pb_err err;
+
+    if (way[i].step == PKL_STEP_PART) {
+        err = v->part(v, copy, way[i].part, &now, e);
+        got = 1;
+    } else {
+        err = counterpart(ed, original, copy, way[i].owner, &owner, e);
+        if (err == PB_OK && owner != 0)
+            err = v->children(v, owner, way[i].index, 1, &now, &got, e);
+    }
+    if (err == PB_OK && got != 1)
+        err = error_set(e, PB_EREADONLY,
+                        "this place is shown by a value but stands in an argument of it: name "
+                        "it by @args to change it here");
+    if (err != PB_OK)
+        return err;
+    now.step = way[i].step;
+    now.part = way[i].part;
+    way[i] = now;
+    return PB_OK;
+}
+
+static enum pb_err own_copy(struct pkl_edit *ed, struct pkl_child *at, struct error *e)
+{
+    struct edit_draft d = {0};
+    size_t number;
+    enum pb_err err;
+
+    buf_init(&d.bytes, SIZE_MAX / 2);
+    err = edit_may_put(ed, at, e);
+    if (err == PB_OK)
+        err = edit_copy_shallow(ed, &at->value, &d, e);
+    if (err == PB_OK)
+        err = edit_add_draft(ed, &d, &number, e);
+    if (err == PB_OK)
+        err = edit_put(ed, at, number, e);
+    if (err == PB_OK)
+        at->value = ed->values.data[number - 1].node;
+    buf_release(&d.bytes);
+    vec_release(&d.links);
+    return err;
+}
+
+static enum pb_err own(struct pkl_edit *ed, struct pkl_child *way, size_t n, size_t shared,
+                       struct error *e)
+{
+    pkl_id original = way[shared].value.target;
+    enum pb_err err = PB_OK;
+
+    for (size_t i = shared; i + 1 < n && err == PB_OK; i++) {
+        pkl_id next = way[i + 1].value.target;
+
+        /* What the copy holds is still the other's; what it wrote out is its own. */
+        if (i == shared || way[i].value.ref || PKL_ID_SOURCE(way[i].value.id) == 0)
+            err = own_copy(ed, &way[i], e);
+        if (err == PB_OK)
+            err = move_place(ed, way, i + 1, original, e);
+        original = next;
+    }
+    if (err == PB_OK && PKL_ID_SOURCE(way[n - 1].owner) == 0)
+        err = error_set(e, PB_EREADONLY,
+                        "this place stands in something that the copy would share, too");
+    return err;
+}
+
+enum pb_err pkl_edit_own(struct pkl_edit *ed, struct pkl_child *way, size_t n, struct error *e)
+{
+    size_t before = ed->log.len - ed->undone;
+    uint64_t *uses = mem_realloc(NULL, n, sizeof *uses);
+    enum pb_err err;
+
+    if (uses == NULL)
+        return error_nomem(e);
+    err = pkl_edit_uses(ed, way, n, uses, e);
+    pkl_edit_group_begin(ed);
+    for (size_t i = n - 1; i-- > 0 && err == PB_OK;) {
+        if (uses[i] > 1) {
+            err = own(ed, way, n, i, e);
+            break;
+        }
+    }
+    pkl_edit_group_end(ed);
+    if (err != PB_OK)
+        edit_rollback(ed, before);
+    free(uses);
+    return err;
+}
