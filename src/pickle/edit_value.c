@@ -6,7 +6,7 @@
 #include <pklbrowse/pkl_leaf.h>
 
 #include "edit_private.h"
-#include "form.h"
+#include "lens/lens.h"
 #include "index.h"
 #include "opcode_bytes.h"
 #include "path_private.h"
@@ -200,24 +200,36 @@ static bool same_leaf(const struct pkl_leaf *a, const struct pkl_leaf *b)
            (a->data.len == 0 || memcmp(a->data.data, b->data.data, a->data.len) == 0);
 }
 
-/* bytes that an old protocol writes as a call. */
+/* A script that says all that a value is: bytes that an old protocol writes as a call, a date. */
+static bool says_all(const struct lens *l)
+{
+    return l->row != NULL && !l->nested && !l->partial &&
+           (l->kind == PKL_BYTES ||
+            (l->kind == PKL_OBJECT && l->pieces.len == 1 && l->pieces.data[0].kind == LENS_TEXT &&
+             strcmp(l->row->type, "re.Pattern") != 0));
+}
+
 static enum pb_err same_call(struct pkl_edit *ed, const struct pkl_node *a,
                              const struct pkl_node *b, bool *same, struct error *e)
 {
-    struct form x, y;
+    struct lens_reader r;
+    struct lens x, y;
     enum pb_err err;
 
-    form_init(&x);
-    form_init(&y);
-    err = form_read(&ed->view, a, SIZE_MAX, &x, e);
+    lens_reader_init(&r, &ed->view);
+    lens_init(&x);
+    lens_init(&y);
+    err = lens_read(&r, a, SIZE_MAX, &x, e);
     if (err == PB_OK)
-        err = form_read(&ed->view, b, SIZE_MAX, &y, e);
+        err = lens_read(&r, b, SIZE_MAX, &y, e);
     if (err == PB_OK)
-        *same = x.kind == PKL_BYTES && y.kind == PKL_BYTES && !x.partial && !y.partial &&
-                x.data.len == y.data.len &&
-                (x.data.len == 0 || memcmp(x.data.data, y.data.data, x.data.len) == 0);
-    form_release(&x);
-    form_release(&y);
+        *same = says_all(&x) && says_all(&y) && x.kind == y.kind &&
+                (x.kind == PKL_BYTES || strcmp(x.row->type, y.row->type) == 0) &&
+                x.text.len == y.text.len &&
+                (x.text.len == 0 || memcmp(x.text.data, y.text.data, x.text.len) == 0);
+    lens_release(&x);
+    lens_release(&y);
+    lens_reader_release(&r);
     return err;
 }
 

@@ -1,27 +1,18 @@
 /*
  * New values as opcodes, in the words of the stream they go into.
  *
- * No PUT and no MEMOIZE: memo numbers of the original must not move.  Containers are written as
- * Python's pickler shapes them, with a stack of open ones instead of recursion.
+ * No PUT and no MEMOIZE: memo numbers of the original must not move.  Containers are in
+ * encode_tree.c.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include <pklbrowse/num.h>
-#include <pklbrowse/pkl_literal.h>
 #include <pklbrowse/text.h>
 
+#include "encode.h"
+#include "name.h"
 #include "opcode_bytes.h"
-
-#define BATCH 1000 /* items of one APPENDS, as Python writes them */
-
-struct enc {
-    struct buf *out;
-    const struct pkl_style *style;
-    enum pkl_kind was;
-    uint8_t was_opcode;
-    struct error *e;
-};
 
 void pkl_style_of(const struct pkl_info *info, struct pkl_style *out)
 {
@@ -31,7 +22,7 @@ void pkl_style_of(const struct pkl_info *info, struct pkl_style *out)
     out->py2 = info->py2 && out->protocol <= 2;
 }
 
-static void put_op(struct buf *out, int code)
+void enc_put_op(struct buf *out, int code)
 {
     buf_putc(out, (char)code);
 }
@@ -53,7 +44,7 @@ static void put_u64(struct buf *out, uint64_t v)
 static void put_bool(struct enc *c, bool truth)
 {
     if (c->style->protocol >= 2)
-        put_op(c->out, truth ? CODE_NEWTRUE : CODE_NEWFALSE);
+        enc_put_op(c->out, truth ? CODE_NEWTRUE : CODE_NEWFALSE);
     else
         buf_puts(c->out, truth ? "I01\n" : "I00\n");
 }
@@ -62,7 +53,7 @@ static enum pb_err put_decimal(struct enc *c, const struct literal *l, bool is_l
 {
     enum pb_err err;
 
-    put_op(c->out, is_long ? CODE_LONG : CODE_INT);
+    enc_put_op(c->out, is_long ? CODE_LONG : CODE_INT);
     err = num_big_to_decimal(c->out, (const uint8_t *)l->data, l->len, c->e);
     buf_puts(c->out, is_long ? "L\n" : "\n");
     return err;
@@ -79,10 +70,10 @@ static enum pb_err put_binary_long(struct enc *c, const struct literal *l)
     if (n > INT32_MAX)
         return error_set(c->e, PB_EUSAGE, "no pickle can hold an integer of this size");
     if (n < 256) {
-        put_op(c->out, CODE_LONG1);
+        enc_put_op(c->out, CODE_LONG1);
         buf_putc(c->out, (char)n);
     } else {
-        put_op(c->out, CODE_LONG4);
+        enc_put_op(c->out, CODE_LONG4);
         put_u32(c->out, n);
     }
     buf_append(c->out, le, n);
@@ -92,14 +83,14 @@ static enum pb_err put_binary_long(struct enc *c, const struct literal *l)
 static void put_small_int(struct enc *c, int64_t v)
 {
     if (v >= 0 && v <= 0xff) {
-        put_op(c->out, CODE_BININT1);
+        enc_put_op(c->out, CODE_BININT1);
         buf_putc(c->out, (char)v);
     } else if (v >= 0 && v <= 0xffff) {
-        put_op(c->out, CODE_BININT2);
+        enc_put_op(c->out, CODE_BININT2);
         buf_putc(c->out, (char)(v & 0xff));
         buf_putc(c->out, (char)(v >> 8));
     } else {
-        put_op(c->out, CODE_BININT);
+        enc_put_op(c->out, CODE_BININT);
         put_u32(c->out, (uint64_t)v);
     }
 }
@@ -133,13 +124,13 @@ static void put_double(struct enc *c, double d)
     uint64_t bits;
 
     if (c->style->text) {
-        put_op(c->out, CODE_FLOAT);
+        enc_put_op(c->out, CODE_FLOAT);
         num_repr_double(c->out, d);
         buf_putc(c->out, '\n');
         return;
     }
     memcpy(&bits, &d, sizeof bits);
-    put_op(c->out, CODE_BINFLOAT);
+    enc_put_op(c->out, CODE_BINFLOAT);
     for (int i = 7; i >= 0; i--)
         buf_putc(c->out, (char)(bits >> (8 * i) & 0xff));
 }
@@ -160,7 +151,7 @@ static enum pb_err put_unicode_line(struct enc *c, const char *p, size_t n)
 {
     uint32_t cp;
 
-    put_op(c->out, CODE_UNICODE);
+    enc_put_op(c->out, CODE_UNICODE);
     for (size_t i = 0; i < n;) {
         size_t used = utf8_decode(p + i, n - i, &cp, true);
 
@@ -189,13 +180,13 @@ static enum pb_err put_unicode(struct enc *c, const char *p, size_t n)
     if (c->style->text)
         return put_unicode_line(c, p, n);
     if (c->style->protocol >= 4 && n < 256) {
-        put_op(c->out, CODE_SHORT_BINUNICODE);
+        enc_put_op(c->out, CODE_SHORT_BINUNICODE);
         buf_putc(c->out, (char)n);
     } else if (n <= UINT32_MAX) {
-        put_op(c->out, CODE_BINUNICODE);
+        enc_put_op(c->out, CODE_BINUNICODE);
         put_u32(c->out, n);
     } else if (c->style->protocol >= 4) {
-        put_op(c->out, CODE_BINUNICODE8);
+        enc_put_op(c->out, CODE_BINUNICODE8);
         put_u64(c->out, n);
     } else {
         return too_long(c);
@@ -209,7 +200,7 @@ static void put_string_line(struct buf *out, const char *p, size_t n)
 {
     char quote = n > 0 && memchr(p, '\'', n) != NULL && memchr(p, '"', n) == NULL ? '"' : '\'';
 
-    put_op(out, CODE_STRING);
+    enc_put_op(out, CODE_STRING);
     buf_putc(out, quote);
     for (size_t i = 0; i < n; i++) {
         unsigned char b = (unsigned char)p[i];
@@ -234,10 +225,10 @@ static enum pb_err put_py2_str(struct enc *c, const char *p, size_t n)
         return PB_OK;
     }
     if (n < 256) {
-        put_op(c->out, CODE_SHORT_BINSTRING);
+        enc_put_op(c->out, CODE_SHORT_BINSTRING);
         buf_putc(c->out, (char)n);
     } else if (n <= INT32_MAX) {
-        put_op(c->out, CODE_BINSTRING);
+        enc_put_op(c->out, CODE_BINSTRING);
         put_u32(c->out, n);
     } else {
         return too_long(c);
@@ -259,7 +250,7 @@ static enum pb_err put_str(struct enc *c, const struct literal *l)
 
 /* ------------------------------------------------------------- by a call, as Python does */
 
-static enum pb_err put_global(struct enc *c, const char *module, const char *name)
+enum pb_err enc_put_global(struct enc *c, const char *module, const char *name)
 {
     enum pb_err err;
 
@@ -267,28 +258,28 @@ static enum pb_err put_global(struct enc *c, const char *module, const char *nam
         err = put_unicode(c, module, strlen(module));
         if (err == PB_OK)
             err = put_unicode(c, name, strlen(name));
-        put_op(c->out, CODE_STACK_GLOBAL);
+        enc_put_op(c->out, CODE_STACK_GLOBAL);
         return err;
     }
-    if (c->style->protocol <= 2 && strcmp(module, "builtins") == 0)
-        module = "__builtin__";
-    put_op(c->out, CODE_GLOBAL);
+    if (c->style->protocol <= 2)
+        name_in_python2(c->style->py2, &module, &name);
+    enc_put_op(c->out, CODE_GLOBAL);
     buf_printf(c->out, "%s\n%s\n", module, name);
     return PB_OK;
 }
 
-static void begin_args(struct enc *c)
+void enc_begin_args(struct enc *c)
 {
     if (c->style->protocol < 2)
-        put_op(c->out, CODE_MARK);
+        enc_put_op(c->out, CODE_MARK);
 }
 
-static void end_args(struct enc *c, int count)
+void enc_end_args(struct enc *c, int count)
 {
     static const uint8_t tuples[] = {CODE_EMPTY_TUPLE, CODE_TUPLE1, CODE_TUPLE2, CODE_TUPLE3};
 
-    put_op(c->out, c->style->protocol < 2 ? CODE_TUPLE : tuples[count]);
-    put_op(c->out, CODE_REDUCE);
+    enc_put_op(c->out, c->style->protocol < 2 ? CODE_TUPLE : tuples[count]);
+    enc_put_op(c->out, CODE_REDUCE);
 }
 
 /* bytes as the text of the same code points: what Python 3 writes where there are no bytes. */
@@ -311,38 +302,38 @@ static enum pb_err put_latin1(struct enc *c, const char *p, size_t n)
 static enum pb_err put_call_latin1(struct enc *c, const struct literal *l, const char *module,
                                    const char *name, const char *codec)
 {
-    enum pb_err err = put_global(c, module, name);
+    enum pb_err err = enc_put_global(c, module, name);
 
-    begin_args(c);
+    enc_begin_args(c);
     if (err == PB_OK)
         err = put_latin1(c, l->data, l->len);
     if (err == PB_OK)
         err = put_unicode(c, codec, strlen(codec));
-    end_args(c, 2);
+    enc_end_args(c, 2);
     return err;
 }
 
 static enum pb_err put_call_empty(struct enc *c, const char *name)
 {
-    enum pb_err err = put_global(c, "builtins", name);
+    enum pb_err err = enc_put_global(c, "builtins", name);
 
     if (c->style->text)
-        put_op(c->out, CODE_MARK);
-    put_op(c->out, c->style->text ? CODE_TUPLE : CODE_EMPTY_TUPLE);
-    put_op(c->out, CODE_REDUCE);
+        enc_put_op(c->out, CODE_MARK);
+    enc_put_op(c->out, c->style->text ? CODE_TUPLE : CODE_EMPTY_TUPLE);
+    enc_put_op(c->out, CODE_REDUCE);
     return err;
 }
 
 static enum pb_err put_binary_bytes(struct enc *c, const struct literal *l)
 {
     if (l->len < 256) {
-        put_op(c->out, CODE_SHORT_BINBYTES);
+        enc_put_op(c->out, CODE_SHORT_BINBYTES);
         buf_putc(c->out, (char)l->len);
     } else if (l->len <= UINT32_MAX) {
-        put_op(c->out, CODE_BINBYTES);
+        enc_put_op(c->out, CODE_BINBYTES);
         put_u32(c->out, l->len);
     } else if (c->style->protocol >= 4) {
-        put_op(c->out, CODE_BINBYTES8);
+        enc_put_op(c->out, CODE_BINBYTES8);
         put_u64(c->out, l->len);
     } else {
         return too_long(c);
@@ -367,7 +358,7 @@ static enum pb_err put_bytearray(struct enc *c, const struct literal *l)
     enum pb_err err;
 
     if (c->style->protocol >= 5) {
-        put_op(c->out, CODE_BYTEARRAY8);
+        enc_put_op(c->out, CODE_BYTEARRAY8);
         put_u64(c->out, l->len);
         buf_append(c->out, l->data, l->len);
         return PB_OK;
@@ -376,29 +367,59 @@ static enum pb_err put_bytearray(struct enc *c, const struct literal *l)
         return put_call_empty(c, "bytearray");
     if (c->style->protocol < 3)
         return put_call_latin1(c, l, "builtins", "bytearray", "latin-1");
-    err = put_global(c, "builtins", "bytearray");
+    err = enc_put_global(c, "builtins", "bytearray");
     if (err == PB_OK)
         err = put_binary_bytes(c, l);
-    end_args(c, 1);
+    enc_end_args(c, 1);
     return err;
 }
 
 static enum pb_err put_complex(struct enc *c, const struct literal *l)
 {
-    enum pb_err err = put_global(c, "builtins", "complex");
+    enum pb_err err = enc_put_global(c, "builtins", "complex");
 
-    begin_args(c);
+    enc_begin_args(c);
     put_double(c, l->real);
     put_double(c, l->imag);
-    end_args(c, 2);
+    enc_end_args(c, 2);
     return err;
 }
 
-static enum pb_err put_leaf(struct enc *c, const struct literal *l)
+/* A name with dots is fetched from its class, as all protocols can. */
+static enum pb_err put_named(struct enc *c, const struct literal *l)
+{
+    const char *dot = strchr(l->name, '.');
+    char first[256];
+    unsigned dots = 0;
+    enum pb_err err = PB_OK;
+
+    if (dot == NULL)
+        return enc_put_global(c, l->module, l->name);
+    if ((size_t)(dot - l->name) >= sizeof first)
+        return error_set(c->e, PB_EUSAGE, "a name that is too long");
+    for (const char *p = dot; p != NULL && err == PB_OK; p = strchr(p + 1, '.'), dots++) {
+        err = enc_put_global(c, "builtins", "getattr");
+        enc_begin_args(c);
+    }
+    memcpy(first, l->name, (size_t)(dot - l->name));
+    first[dot - l->name] = '\0';
+    if (err == PB_OK)
+        err = enc_put_global(c, l->module, first);
+    for (; dots > 0 && err == PB_OK; dots--) {
+        const char *next = strchr(dot + 1, '.');
+
+        err = put_unicode(c, dot + 1, next != NULL ? (size_t)(next - dot) - 1 : strlen(dot + 1));
+        enc_end_args(c, 2);
+        dot = next;
+    }
+    return err;
+}
+
+enum pb_err enc_put_leaf(struct enc *c, const struct literal *l)
 {
     switch (l->kind) {
     case PKL_NONE:
-        put_op(c->out, CODE_NONE);
+        enc_put_op(c->out, CODE_NONE);
         return PB_OK;
     case PKL_BOOL:
         put_bool(c, l->boolean);
@@ -416,171 +437,9 @@ static enum pb_err put_leaf(struct enc *c, const struct literal *l)
         return put_bytes(c, l);
     case PKL_BYTEARRAY:
         return put_bytearray(c, l);
+    case PKL_GLOBAL:
+        return put_named(c, l);
     default:
         return error_set(c->e, PB_EUSAGE, "a value of this kind cannot be written");
     }
-}
-
-/* ------------------------------------------------------------------------- containers */
-
-struct open {
-    const struct literal *node, *child;
-    uint64_t done; /* children written (of a dict: keys and values) */
-    bool as_list;  /* the argument list of set() and frozenset() in older protocols */
-};
-
-struct stack {
-    struct open *data;
-    size_t len, cap;
-};
-
-static bool grouped(const struct enc *c, const struct open *o)
-{
-    return !c->style->text && (o->as_list || o->node->kind == PKL_LIST ||
-                               o->node->kind == PKL_DICT || o->node->kind == PKL_SET);
-}
-
-/* Items of one group; a lone item goes without a MARK. */
-static bool lone(const struct open *o)
-{
-    return o->node->count == 1 && (o->as_list || o->node->kind != PKL_SET);
-}
-
-static uint64_t item_of(const struct open *o)
-{
-    return o->node->kind == PKL_DICT ? o->done / 2 : o->done;
-}
-
-/* Has an opcode of its own instead of MARK and TUPLE. */
-static bool short_tuple(const struct enc *c, uint64_t n)
-{
-    return n == 0 ? !c->style->text : n <= 3 && c->style->protocol >= 2;
-}
-
-static enum pb_err begin_container(struct enc *c, struct open *o)
-{
-    const struct literal *l = o->node;
-    enum pb_err err = PB_OK;
-
-    if ((l->kind == PKL_SET || l->kind == PKL_FROZENSET) && c->style->protocol < 4) {
-        err = put_global(c, "builtins", l->kind == PKL_SET ? "set" : "frozenset");
-        begin_args(c);
-        o->as_list = true;
-    }
-    if (c->style->text && (o->as_list || l->kind == PKL_LIST))
-        buf_puts(c->out, "(l");
-    else if (c->style->text && l->kind == PKL_DICT)
-        buf_puts(c->out, "(d");
-    else if (o->as_list || l->kind == PKL_LIST)
-        put_op(c->out, CODE_EMPTY_LIST);
-    else if (l->kind == PKL_DICT)
-        put_op(c->out, CODE_EMPTY_DICT);
-    else if (l->kind == PKL_SET)
-        put_op(c->out, CODE_EMPTY_SET);
-    else if (l->kind == PKL_FROZENSET || !short_tuple(c, l->count))
-        put_op(c->out, CODE_MARK);
-    return err;
-}
-
-static void before_item(struct enc *c, const struct open *o)
-{
-    bool value = o->node->kind == PKL_DICT && o->done % 2 == 1;
-
-    if (grouped(c, o) && !value && !lone(o) && item_of(o) % BATCH == 0)
-        put_op(c->out, CODE_MARK);
-}
-
-static void after_item(struct enc *c, const struct open *o)
-{
-    bool dict = o->node->kind == PKL_DICT;
-    bool list = o->as_list || o->node->kind == PKL_LIST;
-    uint64_t item = item_of(o);
-
-    if ((dict && o->done % 2 == 1) || !(dict || list || o->node->kind == PKL_SET))
-        return;
-    if (c->style->text || lone(o))
-        put_op(c->out, dict ? CODE_SETITEM : CODE_APPEND);
-    else if (item % BATCH == 0 || item == o->node->count)
-        put_op(c->out, dict ? CODE_SETITEMS : list ? CODE_APPENDS : CODE_ADDITEMS);
-}
-
-static void end_container(struct enc *c, const struct open *o)
-{
-    static const uint8_t tuples[] = {CODE_EMPTY_TUPLE, CODE_TUPLE1, CODE_TUPLE2, CODE_TUPLE3};
-    uint64_t n = o->node->count;
-
-    if (o->as_list) {
-        end_args(c, 1);
-    } else if (o->node->kind == PKL_FROZENSET) {
-        put_op(c->out, CODE_FROZENSET);
-    } else if (o->node->kind == PKL_TUPLE) {
-        put_op(c->out, short_tuple(c, n) ? tuples[n] : CODE_TUPLE);
-    }
-}
-
-static bool is_container(enum pkl_kind kind)
-{
-    return kind == PKL_LIST || kind == PKL_TUPLE || kind == PKL_DICT || kind == PKL_SET ||
-           kind == PKL_FROZENSET;
-}
-
-static enum pb_err open_container(struct enc *c, struct stack *st, const struct literal *l)
-{
-    struct open o = {.node = l, .child = l->first};
-    enum pb_err err = begin_container(c, &o);
-
-    if (err != PB_OK)
-        return err;
-    return vec_push(st, o) ? PB_OK : error_nomem(c->e);
-}
-
-/* What is below a replaced value replaces nothing itself. */
-static enum pb_err put_containers(struct enc *c, struct stack *st)
-{
-    enum pb_err err = PB_OK;
-
-    c->was = PKL_BROKEN;
-    c->was_opcode = 0;
-    while (err == PB_OK && st->len > 0 && c->out->failed == PB_OK) {
-        struct open *o = &st->data[st->len - 1];
-        const struct literal *child = o->child;
-
-        if (child == NULL) {
-            end_container(c, o);
-            st->len--;
-            if (st->len > 0) {
-                st->data[st->len - 1].done++;
-                after_item(c, &st->data[st->len - 1]);
-            }
-            continue;
-        }
-        before_item(c, o);
-        o->child = child->next;
-        if (is_container(child->kind)) {
-            err = open_container(c, st, child);
-        } else {
-            err = put_leaf(c, child);
-            o->done++;
-            after_item(c, o);
-        }
-    }
-    return err;
-}
-
-enum pb_err literal_encode(const struct literal *l, const struct pkl_style *style,
-                           enum pkl_kind was, uint8_t was_opcode, struct buf *out, struct error *e)
-{
-    struct enc c = {out, style, was, was_opcode, e};
-    struct stack st = {0};
-    enum pb_err err;
-
-    if (is_container(l->kind)) {
-        err = open_container(&c, &st, l);
-        if (err == PB_OK)
-            err = put_containers(&c, &st);
-        vec_release(&st);
-    } else {
-        err = put_leaf(&c, l);
-    }
-    return err == PB_OK ? buf_status(out, e) : err;
 }

@@ -5,36 +5,13 @@
  * and a `+` or `-` behind it (which only a complex number may follow).  How an operand was written
  * matters, because Python takes `-(1)` and `(-1)+2j` but neither `--1` nor `1+-2j`.
  */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/num.h>
 #include <pklbrowse/text.h>
 
-#include "literal_lex.h"
-
-enum shape { PLAIN_NUMBER, SIGNED_NUMBER, OTHER };
-enum progress { NOTHING, SIGN, OPERAND, OPERATOR };
-
-struct bracket {
-    char open; /* ( [ { or 0 for the whole text; s f b: set( frozenset( bytearray( */
-    size_t at; /* where it stands */
-    struct literal *node, *last;
-    enum progress progress;
-    bool minus, comma, dict, set;
-    bool after_colon; /* the expression is a dict's value */
-    size_t sign_at, operand_at;
-    struct literal *operand;
-    enum shape shape;
-};
-
-struct reader {
-    struct lit_text t;
-    struct {
-        struct bracket *data;
-        size_t len, cap;
-    } open;
-};
+#include "literal_read.h"
 
 enum pb_err lit_bad(struct lit_text *t, size_t at, const char *fmt, ...)
 {
@@ -65,12 +42,7 @@ enum pb_err lit_take(struct lit_text *t, struct literal *l, const struct buf *da
     return l->data != NULL ? PB_OK : error_nomem(t->e);
 }
 
-static struct bracket *top(struct reader *r)
-{
-    return &r->open.data[r->open.len - 1];
-}
-
-static enum pb_err push(struct reader *r, char open, enum pkl_kind kind, size_t at)
+enum pb_err lit_push(struct reader *r, char open, enum pkl_kind kind, size_t at)
 {
     struct bracket b = {.open = open, .at = at};
 
@@ -80,10 +52,32 @@ static enum pb_err push(struct reader *r, char open, enum pkl_kind kind, size_t 
     return vec_push(&r->open, b) ? PB_OK : error_nomem(r->t.e);
 }
 
-/* An operand is complete: put it where the expression in progress wants it. */
-static enum pb_err operand(struct reader *r, struct literal *l, enum shape shape, size_t at)
+/* re.I | re.M */
+static enum pb_err both_flags(struct reader *r, struct bracket *b, const struct literal *right,
+                              size_t at)
 {
-    struct bracket *b = top(r);
+    int64_t x, y;
+    struct literal *l = b->operand;
+    char *le;
+
+    if (l->kind != PKL_INT || right->kind != PKL_INT ||
+        !num_big_fits_i64((const uint8_t *)l->data, l->len, &x) ||
+        !num_big_fits_i64((const uint8_t *)right->data, right->len, &y))
+        return lit_bad(&r->t, at, "only flags are joined by '|'");
+    le = arena_alloc(r->t.mem, 8);
+    if (le == NULL)
+        return error_nomem(r->t.e);
+    for (unsigned i = 0; i < 8; i++)
+        le[i] = (char)((uint64_t)(x | y) >> 8 * i);
+    l->data = le;
+    l->len = 8;
+    return PB_OK;
+}
+
+/* An operand is complete: put it where the expression in progress wants it. */
+enum pb_err lit_operand(struct reader *r, struct literal *l, enum shape shape, size_t at)
+{
+    struct bracket *b = lit_top(r);
     enum pb_err err = PB_OK;
 
     switch (b->progress) {
@@ -102,6 +96,10 @@ static enum pb_err operand(struct reader *r, struct literal *l, enum shape shape
     case OPERAND:
         return lit_bad(&r->t, at, "a comma is missing before this");
     case OPERATOR:
+        if (b->either) {
+            err = both_flags(r, b, l, at);
+            break;
+        }
         if (b->shape == OTHER || b->operand->complex_number || shape != PLAIN_NUMBER ||
             !l->complex_number)
             return lit_bad(&r->t, b->sign_at, "only a complex number is written as a sum");
@@ -109,28 +107,43 @@ static enum pb_err operand(struct reader *r, struct literal *l, enum shape shape
         b->shape = OTHER;
         break;
     }
-    if (b->progress != OPERATOR)
+    if (b->progress != OPERATOR) {
         b->operand_at = at;
+        l->at = at;
+    }
     b->progress = OPERAND;
     return err;
 }
 
 static enum pb_err sign(struct reader *r)
 {
-    struct bracket *b = top(r);
+    struct bracket *b = lit_top(r);
 
     if (b->progress == SIGN || b->progress == OPERATOR)
         return lit_bad(&r->t, r->t.at, "one sign is enough");
     b->minus = lit_peek(&r->t, 0) == '-';
+    b->either = false;
     b->sign_at = r->t.at++;
     b->progress = b->progress == NOTHING ? SIGN : OPERATOR;
+    return PB_OK;
+}
+
+static enum pb_err either(struct reader *r)
+{
+    struct bracket *b = lit_top(r);
+
+    if (b->open != 'c' || b->progress != OPERAND || !make_takes_flags(b->row))
+        return lit_bad(&r->t, r->t.at, "no '|' can stand here");
+    b->either = true;
+    b->sign_at = r->t.at++;
+    b->progress = OPERATOR;
     return PB_OK;
 }
 
 /* The expression ends here; *item is NULL when there was none. */
 static enum pb_err expression_ends(struct reader *r, struct literal **item)
 {
-    struct bracket *b = top(r);
+    struct bracket *b = lit_top(r);
 
     *item = NULL;
     if (b->progress == SIGN || b->progress == OPERATOR)
@@ -155,14 +168,16 @@ static enum pb_err key_or_member(struct reader *r, const struct literal *item)
 {
     if (literal_hashable(item))
         return PB_OK;
-    return lit_bad(&r->t, top(r)->operand_at, "a list, dict, set or bytearray cannot be a %s",
-                   top(r)->set ? "member of a set" : "key");
+    return lit_bad(&r->t, lit_top(r)->operand_at, "%s cannot be a %s",
+                   item->kind == PKL_OBJECT ? "an object that can change"
+                                            : "a list, dict, set or bytearray",
+                   lit_top(r)->set ? "member of a set" : "key");
 }
 
 /* An item followed by a comma or the end. */
 static enum pb_err take_item(struct reader *r, struct literal *item)
 {
-    struct bracket *b = top(r);
+    struct bracket *b = lit_top(r);
     enum pb_err err = PB_OK;
 
     if (b->dict && !b->after_colon)
@@ -171,6 +186,8 @@ static enum pb_err take_item(struct reader *r, struct literal *item)
         b->set = true;
         err = key_or_member(r, item);
     }
+    item->keyword = b->keyword;
+    b->keyword = NULL;
     append(b, item);
     b->node->count++;
     b->after_colon = false;
@@ -186,17 +203,17 @@ static enum pb_err comma(struct reader *r)
         return err;
     if (item == NULL)
         return lit_bad(&r->t, r->t.at, "a value is missing before this comma");
-    if (strchr("sfb", top(r)->open) != NULL && top(r)->open != '\0')
+    if (strchr("sfb", lit_top(r)->open) != NULL && lit_top(r)->open != '\0')
         return lit_bad(&r->t, r->t.at, "only one argument here");
     err = take_item(r, item);
-    top(r)->comma = true;
+    lit_top(r)->comma = true;
     r->t.at++;
     return err;
 }
 
 static enum pb_err colon(struct reader *r)
 {
-    struct bracket *b = top(r);
+    struct bracket *b = lit_top(r);
     struct literal *item;
     enum pb_err err = expression_ends(r, &item);
 
@@ -239,7 +256,7 @@ static enum pb_err finish_call(struct reader *r, const struct bracket *b, struct
 /* What the innermost bracket holds when it closes. */
 static enum pb_err finish(struct reader *r, struct literal **out, enum shape *shape)
 {
-    struct bracket *b = top(r);
+    struct bracket *b = lit_top(r);
     struct literal *item;
     enum pb_err err = expression_ends(r, &item);
 
@@ -254,10 +271,15 @@ static enum pb_err finish(struct reader *r, struct literal **out, enum shape *sh
         *shape = b->shape;
         return PB_OK;
     }
-    if (item == NULL && b->after_colon)
-        return lit_bad(&r->t, r->t.at, "the value of this key is missing");
+    if (item == NULL && (b->after_colon || b->keyword != NULL))
+        return lit_bad(&r->t, r->t.at, "the value of this %s is missing",
+                       b->keyword != NULL ? "argument" : "key");
     if (item != NULL)
         err = take_item(r, item);
+    if (err == PB_OK && b->open == 'c')
+        return make_call(&r->t, b->row, b->at, b->node, out);
+    if (err == PB_OK && b->open == 'a')
+        return make_alias(&r->t, b->at, b->alias_of, b->node, !b->comma, out);
     if (err != PB_OK || b->open != '{')
         return err;
     b->node->kind = b->set ? PKL_SET : PKL_DICT;
@@ -266,8 +288,8 @@ static enum pb_err finish(struct reader *r, struct literal **out, enum shape *sh
 
 static enum pb_err close_bracket(struct reader *r, char c)
 {
-    struct bracket *b = top(r);
-    char want = b->open == '[' ? ']' : b->open == '{' ? '}' : ')';
+    struct bracket *b = lit_top(r);
+    char want = b->open == '[' || b->open == 'a' ? ']' : b->open == '{' ? '}' : ')';
     struct literal *l;
     enum shape shape;
     size_t at = b->at;
@@ -282,70 +304,7 @@ static enum pb_err close_bracket(struct reader *r, char c)
         return err;
     r->open.len--;
     r->t.at++;
-    return operand(r, l, shape, at);
-}
-
-struct word {
-    const char *name;
-    enum pkl_kind kind;
-    char call; /* what push() gets: it takes an argument list */
-    bool truth;
-    double real;
-};
-
-static const struct word words[] = {
-    {"None", PKL_NONE, 0, false, 0},
-    {"True", PKL_BOOL, 0, true, 0},
-    {"False", PKL_BOOL, 0, false, 0},
-    {"inf", PKL_FLOAT, 0, false, (double)INFINITY},
-    {"nan", PKL_FLOAT, 0, false, (double)NAN},
-    {"set", PKL_SET, 's', false, 0},
-    {"frozenset", PKL_FROZENSET, 'f', false, 0},
-    {"bytearray", PKL_BYTEARRAY, 'b', false, 0},
-};
-
-static size_t word_length(const struct lit_text *t)
-{
-    size_t n = 0;
-
-    while (lit_is_word(lit_peek(t, n)))
-        n++;
-    return n;
-}
-
-static enum pb_err pass_blank(struct reader *r);
-
-static enum pb_err word(struct reader *r)
-{
-    size_t n = word_length(&r->t), start = r->t.at;
-    const struct word *w = NULL;
-    struct literal *l;
-    enum pb_err err;
-
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (strlen(words[i].name) == n && memcmp(words[i].name, r->t.s + start, n) == 0)
-            w = &words[i];
-    }
-    if (w == NULL)
-        return lit_bad(&r->t, start, "this is no literal; text needs quotes");
-    r->t.at += n;
-    if (w->call != 0) {
-        err = pass_blank(r);
-        if (err != PB_OK)
-            return err;
-        if (lit_peek(&r->t, 0) != '(')
-            return lit_bad(&r->t, r->t.at, "'(' is wanted after %s", w->name);
-        if (top(r)->progress == OPERAND)
-            return lit_bad(&r->t, start, "a comma is missing before this");
-        r->t.at++;
-        return push(r, w->call, w->kind, start);
-    }
-    l = lit_new(&r->t, w->kind);
-    if (l == NULL)
-        return PB_ENOMEM;
-    l->boolean = w->truth;
-    l->real = w->real;
-    return operand(r, l, w->kind == PKL_FLOAT ? PLAIN_NUMBER : OTHER, start);
+    return lit_operand(r, l, shape, at);
 }
 
 /* Adjacent strings are one. */
@@ -359,7 +318,7 @@ static enum pb_err strings(struct reader *r)
 
     buf_init(&data, SIZE_MAX / 2);
     while (err == PB_OK) {
-        err = pass_blank(r);
+        err = lit_pass_blank(r);
         if (err != PB_OK || !lit_at_string(&r->t))
             break;
         if (!joined)
@@ -376,11 +335,11 @@ static enum pb_err strings(struct reader *r)
     if (err == PB_OK && joined)
         err = lit_take(&r->t, l, &data);
     buf_release(&data);
-    return err == PB_OK ? operand(r, l, OTHER, start) : err;
+    return err == PB_OK ? lit_operand(r, l, OTHER, start) : err;
 }
 
 /* Blanks, comments, continued lines; and newlines inside brackets. */
-static enum pb_err pass_blank(struct reader *r)
+enum pb_err lit_pass_blank(struct reader *r)
 {
     struct lit_text *t = &r->t;
 
@@ -414,20 +373,26 @@ static enum pb_err token(struct reader *r)
 
     if (lit_at_number(&r->t)) {
         err = lit_number(&r->t, &l);
-        return err == PB_OK ? operand(r, l, PLAIN_NUMBER, start) : err;
+        return err == PB_OK ? lit_operand(r, l, PLAIN_NUMBER, start) : err;
     }
     if (lit_at_string(&r->t))
         return strings(r);
     if (lit_is_word(c))
-        return word(r);
+        return lit_word(r);
+    if (c == '.' && lit_top(r)->open == 'a')
+        return lit_dots(r);
     switch (c) {
-    case '(':
     case '[':
+        return lit_open_square(r);
+    case '(':
     case '{':
-        if (top(r)->progress == OPERAND)
+        if (lit_top(r)->progress == OPERAND)
             return lit_bad(&r->t, start, "a comma is missing before this");
         r->t.at++;
-        return push(r, c, c == '[' ? PKL_LIST : c == '(' ? PKL_TUPLE : PKL_DICT, start);
+        return lit_push(r, c, c == '(' ? PKL_TUPLE : PKL_DICT, start);
+    case '<':
+        err = make_angle(&r->t, &l);
+        return err == PB_OK ? lit_operand(r, l, OTHER, start) : err;
     case ')':
     case ']':
     case '}':
@@ -439,6 +404,8 @@ static enum pb_err token(struct reader *r)
     case '+':
     case '-':
         return sign(r);
+    case '|':
+        return either(r);
     default:
         return lit_bad(&r->t, start, "nothing in a literal looks like this");
     }
@@ -447,11 +414,11 @@ static enum pb_err token(struct reader *r)
 /* Outside brackets a newline ends the text, but blank lines and comments may stand around it. */
 static enum pb_err pass_lines(struct reader *r)
 {
-    enum pb_err err = pass_blank(r);
+    enum pb_err err = lit_pass_blank(r);
 
     while (err == PB_OK && (lit_peek(&r->t, 0) == '\n' || lit_peek(&r->t, 0) == '\r')) {
         r->t.at++;
-        err = pass_blank(r);
+        err = lit_pass_blank(r);
     }
     return err;
 }
@@ -465,18 +432,18 @@ static enum pb_err whole(struct reader *r, struct literal **out)
            lit_peek(&r->t, 0) != '\r') {
         err = token(r);
         if (err == PB_OK)
-            err = pass_blank(r);
+            err = lit_pass_blank(r);
     }
     if (err != PB_OK)
         return err;
     if (r->open.len > 1)
-        return lit_bad(&r->t, top(r)->at, "this bracket is not closed");
+        return lit_bad(&r->t, lit_top(r)->at, "this bracket is not closed");
     err = pass_lines(r);
     if (err != PB_OK)
         return err;
     if (r->t.at < r->t.n)
         return lit_bad(&r->t, r->t.at, "one value only; put brackets around several lines");
-    if (top(r)->progress == NOTHING && !top(r)->comma)
+    if (lit_top(r)->progress == NOTHING && !lit_top(r)->comma)
         return lit_bad(&r->t, r->t.at, "a value is missing here");
     return finish(r, out, &shape);
 }
@@ -500,7 +467,7 @@ enum pb_err literal_parse(struct arena *mem, const char *text, size_t n, struct 
     enum pb_err err = check_text(&r.t);
 
     if (err == PB_OK)
-        err = push(&r, '\0', PKL_TUPLE, 0);
+        err = lit_push(&r, '\0', PKL_TUPLE, 0);
     if (err == PB_OK)
         err = whole(&r, out);
     if (at != NULL)

@@ -108,6 +108,10 @@ static void put_leaf(struct canon *c, const struct literal *l)
     case PKL_BYTEARRAY:
         put_sized(c->out, 'b', l->data, l->len);
         break;
+    case PKL_GLOBAL:
+        put_sized(c->out, 'm', l->module, strlen(l->module));
+        put_sized(c->out, 'g', l->name, strlen(l->name));
+        break;
     default:
         buf_putc(c->out, 'n');
         break;
@@ -117,12 +121,16 @@ static void put_leaf(struct canon *c, const struct literal *l)
 static bool is_container(enum pkl_kind kind)
 {
     return kind == PKL_LIST || kind == PKL_TUPLE || kind == PKL_DICT || kind == PKL_SET ||
-           kind == PKL_FROZENSET;
+           kind == PKL_FROZENSET || kind == PKL_OBJECT;
 }
 
 static char container_tag(enum pkl_kind kind)
 {
-    return kind == PKL_LIST ? 'L' : kind == PKL_TUPLE ? 'T' : kind == PKL_DICT ? 'D' : 'S';
+    return kind == PKL_OBJECT  ? 'O'
+           : kind == PKL_LIST  ? 'L'
+           : kind == PKL_TUPLE ? 'T'
+           : kind == PKL_DICT  ? 'D'
+                               : 'S';
 }
 
 static bool open_level(struct canon *c, const struct literal *l)
@@ -182,7 +190,8 @@ static bool step(struct canon *c)
 {
     struct level *lv = &c->levels.data[c->levels.len - 1];
     const struct literal *child = lv->child;
-    bool sorted = lv->node->kind != PKL_LIST && lv->node->kind != PKL_TUPLE;
+    bool sorted =
+        lv->node->kind != PKL_LIST && lv->node->kind != PKL_TUPLE && lv->node->kind != PKL_OBJECT;
 
     if (c->out->failed != PB_OK)
         return false;
@@ -236,12 +245,14 @@ bool literal_equal(const struct literal *a, const struct literal *b)
     return equal;
 }
 
-/* Only tuples can hide something unhashable: what is in a frozenset was a member of a set before.
+/* Only tuples and objects can hide something unhashable: what is in a frozenset was a member of a
+ * set before.
  */
 bool literal_hashable(const struct literal *l)
 {
     return l->kind != PKL_LIST && l->kind != PKL_DICT && l->kind != PKL_SET &&
-           l->kind != PKL_BYTEARRAY && !(l->kind == PKL_TUPLE && l->unhashable);
+           l->kind != PKL_BYTEARRAY &&
+           !((l->kind == PKL_TUPLE || l->kind == PKL_OBJECT) && l->unhashable);
 }
 
 /* ------------------------------------------------------------------- equal keys */

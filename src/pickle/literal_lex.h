@@ -54,6 +54,26 @@ enum pb_err lit_complex(struct lit_text *t, size_t at, struct literal *left,
 bool lit_at_string(const struct lit_text *t); /* a prefix and a quote, or a quote */
 enum pb_err lit_string(struct lit_text *t, struct literal **out);
 
+/* ------------------------------------------------- names and calls: lens/make.c */
+
+struct make_row;
+/* The constructor that is called so, with or without its module; NULL: none. */
+const struct make_row *make_find(const char *name, size_t n);
+/* Takes re.I | re.M. */
+bool make_takes_flags(const struct make_row *row);
+/* The object that the call at `at` makes; its arguments stand in a tuple. */
+enum pb_err make_call(struct lit_text *t, const struct make_row *row, size_t at,
+                      struct literal *args, struct literal **out) PB_CHECK;
+/* list[int]: `of` is a global. */
+enum pb_err make_alias(struct lit_text *t, size_t at, struct literal *of, struct literal *args,
+                       bool one, struct literal **out) PB_CHECK;
+/* A name that stands for a value: Ellipsis, re.M, datetime.timezone.utc, infj; a class only where
+ * `classes` says so.  *out NULL: it stands for none. */
+enum pb_err make_name(struct lit_text *t, size_t at, size_t n, bool classes,
+                      struct literal **out) PB_CHECK;
+/* <class 'int'>, <built-in function len>, <global my.name>, whose first byte is at t->at. */
+enum pb_err make_angle(struct lit_text *t, struct literal **out) PB_CHECK;
+
 /* Bytes that are the same exactly for values that Python finds equal; *nan is set when the value
  * holds a NaN, which equals nothing. */
 enum pb_err literal_canon(struct buf *out, const struct literal *l, bool *nan,

@@ -5,6 +5,7 @@
 #include <pklbrowse/mem.h>
 #include <pklbrowse/pkl_leaf.h>
 
+#include "name.h"
 #include "object.h"
 
 #define NAME_MAX_BYTES (1024u * 1024u)
@@ -32,6 +33,56 @@ static void map_names(struct pkl_name *n)
         if (p->name != NULL)
             n->py3_name = p->py3_name;
         return; /* names stand before modules */
+    }
+}
+
+/* Modules of Python 2 whose names went elsewhere, but which nothing comes back to. */
+static bool is_one_way(const char *module)
+{
+    static const char *const modules[] = {
+        "CGIHTTPServer", "DocXMLRPCServer", "FileDialog", "SimpleDialog", "SimpleHTTPServer",
+        "StringIO",      "UserDict",        "UserList",   "UserString",   "_elementtree",
+        "cPickle",       "cStringIO",       "whichdb",
+    };
+
+    for (size_t i = 0; i < sizeof modules / sizeof modules[0]; i++) {
+        if (strcmp(modules[i], module) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Of several names the last one: unicode, not basestring. */
+static const struct py2_name *python2_name(const char *module, const char *name)
+{
+    const struct py2_name *found = NULL;
+
+    for (size_t i = 0; i < sizeof py2_names / sizeof py2_names[0]; i++) {
+        const struct py2_name *p = &py2_names[i];
+        bool named = found != NULL && found->name != NULL;
+
+        if (strcmp(p->py3_module, module) != 0)
+            continue;
+        if (p->name != NULL && strcmp(p->py3_name, name) == 0 &&
+            !(named && strcmp(found->name, "IterableUserDict") == 0))
+            found = p;
+        if (p->name == NULL && !named && !is_one_way(p->module))
+            found = p;
+    }
+    return found;
+}
+
+void name_in_python2(bool py2, const char **module, const char **name)
+{
+    bool own = strcmp(*module, "builtins") == 0 &&
+               (strcmp(*name, "int") == 0 || strcmp(*name, "str") == 0);
+    const struct py2_name *found = python2_name(*module, *name);
+
+    if (py2 && own) {
+        *module = "__builtin__";
+    } else if (found != NULL) {
+        *module = found->module;
+        *name = found->name != NULL ? found->name : *name;
     }
 }
 

@@ -12,6 +12,7 @@
 #include <pklbrowse/pkl_leaf.h>
 
 #include "form.h"
+#include "lens/lens.h"
 #include "opcode_bytes.h"
 #include "path_private.h"
 
@@ -132,6 +133,42 @@ out:
     return err;
 }
 
+/* What a lens shows of an object that holds no others: the text that can be typed for it. */
+static enum pb_err lens_literal(struct pkl_view *v, const struct pkl_node *node, struct arena *mem,
+                                struct literal **out, struct error *e)
+{
+    struct lens_reader r;
+    struct error ignored;
+    struct lens l;
+    size_t at;
+    enum pb_err err;
+
+    lens_reader_init(&r, v);
+    lens_init(&l);
+    err = lens_read(&r, node, KEY_BYTES_MAX, &l, e);
+    if (err == PB_OK && l.row != NULL && l.kind == PKL_OBJECT && !l.nested && !l.partial) {
+        err = literal_parse(mem, l.text.data, l.text.len, out, &at, &ignored);
+        if (err == PB_ENOMEM)
+            error_nomem(e);
+        if (err == PB_EUSAGE) {
+            *out = NULL;
+            err = PB_OK;
+        }
+    }
+    lens_release(&l);
+    lens_reader_release(&r);
+    return err;
+}
+
+static enum pb_err object_literal(struct pkl_view *v, struct levels *st,
+                                  const struct pkl_node *node, struct arena *mem,
+                                  struct literal **out, struct error *e)
+{
+    enum pb_err err = form_literal(v, st, node, mem, out, e);
+
+    return err == PB_OK && *out == NULL ? lens_literal(v, node, mem, out, e) : err;
+}
+
 static enum pb_err any_literal(struct pkl_view *v, struct levels *st, const struct pkl_node *node,
                                struct arena *mem, struct literal **out, struct error *e)
 {
@@ -140,7 +177,7 @@ static enum pb_err any_literal(struct pkl_view *v, struct levels *st, const stru
         return leaf_literal(v, node, mem, out, e);
     if (node->kind == PKL_TUPLE || node->kind == PKL_FROZENSET)
         return down(v, st, node, mem, out, e);
-    return node->kind == PKL_OBJECT ? form_literal(v, st, node, mem, out, e) : PB_OK;
+    return node->kind == PKL_OBJECT ? object_literal(v, st, node, mem, out, e) : PB_OK;
 }
 
 enum pb_err path_key_literal(struct pkl_view *v, const struct pkl_node *node, struct arena *mem,
@@ -205,7 +242,8 @@ static bool may_be_equal(const struct pkl_node *node, const struct literal *want
     case PKL_PY2STR:
         return want->kind == PKL_STR || want->kind == PKL_BYTES;
     case PKL_OBJECT:
-        return want->kind == PKL_BYTES || want->kind == PKL_FROZENSET;
+        return want->kind == PKL_BYTES || want->kind == PKL_FROZENSET || want->kind == PKL_OBJECT ||
+               want->complex_number;
     default:
         return node->kind == want->kind && !length_differs(node, want);
     }

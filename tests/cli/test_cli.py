@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 """The batch commands on local files: what they print, what they write, how they end."""
 import collections
+import datetime
+import decimal
 import json
 import os
 import pickle
@@ -8,6 +10,7 @@ import signal
 import stat
 import subprocess
 import sys
+import uuid
 
 from harness import Failed, Place, run_all, same, wait_until_waiting
 
@@ -242,6 +245,24 @@ def test_set_protocols(p: Place):
         p.put("f", pickle.dumps([1, ("a", 2), {"k": [3]}], protocol))
         p.run("set", "f", "[1][0]='b'", "[2].k[-1]=4", "[0]=12345678901234567890").expect(0)
         same(pickle.loads(p.get("f")), [12345678901234567890, ("b", 2), {"k": [4]}], f"p{protocol}")
+
+
+def test_set_objects(p: Place):
+    day, key = datetime.date(2024, 1, 2), uuid.UUID(int=5)
+    for protocol in range(6):
+        value = {"when": day, key: [decimal.Decimal("1.10")], "od": collections.OrderedDict(a=1)}
+        p.put("f", pickle.dumps(value, protocol))
+        if "no change" not in p.run("set", "f", ".when=datetime.date(2024, 1, 2)").out:
+            raise Failed("the same date is a change")
+        p.run("set", "f", ".when=datetime.date(2025, 1, 2)", f"[{key!r}][0]=Decimal('1.20')",
+              ".od=deque([1], maxlen=3)").expect(0)
+        now = pickle.loads(p.get("f"))
+        same(now, {"when": datetime.date(2025, 1, 2), key: [decimal.Decimal("1.20")],
+                   "od": collections.deque([1], 3)}, f"p{protocol}")
+        same(repr(now[key]), "[Decimal('1.20')]")
+    p.run("show", "f", f"[{key!r}][0]").expect(0, "Decimal('1.20')\n")
+    p.run("set", "f", ".when=datetime.date(2025, 13, 2)").expect(2, "", "a month is from 1 to 12")
+    p.run("set", "f", ".when=os.system('ls')").expect(2, "", "os.system cannot be written here")
 
 
 def test_set_many_is_one(p: Place):

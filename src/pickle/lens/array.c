@@ -1,5 +1,6 @@
 /* array.array: a list of items (protocols 0 to 2), or bytes in a machine format. */
 #include "lens.h"
+#include "make.h"
 
 #include <string.h>
 
@@ -370,3 +371,147 @@ static const struct lens_row rows[] = {
     {"array", "_array_reconstructor", "array.array", LENS_CALL, 4, 4, read_reconstructor, 0},
 };
 const struct lens_family lens_array = {rows, sizeof rows / sizeof rows[0]};
+
+/* ------------------------------------------------------------------- the way back */
+
+/* An item in the machine's format. */
+static enum pb_err pack_item(struct maker *m, const struct literal *item, const struct format *f,
+                             struct buf *out)
+{
+    uint64_t bits = 0;
+    int64_t v = 0;
+    double real = item->real;
+    float half;
+
+    if (item->kind == PKL_INT && f->size == 8 && !f->is_signed && f->item == ITEM_INT) {
+        size_t n = item->len;
+
+        while (n > 8 && item->data[n - 1] == 0)
+            n--;
+        if (n > 8 || num_big_bits((const uint8_t *)item->data, item->len) > 64 ||
+            (item->len > 0 && (item->data[item->len - 1] & 0x80) != 0))
+            return make_bad(m, item, "this does not fit an item of this array");
+        for (size_t i = 0; i < n; i++)
+            bits |= (uint64_t)(uint8_t)item->data[i] << 8 * i;
+    } else if (item->kind == PKL_INT) {
+        bool fits = num_big_fits_i64((const uint8_t *)item->data, item->len, &v);
+
+        real = (double)v;
+        bits = (uint64_t)v;
+        if (!fits || (f->item == ITEM_INT && f->size < 8 &&
+                      (f->is_signed ? v < -((int64_t)1 << (8 * f->size - 1)) ||
+                                          v >= (int64_t)1 << (8 * f->size - 1)
+                                    : v < 0 || v >= (int64_t)1 << 8 * f->size)))
+            return make_bad(m, item, "this does not fit an item of this array");
+    } else if (item->kind != PKL_FLOAT || item->complex_number || f->item != ITEM_FLOAT) {
+        return make_bad(m, item, "an item of this array is %s",
+                        f->item == ITEM_FLOAT ? "a number" : "a whole number");
+    }
+    if (f->item == ITEM_FLOAT && f->size == 4) {
+        uint32_t bits32;
+
+        half = (float)real;
+        memcpy(&bits32, &half, sizeof bits32);
+        bits = bits32;
+    } else if (f->item == ITEM_FLOAT) {
+        memcpy(&bits, &real, sizeof bits);
+    }
+    for (size_t i = 0; i < f->size; i++)
+        buf_putc(out, (char)(bits >> 8 * i & 0xff));
+    return PB_OK;
+}
+
+/* The characters of a text, each on its own and packed. */
+static enum pb_err pack_text(struct maker *m, const struct literal *text, struct buf *out,
+                             struct make_chain *list)
+{
+    for (size_t at = 0; at < text->len;) {
+        uint32_t cp;
+        size_t n = utf8_decode(text->data + at, text->len - at, &cp, true);
+
+        if (n == 0)
+            return make_bad(m, text, "this is not UTF-8");
+        for (unsigned i = 0; i < 4; i++)
+            buf_putc(out, (char)(cp >> 8 * i & 0xff));
+        make_add(m, list, make_str(m, text->data + at, n));
+        at += n;
+    }
+    return PB_OK;
+}
+
+static enum pb_err pack_list(struct maker *m, const struct literal *items, const struct format *f,
+                             struct buf *out, struct make_chain *list)
+{
+    enum pb_err err = PB_OK;
+
+    for (const struct literal *x = items->first; x != NULL && err == PB_OK; x = x->next) {
+        const struct literal *as = x;
+        int64_t v;
+
+        err = pack_item(m, x, f, out);
+        if (f->item == ITEM_FLOAT && x->kind == PKL_INT &&
+            num_big_fits_i64((const uint8_t *)x->data, x->len, &v))
+            as = make_float(m, (double)v);
+        make_add(m, list, as);
+    }
+    return err;
+}
+
+/* By the machine's bytes, and by a list for protocols without bytes. */
+static enum pb_err made_array(struct maker *m, const struct code *code, const struct buf *packed,
+                              struct literal *list, struct literal **out)
+{
+    struct literal *args[4], *old[2], *o, *other;
+
+    args[0] = make_global(m, "array", "array");
+    args[1] = old[0] = make_str(m, &code->code, 1);
+    args[2] = make_int(m, code->format);
+    args[3] = make_bytes(m, packed->data, packed->len);
+    old[1] = list;
+    o = make_object(m, 0, make_global(m, "array", "_array_reconstructor"), make_tuple(m, 4, args),
+                    NULL, NULL, NULL);
+    other = make_object(m, 0, make_global(m, "array", "array"), make_tuple(m, 2, old), NULL, NULL,
+                        NULL);
+    if (o == NULL || other == NULL)
+        return error_nomem(m->t->e);
+    o->elsewhere = other;
+    o->elsewhere_in = LITERAL_BELOW_3;
+    *out = o;
+    return PB_OK;
+}
+
+static enum pb_err make_array_of(struct maker *m, struct literal **out)
+{
+    const struct literal *name = m->arg[0], *items = m->arg[1];
+    const struct code *code = NULL;
+    struct make_chain list = make_chain(m, PKL_LIST);
+    struct buf packed;
+    bool text;
+    enum pb_err err = make_str_arg(m, name, "a type code");
+
+    if (err == PB_OK)
+        code = name->len == 1 ? code_of(name->data[0]) : NULL;
+    if (err != PB_OK)
+        return err;
+    if (code == NULL)
+        return make_bad(m, name, "this is no type code of Python 3");
+    text = formats[code->format].item == ITEM_TEXT;
+    if (items != NULL && items->kind != (text ? PKL_STR : PKL_LIST))
+        return make_bad(m, items, "its items stand in a %s", text ? "text in quotes" : "list");
+    buf_init(&packed, SIZE_MAX / 2);
+    if (items != NULL && text)
+        err = pack_text(m, items, &packed, &list);
+    else if (items != NULL)
+        err = pack_list(m, items, &formats[code->format], &packed, &list);
+    if (err == PB_OK)
+        err = buf_status(&packed, m->t->e);
+    if (err == PB_OK)
+        err = made_array(m, code, &packed, list.node, out);
+    buf_release(&packed);
+    return err;
+}
+
+static const struct make_row makers[] = {
+    {"array", "array", "typecode items", 1, MAKE_UNHASHABLE, make_array_of, 0},
+};
+const struct make_family make_array = {makers, sizeof makers / sizeof makers[0]};

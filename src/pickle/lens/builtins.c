@@ -1,7 +1,10 @@
 /* bytes, bytearray, set and frozenset as old protocols call them; range and slice. */
 #include "lens.h"
+#include "make.h"
 
 #include <string.h>
+
+#include <pklbrowse/num.h>
 
 static bool is_latin1_name(const struct pkl_leaf *l)
 {
@@ -138,3 +141,47 @@ static const struct lens_row rows[] = {
     {"copyreg", "_reconstructor", NULL, LENS_CALL, 3, 3, NULL, 0},
 };
 const struct lens_family lens_builtins = {rows, sizeof rows / sizeof rows[0]};
+
+/* ------------------------------------------------------------------- the way back */
+
+static bool is_zero(const struct literal *l)
+{
+    int64_t v;
+
+    return num_big_fits_i64((const uint8_t *)l->data, l->len, &v) && v == 0;
+}
+
+/* range(stop), range(start, stop), range(start, stop, step) */
+static enum pb_err make_range(struct maker *m, struct literal **out)
+{
+    bool one = m->arg[1] == NULL;
+    struct literal *args[3] = {m->arg[0], m->arg[1], m->arg[2]};
+
+    for (size_t i = 0; i < 3; i++) {
+        if (m->arg[i] != NULL && m->arg[i]->kind != PKL_INT)
+            return make_bad(m, m->arg[i], "the numbers of a range are whole");
+    }
+    if (m->arg[2] != NULL && is_zero(m->arg[2]))
+        return make_bad(m, m->arg[2], "a step is not 0");
+    args[0] = one ? make_int(m, 0) : args[0];
+    args[1] = one ? m->arg[0] : args[1];
+    args[2] = args[2] == NULL ? make_int(m, 1) : args[2];
+    return make_called(m, 3, args, out);
+}
+
+static enum pb_err make_slice(struct maker *m, struct literal **out)
+{
+    bool one = m->arg[1] == NULL;
+    struct literal *args[3] = {m->arg[0], m->arg[1], m->arg[2]};
+
+    args[0] = one ? make_none(m) : args[0];
+    args[1] = one ? m->arg[0] : args[1];
+    args[2] = args[2] == NULL ? make_none(m) : args[2];
+    return make_called(m, 3, args, out);
+}
+
+static const struct make_row makers[] = {
+    {"builtins", "range", "start stop step", 1, 0, make_range, 0},
+    {"builtins", "slice", "start stop step", 1, MAKE_UNHASHABLE, make_slice, 0},
+};
+const struct make_family make_builtins = {makers, sizeof makers / sizeof makers[0]};

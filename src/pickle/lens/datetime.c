@@ -1,9 +1,11 @@
 /* datetime and zoneinfo.  Payloads are checked as far as Python checks them: a day 99 it lets pass.
  */
 #include "lens.h"
+#include "make.h"
 
 #include <string.h>
 
+#include <pklbrowse/num.h>
 #include <pklbrowse/pkl_repr.h>
 
 #define DAYS_MAX 999999999
@@ -266,3 +268,178 @@ static const struct lens_row rows[] = {
     {"zoneinfo", "ZoneInfo", "zoneinfo.ZoneInfo", LENS_CALL, 1, 1, read_zoneinfo, 0},
 };
 const struct lens_family lens_datetime = {rows, sizeof rows / sizeof rows[0]};
+
+/* ------------------------------------------------------------------- the way back */
+
+static unsigned days_in(int64_t year, int64_t month)
+{
+    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+    return days[month - 1] + (month == 2 && leap ? 1u : 0u);
+}
+
+static enum pb_err day_args(struct maker *m, uint8_t *p)
+{
+    int64_t year, month, day;
+    enum pb_err err = make_int_arg(m, m->arg[0], 1, 9999, 1, "a year", &year);
+
+    if (err == PB_OK)
+        err = make_int_arg(m, m->arg[1], 1, 12, 1, "a month", &month);
+    if (err == PB_OK)
+        err = make_int_arg(m, m->arg[2], 1, days_in(year, month), 1, "a day of this month", &day);
+    if (err != PB_OK)
+        return err;
+    p[0] = (uint8_t)(year >> 8);
+    p[1] = (uint8_t)year;
+    p[2] = (uint8_t)month;
+    p[3] = (uint8_t)day;
+    return PB_OK;
+}
+
+/* hour, minute, second, microsecond, tzinfo, fold, from the argument number `at` on. */
+static enum pb_err time_args(struct maker *m, size_t at, uint8_t *p, bool *fold)
+{
+    static const char *const what[] = {"an hour", "a minute", "a second", "a microsecond", "fold"};
+    static const int64_t most[] = {23, 59, 59, 999999, 1};
+    const struct literal *zone = m->arg[at + 4];
+    int64_t v[5];
+    enum pb_err err = PB_OK;
+
+    for (size_t i = 0; i < 5 && err == PB_OK; i++)
+        err = make_int_arg(m, m->arg[at + (i < 4 ? i : 5)], 0, most[i], 0, what[i], &v[i]);
+    if (err != PB_OK)
+        return err;
+    if (zone != NULL && zone->kind != PKL_NONE && !make_is(zone, "datetime", "timezone") &&
+        !make_is(zone, "zoneinfo", "ZoneInfo"))
+        return make_bad(m, zone, "tzinfo is a datetime.timezone or zoneinfo.ZoneInfo");
+    for (size_t i = 0; i < 3; i++) {
+        p[i] = (uint8_t)v[i];
+        p[3 + i] = (uint8_t)(v[3] >> (16 - 8 * i));
+    }
+    *fold = v[4] != 0;
+    return PB_OK;
+}
+
+static enum pb_err make_packed(struct maker *m, const uint8_t *p, size_t n, struct literal *zone,
+                               struct literal **out)
+{
+    struct literal *args[2] = {make_bytes(m, p, n), zone};
+
+    return make_called(m, zone != NULL && zone->kind != PKL_NONE ? 2 : 1, args, out);
+}
+
+static enum pb_err make_date(struct maker *m, struct literal **out)
+{
+    uint8_t p[4];
+    enum pb_err err = day_args(m, p);
+
+    return err == PB_OK ? make_packed(m, p, sizeof p, NULL, out) : err;
+}
+
+static enum pb_err make_time(struct maker *m, struct literal **out)
+{
+    uint8_t p[6];
+    bool fold;
+    enum pb_err err = time_args(m, 0, p, &fold);
+
+    if (err != PB_OK)
+        return err;
+    p[0] |= fold ? FOLD_BIT : 0;
+    return make_packed(m, p, sizeof p, m->arg[4], out);
+}
+
+static enum pb_err make_datetime_of(struct maker *m, struct literal **out)
+{
+    uint8_t p[10];
+    bool fold;
+    enum pb_err err = day_args(m, p);
+
+    if (err == PB_OK)
+        err = time_args(m, 3, p + 4, &fold);
+    if (err != PB_OK)
+        return err;
+    p[2] |= fold ? FOLD_BIT : 0;
+    return make_packed(m, p, sizeof p, m->arg[7], out);
+}
+
+/* days, seconds, microseconds, milliseconds, minutes, hours, weeks */
+static enum pb_err make_timedelta(struct maker *m, struct literal **out)
+{
+    static const int64_t us_of[] = {0, 1000000, 1, 1000, 60000000, 3600000000, 0};
+    const int64_t most = (int64_t)1 << 40;
+    int64_t days = 0, v, us;
+    __int128 rest = 0;
+    struct literal *args[3];
+
+    for (size_t i = 0; i < sizeof us_of / sizeof us_of[0]; i++) {
+        enum pb_err err = make_int_arg(m, m->arg[i], -most, most, 0, "this", &v);
+
+        if (err != PB_OK)
+            return err;
+        rest += (__int128)v * us_of[i];
+        days += us_of[i] == 0 ? v * (i == 0 ? 1 : 7) : 0;
+    }
+    days += (int64_t)(rest / ((__int128)86400 * 1000000));
+    us = (int64_t)(rest % ((__int128)86400 * 1000000));
+    days -= us < 0;
+    us += us < 0 ? (int64_t)86400 * 1000000 : 0;
+    if (days > DAYS_MAX || days < -DAYS_MAX)
+        return make_bad(m, NULL, "a timedelta has at most %d days", DAYS_MAX);
+    args[0] = make_int(m, days);
+    args[1] = make_int(m, us / 1000000);
+    args[2] = make_int(m, us % 1000000);
+    return make_called(m, 3, args, out);
+}
+
+/* Days, seconds and microseconds that make_timedelta() has written. */
+static bool delta_within_a_day(const struct literal *delta)
+{
+    const struct literal *arg = delta->first->next->first;
+    int64_t v[3] = {0};
+
+    for (size_t i = 0; i < 3 && arg != NULL; i++, arg = arg->next)
+        (void)num_big_fits_i64((const uint8_t *)arg->data, arg->len, &v[i]);
+    return v[0] == 0 || (v[0] == -1 && (v[1] > 0 || v[2] > 0));
+}
+
+static enum pb_err make_timezone(struct maker *m, struct literal **out)
+{
+    enum pb_err err = make_str_arg(m, m->arg[1], "a name");
+
+    if (err != PB_OK)
+        return err;
+    if (!make_is(m->arg[0], "datetime", "timedelta"))
+        return make_bad(m, m->arg[0], "the offset is a datetime.timedelta");
+    if (!delta_within_a_day(m->arg[0]))
+        return make_bad(m, m->arg[0], "an offset is less than a day");
+    return make_called(m, m->arg[1] != NULL ? 2 : 1, m->arg, out);
+}
+
+/* Made by a method of the class; True: it may be one that is there already. */
+static enum pb_err make_zoneinfo(struct maker *m, struct literal **out)
+{
+    struct literal *args[2] = {m->arg[0], make_int(m, 1)};
+    enum pb_err err = make_str_arg(m, m->arg[0], "a key");
+
+    if (err != PB_OK)
+        return err;
+    if (!is_zone_key(m->arg[0]->data, m->arg[0]->len))
+        return make_bad(m, m->arg[0], "no zone can have this key");
+    return make_done(m,
+                     make_object(m, 0, make_global(m, "zoneinfo", "ZoneInfo._unpickle"),
+                                 make_tuple(m, 2, args), NULL, NULL, NULL),
+                     out);
+}
+
+static const struct make_row makers[] = {
+    {"datetime", "date", "year month day", 3, 0, make_date, 0},
+    {"datetime", "time", "hour minute second microsecond tzinfo fold", 0, 0, make_time, 0},
+    {"datetime", "datetime", "year month day hour minute second microsecond tzinfo fold", 3, 0,
+     make_datetime_of, 0},
+    {"datetime", "timedelta", "days seconds microseconds milliseconds minutes hours weeks", 0, 0,
+     make_timedelta, 0},
+    {"datetime", "timezone", "offset name", 1, 0, make_timezone, 0},
+    {"zoneinfo", "ZoneInfo", "key", 1, 0, make_zoneinfo, 0},
+};
+const struct make_family make_datetime = {makers, sizeof makers / sizeof makers[0]};

@@ -1,5 +1,6 @@
 /* Built-in exceptions: the name of the class that comes out, and the arguments. */
 #include "lens.h"
+#include "make.h"
 
 #include <string.h>
 
@@ -235,3 +236,129 @@ static const struct lens_row rows[] = {
     ROW("ExceptionGroup", "ExceptionGroup", EXC_GROUP),
 };
 const struct lens_family lens_exceptions = {rows, sizeof rows / sizeof rows[0]};
+
+/* ------------------------------------------------------------------- the way back */
+
+/* Kinds of arguments as for unicode_args(). */
+static bool made_unicode_args(const struct maker *m)
+{
+    static const char *const wanted[] = {"ssiis", "sbiis", "siis"};
+    const char *w = wanted[m->row->detail - EXC_ENCODE];
+    size_t i = 0;
+
+    for (const struct literal *a = m->args->first; a != NULL; a = a->next, i++) {
+        enum pkl_kind k = a->kind;
+
+        if (w[i] == '\0' || (w[i] == 'i'   ? k != PKL_INT
+                             : w[i] == 'b' ? k != PKL_BYTES
+                                           : k != PKL_STR))
+            return false;
+    }
+    return w[i] == '\0';
+}
+
+static bool made_group_args(const struct maker *m)
+{
+    const struct literal *message = m->args->first;
+    const struct literal *list = message != NULL ? message->next : NULL;
+
+    if (m->args->count != 2 || message->kind != PKL_STR || list->count == 0 ||
+        (list->kind != PKL_LIST && list->kind != PKL_TUPLE))
+        return false;
+    for (const struct literal *x = list->first; x != NULL; x = x->next) {
+        if (x->kind != PKL_OBJECT || strcmp(x->module, "builtins") != 0 ||
+            make_find(x->name, strlen(x->name))->make != m->row->make)
+            return false;
+    }
+    return true;
+}
+
+static enum pb_err make_exception(struct maker *m, struct literal **out)
+{
+    enum exception kind = (enum exception)m->row->detail;
+
+    if (kind >= EXC_ENCODE && kind <= EXC_TRANSLATE && !made_unicode_args(m))
+        return make_bad(m, NULL, "its arguments are not those Python demands");
+    if (kind == EXC_GROUP && !made_group_args(m))
+        return make_bad(m, NULL, "its arguments are not a message and exceptions");
+    return make_done(
+        m,
+        make_object(m, 0, make_global(m, m->row->module, m->row->name), m->args, NULL, NULL, NULL),
+        out);
+}
+
+#define MAKE(name, detail)                                                                         \
+    {                                                                                              \
+        "builtins", name, "", 0, MAKE_FREE, make_exception, detail                                 \
+    }
+static const struct make_row makers[] = {
+    MAKE("BaseException", EXC_PLAIN),
+    MAKE("Exception", EXC_PLAIN),
+    MAKE("ArithmeticError", EXC_PLAIN),
+    MAKE("AssertionError", EXC_PLAIN),
+    MAKE("AttributeError", EXC_PLAIN),
+    MAKE("BufferError", EXC_PLAIN),
+    MAKE("EOFError", EXC_PLAIN),
+    MAKE("FloatingPointError", EXC_PLAIN),
+    MAKE("GeneratorExit", EXC_PLAIN),
+    MAKE("ImportError", EXC_PLAIN),
+    MAKE("IndentationError", EXC_PLAIN),
+    MAKE("IndexError", EXC_PLAIN),
+    MAKE("KeyError", EXC_PLAIN),
+    MAKE("KeyboardInterrupt", EXC_PLAIN),
+    MAKE("LookupError", EXC_PLAIN),
+    MAKE("MemoryError", EXC_PLAIN),
+    MAKE("ModuleNotFoundError", EXC_PLAIN),
+    MAKE("NameError", EXC_PLAIN),
+    MAKE("NotImplementedError", EXC_PLAIN),
+    MAKE("OverflowError", EXC_PLAIN),
+    MAKE("RecursionError", EXC_PLAIN),
+    MAKE("ReferenceError", EXC_PLAIN),
+    MAKE("RuntimeError", EXC_PLAIN),
+    MAKE("StopAsyncIteration", EXC_PLAIN),
+    MAKE("StopIteration", EXC_PLAIN),
+    MAKE("SyntaxError", EXC_PLAIN),
+    MAKE("SystemError", EXC_PLAIN),
+    MAKE("SystemExit", EXC_PLAIN),
+    MAKE("TabError", EXC_PLAIN),
+    MAKE("TypeError", EXC_PLAIN),
+    MAKE("UnboundLocalError", EXC_PLAIN),
+    MAKE("UnicodeError", EXC_PLAIN),
+    MAKE("ValueError", EXC_PLAIN),
+    MAKE("ZeroDivisionError", EXC_PLAIN),
+    MAKE("BytesWarning", EXC_PLAIN),
+    MAKE("DeprecationWarning", EXC_PLAIN),
+    MAKE("EncodingWarning", EXC_PLAIN),
+    MAKE("FutureWarning", EXC_PLAIN),
+    MAKE("ImportWarning", EXC_PLAIN),
+    MAKE("PendingDeprecationWarning", EXC_PLAIN),
+    MAKE("ResourceWarning", EXC_PLAIN),
+    MAKE("RuntimeWarning", EXC_PLAIN),
+    MAKE("SyntaxWarning", EXC_PLAIN),
+    MAKE("UnicodeWarning", EXC_PLAIN),
+    MAKE("UserWarning", EXC_PLAIN),
+    MAKE("Warning", EXC_PLAIN),
+    MAKE("OSError", EXC_PLAIN),
+    MAKE("IOError", EXC_PLAIN),
+    MAKE("EnvironmentError", EXC_PLAIN),
+    MAKE("BlockingIOError", EXC_PLAIN),
+    MAKE("BrokenPipeError", EXC_PLAIN),
+    MAKE("ChildProcessError", EXC_PLAIN),
+    MAKE("ConnectionAbortedError", EXC_PLAIN),
+    MAKE("ConnectionError", EXC_PLAIN),
+    MAKE("ConnectionRefusedError", EXC_PLAIN),
+    MAKE("ConnectionResetError", EXC_PLAIN),
+    MAKE("FileExistsError", EXC_PLAIN),
+    MAKE("FileNotFoundError", EXC_PLAIN),
+    MAKE("InterruptedError", EXC_PLAIN),
+    MAKE("IsADirectoryError", EXC_PLAIN),
+    MAKE("NotADirectoryError", EXC_PLAIN),
+    MAKE("PermissionError", EXC_PLAIN),
+    MAKE("ProcessLookupError", EXC_PLAIN),
+    MAKE("TimeoutError", EXC_PLAIN),
+    MAKE("UnicodeEncodeError", EXC_ENCODE),
+    MAKE("UnicodeDecodeError", EXC_DECODE),
+    MAKE("UnicodeTranslateError", EXC_TRANSLATE),
+    MAKE("ExceptionGroup", EXC_GROUP),
+};
+const struct make_family make_exceptions = {makers, sizeof makers / sizeof makers[0]};

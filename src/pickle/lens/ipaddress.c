@@ -1,5 +1,6 @@
 /* ipaddress: addresses, networks, interfaces. */
 #include "lens.h"
+#include "make.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -177,3 +178,70 @@ static const struct lens_row rows[] = {
      IP_INTERFACE | IP_V6},
 };
 const struct lens_family lens_ipaddress = {rows, sizeof rows / sizeof rows[0]};
+
+/* ------------------------------------------------------------------- the way back */
+
+/* An address is written as its number, unless it has a scope; what has a length as text. */
+static enum pb_err made_address(struct maker *m, const struct ip *a, int prefix,
+                                struct literal **out)
+{
+    uint8_t le[17] = {0};
+    struct literal *arg = NULL;
+    struct buf text;
+    enum pb_err err;
+
+    buf_init(&text, BUF_MAX_LINE);
+    put_address(&text, a);
+    buf_puts(&text, a->scope);
+    if (prefix >= 0)
+        buf_printf(&text, "/%d", prefix);
+    for (size_t i = 0; i < a->size; i++)
+        le[i] = a->bytes[a->size - 1 - i];
+    err = buf_status(&text, m->t->e);
+    if (err == PB_OK) {
+        arg = prefix < 0 && *a->scope == '\0' ? make_big(m, le, sizeof le)
+                                              : make_str(m, text.data, text.len);
+        err = make_called(m, 1, &arg, out);
+    }
+    buf_release(&text);
+    return err;
+}
+
+static enum pb_err make_ip(struct maker *m, struct literal **out)
+{
+    const struct literal *arg = m->arg[0];
+    unsigned detail = m->row->detail;
+    bool v6 = detail & IP_V6, address = (detail & IP_WHAT) == IP_ADDRESS;
+    char text[IP_TEXT], *slash;
+    uint64_t prefix = v6 ? 128 : 32;
+    struct ip a;
+    enum pb_err err = make_str_arg(m, arg, "an address");
+
+    if (err != PB_OK)
+        return err;
+    if (arg->len >= sizeof text || memchr(arg->data, '\0', arg->len) != NULL)
+        return make_bad(m, arg, "this is no address");
+    memcpy(text, arg->data, arg->len);
+    text[arg->len] = '\0';
+    slash = strchr(text, '/');
+    if (slash != NULL) {
+        *slash++ = '\0';
+        if (address || !num_parse_u64(slash, strlen(slash), &prefix) || prefix > (v6 ? 128 : 32))
+            return make_bad(m, arg, "what stands behind the slash is no length");
+    }
+    if (!parse_address(text, v6, &a))
+        return make_bad(m, arg, "this is no address");
+    if ((detail & IP_WHAT) == IP_NETWORK && (host_bits(&a, (unsigned)prefix) || *a.scope != '\0'))
+        return make_bad(m, arg, "the network has host bits set");
+    return made_address(m, &a, address ? -1 : (int)prefix, out);
+}
+
+static const struct make_row makers[] = {
+    {"ipaddress", "IPv4Address", "address", 1, 0, make_ip, IP_ADDRESS},
+    {"ipaddress", "IPv6Address", "address", 1, 0, make_ip, IP_ADDRESS | IP_V6},
+    {"ipaddress", "IPv4Network", "address", 1, 0, make_ip, IP_NETWORK},
+    {"ipaddress", "IPv6Network", "address", 1, 0, make_ip, IP_NETWORK | IP_V6},
+    {"ipaddress", "IPv4Interface", "address", 1, 0, make_ip, IP_INTERFACE},
+    {"ipaddress", "IPv6Interface", "address", 1, 0, make_ip, IP_INTERFACE | IP_V6},
+};
+const struct make_family make_ipaddress = {makers, sizeof makers / sizeof makers[0]};

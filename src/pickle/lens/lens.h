@@ -105,7 +105,7 @@ enum lens_flags {
     LENS_BOTH = LENS_CALL | LENS_NEW
 };
 
-/* A constructor's text back to bytes is to stand beside read(). */
+/* The way back, from a constructor's text to an object, is make.h. */
 struct lens_row {
     const char *module, *name;
     const char *type; /* as $type and, after its last dot, in the type column */
@@ -126,6 +126,8 @@ const struct lens_row *lens_row_find(const char *module, const char *name);
 
 /* A class or function in the list of known ones: its text, NULL when it is not there. */
 const char *lens_name_text(const char *module, const char *name);
+/* How many of them have this text, and the last. */
+unsigned lens_name_find(const char *text, size_t n, const char **module, const char **name);
 /* The same of a global; *text NULL: not known. */
 enum pb_err lens_global(struct lens_reader *r, const struct pkl_node *global, const char **text,
                         struct error *e) PB_CHECK;

@@ -1,5 +1,6 @@
 /* complex, Decimal, Fraction, UUID. */
 #include "lens.h"
+#include "make.h"
 
 #include <math.h>
 #include <string.h>
@@ -366,3 +367,159 @@ static const struct lens_row rows[] = {
     {"uuid", "UUID", "uuid.UUID", LENS_NEW | LENS_STATE, 0, 0, read_uuid, 0},
 };
 const struct lens_family lens_numbers = {rows, sizeof rows / sizeof rows[0]};
+
+/* ------------------------------------------------------------------- the way back */
+
+/* complex(1.0, 2): as the literal 1+2j. */
+static enum pb_err make_complex(struct maker *m, struct literal **out)
+{
+    double part[2] = {0, 0};
+
+    for (size_t i = 0; i < 2; i++) {
+        const struct literal *a = m->arg[i];
+        int64_t v = 0;
+
+        if (a == NULL)
+            continue;
+        if (a->kind == PKL_INT && num_big_fits_i64((const uint8_t *)a->data, a->len, &v))
+            part[i] = (double)v;
+        else if (a->kind == PKL_FLOAT && !a->complex_number)
+            part[i] = a->real;
+        else
+            return make_bad(m, a, "the parts are floats");
+    }
+    *out = make_float(m, part[0]);
+    if (*out == NULL)
+        return error_nomem(m->t->e);
+    (*out)->complex_number = true;
+    (*out)->imag = part[1];
+    return PB_OK;
+}
+
+/* The text as Decimal's str() writes it. */
+static enum pb_err make_decimal(struct maker *m, struct literal **out)
+{
+    struct literal *value = m->arg[0];
+    struct buf given, text;
+    enum pb_err err = PB_OK;
+    size_t sign;
+
+    buf_init(&given, LENS_TEXT_MAX);
+    buf_init(&text, LENS_TEXT_MAX);
+    if (value->kind == PKL_INT)
+        err = num_big_to_decimal(&given, (const uint8_t *)value->data, value->len, m->t->e);
+    else if (value->kind == PKL_STR)
+        buf_append(&given, value->data, value->len);
+    else
+        err = make_bad(m, value, "the value is a number in quotes");
+    if (err == PB_OK)
+        err = buf_status(&given, m->t->e);
+    if (err == PB_OK) {
+        sign = given.len > 0 && (given.data[0] == '-' || given.data[0] == '+');
+        buf_append(&text, given.data, sign && given.data[0] == '-');
+        if (!put_special(&text, given.data + sign, given.len - sign) &&
+            !put_number(&text, given.data + sign, given.len - sign))
+            err = make_bad(m, value, "this is no decimal number");
+    }
+    if (err == PB_OK)
+        err = buf_status(&text, m->t->e);
+    if (err == PB_OK) {
+        value = make_str(m, text.data, text.len);
+        err = make_called(m, 1, &value, out);
+    }
+    buf_release(&given);
+    buf_release(&text);
+    return err;
+}
+
+static enum pb_err make_big_fraction(struct maker *m, struct literal **out)
+{
+    const struct literal *den = m->arg[1];
+    bool coprime = false;
+    enum pb_err err = num_big_coprime((const uint8_t *)m->arg[0]->data, m->arg[0]->len,
+                                      (const uint8_t *)den->data, den->len, &coprime, m->t->e);
+
+    if (err != PB_OK)
+        return err;
+    if (den->len == 0 || (den->data[den->len - 1] & 0x80) != 0)
+        return make_bad(m, den, "a denominator of this size is positive");
+    if (!coprime)
+        return make_bad(m, NULL, "reduce it first: its numbers have a common divisor");
+    return make_called(m, 2, m->arg, out);
+}
+
+static enum pb_err make_fraction(struct maker *m, struct literal **out)
+{
+    struct literal *args[2];
+    int64_t v[2] = {0, 1}, d;
+    bool small = true;
+
+    for (size_t i = 0; i < 2; i++) {
+        const struct literal *a = m->arg[i];
+
+        if (a != NULL && a->kind != PKL_INT)
+            return make_bad(m, a, "its numbers are whole");
+        small = small && (a == NULL || (num_big_fits_i64((const uint8_t *)a->data, a->len, &v[i]) &&
+                                        v[i] != INT64_MIN));
+    }
+    if (!small && m->arg[1] == NULL)
+        m->arg[1] = make_int(m, 1);
+    if (!small)
+        return m->arg[1] != NULL ? make_big_fraction(m, out) : error_nomem(m->t->e);
+    if (v[1] == 0)
+        return make_bad(m, m->arg[1], "a denominator is not 0");
+    d = divisor(v[0] < 0 ? -v[0] : v[0], v[1] < 0 ? -v[1] : v[1]);
+    d = v[1] < 0 ? -d : d;
+    args[0] = make_int(m, v[0] / d);
+    args[1] = make_int(m, v[1] / d);
+    return make_called(m, 2, args, out);
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+/* 32 digits, wherever the hyphens stand. */
+static enum pb_err make_uuid(struct maker *m, struct literal **out)
+{
+    const struct literal *text = m->arg[0];
+    uint8_t le[17] = {0};
+    size_t digits = 0;
+    struct make_chain state;
+    enum pb_err err = make_str_arg(m, text, "a UUID");
+
+    if (err != PB_OK)
+        return err;
+    for (size_t i = 0; i < text->len; i++) {
+        int v = hex_digit(text->data[i]);
+
+        if (v < 0 && text->data[i] == '-')
+            continue;
+        if (v < 0 || digits == 32)
+            return make_bad(m, text, "a UUID has 32 hexadecimal digits");
+        le[15 - digits / 2] |= (uint8_t)(digits % 2 == 0 ? v << 4 : v);
+        digits++;
+    }
+    if (digits != 32)
+        return make_bad(m, text, "a UUID has 32 hexadecimal digits");
+    state = make_chain(m, PKL_DICT);
+    make_pair(m, &state, make_str(m, "int", 3), make_big(m, le, sizeof le));
+    if (state.node == NULL)
+        return error_nomem(m->t->e);
+    return make_done(m,
+                     make_object(m, LITERAL_NEW, make_global(m, "uuid", "UUID"),
+                                 make_tuple(m, 0, NULL), NULL, NULL, state.node),
+                     out);
+}
+
+static const struct make_row makers[] = {
+    {"builtins", "complex", "real imag", 0, 0, make_complex, 0},
+    {"decimal", "Decimal", "value", 1, 0, make_decimal, 0},
+    {"fractions", "Fraction", "numerator denominator", 1, 0, make_fraction, 0},
+    {"uuid", "UUID", "hex", 1, 0, make_uuid, 0},
+};
+const struct make_family make_numbers = {makers, sizeof makers / sizeof makers[0]};

@@ -1,5 +1,6 @@
 /* pathlib: parts joined as the path classes join them. */
 #include "lens.h"
+#include "make.h"
 
 #include <string.h>
 
@@ -173,3 +174,71 @@ static const struct lens_row rows[] = {
     PATH("WindowsPath", PATH_WINDOWS),
 };
 const struct lens_family lens_pathlib = {rows, sizeof rows / sizeof rows[0]};
+
+/* ------------------------------------------------------------------- the way back */
+
+static enum pb_err join_args(struct maker *m, struct joined *j)
+{
+    bool windows = m->row->detail == PATH_WINDOWS;
+    enum pb_err err = PB_OK;
+
+    for (const struct literal *a = m->args->first; a != NULL && err == PB_OK; a = a->next) {
+        char *text;
+
+        err = make_str_arg(m, a, "a part of a path");
+        if (err != PB_OK)
+            break;
+        text = arena_strndup(m->t->mem, a->data, a->len);
+        if (text == NULL)
+            return error_nomem(m->t->e);
+        for (size_t i = 0; windows && i < a->len; i++)
+            text[i] = text[i] == '\\' ? '/' : text[i];
+        if (!(windows ? add_windows(j, text, a->len) : add_posix(j, text, a->len)))
+            err = make_bad(m, a, "a path of a device or without a share");
+    }
+    buf_append(&j->drive, j->root.data, j->root.len);
+    if (err == PB_OK)
+        err = buf_status(&j->drive, m->t->e);
+    return err == PB_OK ? buf_status(&j->names, m->t->e) : err;
+}
+
+/* The parts are the arguments: drive and root together, then each name. */
+static enum pb_err make_path(struct maker *m, struct literal **out)
+{
+    struct make_chain args = make_chain(m, PKL_TUPLE);
+    struct joined j;
+    enum pb_err err;
+
+    buf_init(&j.drive, LENS_TEXT_MAX * 2);
+    buf_init(&j.root, 16);
+    buf_init(&j.names, LENS_TEXT_MAX);
+    err = join_args(m, &j);
+    for (size_t i = 0; m->row->detail == PATH_WINDOWS && i < j.drive.len; i++)
+        j.drive.data[i] = j.drive.data[i] == '/' ? '\\' : j.drive.data[i];
+    if (j.drive.len > 0)
+        make_add(m, &args, make_str(m, j.drive.data, j.drive.len));
+    for (size_t at = 0; err == PB_OK && at < j.names.len;) {
+        const char *slash = memchr(j.names.data + at, '/', j.names.len - at);
+        size_t n = slash != NULL ? (size_t)(slash - j.names.data) - at : j.names.len - at;
+
+        make_add(m, &args, make_str(m, j.names.data + at, n));
+        at += n + 1;
+    }
+    if (err == PB_OK)
+        err = make_done(m,
+                        make_object(m, 0, make_global(m, m->row->module, m->row->name), args.node,
+                                    NULL, NULL, NULL),
+                        out);
+    buf_release(&j.drive);
+    buf_release(&j.root);
+    buf_release(&j.names);
+    return err;
+}
+
+static const struct make_row makers[] = {
+    {"pathlib", "PurePosixPath", "", 0, MAKE_FREE, make_path, PATH_POSIX},
+    {"pathlib", "PosixPath", "", 0, MAKE_FREE, make_path, PATH_POSIX},
+    {"pathlib", "PureWindowsPath", "", 0, MAKE_FREE, make_path, PATH_WINDOWS},
+    {"pathlib", "WindowsPath", "", 0, MAKE_FREE, make_path, PATH_WINDOWS},
+};
+const struct make_family make_pathlib = {makers, sizeof makers / sizeof makers[0]};

@@ -1,5 +1,6 @@
 /* Compiled regular expressions. */
 #include "lens.h"
+#include "make.h"
 
 #include <string.h>
 
@@ -128,3 +129,39 @@ static const struct lens_row rows[] = {
     {"re", "compile", "re.Pattern", LENS_CALL, 1, 2, read_pattern, 0},
 };
 const struct lens_family lens_regex = {rows, sizeof rows / sizeof rows[0]};
+
+/* ------------------------------------------------------------------- the way back */
+
+/* The flags that the pattern has once it is compiled. */
+static enum pb_err make_pattern(struct maker *m, struct literal **out)
+{
+    const struct literal *p = m->arg[0];
+    struct literal *args[2];
+    bool text = p->kind == PKL_STR;
+    int64_t value;
+    enum pb_err err = make_int_arg(m, m->arg[1], 0, 511, 0, "flags", &value);
+
+    if (err != PB_OK)
+        return err;
+    if (!text && p->kind != PKL_BYTES)
+        return make_bad(m, p, "a pattern is text or bytes");
+    value |= inline_flags(p->data, p->len);
+    if (text && (value & RE_LOCALE))
+        return make_bad(m, m->arg[1], "a str cannot be matched by the locale");
+    if (!text && (value & RE_UNICODE))
+        return make_bad(m, m->arg[1], "bytes cannot be matched as Unicode");
+    if ((value & RE_ASCII) && (value & (RE_LOCALE | RE_UNICODE)))
+        return make_bad(m, m->arg[1], "these flags contradict each other");
+    value |= text && !(value & RE_ASCII) ? RE_UNICODE : 0;
+    args[0] = m->arg[0];
+    args[1] = make_int(m, value);
+    return make_done(m,
+                     make_object(m, 0, make_global(m, "re", "_compile"), make_tuple(m, 2, args),
+                                 NULL, NULL, NULL),
+                     out);
+}
+
+static const struct make_row makers[] = {
+    {"re", "compile", "pattern flags", 1, MAKE_BITS, make_pattern, 0},
+};
+const struct make_family make_regex = {makers, sizeof makers / sizeof makers[0]};

@@ -49,3 +49,17 @@ const char *lens_name_text(const char *module, const char *name)
     }
     return NULL;
 }
+
+unsigned lens_name_find(const char *text, size_t n, const char **module, const char **name)
+{
+    unsigned found = 0;
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strlen(names[i].text) == n && memcmp(names[i].text, text, n) == 0) {
+            *module = names[i].module;
+            *name = names[i].name;
+            found++;
+        }
+    }
+    return found;
+}
