@@ -316,6 +316,33 @@ static enum pb_err not_duplicated(const struct pkl_edit *ed, const struct pkl_no
     return PB_OK;
 }
 
+/* READONLY_BUFFER takes what stands on top, and only a buffer. */
+static enum pb_err stays_buffer(const struct pkl_edit *ed, const struct pkl_node *value,
+                                const struct literal *to, struct error *e)
+{
+    struct source *src = pkl_doc_source(ed->doc);
+    uint64_t at = value->end, header, payload;
+    const uint8_t *op;
+    size_t n;
+    enum pb_err err = PB_OK;
+
+    if (PKL_ID_SOURCE(value->id) != 0 || to->kind == PKL_BYTES || to->kind == PKL_BYTEARRAY)
+        return PB_OK;
+    while (err == PB_OK && at < src->size) {
+        err = source_view(src, at, 1, &op, &n, e);
+        if (err != PB_OK || n == 0)
+            break;
+        if (*op == CODE_READONLY_BUFFER)
+            return error_set(e, PB_EREADONLY,
+                             "the pickle makes this value a read-only buffer: only bytes can be");
+        if (*op != CODE_PUT && *op != CODE_BINPUT && *op != CODE_LONG_BINPUT && *op != CODE_MEMOIZE)
+            break;
+        err = pkl_opcode_length(src, at, &header, &payload, e);
+        at += header + payload;
+    }
+    return err;
+}
+
 static enum pb_err member_is_new(struct pkl_edit *ed, const struct pkl_child *place,
                                  const struct literal *value, struct error *e)
 {
@@ -371,6 +398,8 @@ enum pb_err edit_may_set(struct pkl_edit *ed, const struct pkl_child *place,
 
     if (err == PB_OK)
         err = part_may_go(first_stood(ed, place), value, e);
+    if (err == PB_OK)
+        err = stays_buffer(ed, &first_stood(ed, place)->value, value, e);
     if (err == PB_OK && place->step == PKL_STEP_MEMBER)
         err = member_is_new(ed, place, value, e);
     return err;

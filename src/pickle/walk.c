@@ -182,7 +182,8 @@ static enum pb_err make(struct walk *w, const struct op *op, struct error *e)
     if (v.maker == w->target) {
         if (op->code == 'o' && kids > first)
             taken(w, PH_HEAD, &w->vals.data[first], 1);
-        taken(w, phase, w->vals.data + kids, n);
+        if (n > 0)
+            taken(w, phase, w->vals.data + kids, n);
     }
     drop(w, first);
     return walk_push(w, &v, e);
@@ -210,7 +211,8 @@ static enum pb_err touch(struct walk *w, const struct op *op, size_t kids, struc
             v->items += n;
     }
     if (v->maker == w->target && !v->ref && n > 0)
-        taken(w, phase, w->vals.data + kids, n);
+        if (n > 0)
+            taken(w, phase, w->vals.data + kids, n);
     drop(w, kids);
     return PB_OK;
 }
