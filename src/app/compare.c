@@ -18,6 +18,7 @@
 
 #define KEPT 200 /* differences that are kept in words */
 #define BATCH 32
+#define KNOWN 256
 #define DEEP 64 /* levels that read that many children at once; deeper ones read one by one */
 #define PREVIEW 200
 #define SPAN_MOST 4096 /* bytes of a scalar that are held against each other as they stand */
@@ -46,6 +47,10 @@ struct level {
     size_t got_a, got_b, room;
 };
 
+struct known {
+    pkl_id a, b;
+};
+
 struct comparer {
     struct job job; /* first */
     struct pkl_view *a, *b;
@@ -59,6 +64,7 @@ struct comparer {
         size_t len, cap;
     } found;
     uint64_t total;
+    struct known known[KNOWN]; /* scalars that were found equal */
 };
 
 /* --- tables --------------------------------------------------------------------------------- */
@@ -155,13 +161,21 @@ static enum pb_err hash_of(struct pkl_view *v, const struct pkl_node *n, uint64_
     return err;
 }
 
+/* Keys are mostly references to the same few strings. */
+static bool known_same(const struct comparer *c, const struct pkl_node *a, const struct pkl_node *b)
+{
+    const struct known *k = &c->known[pair_of(a->target, b->target) % KNOWN];
+
+    return k->a == a->target && k->b == b->target && k->a != 0;
+}
+
 static enum pb_err same_scalar(struct comparer *c, const struct pkl_node *a,
                                const struct pkl_node *b, bool *same, struct error *e)
 {
     uint8_t da[SHA256_LEN], db[SHA256_LEN];
     enum pb_err err;
 
-    *same = same_span(c, a, b);
+    *same = same_span(c, a, b) || known_same(c, a, b);
     if (*same)
         return PB_OK;
     err = app_value_digest(c->a, a, da, e);
@@ -169,6 +183,8 @@ static enum pb_err same_scalar(struct comparer *c, const struct pkl_node *a,
         err = app_value_digest(c->b, b, db, e);
     if (err == PB_OK)
         *same = memcmp(da, db, sizeof da) == 0;
+    if (err == PB_OK && *same)
+        c->known[pair_of(a->target, b->target) % KNOWN] = (struct known){a->target, b->target};
     return err;
 }
 
@@ -183,6 +199,16 @@ static enum pb_err key_of(struct pkl_view *v, const struct pkl_child *child, uin
         return PB_OK;
     }
     return hash_of(v, &child->key, out, e);
+}
+
+static enum pb_err same_key(struct comparer *c, const struct pkl_child *a,
+                            const struct pkl_child *b, bool *same, struct error *e)
+{
+    *same = a->step == b->step && a->part == b->part && (a->key.id == 0) == (b->key.id == 0);
+    if (!*same || a->key.id == 0)
+        return PB_OK;
+    *same = a->key.kind == b->key.kind;
+    return *same ? same_scalar(c, &a->key, &b->key, same, e) : PB_OK;
 }
 
 /* --- differences ---------------------------------------------------------------------------- */
@@ -413,16 +439,13 @@ static enum pb_err step_aligned(struct comparer *c, struct level *l, struct erro
 {
     const struct pkl_child *a = kid(l, l->kids_a, l->got_a), *b = kid(l, l->kids_b, l->got_b);
     struct pkl_child ca, cb;
-    uint64_t ha = 0, hb = 0;
+    bool same = a != NULL && b != NULL;
     enum pb_err err = PB_OK;
 
     if (by_key(l)) {
-        if (a != NULL && b != NULL && !(a->key.id != 0 && same_span(c, &a->key, &b->key))) {
-            err = key_of(c->a, a, &ha, e);
-            if (err == PB_OK)
-                err = key_of(c->b, b, &hb, e);
-        }
-        if (err != PB_OK || a == NULL || b == NULL || ha != hb) {
+        if (same)
+            err = same_key(c, a, b, &same, e);
+        if (err != PB_OK || !same) {
             l->phase = FILLING;
             l->sum = l->at; /* where the order was lost */
             return err;
