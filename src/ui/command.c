@@ -179,6 +179,10 @@ static bool stop_work(struct ui *u)
         app_object_cancel(u->right.object);
         return true;
     }
+    if (find_running(u)) {
+        find_cancel(u);
+        return true;
+    }
     if (u->left.listing != NULL && listing_loading(u->left.listing)) {
         u->left.to_end = false;
         listing_stop(u->left.listing);

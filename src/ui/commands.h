@@ -23,6 +23,10 @@ void cmd_tree_level(struct ui *u, int arg);
 void cmd_tree_sibling(struct ui *u, int direction);
 void cmd_copy(struct ui *u, int value);
 
+/* find.c */
+void cmd_find(struct ui *u, int arg);
+void cmd_find_next(struct ui *u, int direction);
+
 /* edit.c */
 void cmd_edit(struct ui *u, int arg);
 void cmd_undo(struct ui *u, int arg);

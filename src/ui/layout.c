@@ -166,6 +166,8 @@ static void draw_status(struct ui *u, const struct region *r)
     buf_init(&text, BUF_MAX_LINE);
     buf_putc(&text, ' ');
     save_status(u, &text);
+    if (text.len == 1)
+        find_status(u, &text);
     if (text.len == 1 && u->right_focus)
         right_status(u, &text);
     else if (text.len == 1)

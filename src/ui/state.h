@@ -20,6 +20,7 @@
 #include "screen.h"
 
 struct audit;
+struct find;
 struct script;
 struct term;
 struct ui;
@@ -68,6 +69,8 @@ struct right {
     struct app_object *mine;   /* set aside while `object` shows what someone else wrote */
     struct tree *tree;         /* when there is something to browse */
     struct audit *audit;       /* of what it imports, or NULL */
+    struct find *find;         /* the last search in it, or NULL */
+    struct buf sought;         /* what was looked for last, in any object */
     struct list list;          /* rows of the tree */
     struct tree_row row;
     bool properties;    /* shown although there is a tree */
@@ -308,6 +311,12 @@ struct picker {
 };
 /* Takes over ctx, also when there is no memory. */
 void picker_open(struct ui *u, const struct picker_ops *ops, void *ctx, const char *title);
+
+/* find.c */
+bool find_running(const struct ui *u);
+void find_cancel(struct ui *u);
+void find_drop(struct ui *u); /* the value changed or goes away */
+void find_status(struct ui *u, struct buf *out);
 
 /* view_audit.c */
 void audit_start(struct ui *u); /* looks through the open pickle, beside everything else */

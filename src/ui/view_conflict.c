@@ -248,6 +248,7 @@ void theirs_show(struct ui *u)
         return;
     }
     audit_stop(u);
+    find_drop(u);
     tree_free(r->tree);
     r->tree = NULL;
     r->mine = r->object;
@@ -264,6 +265,7 @@ bool theirs_back(struct ui *u)
     if (r->mine == NULL)
         return false;
     audit_stop(u);
+    find_drop(u);
     app_object_close(r->object);
     r->object = r->mine;
     r->mine = NULL;

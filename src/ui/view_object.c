@@ -19,6 +19,7 @@ void right_init(struct ui *u)
     list_init(&r->list);
     list_init(&r->lines_list);
     lines_init(&r->lines);
+    buf_init(&r->sought, BUF_MAX_LINE);
     tree_row_init(&r->row);
 }
 
@@ -27,6 +28,7 @@ static void drop_tree(struct ui *u)
     struct right *r = &u->right;
 
     audit_stop(u);
+    find_drop(u);
     tree_free(r->tree);
     r->tree = NULL;
     list_init(&r->list);
@@ -53,6 +55,7 @@ void right_release(struct ui *u)
 {
     close_object(u);
     lines_release(&u->right.lines);
+    buf_release(&u->right.sought);
     tree_row_release(&u->right.row);
 }
 
@@ -231,6 +234,7 @@ void right_refresh(struct ui *u)
     struct right *r = &u->right;
     struct error e;
 
+    find_drop(u); /* places may have moved; n looks again */
     if (r->tree != NULL && tree_refresh(r->tree, &e) != PB_OK)
         ui_error(u, &e);
     u->dirty = true;

@@ -342,6 +342,76 @@ def audit():
     """)
 
 
+def search():
+    """A text is found in keys and values, wherever it is hidden; n goes on and begins again."""
+    golden("search", """
+        key j Enter
+        type :
+        type /
+        key Esc h G Enter /
+        type containers
+        key Enter Enter
+        type n
+        expect Look for something first
+        key /
+        shot asked
+        type i
+        key Enter
+        shot found in what was closed
+        key n
+        key n
+        shot the next ones
+        key N
+        shot the one before
+        key /
+        type re:(
+        shot no expression
+        key ^U
+        type nothing at all like this
+        key Enter
+        expect It is nowhere in this value.
+        key /
+        type k:list
+        key Enter
+        expect 1 of 1
+        key n
+        expect from the beginning again
+        key N
+        expect from the end again
+        key g /
+        key Enter
+        expect 1 of 1
+        resize 40 10
+        key /
+        shot asked on a small screen
+    """, size=(24, 100))
+
+
+def search_beside():
+    """A long search goes on beside the keys and is stopped by Esc; the first hit is shown at once."""
+    with Stage() as stage:
+        with open(stage.path("many.pkl"), "wb") as f:
+            pickle.dump([{"a": i, "b": str(i)} for i in range(300000)], f)
+        stage.run("""
+            key /
+            type 12345
+            key Enter
+            expect 1 of 26
+            key n
+            expect 2 of 26
+            key g / ^U
+            now type b
+            now key Enter
+            await +
+            now key n
+            await 2 of
+            now key Esc
+            await Stopped looking
+            key n
+            expect 3 of
+        """, where=["demo/many.pkl"], size=(24, 100))
+
+
 def unknown_keys():
     golden("unknown_keys", """
         key Q
@@ -581,7 +651,8 @@ def no_terminal():
 if __name__ == "__main__":
     sys.exit(main([browse_edit_save, save_twice, typed_ahead, somebody_was_faster, both_changed_it,
                    theirs_is_no_pickle, one_object, help_screen,
-                   filter_names, narrow, wide, properties, not_a_pickle, broken, audit,
+                   filter_names, narrow, wide, properties, not_a_pickle, broken, audit, search,
+                   search_beside,
                    unknown_keys, quit_with_changes, resize, tree_moves, undo_redo,
                    back_and_forward, messages, details, ascii_only, hostile_names_and_values,
                    script_failures, no_terminal]))
