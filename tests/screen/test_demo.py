@@ -388,7 +388,7 @@ def search():
 
 
 def search_beside():
-    """A long search goes on beside the keys and is stopped by Esc; the first hit is shown at once."""
+    """A long search goes on beside the keys, Esc stops it; the first hit is shown at once."""
     with Stage() as stage:
         with open(stage.path("many.pkl"), "wb") as f:
             pickle.dump([{"a": i, "b": str(i)} for i in range(300000)], f)
