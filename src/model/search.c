@@ -7,6 +7,7 @@
 
 #include <pklbrowse/clock.h>
 #include <pklbrowse/mem.h>
+#include <pklbrowse/num.h>
 #include <pklbrowse/pkl_leaf.h>
 #include <pklbrowse/pkl_lens.h>
 #include <pklbrowse/pkl_repr.h>
@@ -14,6 +15,7 @@
 #include <pklbrowse/text.h>
 
 #define BATCH 64
+#define KNOWN 1024
 #define DEEP 64                   /* levels that read so many children at once */
 #define WHOLE (64u * 1024u)       /* bytes of a payload that are read at once */
 #define WINDOW (256u * 1024u)     /* of longer ones, as they stand in the source */
@@ -27,10 +29,18 @@ struct level {
     size_t got, room;
 };
 
+/* Whether a value that is referred to matches. */
+struct known {
+    pkl_id id;
+    bool matches;
+};
+
 struct search {
     struct job job; /* first */
     struct pkl_view *v;
     bool keys, values, exact, compiled;
+    bool number; /* it may be part of a number */
+    struct known known[KNOWN];
     struct buf wanted; /* folded when not exact */
     regex_t regex;
     struct {
@@ -57,8 +67,16 @@ struct search {
 /* Small letters; what is no UTF-8 stays as it is. */
 static void fold(struct buf *out, const char *p, size_t n)
 {
+    char small[64];
+    size_t ascii = 0;
+
     buf_clear(out);
-    for (size_t i = 0; i < n;) {
+    while (ascii < n && ascii < sizeof small && (unsigned char)p[ascii] < 0x80) {
+        small[ascii] = (char)(p[ascii] >= 'A' && p[ascii] <= 'Z' ? p[ascii] + 32 : p[ascii]);
+        ascii++;
+    }
+    buf_append(out, small, ascii);
+    for (size_t i = ascii; i < n;) {
         unsigned char c = (unsigned char)p[i];
         uint32_t cp;
         size_t used;
@@ -119,19 +137,89 @@ static bool matches_text(struct search *s, const struct pkl_node *n)
     return matches(s, s->text.data, s->text.len);
 }
 
+/* Numbers are written with few characters; most of what is looked for has others. */
+static bool may_be_number(const struct search *s)
+{
+    return s->compiled || strspn(s->wanted.data, "0123456789.+-eEinfaINFA") == s->wanted.len;
+}
+
+static bool matches_number(struct search *s, const struct pkl_node *n)
+{
+    if (!s->number || pkl_leaf_read(s->v, n, TEXT_MAX, &s->leaf, NULL) != PB_OK)
+        return false;
+    if (n->kind == PKL_INT && !s->leaf.fits)
+        return matches_text(s, n);
+    buf_clear(&s->text);
+    if (n->kind == PKL_INT)
+        buf_printf(&s->text, "%lld", (long long)s->leaf.integer);
+    else
+        num_repr_double(&s->text, s->leaf.real);
+    return matches(s, s->text.data, s->text.len);
+}
+
+static bool matches_word(struct search *s, const struct pkl_node *n)
+{
+    const char *word = "None";
+
+    if (n->kind == PKL_BOOL) {
+        if (pkl_leaf_read(s->v, n, 1, &s->leaf, NULL) != PB_OK)
+            return false;
+        word = s->leaf.boolean ? "True" : "False";
+    }
+    return matches(s, word, strlen(word));
+}
+
 static bool has_payload(enum pkl_kind k)
 {
     return k == PKL_STR || k == PKL_BYTES || k == PKL_BYTEARRAY || k == PKL_PY2STR;
 }
 
-/* What cannot be decoded matches nothing. */
-static bool matches_node(struct search *s, const struct pkl_node *n)
+/* A payload that stands in the source as it is (its length says so): *p points to it. */
+static bool plain_payload(struct search *s, const struct pkl_node *n, const uint8_t **p)
 {
+    struct pkl_doc *doc;
+    uint64_t header, payload;
+    size_t got;
+
+    if (n->ref || n->count > WHOLE || n->kind == PKL_PY2STR)
+        return false;
+    doc = s->v->doc(s->v, PKL_ID_SOURCE(n->id));
+    return doc != NULL &&
+           pkl_opcode_length(pkl_doc_source(doc), PKL_ID_OFFSET(n->id), &header, &payload, NULL) ==
+               PB_OK &&
+           payload == n->count && header <= 9 &&
+           source_view(pkl_doc_source(doc), PKL_ID_OFFSET(n->id) + header, (size_t)payload, p, &got,
+                       NULL) == PB_OK &&
+           got >= payload;
+}
+
+static bool matches_fresh(struct search *s, const struct pkl_node *n)
+{
+    const uint8_t *p;
+
+    if (n->kind == PKL_INT || n->kind == PKL_FLOAT)
+        return matches_number(s, n);
+    if (n->kind == PKL_NONE || n->kind == PKL_BOOL)
+        return matches_word(s, n);
     if (!has_payload(n->kind))
         return matches_text(s, n);
+    if (plain_payload(s, n, &p))
+        return matches(s, (const char *)p, (size_t)n->count);
     if (pkl_leaf_read(s->v, n, TEXT_MAX, &s->leaf, NULL) != PB_OK)
         return false;
     return matches(s, s->leaf.data.data, s->leaf.data.len);
+}
+
+/* What cannot be decoded matches nothing.  Keys are mostly references to the same few strings. */
+static bool matches_node(struct search *s, const struct pkl_node *n)
+{
+    struct known *k = &s->known[PKL_ID_OFFSET(n->target) % KNOWN];
+
+    if (!n->ref)
+        return matches_fresh(s, n);
+    if (k->id != n->target)
+        *k = (struct known){n->target, matches_fresh(s, n)};
+    return k->matches;
 }
 
 /* --- long payloads -------------------------------------------------------------------------- */
@@ -370,6 +458,7 @@ enum pb_err search_new(struct pkl_view *v, const char *text, size_t n, struct se
         search_free(s);
         return err;
     }
+    s->number = may_be_number(s);
     *out = s;
     return PB_OK;
 }
