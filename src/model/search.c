@@ -14,7 +14,8 @@
 #include <pklbrowse/seen.h>
 #include <pklbrowse/text.h>
 
-#define BATCH 64
+#define BATCH 16       /* children read at once while there are containers among them */
+#define BATCH_MOST 512 /* scalars */
 #define KNOWN 1024
 #define DEEP 64                   /* levels that read so many children at once */
 #define WHOLE (64u * 1024u)       /* bytes of a payload that are read at once */
@@ -332,6 +333,27 @@ static enum pb_err visit(struct search *s, const struct pkl_child *c, struct err
     return err;
 }
 
+/* Containers are found again quickly only right behind their being read; of scalars many are read
+ * at once. */
+static enum pb_err more_room(const struct search *s, struct level *l, struct error *e)
+{
+    size_t room = l->room < BATCH_MOST ? l->room * 4 : l->room;
+    struct pkl_child *kids;
+
+    if (l->got == 0 || s->levels.len > DEEP || room == l->room)
+        return PB_OK;
+    for (size_t i = 0; i < l->got; i++) {
+        if (may_hold(l->kids[i].value.kind))
+            return PB_OK;
+    }
+    kids = mem_realloc(l->kids, room, sizeof *kids);
+    if (kids == NULL)
+        return error_nomem(e);
+    l->kids = kids;
+    l->room = room;
+    return PB_OK;
+}
+
 static enum pb_err step(struct search *s, bool *done, struct error *e)
 {
     struct level *l;
@@ -353,7 +375,9 @@ static enum pb_err step(struct search *s, bool *done, struct error *e)
     }
     if (l->got == 0 || l->at < l->from || l->at >= l->from + l->got) {
         l->from = l->at;
-        err = s->v->children(s->v, l->id, l->at, l->room, l->kids, &l->got, e);
+        err = more_room(s, l, e);
+        if (err == PB_OK)
+            err = s->v->children(s->v, l->id, l->at, l->room, l->kids, &l->got, e);
         if (err != PB_OK)
             return err;
         if (l->got == 0) { /* fewer than it says: as the tree shows it */
