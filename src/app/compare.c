@@ -17,7 +17,7 @@
 #include "app_private.h"
 
 #define KEPT 200 /* differences that are kept in words */
-#define BATCH 32
+#define BATCH 16
 #define KNOWN 256
 #define DEEP 64 /* levels that read that many children at once; deeper ones read one by one */
 #define PREVIEW 200
