@@ -35,6 +35,22 @@ const struct app_options *app_get_options(const struct app *a);
 /* "prod · us-west-2 · read-write" for the title line of a location's store; safe to draw. */
 void app_describe(struct app *a, const struct location *loc, struct buf *out);
 
+/* Who am I: done() comes once.  With e, who still says what is known (credentials: NULL when there
+ * are none; identity NULL: nobody says).  Everything in it is valid during the call. */
+struct app_who {
+    const struct aws_setup *setup;
+    const struct aws_credentials *credentials; /* their secrets are not to be shown */
+    const struct aws_identity *identity;
+};
+typedef void (*app_whoami_fn)(void *ctx, const struct app_who *who, const struct error *e);
+struct app_whoami;
+enum pb_err app_whoami_start(struct app *a, app_whoami_fn done, void *ctx, struct app_whoami **out,
+                             struct error *e) PB_CHECK;
+void app_whoami_free(struct app_whoami *w); /* also stops it; NULL is fine */
+/* Whom to ask for a code that only the person knows (aws_session_on_ask), and her answer. */
+void app_on_ask(struct app *a, aws_ask_fn ask, void *ctx);
+void app_answer(struct app *a, const char *answer);
+
 /* With no LOCATION: the demo store if asked for, the current folder, the S3 endpoint or profile of
  * the environment. */
 struct app_place {

@@ -4,7 +4,7 @@
  *
  * The signer's stages are exposed so that each can be held against public vectors.  S3's rules: the
  * path is not normalised and is encoded once; a header value is trimmed and inner runs of blanks
- * collapse.  Knows no listing and no object; sends nothing.
+ * collapse.  Knows no listing and no object.
  */
 #ifndef PKLBROWSE_AWS_H
 #define PKLBROWSE_AWS_H
@@ -16,6 +16,8 @@
 struct aws_credentials {
     char *access_key, *secret_key, *session_token; /* token may be NULL */
     char *origin; /* "environment", "credentials file, profile prod": for people, no secret */
+    const char *provider; /* as the aws command line calls it: "env", "assume-role"; a literal */
+    int64_t expires;      /* 0: not said */
 };
 void aws_credentials_release(struct aws_credentials *c); /* wipes the secrets */
 
@@ -37,6 +39,12 @@ const char *aws_config_find(const struct aws_config *c, const char *profile, con
                             const char *key, bool *credentials_file);
 const char *aws_config_service(const struct aws_config *c, const char *services,
                                const char *service, const char *key);
+/* A key of [sso-session NAME]; NULL when absent. */
+const char *aws_config_sso(const struct aws_config *c, const char *session, const char *key);
+bool aws_config_has_sso(const struct aws_config *c, const char *session);
+/* Of one of the two files alone. */
+const char *aws_config_of(const struct aws_config *c, const char *profile, const char *key,
+                          bool credentials_file);
 /* A file that is there but could not be read, in words, or NULL. */
 const char *aws_config_warning(const struct aws_config *c);
 enum pb_err aws_config_warn(struct aws_config *c, const char *text, struct error *e) PB_CHECK;
@@ -53,22 +61,68 @@ struct aws_options { /* from the command line; NULL: not given */
     bool no_sign_request;
 };
 struct aws_setup {
-    char *profile;
+    char *profile, *profile_origin;
+    bool profile_named;               /* on the command line: the environment's keys do not count */
     char *region, *region_origin;     /* never NULL; "us-east-1" by default */
     char *endpoint, *endpoint_origin; /* URL, or NULL: Amazon's own */
     enum aws_addressing addressing;
+    bool fips, dual_stack, accelerate; /* other hosts of Amazon's */
     bool anonymous;
     bool request_payer; /* signed requests agree to pay; set by whoever reads the options */
-    bool has_credentials;
-    struct aws_credentials credentials;
-    char *looked_at; /* without credentials: where they were looked for, for a message */
 };
-/* No credentials at all is not an error here: has_credentials is false.  Half of a pair is one
- * (PB_EDENIED), and so is a profile that is not in the files (PB_EUSAGE) or that gets its
- * credentials in a way that is not supported (PB_EUNSUPPORTED).  out is empty when it fails. */
+/* A profile that is not in the files is PB_EUSAGE.  out is empty when it fails. */
 enum pb_err aws_setup_resolve(struct aws_setup *out, const struct aws_config *c,
                               const struct aws_options *o, struct error *e) PB_CHECK;
+enum pb_err aws_setup_copy(struct aws_setup *to, const struct aws_setup *from,
+                           struct error *e) PB_CHECK;
 void aws_setup_release(struct aws_setup *s);
+
+/*
+ * Credentials as they stand now.  Providers are asked in the order of the aws command line, beside
+ * the loop, when somebody waits for credentials; again before they expire, and when a server said
+ * that they have.  What is found stays until it is replaced.  Nothing is asked before it is needed.
+ *
+ * The loop, the client and the configuration outlive the session; waiting ends with it without a
+ * call.
+ */
+struct aws_session;
+enum pb_err aws_session_new(struct loop *l, struct http *h, const struct aws_config *c,
+                            const struct aws_setup *setup, struct aws_session **out,
+                            struct error *e) PB_CHECK;
+void aws_session_free(struct aws_session *s); /* NULL is fine */
+/* What was found last, or NULL.  Valid until the next turn of the loop. */
+const struct aws_credentials *aws_session_credentials(const struct aws_session *s);
+/* They can be used as they are; a renewal that is due soon is begun.  false: wait for them. */
+bool aws_session_ready(struct aws_session *s);
+/* ready() comes once, in a later turn: e is NULL when there are credentials.  PB_EDENIED: nobody
+ * has any, or whoever should gives none, or half of a pair. */
+typedef void (*aws_ready_fn)(void *ctx, const struct error *e);
+enum pb_err aws_session_wait(struct aws_session *s, aws_ready_fn ready, void *ctx,
+                             struct error *e) PB_CHECK;
+void aws_session_forget(struct aws_session *s, void *ctx); /* no longer waits */
+/* A server said that these have expired or are not known: unless there are others already, the
+ * files are read and the providers asked again before the session is ready. */
+void aws_session_refuse(struct aws_session *s, const char *access_key);
+/* Does the environment or the profile say anything about credentials?  Asks nobody. */
+bool aws_session_likely(const struct aws_config *c, const struct aws_setup *setup);
+
+/* A code that only the person knows (MFA): ask() is called from a turn of the loop and answered
+ * later by aws_session_answer(), with NULL when she does not want to; question is fit to be shown.
+ * Without ask such a profile is an error.  close: the question is no longer open. */
+typedef void (*aws_ask_fn)(void *ctx, const char *question, bool close);
+void aws_session_on_ask(struct aws_session *s, aws_ask_fn ask, void *ctx);
+void aws_session_answer(struct aws_session *s, const char *answer);
+
+/* Whom the credentials belong to, as STS says it (GetCallerIdentity).  An endpoint of our own asks
+ * that one; endpoint NULL: what is configured for STS, else Amazon's. */
+struct aws_identity {
+    const char *account, *arn, *user_id; /* may be "" */
+};
+struct aws_identify;
+typedef void (*aws_identify_fn)(void *ctx, const struct aws_identity *id, const struct error *e);
+enum pb_err aws_identify_start(struct aws_session *s, const char *endpoint, aws_identify_fn done,
+                               void *ctx, struct aws_identify **out, struct error *e) PB_CHECK;
+void aws_identify_free(struct aws_identify *i); /* also stops it; NULL is fine */
 
 /* A region becomes part of a host name: one DNS label, or it is refused. */
 bool aws_region_valid(const char *region);

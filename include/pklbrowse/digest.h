@@ -1,5 +1,6 @@
 /* floor 0: base */
-/* SHA-256, HMAC-SHA-256, MD5, CRC-32, base64, hex.  Whole inputs, or streams through digest_*. */
+/* SHA-256, HMAC-SHA-256, MD5, SHA-1, CRC-32, base64, hex.  Whole inputs, or streams through
+ * digest_*. */
 #ifndef PKLBROWSE_DIGEST_H
 #define PKLBROWSE_DIGEST_H
 
@@ -7,11 +8,14 @@
 
 #define SHA256_LEN 32
 #define MD5_LEN 16
+#define SHA1_LEN 20
 
 enum pb_err sha256(const void *p, size_t n, uint8_t out[SHA256_LEN], struct error *e) PB_CHECK;
 enum pb_err hmac_sha256(const void *key, size_t key_len, const void *p, size_t n,
                         uint8_t out[SHA256_LEN], struct error *e) PB_CHECK;
 enum pb_err md5(const void *p, size_t n, uint8_t out[MD5_LEN], struct error *e) PB_CHECK;
+/* For names that others have made with it, not to protect anything. */
+enum pb_err sha1(const void *p, size_t n, uint8_t out[SHA1_LEN], struct error *e) PB_CHECK;
 uint32_t crc32_of(uint32_t crc, const void *p,
                   size_t n); /* start with 0; the zip/gzip polynomial */
 

@@ -31,6 +31,7 @@ struct http; /* the client: connections, proxies, CA bundle */
 struct http_options {
     const char *ca_bundle; /* PEM file, which then stands alone; NULL: the system's */
     bool insecure;         /* --no-verify-ssl */
+    bool direct;           /* never through a proxy of the environment */
     const char *user_agent;
     unsigned connect_ms, stall_ms; /* 0: the defaults */
     unsigned attempts;             /* in all; 0: HTTP_ATTEMPTS */

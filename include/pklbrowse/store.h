@@ -148,8 +148,9 @@ void store_op_progress(const struct store_op *op, struct http_progress *out);
 void store_page_free(struct store_page *p); /* NULL is fine */
 void store_free(struct store *s);           /* cancels what runs; NULL is fine */
 
+/* session: where credentials come from; outlives the store; NULL: requests are anonymous. */
 enum pb_err store_s3_new(struct loop *l, struct http *h, const struct aws_setup *setup,
-                         struct store **out, struct error *e) PB_CHECK;
+                         struct aws_session *session, struct store **out, struct error *e) PB_CHECK;
 /* Local folders: container is a folder's path ("/" for all), keys are paths below it. */
 enum pb_err store_local_new(struct loop *l, struct store **out, struct error *e) PB_CHECK;
 
@@ -159,7 +160,7 @@ enum pb_err store_local_new(struct loop *l, struct store **out, struct error *e)
  * size, SHA-256; its bytes lie beside it when there are no more than HISTORY_BYTES_MAX.
  */
 #define HISTORY_BYTES_MAX (64ull * 1024 * 1024)
-#define HISTORY_NEWEST    5
+#define HISTORY_NEWEST 5
 
 struct history;
 enum pb_err history_open(const char *dir /* NULL: the default */, struct history **out,
@@ -176,8 +177,8 @@ enum pb_err history_keep(struct history *h, const struct location *where,
 /* The same as a job, for old bytes that are many.  h and old outlive it; history_job_free() also
  * ends it half-way. */
 enum pb_err history_job_new(struct history *h, const struct location *where,
-                            const struct store_identity *id, struct source *old,
-                            struct job **out, struct error *e) PB_CHECK;
+                            const struct store_identity *id, struct source *old, struct job **out,
+                            struct error *e) PB_CHECK;
 const char *history_job_name(const struct job *j); /* after JOB_DONE */
 void history_job_free(struct job *j);
 

@@ -39,6 +39,7 @@ void app_free(struct app *a)
         store_free(a->s3);
     if (a->local != NULL)
         store_free(a->local);
+    aws_session_free(a->session);
     if (a->history != NULL)
         history_close(a->history);
     if (a->http != NULL)
@@ -98,23 +99,39 @@ static const char *ca_bundle(const struct app *a)
     return file != NULL && *file != '\0' ? file : NULL;
 }
 
-static enum pb_err make_s3(struct app *a, struct error *e)
+static enum pb_err make_http(struct app *a, struct error *e)
+{
+    struct http_options o = {
+        .ca_bundle = ca_bundle(a),
+        .insecure = a->options.insecure,
+        .user_agent = "pklbrowse/" PACKAGE_VERSION,
+    };
+
+    return a->http != NULL ? PB_OK : http_new(a->loop, &o, &a->http, e);
+}
+
+enum pb_err app_session(struct app *a, struct aws_session **out, struct error *e)
 {
     const struct aws_setup *setup;
     enum pb_err err = app_setup(a, &setup, e);
 
-    if (err == PB_OK && a->http == NULL) {
-        struct http_options o = {
-            .ca_bundle = ca_bundle(a),
-            .insecure = a->options.insecure,
-            .user_agent = "pklbrowse/" PACKAGE_VERSION,
-        };
-
-        err = http_new(a->loop, &o, &a->http, e);
-    }
     if (err == PB_OK)
-        err = store_s3_new(a->loop, a->http, setup, &a->s3, e);
+        err = make_http(a, e);
+    if (err == PB_OK && a->session == NULL && !setup->anonymous) {
+        err = aws_session_new(a->loop, a->http, a->config, setup, &a->session, e);
+        if (err == PB_OK)
+            aws_session_on_ask(a->session, a->ask, a->ask_ctx);
+    }
+    *out = a->session;
     return err;
+}
+
+static enum pb_err make_s3(struct app *a, struct error *e)
+{
+    struct aws_session *session;
+    enum pb_err err = app_session(a, &session, e);
+
+    return err == PB_OK ? store_s3_new(a->loop, a->http, &a->setup, session, &a->s3, e) : err;
 }
 
 enum pb_err app_store(struct app *a, enum loc_scheme scheme, struct store **out, struct error *e)

@@ -17,6 +17,9 @@ struct app {
     struct aws_config *config; /* at first use */
     struct aws_setup setup;
     bool have_setup;
+    struct aws_session *session; /* at first use; NULL: anonymous */
+    aws_ask_fn ask;              /* of app_on_ask() */
+    void *ask_ctx;
     struct store *s3, *local;
     struct history *history;
     struct demo *demo;
@@ -26,6 +29,8 @@ struct app {
 };
 enum pb_err app_history(struct app *a, struct history **out, struct error *e) PB_CHECK;
 enum pb_err app_setup(struct app *a, const struct aws_setup **out, struct error *e) PB_CHECK;
+/* NULL: nobody signs anything. */
+enum pb_err app_session(struct app *a, struct aws_session **out, struct error *e) PB_CHECK;
 enum pb_err app_store(struct app *a, enum loc_scheme scheme, struct store **out,
                       struct error *e) PB_CHECK;
 

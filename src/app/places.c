@@ -91,7 +91,7 @@ static enum pb_err add_s3(struct app *a, struct error *e)
     struct buf title;
     enum pb_err err;
 
-    if (!s3_is_named(a) && !(usable && (s->has_credentials || s->endpoint != NULL)))
+    if (!s3_is_named(a) && !(usable && (s->endpoint != NULL || aws_session_likely(a->config, s))))
         return PB_OK;
     buf_init(&title, BUF_MAX_LINE);
     buf_puts(&title, "s3");

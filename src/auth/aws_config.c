@@ -11,7 +11,7 @@
  * read; a look-up takes the last one, and one of the credentials file before one of the config
  * file. [profile default] hides [default].
  */
-enum section_kind { SECTION_PROFILE, SECTION_SERVICES, SECTION_OTHER };
+enum section_kind { SECTION_PROFILE, SECTION_SERVICES, SECTION_SSO };
 
 struct entry {
     char *key, *value;
@@ -184,7 +184,7 @@ static enum pb_err section_line(struct parser *p, struct span line)
         else if (take_word(&name, "services"))
             kind = SECTION_SERVICES;
         else if (take_word(&name, "sso-session"))
-            kind = SECTION_OTHER;
+            kind = SECTION_SSO;
         else if (!span_is(name, "default"))
             return PB_OK; /* plugins, preview ... and what newer tools may add */
     }
@@ -427,6 +427,36 @@ const char *aws_config_service(const struct aws_config *c, const char *services,
     const struct entry *e = s ? find_entry(s, service, key) : NULL;
 
     return e ? e->value : NULL;
+}
+
+const char *aws_config_sso(const struct aws_config *c, const char *session, const char *key)
+{
+    struct section *s = find_section(c, SECTION_SSO, (struct span){session, strlen(session)});
+    const struct entry *e = s ? find_entry(s, NULL, key) : NULL;
+
+    return e ? e->value : NULL;
+}
+
+bool aws_config_has_sso(const struct aws_config *c, const char *session)
+{
+    return find_section(c, SECTION_SSO, (struct span){session, strlen(session)}) != NULL;
+}
+
+const char *aws_config_of(const struct aws_config *c, const char *profile, const char *key,
+                          bool credentials_file)
+{
+    struct section *s = find_section(c, SECTION_PROFILE, (struct span){profile, strlen(profile)});
+    const char *found = NULL;
+    size_t i;
+
+    for (i = 0; s && i < s->entries.len; i++) {
+        const struct entry *e = &s->entries.data[i];
+
+        if (e->credentials_file == credentials_file && !e->block &&
+            !(e->bare_default && s->prefixed) && strcasecmp(e->key, key) == 0)
+            found = e->value;
+    }
+    return found;
 }
 
 enum pb_err aws_config_warn(struct aws_config *c, const char *text, struct error *e)

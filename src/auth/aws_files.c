@@ -5,7 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <pklbrowse/aws.h>
+#include <pklbrowse/text.h>
+
+#include "aws_chain.h"
 
 /* The home folder: $HOME, or the one of the password file. */
 static const char *home(struct passwd *pw, char *room, size_t size)
@@ -39,6 +41,16 @@ static void file_name(struct buf *out, const char *variable, const char *name)
         buf_printf(out, "%s/.aws/%s", dir, name);
 }
 
+void aws_home_file(struct buf *out, const char *name)
+{
+    char room[4096];
+    struct passwd pw;
+    const char *dir = home(&pw, room, sizeof room);
+
+    if (dir)
+        buf_printf(out, "%s/.aws/%s", dir, name);
+}
+
 static enum pb_err read_all(int fd, struct buf *out, const char *path, struct error *e)
 {
     char piece[4096];
@@ -57,6 +69,68 @@ static enum pb_err read_all(int fd, struct buf *out, const char *path, struct er
     }
     explicit_bzero(piece, sizeof piece);
     return buf_status(out, e);
+}
+
+enum pb_err aws_read_file(const char *path, struct buf *out, struct error *e)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct buf shown;
+    enum pb_err err;
+
+    buf_init(&shown, BUF_MAX_LINE);
+    text_escape_cols(&shown, path, strlen(path), 200);
+    if (fd < 0) {
+        err = error_errno(e, errno, "cannot read", shown.data);
+    } else {
+        err = read_all(fd, out, shown.data, e);
+        (void)close(fd);
+    }
+    buf_release(&shown);
+    return err;
+}
+
+static enum pb_err write_all(int fd, const char *p, size_t n, const char *path, struct error *e)
+{
+    while (n > 0) {
+        ssize_t done = write(fd, p, n);
+
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return error_errno(e, errno, "cannot write", path);
+        p += done;
+        n -= (size_t)done;
+    }
+    return PB_OK;
+}
+
+enum pb_err aws_write_file(const char *path, const void *p, size_t n, struct error *e)
+{
+    struct buf part;
+    enum pb_err err;
+    int fd;
+
+    buf_init(&part, BUF_MAX_LINE);
+    buf_printf(&part, "%s.XXXXXX", path);
+    err = buf_status(&part, e);
+    if (err != PB_OK) {
+        buf_release(&part);
+        return err;
+    }
+    fd = mkostemp(part.data, O_CLOEXEC); /* 0600 */
+    if (fd < 0) {
+        err = error_errno(e, errno, "cannot write", path);
+    } else {
+        err = write_all(fd, p, n, path, e);
+        if (close(fd) != 0 && err == PB_OK)
+            err = error_errno(e, errno, "cannot write", path);
+        if (err == PB_OK && rename(part.data, path) != 0)
+            err = error_errno(e, errno, "cannot write", path);
+        if (err != PB_OK)
+            (void)unlink(part.data);
+    }
+    buf_release(&part);
+    return err;
 }
 
 /* One that is not there is empty; one that cannot be read is a warning: other ways may still do. */

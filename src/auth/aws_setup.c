@@ -35,14 +35,21 @@ static enum pb_err keep_from(char **to, char **origin, const char *value, const 
     return err;
 }
 
-static const char *setting(const struct aws_config *c, const struct aws_setup *s, const char *key)
+const char *aws_environment(const char *name)
 {
-    const char *value = aws_config_get(c, s->profile, NULL, key);
+    const char *value = getenv(name);
 
     return value && *value ? value : NULL;
 }
 
-static bool is_true(const char *value)
+const char *aws_setting(const struct aws_config *c, const char *profile, const char *key)
+{
+    const char *value = aws_config_get(c, profile, NULL, key);
+
+    return value && *value ? value : NULL;
+}
+
+bool aws_is_true(const char *value)
 {
     return value && strcasecmp(value, "true") == 0;
 }
@@ -63,10 +70,11 @@ static enum pb_err choose_profile(struct aws_setup *s, const struct aws_config *
         where = "AWS_PROFILE";
         name = aws_environment(where);
     }
-    if (!name)
-        return keep(&s->profile, "default", e);
-    if (aws_config_has_profile(c, name))
-        return keep(&s->profile, name, e);
+    s->profile_named = o->profile && *o->profile;
+    if (!name || aws_config_has_profile(c, name)) {
+        err = keep(&s->profile, name ? name : "default", e);
+        return err == PB_OK ? keep(&s->profile_origin, name ? where : "default", e) : err;
+    }
     buf_init(&shown, BUF_MAX_LINE);
     text_escape(&shown, name, strlen(name));
     err = error_set(e, PB_EUSAGE,
@@ -89,7 +97,7 @@ static enum pb_err choose_region(struct aws_setup *s, const struct aws_config *c
         region = aws_environment(where = "AWS_REGION");
     if (!region)
         region = aws_environment(where = "AWS_DEFAULT_REGION");
-    if (!region && (region = setting(c, s, "region"))) {
+    if (!region && (region = aws_setting(c, s->profile, "region"))) {
         where = "profile";
         profile = s->profile;
     }
@@ -104,44 +112,90 @@ static enum pb_err choose_region(struct aws_setup *s, const struct aws_config *c
     return err;
 }
 
-static bool endpoints_ignored(const struct aws_setup *s, const struct aws_config *c)
+static bool endpoints_ignored(const struct aws_config *c, const char *profile)
 {
     const char *set = aws_environment("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
 
-    return is_true(set ? set : setting(c, s, "ignore_configured_endpoint_urls"));
+    return aws_is_true(set ? set : aws_setting(c, profile, "ignore_configured_endpoint_urls"));
+}
+
+const char *aws_configured_endpoint(const struct aws_config *c, const char *profile,
+                                    const char *service, const char **where,
+                                    const char **where_name)
+{
+    static const struct {
+        const char *service, *variable;
+    } variables[] = {{"s3", "AWS_ENDPOINT_URL_S3"},
+                     {"sts", "AWS_ENDPOINT_URL_STS"},
+                     {"sso", "AWS_ENDPOINT_URL_SSO"},
+                     {"sso_oidc", "AWS_ENDPOINT_URL_SSO_OIDC"}};
+    const char *url = NULL, *services;
+    size_t i;
+
+    *where_name = NULL;
+    if (endpoints_ignored(c, profile))
+        return NULL;
+    for (i = 0; !url && i < sizeof variables / sizeof *variables; i++)
+        if (strcmp(variables[i].service, service) == 0)
+            url = aws_environment(*where = variables[i].variable);
+    if (!url)
+        url = aws_environment(*where = "AWS_ENDPOINT_URL");
+    if (!url && (services = aws_setting(c, profile, "services"))) {
+        url = aws_config_service(c, services, service, "endpoint_url");
+        url = url && *url ? url : NULL;
+        *where = "services";
+        *where_name = services;
+    }
+    if (!url && (url = aws_setting(c, profile, "endpoint_url"))) {
+        *where = "profile";
+        *where_name = profile;
+    }
+    return url;
 }
 
 static enum pb_err choose_endpoint(struct aws_setup *s, const struct aws_config *c,
                                    const struct aws_options *o, struct error *e)
 {
     const char *url = o->endpoint_url && *o->endpoint_url ? o->endpoint_url : NULL;
-    const char *where = "--endpoint-url", *profile = NULL, *services;
+    const char *where = "--endpoint-url", *name = NULL;
     struct endpoint parsed = {0};
     enum pb_err err;
 
-    if (!url && endpoints_ignored(s, c))
-        return PB_OK;
     if (!url)
-        url = aws_environment(where = "AWS_ENDPOINT_URL_S3");
-    if (!url)
-        url = aws_environment(where = "AWS_ENDPOINT_URL");
-    if (!url && (services = setting(c, s, "services"))) {
-        url = aws_config_service(c, services, "s3", "endpoint_url");
-        url = url && *url ? url : NULL;
-        where = "services";
-        profile = services;
-    }
-    if (!url && (url = setting(c, s, "endpoint_url"))) {
-        where = "profile";
-        profile = s->profile;
-    }
+        url = aws_configured_endpoint(c, s->profile, "s3", &where, &name);
     if (!url)
         return PB_OK;
-    err = keep_from(&s->endpoint, &s->endpoint_origin, url, where, profile, e);
+    err = keep_from(&s->endpoint, &s->endpoint_origin, url, where, name, e);
     if (err == PB_OK)
         err = endpoint_parse(&parsed, s->endpoint, e);
     endpoint_release(&parsed);
     return err;
+}
+
+/* A switch of the environment, of the profile, or of its block for S3. */
+static bool is_switched_on(const struct aws_setup *s, const struct aws_config *c,
+                           const char *variable, const char *key)
+{
+    const char *set = aws_environment(variable);
+
+    if (!set)
+        set = aws_config_get(c, s->profile, "s3", key);
+    return aws_is_true(set && *set ? set : aws_setting(c, s->profile, key));
+}
+
+/* Other hosts of Amazon's; an endpoint of one's own has none. */
+static enum pb_err choose_hosts(struct aws_setup *s, const struct aws_config *c, struct error *e)
+{
+    const char *accelerate = aws_config_get(c, s->profile, "s3", "use_accelerate_endpoint");
+
+    s->fips = is_switched_on(s, c, "AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint");
+    s->dual_stack = is_switched_on(s, c, "AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint");
+    s->accelerate = aws_is_true(accelerate);
+    if (s->endpoint && (s->fips || s->dual_stack))
+        return error_set(e, PB_EUSAGE, "an endpoint of one's own (%s) and %s exclude each other",
+                         s->endpoint_origin,
+                         s->fips ? "use_fips_endpoint" : "use_dualstack_endpoint");
+    return PB_OK;
 }
 
 static enum pb_err choose_addressing(struct aws_setup *s, const struct aws_config *c,
@@ -173,7 +227,6 @@ static enum pb_err choose_addressing(struct aws_setup *s, const struct aws_confi
 enum pb_err aws_setup_resolve(struct aws_setup *out, const struct aws_config *c,
                               const struct aws_options *o, struct error *e)
 {
-    bool named = o->profile && *o->profile;
     enum pb_err err;
 
     *out = (struct aws_setup){.anonymous = o->no_sign_request};
@@ -184,21 +237,49 @@ enum pb_err aws_setup_resolve(struct aws_setup *out, const struct aws_config *c,
         err = choose_endpoint(out, c, o, e);
     if (err == PB_OK)
         err = choose_addressing(out, c, o, e);
-    if (err == PB_OK && !out->anonymous)
-        err = aws_chain_resolve(out, c, !named, e);
+    if (err == PB_OK)
+        err = choose_hosts(out, c, e);
     if (err != PB_OK)
         aws_setup_release(out);
     return err;
 }
 
+static enum pb_err copy(char **to, const char *from, struct error *e)
+{
+    return from ? keep(to, from, e) : PB_OK;
+}
+
+enum pb_err aws_setup_copy(struct aws_setup *to, const struct aws_setup *from, struct error *e)
+{
+    enum pb_err err;
+
+    *to = *from;
+    to->profile = to->profile_origin = NULL;
+    to->region = to->region_origin = NULL;
+    to->endpoint = to->endpoint_origin = NULL;
+    err = copy(&to->profile, from->profile, e);
+    if (err == PB_OK)
+        err = copy(&to->profile_origin, from->profile_origin, e);
+    if (err == PB_OK)
+        err = copy(&to->region, from->region, e);
+    if (err == PB_OK)
+        err = copy(&to->region_origin, from->region_origin, e);
+    if (err == PB_OK)
+        err = copy(&to->endpoint, from->endpoint, e);
+    if (err == PB_OK)
+        err = copy(&to->endpoint_origin, from->endpoint_origin, e);
+    if (err != PB_OK)
+        aws_setup_release(to);
+    return err;
+}
+
 void aws_setup_release(struct aws_setup *s)
 {
-    aws_credentials_release(&s->credentials);
     free(s->profile);
+    free(s->profile_origin);
     free(s->region);
     free(s->region_origin);
     free(s->endpoint);
     free(s->endpoint_origin);
-    free(s->looked_at);
     *s = (struct aws_setup){0};
 }

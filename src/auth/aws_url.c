@@ -1,8 +1,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <pklbrowse/aws.h>
 #include <pklbrowse/text.h>
+
+#include "aws_chain.h"
 
 #define URL_MAX (64u * 1024u)
 
@@ -29,7 +30,7 @@ const char *aws_signing_region(const char *region)
 }
 
 /* The domain that Amazon's hosts of a region are under. */
-static const char *partition_domain(const char *region)
+const char *aws_partition_domain(const char *region)
 {
     static const struct {
         const char *prefix, *domain;
@@ -121,7 +122,7 @@ static enum pb_err amazon_endpoint(const char *region, struct endpoint *ep, stru
     if (strcmp(region, "aws-global") == 0)
         buf_puts(&url, "https://s3.amazonaws.com");
     else
-        buf_printf(&url, "https://s3.%s.%s", region, partition_domain(region));
+        buf_printf(&url, "https://s3.%s.%s", region, aws_partition_domain(region));
     err = buf_status(&url, e);
     if (err == PB_OK)
         err = endpoint_parse(ep, url.data, e);

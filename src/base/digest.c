@@ -35,6 +35,13 @@ enum pb_err md5(const void *p, size_t n, uint8_t out[MD5_LEN], struct error *e)
     return PB_OK;
 }
 
+enum pb_err sha1(const void *p, size_t n, uint8_t out[SHA1_LEN], struct error *e)
+{
+    if (EVP_Digest(p, n, out, NULL, EVP_sha1(), NULL) != 1)
+        return unavailable("SHA-1", e);
+    return PB_OK;
+}
+
 struct digest {
     EVP_MD_CTX *ctx;
     const char *name;

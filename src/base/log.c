@@ -210,6 +210,7 @@ static bool is_secret_header(const char *name)
         "x-amz-security-token",
         "x-amz-s3session-token",
         "x-aws-ec2-metadata-token",
+        "x-amz-sso_bearer_token",
         "x-amz-server-side-encryption-customer-key",
         "x-amz-copy-source-server-side-encryption-customer-key",
         "x-goog-encryption-key",

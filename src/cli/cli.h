@@ -7,12 +7,26 @@
 #ifndef PKLBROWSE_CLI_CLI_H
 #define PKLBROWSE_CLI_CLI_H
 
+#include <termios.h>
+
 #include <pklbrowse/app.h>
 #include <pklbrowse/pkl_path.h>
 
 #include "args.h"
 #include "out.h"
 #include "status.h"
+
+/* code.c: a code that only the person knows, asked for at the terminal while the loop turns. */
+struct cli_code {
+    struct app *app;
+    int fd;     /* the terminal while a question is open, or -1 */
+    bool quiet; /* it does not show what is typed; `before` did */
+    struct termios before;
+    char text[128];
+    size_t len;
+};
+void cli_code_init(struct cli_code *code, struct app *a);
+void cli_code_release(struct cli_code *code);
 
 struct cli {
     const struct args *args;
@@ -22,6 +36,7 @@ struct cli {
     bool progress;       /* stderr is a terminal */
     bool progress_shown; /* a line to wipe */
     uint64_t started;
+    struct cli_code code;
 };
 
 /* Does what the arguments say; the exit status.  LC_CTYPE is set already. */

@@ -262,15 +262,18 @@ static int run_with_app(struct cli *c)
 {
     struct error error;
     enum pb_err err = PB_OK;
+    int status;
 
     if (c->args->command != CMD_screen) {
+        cli_code_init(&c->code, c->app);
         err = watch_signals(c, &error);
         if (c->args->given[OPT_no_verify_ssl])
             cli_note(c, "warning: certificates are not checked (--no-verify-ssl)");
     }
-    if (err != PB_OK)
-        return cli_error(&error);
-    return finish_output(c, dispatch(c));
+    status = err != PB_OK ? cli_error(&error) : finish_output(c, dispatch(c));
+    if (c->args->command != CMD_screen)
+        cli_code_release(&c->code);
+    return status;
 }
 
 static int print_text(struct cli *c)

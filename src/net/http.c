@@ -39,6 +39,7 @@ enum pb_err http_new(struct loop *l, const struct http_options *o, struct http *
     h->client.gone = client_gone;
     h->client.interrupted = client_interrupted;
     h->insecure = o->insecure;
+    h->direct = o->direct;
     h->connect_ms = o->connect_ms != 0 ? o->connect_ms : HTTP_CONNECT_MS;
     h->stall_ms = o->stall_ms != 0 ? o->stall_ms : HTTP_STALL_MS;
     h->attempts = o->attempts != 0 ? o->attempts : HTTP_ATTEMPTS;

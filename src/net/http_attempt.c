@@ -522,6 +522,8 @@ static bool set_common(struct http_call *c)
     ok = ok && curl_easy_setopt(h, CURLOPT_SSL_VERIFYHOST, 2 * verify) == CURLE_OK;
     ok = ok && http_trust_set(http, h);
     ok = ok && curl_easy_setopt(h, CURLOPT_USERAGENT, http->user_agent) == CURLE_OK;
+    if (http->direct)
+        ok = ok && curl_easy_setopt(h, CURLOPT_PROXY, "") == CURLE_OK;
     if (c->req.retry == HTTP_WRITE) /* see on_request */
         ok = ok && curl_easy_setopt(h, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK;
     return ok;

@@ -20,7 +20,7 @@ struct http {
     struct ring calls;
     char *ca_bundle, *ca_folder; /* one of them, or neither */
     char *user_agent;
-    bool insecure;
+    bool insecure, direct;
     unsigned connect_ms, stall_ms, attempts, backoff_ms;
 };
 

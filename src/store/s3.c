@@ -51,40 +51,8 @@ struct s3_bucket *s3_bucket(struct s3_store *s, const char *name)
     return b;
 }
 
-static enum pb_err copy(char **to, const char *from, struct error *e)
-{
-    if (!from)
-        return PB_OK;
-    *to = mem_strdup(from);
-    return *to ? PB_OK : error_nomem(e);
-}
-
-static enum pb_err copy_setup(struct aws_setup *to, const struct aws_setup *from, struct error *e)
-{
-    const struct aws_credentials *c = &from->credentials;
-    enum pb_err err;
-
-    *to = (struct aws_setup){.addressing = from->addressing,
-                             .anonymous = from->anonymous,
-                             .has_credentials = from->has_credentials};
-    err = copy(&to->profile, from->profile, e);
-    if (err == PB_OK)
-        err = copy(&to->region, from->region, e);
-    if (err == PB_OK)
-        err = copy(&to->endpoint, from->endpoint, e);
-    if (err == PB_OK)
-        err = copy(&to->looked_at, from->looked_at, e);
-    if (err == PB_OK)
-        err = copy(&to->credentials.access_key, c->access_key, e);
-    if (err == PB_OK)
-        err = copy(&to->credentials.secret_key, c->secret_key, e);
-    if (err == PB_OK)
-        err = copy(&to->credentials.session_token, c->session_token, e);
-    return err;
-}
-
 enum pb_err store_s3_new(struct loop *l, struct http *h, const struct aws_setup *setup,
-                         struct store **out, struct error *e)
+                         struct aws_session *session, struct store **out, struct error *e)
 {
     struct s3_store *s = mem_alloc(sizeof *s);
     enum pb_err err;
@@ -95,7 +63,9 @@ enum pb_err store_s3_new(struct loop *l, struct http *h, const struct aws_setup 
     s->base = (struct store){.ops = &s3_ops, .loop = l};
     s->http = h;
     s->amazon = !setup->endpoint || strstr(setup->endpoint, ".amazonaws.com") != NULL;
-    err = copy_setup(&s->setup, setup, e);
+    s->session = session;
+    err = aws_setup_copy(&s->setup, setup, e);
+    s->setup.anonymous |= session == NULL;
     if (err != PB_OK) {
         s3_free(&s->base);
         return err;

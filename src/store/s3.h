@@ -33,6 +33,7 @@ struct s3_store {
     struct store base;
     struct http *http;
     struct aws_setup setup;
+    struct aws_session *session; /* NULL: anonymous */
     struct {
         struct s3_bucket **data;
         size_t len, cap;
@@ -66,7 +67,10 @@ struct s3_request {
 
     struct buf query;
     struct http_call *call; /* NULL: not running */
+    bool waiting;           /* for credentials */
     bool moved, skewed;     /* followed once already */
+    bool renewed;           /* the credentials it was first signed with had expired */
+    char signed_by[132];    /* the access key of the last attempt */
 };
 
 /* Copies bucket and key.  The request stays where it is until s3_request_release(). */

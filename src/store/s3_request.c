@@ -1,4 +1,5 @@
 /* One signed request: made anew for every attempt, once more for another region or clock. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,8 @@ void s3_request_release(struct s3_request *r)
     if (r->call)
         http_cancel(r->call);
     r->call = NULL;
+    if (r->waiting)
+        aws_session_forget(r->s3->session, r);
     free(r->bucket);
     free(r->key);
     aws_query_release(&r->params);
@@ -72,10 +75,10 @@ static struct aws_setup view_of(const struct s3_request *r)
     return view;
 }
 
-static enum pb_err add_signing_headers(const struct s3_request *r, int64_t now,
-                                       struct http_headers *h, struct error *e)
+static enum pb_err add_signing_headers(const struct s3_request *r, const struct aws_credentials *c,
+                                       int64_t now, struct http_headers *h, struct error *e)
 {
-    const char *token = r->s3->setup.credentials.session_token;
+    const char *token = c->session_token;
     struct buf date;
     enum pb_err err;
 
@@ -96,13 +99,13 @@ static enum pb_err add_signing_headers(const struct s3_request *r, int64_t now,
 }
 
 /* Host is sent by the floor below, but signed here. */
-static enum pb_err authorize(const struct s3_request *r, const struct aws_setup *view,
-                             const struct aws_url *url, int64_t now, struct http_message *m,
-                             struct error *e)
+static enum pb_err authorize(const struct s3_request *r, const struct aws_credentials *c,
+                             const struct aws_setup *view, const struct aws_url *url, int64_t now,
+                             struct http_message *m, struct error *e)
 {
     char host_name[] = "Host";
     struct http_headers all = {NULL, m->headers.len + 1, 0};
-    struct sigv4 s = {.credentials = &r->s3->setup.credentials,
+    struct sigv4 s = {.credentials = c,
                       .region = aws_signing_region(view->region),
                       .service = "s3",
                       .time = now,
@@ -128,11 +131,25 @@ static enum pb_err authorize(const struct s3_request *r, const struct aws_setup 
     return err;
 }
 
+/* With what is known now: between two attempts the credentials may have been renewed. */
+static enum pb_err sign(struct s3_request *r, const struct aws_setup *view,
+                        const struct aws_url *url, struct http_message *m, struct error *e)
+{
+    const struct aws_credentials *c = aws_session_credentials(r->s3->session);
+    int64_t now = clock_now() + r->s3->skew;
+    enum pb_err err;
+
+    if (!c)
+        return error_set(e, PB_EDENIED, "there are no credentials any more");
+    (void)snprintf(r->signed_by, sizeof r->signed_by, "%s", c->access_key);
+    err = add_signing_headers(r, c, now, &m->headers, e);
+    return err == PB_OK ? authorize(r, c, view, url, now, m, e) : err;
+}
+
 static enum pb_err prepare(void *ctx, unsigned attempt, struct http_message *out, struct error *e)
 {
-    const struct s3_request *r = ctx;
+    struct s3_request *r = ctx;
     struct aws_setup view = view_of(r);
-    int64_t now = clock_now() + r->s3->skew;
     struct aws_url url;
     enum pb_err err;
     size_t i;
@@ -148,9 +165,7 @@ static enum pb_err prepare(void *ctx, unsigned attempt, struct http_message *out
     for (i = 0; err == PB_OK && i < r->headers.len; i++)
         err = http_headers_add(&out->headers, r->headers.data[i].name, r->headers.data[i].value, e);
     if (err == PB_OK && !view.anonymous)
-        err = add_signing_headers(r, now, &out->headers, e);
-    if (err == PB_OK && !view.anonymous)
-        err = authorize(r, &view, &url, now, out, e);
+        err = sign(r, &view, &url, out, e);
     aws_url_release(&url);
     return err;
 }
@@ -300,17 +315,68 @@ static enum pb_err on_body(void *ctx, const void *p, size_t n, struct error *e)
     return r->on_body(r->ctx, p, n, e);
 }
 
+static enum pb_err start(struct s3_request *r, struct error *e);
+
+static void on_ready(void *ctx, const struct error *e)
+{
+    struct s3_request *r = ctx;
+    struct http_result none = {.status = 0};
+    struct error why = {0};
+
+    r->waiting = false;
+    if (e)
+        why = *e;
+    else if (start(r, &why) == PB_OK)
+        return;
+    r->done(r->ctx, &none, &why);
+}
+
+static enum pb_err wait(struct s3_request *r, struct error *e)
+{
+    enum pb_err err = aws_session_wait(r->s3->session, on_ready, r, e);
+
+    r->waiting = err == PB_OK;
+    return err;
+}
+
+/* Nothing was done for keys that the server does not know or no longer takes: once more, with what
+ * the files or their provider say by now. */
+static bool renew(struct s3_request *r, const struct http_result *a)
+{
+    static const char *const codes[] = {"ExpiredToken", "TokenRefreshRequired", "InvalidToken",
+                                        "InvalidAccessKeyId", "ExpiredTokenException"};
+    const struct aws_credentials *c = aws_session_credentials(r->s3->session);
+    struct s3_problem p;
+    bool meant = false;
+    size_t i;
+
+    if (r->renewed || a->status / 100 != 4)
+        return false;
+    s3_problem_read(&p, a);
+    for (i = 0; i < sizeof codes / sizeof *codes; i++)
+        meant |= s3_problem_is(&p, codes[i]);
+    /* HEAD has no words: 400, or 403 with credentials that end. */
+    meant |= !*p.code && r->action == S3_HEAD && a->status == 400 && c && c->session_token;
+    if (!meant)
+        return false;
+    r->renewed = true;
+    log_line("the credentials are refused: they are looked for again");
+    aws_session_refuse(r->s3->session, r->signed_by);
+    return aws_session_ready(r->s3->session) ? start(r, NULL) == PB_OK : wait(r, NULL) == PB_OK;
+}
+
 static void done(void *ctx, const struct http_result *a, const struct error *e)
 {
     struct s3_request *r = ctx;
 
     r->call = NULL;
+    if (!e && r->s3->session && renew(r, a))
+        return;
     r->done(r->ctx, a, e);
 }
 
-enum pb_err s3_request_send(struct s3_request *r, struct error *e)
+static enum pb_err start(struct s3_request *r, struct error *e)
 {
-    const struct aws_setup *setup = &r->s3->setup;
     struct http_request q = {
         .retry = r->action == S3_PUT ? HTTP_WRITE : HTTP_READ,
         .prepare = prepare,
@@ -321,16 +387,19 @@ enum pb_err s3_request_send(struct s3_request *r, struct error *e)
         .ctx = r,
         .body = r->body,
     };
+
+    return http_start(r->s3->http, &q, &r->call, e);
+}
+
+enum pb_err s3_request_send(struct s3_request *r, struct error *e)
+{
     enum pb_err err;
 
-    if (!setup->anonymous && !setup->has_credentials)
-        return error_set(e, PB_EDENIED,
-                         "no AWS credentials were found (%s); for public data there is "
-                         "--no-sign-request",
-                         setup->looked_at ? setup->looked_at : "nothing to look at");
     if (r->bucket && !s3_bucket(r->s3, r->bucket))
         return error_nomem(e);
     buf_clear(&r->query);
     err = aws_query_format(&r->params, &r->query, e);
-    return err == PB_OK ? http_start(r->s3->http, &q, &r->call, e) : err;
+    if (err == PB_OK && r->s3->session && !aws_session_ready(r->s3->session))
+        return wait(r, e);
+    return err == PB_OK ? start(r, e) : err;
 }

@@ -110,7 +110,8 @@ class Rig:
         env = {"PATH": os.environ["PATH"], "HOME": self.tmp, "LC_ALL": "C.UTF-8",
                "AWS_ACCESS_KEY_ID": self.env["ACCESS_KEY"],
                "AWS_SECRET_ACCESS_KEY": self.env["SECRET_KEY"],
-               "AWS_REGION": self.env["REGION"], "AWS_ENDPOINT_URL": self.env["ENDPOINT"]}
+               "AWS_REGION": self.env["REGION"], "AWS_ENDPOINT_URL": self.env["ENDPOINT"],
+               "AWS_EC2_METADATA_DISABLED": "true"}
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
             if name in os.environ:
                 env[name] = os.environ[name]

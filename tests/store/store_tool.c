@@ -30,6 +30,8 @@ struct tool {
     struct loop *loop;
     struct http *http;
     struct store *store;
+    struct aws_config *config;
+    struct aws_session *session;
     bool local, done, failed;
     const char *words[8];
     int count;
@@ -435,18 +437,18 @@ static enum pb_err open_s3(struct tool *t, const struct aws_options *o, struct e
 {
     struct http_options h = {
         .user_agent = "store_tool", .stall_ms = (unsigned)t->stall, .backoff_ms = 100};
-    struct aws_config *config = NULL;
     struct aws_setup setup = {0};
-    enum pb_err err = aws_config_load(&config, e);
+    enum pb_err err = aws_config_load(&t->config, e);
 
     if (err == PB_OK)
-        err = aws_setup_resolve(&setup, config, o, e);
+        err = aws_setup_resolve(&setup, t->config, o, e);
     if (err == PB_OK)
         err = http_new(t->loop, &h, &t->http, e);
+    if (err == PB_OK && !setup.anonymous)
+        err = aws_session_new(t->loop, t->http, t->config, &setup, &t->session, e);
     if (err == PB_OK)
-        err = store_s3_new(t->loop, t->http, &setup, &t->store, e);
+        err = store_s3_new(t->loop, t->http, &setup, t->session, &t->store, e);
     aws_setup_release(&setup);
-    aws_config_free(config);
     return err;
 }
 
@@ -500,6 +502,8 @@ int main(int argc, char **argv)
     if (err != PB_OK)
         finish(&t, &e);
     store_free(t.store);
+    aws_session_free(t.session);
+    aws_config_free(t.config);
     http_free(t.http);
     loop_free(t.loop);
     source_free(t.body);

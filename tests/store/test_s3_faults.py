@@ -279,6 +279,69 @@ def skewed_clock(rig):
     assert len(rig.proxy.heads) == 2
 
 
+# --------------------------------------------------------------------- expired credentials
+
+def key_of(head):
+    return head.header("Authorization").split("Credential=")[1].split("/")[0]
+
+
+def with_keys_in_a_file(rig, access, secret):
+    """An environment whose keys are in a file, and a command that puts the good ones there."""
+    lines = "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n"
+    path = rig.file(lines.format(access, secret).encode())
+    good = rig.file(lines.format(rig.env["ACCESS_KEY"], rig.env["SECRET_KEY"]).encode())
+    return ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None,
+             "AWS_SHARED_CREDENTIALS_FILE": path}, shlex.quote(f"run-after=cp {good} {path}"))
+
+
+def expired_session(rig):
+    """Keys end in the middle of work: what is in the files by then is taken, at any request."""
+    for method, code, status in (("HEAD", "", 400), ("HEAD", "", 403), ("PUT", "ExpiredToken", 400),
+                                 ("PUT", "InvalidAccessKeyId", 403), ("GET", "ExpiredToken", 400),
+                                 ("PUT", "TokenRefreshRequired", 400)):
+        rig.put("session", b"old")
+        rig.proxy.clear()
+        env, renew = with_keys_in_a_file(rig, rig.env["ACCESS_KEY"], rig.env["SECRET_KEY"])
+        rig.proxy.rule(f"method={method} n=1 do=answer-after status={status} {renew} "
+                       + (xml(code) if code else ""))
+        if method == "HEAD":    # no words, and keys without an end: an error like any other
+            rig.save_error("not permitted" if status == 403 else "server error", "", "session",
+                           b"new", through=rig.proxy, env=env)
+        elif method == "GET":
+            assert rig.fetch("session", through=rig.proxy, env=env)[0] == b"old"
+            assert rig.proxy.methods() == "GET GET"
+        else:
+            rig.proxy.clear()
+            rig.proxy.rule(f"method=PUT n=1 do=answer status={status} "
+                           + renew.replace("run-after=", "run=") + " " + xml(code))
+            assert "saved" in rig.save("session", b"new", through=rig.proxy, env=env)
+            assert rig.get("session") == b"new"
+            assert rig.proxy.methods().startswith("HEAD HEAD PUT PUT ")
+
+
+def other_keys_meanwhile(rig):
+    """The server does not know the keys; the file has others by the time that it says so."""
+    rig.put("keys", b"x")
+    env, renew = with_keys_in_a_file(rig, "PKLBNOBODY", "wrong")
+    rig.proxy.rule(f"n=1 do=pass {renew}")
+    assert rig.names("list", rig.bucket, "keys", through=rig.proxy, env=env) == ["keys"]
+    assert [key_of(h) for h in rig.proxy.heads] == ["PKLBNOBODY", rig.env["ACCESS_KEY"]]
+    # Nobody renews them: asked twice, then told.
+    rig.proxy.clear()
+    env, _ = with_keys_in_a_file(rig, "PKLBNOBODY", "wrong")
+    rig.error("not permitted", "access key is not known", "list", rig.bucket, "",
+              through=rig.proxy, env=env)
+    assert len(rig.proxy.heads) == 2
+    # A session that ends without words, at a HEAD.
+    rig.proxy.clear()
+    env, renew = with_keys_in_a_file(rig, rig.env["ACCESS_KEY"], rig.env["SECRET_KEY"])
+    with open(env["AWS_SHARED_CREDENTIALS_FILE"], "a", encoding="utf-8") as f:
+        f.write("aws_session_token = ended\n")
+    rig.proxy.rule(f"method=HEAD n=1 do=answer status=400 {renew.replace('run-after=', 'run=')}")
+    rig.ok("head", rig.bucket, "keys", through=rig.proxy, env=env)
+    assert rig.proxy.methods() == "HEAD HEAD"
+
+
 # -------------------------------------------------------------------------------- reading
 
 def broken_off(rig):
@@ -650,8 +713,9 @@ TESTS = (
     prefix_is_always_sent, decoded_only_when_the_answer_says_so, names_that_are_not_asked_for,
     bare_entries, forbidden_characters, cut_short, error_in_a_good_answer, something_else_answers,
     no_way_on, empty_pages, first_version_of_listings, busy_servers, words_of_errors,
-    another_region, a_region_that_is_none, another_address, skewed_clock, broken_off,
-    broken_off_for_good, changed_while_reading, no_ranges, wrong_part, bare_objects, stalled,
+    another_region, a_region_that_is_none, another_address, skewed_clock, expired_session,
+    other_keys_meanwhile, broken_off, broken_off_for_good, changed_while_reading, no_ranges,
+    wrong_part, bare_objects, stalled,
     what_is_kept, what_is_sent, tags_that_may_not_be_read, metadata_that_cannot_be_sent,
     new_objects, concurrent_writer, between_look_and_write, lost_answers, lost_requests,
     lost_and_overwritten, lost_without_a_checksum, lost_for_good, no_conditions,

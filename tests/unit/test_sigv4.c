@@ -371,9 +371,9 @@ static void test_query_form(void **state)
 /* Amazon's own published example of a signed S3 request (GET of an object with a range). */
 static void test_s3_example(void **state)
 {
-    struct aws_credentials keys = {(char[]){"AKIAIOSFODNN7EXAMPLE"},
-                                   (char[]){"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}, NULL,
-                                   NULL};
+    struct aws_credentials keys = {.access_key = (char[]){"AKIAIOSFODNN7EXAMPLE"},
+                                   .secret_key =
+                                       (char[]){"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}};
     const char *empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     struct http_headers h = {0};
     struct sigv4 s = {&keys, "us-east-1", "s3", 1369353600, "GET", "/test.txt", "", &h, empty};
@@ -402,7 +402,7 @@ static void test_unsigned_headers(void **state)
         "Connection",      "Expect",        "User-Agent",       "TE",        "Trailer",
         "Keep-Alive",      "Upgrade",       "Accept",           "Proxy-Foo", "X-Amzn-Trace-Id",
         "Accept-Encoding", "Authorization", "Transfer-Encoding"};
-    struct aws_credentials keys = {(char[]){"A"}, (char[]){"S"}, NULL, NULL};
+    struct aws_credentials keys = {.access_key = (char[]){"A"}, .secret_key = (char[]){"S"}};
     struct http_headers h = {0};
     struct sigv4 s = {&keys, "us-east-1", "s3", 0, "GET", "/", "", &h, "UNSIGNED-PAYLOAD"};
     struct buf out, signed_names;
