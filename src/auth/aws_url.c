@@ -112,17 +112,52 @@ static enum pb_err check_bucket(const char *bucket, bool amazon, struct error *e
     return err;
 }
 
-/* Amazon's own endpoint of a region. */
-static enum pb_err amazon_endpoint(const char *region, struct endpoint *ep, struct error *e)
+static bool in_china(const char *region)
 {
+    return strncmp(region, "cn-", 3) == 0;
+}
+
+/* Which of Amazon's other hosts there are. */
+static enum pb_err check_hosts(const struct aws_setup *s, const char *region, const char *bucket,
+                               struct error *e)
+{
+    bool accelerate = s->accelerate && bucket;
+
+    if (s->endpoint && (s->fips || s->dual_stack || accelerate))
+        return error_set(
+            e, PB_EUSAGE,
+            "an endpoint of one's own excludes FIPS, dual-stack and accelerated hosts");
+    if (s->fips && in_china(region))
+        return error_set(e, PB_EUSAGE, "Amazon has no FIPS hosts in China");
+    if (accelerate && s->fips)
+        return error_set(e, PB_EUSAGE, "accelerated hosts and FIPS exclude each other");
+    if (accelerate && in_china(region))
+        return error_set(e, PB_EUSAGE, "Amazon has no accelerated hosts in China");
+    if (accelerate && (s->addressing == AWS_ADDRESSING_PATH || !is_host_label(bucket, false)))
+        return error_set(e, PB_EUSAGE,
+                         "an accelerated host begins with the bucket's name: no path style, and "
+                         "none for this bucket");
+    return PB_OK;
+}
+
+/* Amazon's own endpoint of a region; bucket: by whose name it may have to be another one. */
+static enum pb_err amazon_endpoint(const struct aws_setup *s, const char *region,
+                                   const char *bucket, struct endpoint *ep, struct error *e)
+{
+    bool global = strcmp(region, "aws-global") == 0;
+    const char *dual = s->dual_stack ? ".dualstack" : "";
     struct buf url;
     enum pb_err err;
 
     buf_init(&url, BUF_MAX_LINE);
-    if (strcmp(region, "aws-global") == 0)
+    if (s->accelerate && bucket)
+        buf_printf(&url, "https://s3-accelerate%s%s.%s", dual,
+                   global && s->dual_stack ? ".us-east-1" : "", aws_partition_domain(region));
+    else if (global && !s->fips && !s->dual_stack)
         buf_puts(&url, "https://s3.amazonaws.com");
     else
-        buf_printf(&url, "https://s3.%s.%s", region, aws_partition_domain(region));
+        buf_printf(&url, "https://s3%s%s.%s.%s", s->fips ? "-fips" : "", dual,
+                   aws_signing_region(region), aws_partition_domain(region));
     err = buf_status(&url, e);
     if (err == PB_OK)
         err = endpoint_parse(ep, url.data, e);
@@ -201,7 +236,10 @@ enum pb_err aws_url_make(struct aws_url *out, const struct aws_setup *s, const c
         return error_set(e, PB_EUSAGE, "the region is not a name like us-east-1");
     if (bucket && (err = check_bucket(bucket, !s->endpoint, e)) != PB_OK)
         return err;
-    err = s->endpoint ? endpoint_parse(&ep, s->endpoint, e) : amazon_endpoint(region, &ep, e);
+    err = check_hosts(s, region, bucket, e);
+    if (err == PB_OK)
+        err = s->endpoint ? endpoint_parse(&ep, s->endpoint, e)
+                          : amazon_endpoint(s, region, bucket, &ep, e);
     if (err == PB_OK)
         err = fill(out, s, &ep, bucket, key, key_len, query, e);
     endpoint_release(&ep);

@@ -70,6 +70,7 @@ static struct aws_setup view_of(const struct s3_request *r)
         view.region = b->region;
     if (b && b->endpoint) {
         view.endpoint = b->endpoint;
+        view.fips = view.dual_stack = view.accelerate = false; /* it says itself where to go */
         view.addressing = b->by_host ? AWS_ADDRESSING_VIRTUAL : AWS_ADDRESSING_PATH;
     }
     return view;

@@ -129,55 +129,83 @@ static const char *text_of(json_t *params, const char *name)
     return json_string_value(json_object_get(params, name));
 }
 
+static bool is_on(json_t *params, const char *name)
+{
+    return json_is_true(json_object_get(params, name));
+}
+
+/* ARNs, directory buckets and Outposts need other requests than ours. */
+static bool is_refused(const char *bucket)
+{
+    return bucket && (strncmp(bucket, "arn:", 4) == 0 || strstr(bucket, "--x-s3") ||
+                      strstr(bucket, "--xa-s3") || strstr(bucket, "--op-s3"));
+}
+
 /*
- * What is not asked for: FIPS, dual-stack and accelerated hosts, the global endpoint, access points
- * and directory buckets (refused by name in the table above), S3 Object Lambda.
+ * What is not asked for: the old global endpoint for us-east-1, S3 Object Lambda, the control plane
+ * of directory buckets, and no region at all (we fall back to us-east-1 before this floor is
+ * asked). At an endpoint of one's own a bucket may be called anything.
  */
 static bool applies(json_t *params)
 {
-    static const char *const switches[] = {"UseFIPS",
-                                           "UseDualStack",
-                                           "Accelerate",
-                                           "UseGlobalEndpoint",
-                                           "UseObjectLambdaEndpoint",
-                                           "UseS3ExpressControlEndpoint"};
-    const char *bucket = text_of(params, "Bucket");
-    size_t i;
+    const char *region = text_of(params, "Region"), *bucket = text_of(params, "Bucket");
+    bool others = is_on(params, "UseFIPS") || is_on(params, "UseDualStack") ||
+                  is_on(params, "Accelerate") || text_of(params, "Endpoint");
 
-    for (i = 0; i < sizeof switches / sizeof *switches; i++)
-        if (json_is_true(json_object_get(params, switches[i])))
-            return false;
-    if (!text_of(params, "Region")) /* we fall back to us-east-1 before this floor is asked */
+    if (!region || is_on(params, "UseObjectLambdaEndpoint") ||
+        is_on(params, "UseS3ExpressControlEndpoint"))
         return false;
-    return !bucket || (strncmp(bucket, "arn:", 4) != 0 && !strstr(bucket, "--x-s3") &&
-                       !strstr(bucket, "--xa-s3") && !strstr(bucket, "--op-s3"));
+    if (is_on(params, "UseGlobalEndpoint") && strcmp(region, "us-east-1") == 0 &&
+        (!others || (is_on(params, "Accelerate") && !bucket)))
+        return false;
+    if (is_on(params, "Accelerate") && !bucket) /* the same, for aws-global */
+        return false;
+    return !(is_refused(bucket) && strncmp(bucket, "arn:", 4) != 0 && text_of(params, "Endpoint"));
+}
+
+static void check_url(const struct buf *have, const char *want, const char *doc)
+{
+    size_t n = have->len;
+
+    while (n > 0 && have->data[n - 1] == '/')
+        n--;
+    if (n != strlen(want) || memcmp(have->data, want, n) != 0)
+        fail_msg("%s\nwanted: %s\nhave:   %s", doc, want, have->data);
 }
 
 /* "https://host/path" as the vectors write it: no '/' at the end. */
 static void check_vector(json_t *params, json_t *expect, const char *doc)
 {
-    json_t *force = json_object_get(params, "ForcePathStyle");
-    const char *url =
-        json_string_value(json_object_get(json_object_get(expect, "endpoint"), "url"));
-    const char *endpoint = text_of(params, "Endpoint");
-    enum aws_addressing style = json_is_true(force) ? AWS_ADDRESSING_PATH : AWS_ADDRESSING_VIRTUAL;
-    struct aws_url u;
+    json_t *to = json_object_get(expect, "endpoint");
+    json_t *schemes = json_object_get(json_object_get(to, "properties"), "authSchemes");
+    const char *signing = text_of(json_array_get(schemes, 0), "signingRegion");
+    const char *url = text_of(to, "url"), *bucket = text_of(params, "Bucket");
+    const char *endpoint = text_of(params, "Endpoint"), *region = text_of(params, "Region");
     char *url_copy = endpoint ? mem_strdup(endpoint) : NULL;
-    struct aws_setup s = {.endpoint = url_copy, .addressing = style};
+    struct aws_setup s = {.endpoint = url_copy,
+                          .addressing = is_on(params, "ForcePathStyle") ? AWS_ADDRESSING_PATH
+                                                                        : AWS_ADDRESSING_VIRTUAL,
+                          .fips = is_on(params, "UseFIPS"),
+                          .dual_stack = is_on(params, "UseDualStack"),
+                          .accelerate = is_on(params, "Accelerate")};
+    struct error e = {0};
+    struct aws_url u;
     enum pb_err err;
 
     aws_url_init(&u);
-    err = aws_url_make(&u, &s, text_of(params, "Region"), text_of(params, "Bucket"), NULL, 0, "",
-                       NULL);
-    if (!url) {
+    err = aws_url_make(&u, &s, region, bucket, NULL, 0, "", &e);
+    if (is_refused(bucket)) {
+        assert_true(err == PB_EUNSUPPORTED || err == PB_EUSAGE);
+        assert_true(strlen(e.msg) > 30);
+    } else if (!url) {
         if (err == PB_OK)
             fail_msg("%s: an error was expected, not %s", doc, u.url.data);
     } else {
-        assert_int_equal(err, PB_OK);
-        if (u.url.len > 0 && u.url.data[u.url.len - 1] == '/')
-            buf_truncate(&u.url, u.url.len - 1);
-        if (strcmp(u.url.data, url) != 0)
-            fail_msg("%s\nwanted: %s\nhave:   %s", doc, url, u.url.data);
+        if (err != PB_OK)
+            fail_msg("%s: %s", doc, e.msg);
+        check_url(&u.url, url, doc);
+        if (signing && strcmp(aws_signing_region(region), signing) != 0)
+            fail_msg("%s: signed for %s, not %s", doc, aws_signing_region(region), signing);
     }
     aws_url_release(&u);
     free(url_copy);
@@ -209,7 +237,9 @@ static void test_vectors(void **state)
                      json_string_value(json_object_get(test, "documentation")));
         checked++;
     }
-    assert_true(checked >= 45);
+    print_message("%u of the %zu vectors apply\n", checked,
+                  json_array_size(json_object_get(file, "testCases")));
+    assert_true(checked >= 300);
     json_decref(file);
 }
 
