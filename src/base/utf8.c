@@ -1,5 +1,7 @@
 #include <pklbrowse/text.h>
 
+#include "utf8_vector.h"
+
 static bool is_tail(unsigned char c)
 {
     return (c & 0xc0) == 0x80;
@@ -97,9 +99,9 @@ static bool cut_short(const unsigned char *s, size_t n, bool surrogates)
 }
 
 /*
- * The fast check: an automaton without branches.  Its state is a number of bits to shift by; a row
- * holds, for one class of bytes, the next state of every state.  So a byte costs one look-up, which
- * does not wait for the byte before, and one shift.
+ * The fast check where there are no vectors: an automaton without branches.  Its state is a number
+ * of bits to shift by; a row holds, for one class of bytes, the next state of every state.  So a
+ * byte costs one look-up, which does not wait for the byte before, and one shift.
  */
 enum {
     START = 0, /* between two characters */
@@ -202,7 +204,8 @@ static size_t check_blocks(const unsigned char *s, size_t n, const uint64_t rows
 size_t utf8_check(const void *p, size_t n, bool surrogates, bool *partial)
 {
     const unsigned char *s = p;
-    size_t at = check_blocks(s, n, surrogates ? with_surrogates : strict);
+    size_t at = utf8_vector_works() ? utf8_vector_check(s, n, surrogates)
+                                    : check_blocks(s, n, surrogates ? with_surrogates : strict);
 
     if (partial != NULL)
         *partial = false;
@@ -218,6 +221,11 @@ size_t utf8_check(const void *p, size_t n, bool surrogates, bool *partial)
         at += used;
     }
     return at;
+}
+
+bool utf8_whole(const void *p, size_t n)
+{
+    return utf8_vector_works() ? utf8_vector_whole(p, n) : utf8_check(p, n, true, NULL) == n;
 }
 
 size_t utf8_count(const void *p, size_t n)

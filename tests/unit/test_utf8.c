@@ -213,6 +213,42 @@ static void surrogates_in_long_text(void **state)
     assert_int_equal(utf8_check(s, sizeof s - 1, false, NULL), 0);
 }
 
+/* The check of many short texts, against the one that says where. */
+static void whole(void **state)
+{
+    static const char *const parts[] = {"a",
+                                        "\xc3\xa9",
+                                        "\xea\xb0\x80",
+                                        "\xf0\x9f\x98\x80",
+                                        "\xed\xa0\x80",
+                                        "\xc0\x80",
+                                        "\xe0\x9f\xbf",
+                                        "\xf4\x90\x80\x80",
+                                        "\x80",
+                                        "\xff",
+                                        "\xe1\x80",
+                                        "\xf1\x80\x80"};
+    unsigned random = 1;
+
+    (void)state;
+    for (int round = 0; round < 200000; round++) {
+        char s[256];
+        size_t n = 0, most = (size_t)round % 100;
+
+        while (n < most) {
+            size_t part = (random = random * 1103515245u + 12345u) >> 16 & 63;
+
+            part = part < 40 ? part % 5 : part % 12;
+            memcpy(s + n, parts[part], strlen(parts[part]));
+            n += strlen(parts[part]);
+        }
+        memset(s + n, round % 2 == 0 ? '\x80' : 'x', 32);
+        assert_int_equal(utf8_whole(s, n), utf8_check(s, n, true, NULL) == n);
+        if (n > 0)
+            assert_int_equal(utf8_whole(s, n - 1), utf8_check(s, n - 1, true, NULL) == n - 1);
+    }
+}
+
 static void surrogates(void **state)
 {
     bool partial;
@@ -237,6 +273,7 @@ int main(void)
         cmocka_unit_test(checks_like_the_table),
         cmocka_unit_test(long_text),
         cmocka_unit_test(surrogates),
+        cmocka_unit_test(whole),
         cmocka_unit_test(surrogates_in_long_text),
     };
 
