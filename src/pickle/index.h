@@ -29,7 +29,7 @@ struct grain {
     uint64_t payload; /* leaves recorded so that they are skipped */
     uint64_t fold;    /* entries of the stack from which its lower part is folded */
 };
-#define GRAIN_USUAL ((struct grain){4096, 64, 4096, 4096, 16384, 65536})
+#define GRAIN_USUAL ((struct grain){4096, 64, 4096, 4096, 16384, 258048})
 
 #define NO_RECORD UINT32_MAX
 #define ARGS_UNKNOWN UINT64_MAX /* few: counted when somebody asks */
@@ -79,7 +79,8 @@ enum sval_flags {
     SV_RUN = 4,         /* n values folded together, written from `begin` up to `maker` */
     SV_STATE = 8,       /* has had a BUILD */
     SV_UNHASHABLE = 16, /* cannot be a key; of a run: one at an even place */
-    SV_UNHASHABLE_ODD = 32
+    SV_UNHASHABLE_ODD = 32,
+    SV_ODD = 64 /* stands at an odd place above its mark; runs stand at even ones */
 };
 struct sval {
     uint64_t begin, maker;
@@ -239,7 +240,21 @@ void pkl_doc_set_grain(struct pkl_doc *d, const struct grain *g);
 
 /* scan_stack.c: the value stack of the pass and the records. */
 bool scan_push(struct pkl_doc *d, uint64_t begin, uint64_t maker, uint8_t kind, uint8_t flags);
-size_t scan_fence(const struct scan *s); /* entries below belong to an outer mark */
+/* Entries below belong to an outer mark. */
+static inline size_t scan_fence(const struct scan *s)
+{
+    return s->marks.len > 0 ? (size_t)s->marks.data[s->marks.len - 1].height : 0;
+}
+/* SV_ODD if the next value will stand at an odd place above the mark, else 0. */
+static inline uint8_t scan_place(const struct scan *s)
+{
+    uint8_t top;
+
+    if (s->stack.len == scan_fence(s))
+        return 0;
+    top = s->stack.data[s->stack.len - 1].flags;
+    return (uint8_t)(top & SV_RUN ? top & SV_ODD : ~top & SV_ODD);
+}
 /* The last n values as entries of their own (unfolds); false in e when there are not so many above
  * the mark. */
 enum pb_err scan_need(struct pkl_doc *d, size_t n, struct error *e) PB_CHECK;
@@ -252,6 +267,8 @@ enum pb_err scan_make(struct pkl_doc *d, size_t first, uint64_t begin, uint8_t k
 /* Entries from `kids` on go into the entry `target`. */
 enum pb_err scan_touch(struct pkl_doc *d, size_t target, enum phase phase, size_t kids, bool open,
                        uint64_t after, struct error *e) PB_CHECK;
+/* Is it costly to re-read [begin, after), which is more than grain.record? */
+bool scan_is_costly(const struct pkl_doc *d, uint64_t begin, uint64_t after);
 /* The top's bytes now reach to `after`. */
 void scan_extend(struct pkl_doc *d, uint64_t after);
 /* A long leaf on top is recorded. */

@@ -11,7 +11,7 @@
 #include <pklbrowse/text.h>
 
 #include "line.h"
-#include "scan_ops.h"
+#include "scan_quick.h"
 
 /* ------------------------------------------------------- the stream of pickles */
 
@@ -355,6 +355,7 @@ enum pb_err pkl_doc_step(struct pkl_doc *d, uint64_t budget, bool *done, struct 
             d->done = true;
             break;
         }
+        scan_quick(d, &w, until);
         err = one(d, &w, &why);
         if (err == PB_OK)
             continue;

@@ -151,8 +151,10 @@ enum pb_err scan_unfold(struct pkl_doc *d, size_t at, struct error *e)
     err = walk_run(d, run.begin, run.maker, vals, n, e);
     if (err == PB_OK) {
         memmove(&s->stack.data[at + n], &s->stack.data[at + 1], above * sizeof *s->stack.data);
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < n; i++) {
             s->stack.data[at + i] = entry_of(&vals[i]);
+            s->stack.data[at + i].flags |= i % 2 == 0 ? 0 : SV_ODD;
+        }
         s->stack.len += n - 1;
         if (s->folded > at)
             s->folded = at;

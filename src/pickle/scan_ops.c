@@ -367,11 +367,12 @@ enum pb_err scan_op_ref(struct pkl_doc *d, const struct op *op, struct error *e)
 enum pb_err scan_op_put(struct pkl_doc *d, const struct op *op, struct error *e)
 {
     uint64_t slot = 0;
+    bool good = op->code == 0x94 || cursor_slot(op, &slot); /* before the bytes may go */
     enum pb_err err = scan_need(d, 1, e);
 
     if (err != PB_OK)
         return err;
-    if (op->code != 0x94 && !cursor_slot(op, &slot))
+    if (!good)
         return wrong(e, "the number of a memo slot is not one");
     d->info.memo_puts++;
     err = memo_put(d, slot, op->code == 0x94, op->at, e);

@@ -10,15 +10,11 @@ void checkpoints_release(struct checkpoints *c)
     vec_release(c);
 }
 
-size_t scan_fence(const struct scan *s)
-{
-    return s->marks.len > 0 ? (size_t)s->marks.data[s->marks.len - 1].height : 0;
-}
-
 bool scan_push(struct pkl_doc *d, uint64_t begin, uint64_t maker, uint8_t kind, uint8_t flags)
 {
-    struct sval v = {.begin = begin, .maker = maker, .kind = kind, .flags = flags};
+    struct sval v = {.begin = begin, .maker = maker, .kind = kind};
 
+    v.flags = flags | scan_place(&d->scan);
     return vec_push(&d->scan.stack, v);
 }
 
@@ -54,7 +50,7 @@ uint64_t scan_count(const struct scan *s, size_t first)
 
 /* Is it costly to re-read [begin, after) when recorded values are skipped?  What is recorded in
  * there stands at the end of the records. */
-static bool costly(const struct pkl_doc *d, uint64_t begin, uint64_t after)
+bool scan_is_costly(const struct pkl_doc *d, uint64_t begin, uint64_t after)
 {
     uint64_t cost = after - begin, skips = 0;
     size_t i = d->records.len;
@@ -181,7 +177,7 @@ enum pb_err scan_make(struct pkl_doc *d, size_t first, uint64_t begin, uint8_t k
     struct sval v = {.begin = begin, .maker = s->at, .kind = kind, .flags = flags};
     enum pb_err err = PB_OK;
 
-    if (after - begin > d->grain.record && costly(d, begin, after)) {
+    if (after - begin > d->grain.record && scan_is_costly(d, begin, after)) {
         err = add_record(d, begin, s->at, after, e);
         if (err == PB_OK && marked)
             err = take(d, &d->records.data[d->records.len - 1], phase, kids, true, e);
@@ -197,6 +193,7 @@ enum pb_err scan_make(struct pkl_doc *d, size_t first, uint64_t begin, uint8_t k
     if (err != PB_OK)
         return err;
     s->stack.len = first;
+    v.flags |= scan_place(s);
     return vec_push(&s->stack, v) ? PB_OK : error_nomem(e);
 }
 
@@ -310,7 +307,8 @@ enum pb_err scan_touch(struct pkl_doc *d, size_t target, enum phase phase, size_
     if (v->flags & SV_REF)
         err = add_extra(d, v, phase, kids, open, e);
     if (err == PB_OK && !(v->flags & SV_RECORDED) &&
-        (second_state || (after - v->begin > d->grain.record && costly(d, v->begin, after))))
+        (second_state ||
+         (after - v->begin > d->grain.record && scan_is_costly(d, v->begin, after))))
         err = promote(d, v, after, e);
     if (err != PB_OK)
         return err;

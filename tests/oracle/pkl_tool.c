@@ -6,7 +6,7 @@
  * Commands: repr, indent, json, tree, check (accept or refuse, one line), walk (every value is
  * reached and found again by its id), spans (every value with its bytes and place).  Each file's
  * output ends with a line "-- ok" or "-- CODE MESSAGE". PKL_GRAIN=N in the environment: an index of
- * N bytes' grain.
+ * N bytes' grain.  PKL_PIECE=N: the file arrives N bytes at a time, and is indexed meanwhile.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -212,20 +212,51 @@ static void set_grain(struct pkl_doc *d, uint64_t n)
     pkl_doc_set_grain(d, &g);
 }
 
+/* The index of a file that arrives piece by piece, each looked at before the next is there. */
+static enum pb_err arrive(struct source *from, size_t piece, struct source *spool,
+                          struct pkl_doc *d, struct error *e)
+{
+    enum pb_err err = PB_OK;
+    bool done = false;
+
+    for (uint64_t at = 0; at < from->size && err == PB_OK;) {
+        uint64_t left = from->size - at;
+        size_t n = left < piece ? (size_t)left : piece, got;
+        const uint8_t *p;
+
+        err = source_view(from, at, n, &p, &got, e);
+        if (err == PB_OK)
+            err = source_spool_append(spool, p, n, e);
+        at += n;
+        while (err == PB_OK && !done)
+            err = pkl_doc_step(d, 1000, &done, e);
+        if (err == PB_EAGAIN)
+            err = PB_OK;
+    }
+    source_spool_done(spool);
+    while (err == PB_OK && !done)
+        err = pkl_doc_step(d, 1000, &done, e);
+    return err;
+}
+
 static enum pb_err one_file(const char *command, const char *path, struct error *e)
 {
-    struct source *src = NULL;
+    struct source *src = NULL, *spool = NULL;
     struct pkl_doc *d = NULL;
+    const char *piece = getenv("PKL_PIECE");
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     enum pb_err err =
         fd >= 0 ? source_file(fd, path, &src, e) : error_set(e, PB_EIO, "cannot open");
 
+    if (err == PB_OK && piece != NULL)
+        err = source_spool(SOURCE_SIZE_UNKNOWN, &spool, e);
     if (err == PB_OK)
-        err = pkl_doc_new(src, 0, NULL, &d, e);
+        err = pkl_doc_new(spool != NULL ? spool : src, 0, NULL, &d, e);
     if (err == PB_OK && getenv("PKL_GRAIN") != NULL)
         set_grain(d, strtoull(getenv("PKL_GRAIN"), NULL, 10));
     if (err == PB_OK)
-        err = pkl_doc_index(d, e);
+        err = piece == NULL ? pkl_doc_index(d, e)
+                            : arrive(src, strtoull(piece, NULL, 10), spool, d, e);
     if (err == PB_OK && strcmp(command, "walk") == 0)
         err = walk(d, false, e);
     else if (err == PB_OK && strcmp(command, "spans") == 0)
@@ -240,12 +271,14 @@ static enum pb_err one_file(const char *command, const char *path, struct error 
         struct pkl_info info;
 
         pkl_doc_info(d, &info);
-        printf("pickles %llu end %llu opcodes %llu records %llu memory %llu\n",
+        printf("pickles %llu end %llu opcodes %llu puts %llu gets %llu protocol %u %u%s\n",
                (unsigned long long)info.pickles, (unsigned long long)info.end,
-               (unsigned long long)info.opcodes, (unsigned long long)info.records,
-               (unsigned long long)info.memory);
+               (unsigned long long)info.opcodes, (unsigned long long)info.memo_puts,
+               (unsigned long long)info.memo_gets, info.protocol, info.max_opcode_protocol,
+               info.py2 ? " py2" : "");
     }
     pkl_doc_free(d);
+    source_free(spool);
     source_free(src);
     return err;
 }

@@ -1,0 +1,343 @@
+/* The quick way's loop, and what it does with marks and small containers. */
+#include "scan_runs.h"
+
+/* Which of the functions below executes an opcode. */
+enum way { GENERAL, RUN, MARK, EMPTY, PUT, GROUP, MARKED, TUPLE, SINGLE, CALL, BUILD };
+
+static const uint8_t ways[256] = {
+    ['N'] = RUN,    [0x88] = RUN,   [0x89] = RUN,   ['K'] = RUN,    ['M'] = RUN,    ['J'] = RUN,
+    ['G'] = RUN,    [')'] = RUN,    [0x8a] = RUN,   [0x8c] = RUN,   ['X'] = RUN,    ['C'] = RUN,
+    ['B'] = RUN,    ['U'] = RUN,    ['T'] = RUN,    ['I'] = RUN,    ['L'] = RUN,    ['F'] = RUN,
+    ['V'] = RUN,    ['h'] = RUN,    ['j'] = RUN,    ['g'] = RUN,    ['('] = MARK,   [']'] = EMPTY,
+    ['}'] = EMPTY,  [0x8f] = EMPTY, [0x94] = PUT,   ['q'] = PUT,    ['r'] = PUT,    ['p'] = PUT,
+    ['e'] = GROUP,  ['u'] = GROUP,  [0x90] = GROUP, ['l'] = MARKED, ['d'] = MARKED, ['t'] = MARKED,
+    [0x85] = TUPLE, [0x86] = TUPLE, [0x87] = TUPLE, ['a'] = SINGLE, ['s'] = SINGLE, ['R'] = CALL,
+    [0x81] = CALL,  ['b'] = BUILD,
+};
+
+/* With a lower limit every single value counts. */
+#define STACK_LEAST ((uint64_t)1 << 20)
+
+/* The last n values stand there one by one. */
+static inline bool has_singles(const struct quick *q, ptrdiff_t n)
+{
+    if (q->top - q->fence < n)
+        return false;
+    for (ptrdiff_t i = 1; i <= n; i++) {
+        if (q->top[-i].flags & SV_RUN)
+            return false;
+    }
+    return true;
+}
+
+static inline bool is_mutable(const struct sval *v)
+{
+    return v->kind == PKL_LIST || v->kind == PKL_DICT || v->kind == PKL_SET ||
+           v->kind == PKL_BYTEARRAY || (v->flags & SV_UNHASHABLE);
+}
+
+/* How many values stand above an entry, and whether one at an even or an odd place is no key. */
+struct above {
+    uint64_t n;
+    bool mutable_even, mutable_odd;
+};
+static inline struct above look_above(const struct quick *q, const struct sval *first)
+{
+    struct above a = {0, false, false};
+
+    for (const struct sval *v = first; v < q->top; v++) {
+        if (v->flags & SV_RUN) {
+            a.n += v->n;
+            a.mutable_even |= (v->flags & SV_UNHASHABLE) != 0;
+            a.mutable_odd |= (v->flags & SV_UNHASHABLE_ODD) != 0;
+            continue;
+        }
+        if (a.n % 2 == 0)
+            a.mutable_even |= is_mutable(v);
+        else
+            a.mutable_odd |= is_mutable(v);
+        a.n++;
+    }
+    return a;
+}
+
+static inline void drop_to(struct quick *q, struct sval *top)
+{
+    q->top = top;
+    if (top < q->folded)
+        q->folded = top;
+}
+
+static inline bool mark(struct quick *q)
+{
+    if (q->mark == q->mark_highest)
+        return false;
+    q->mark->offset = quick_offset(q, q->p);
+    q->mark->height = (uint64_t)(q->top - q->values);
+    q->mark++;
+    q->fence = q->top;
+    return true;
+}
+
+static inline bool empty(struct quick *q)
+{
+    enum pkl_kind kind = *q->p == ']' ? PKL_LIST : *q->p == '}' ? PKL_DICT : PKL_SET;
+    uint64_t at = quick_offset(q, q->p);
+
+    quick_push(q, at, at, (uint8_t)kind, quick_place(q));
+    return true;
+}
+
+static inline bool put(struct quick *q)
+{
+    const uint8_t *end;
+
+    if (!has_singles(q, 1) || q->top[-1].maker != q->last ||
+        (q->top[-1].flags & (SV_REF | SV_RECORDED)))
+        return false;
+    end = quick_put(q, q->p);
+    if (end != NULL)
+        q->p = end;
+    return end != NULL;
+}
+
+/* The values from `first` on are replaced by one made of them. */
+static inline struct sval *replace(struct quick *q, struct sval *first, uint64_t begin,
+                                   enum pkl_kind kind, uint8_t flags)
+{
+    drop_to(q, first);
+    return quick_push(q, begin, quick_offset(q, q->p), (uint8_t)kind, flags | quick_place(q));
+}
+
+/* What stands above the last mark becomes a value. */
+static inline bool marked(struct quick *q)
+{
+    enum pkl_kind kind = *q->p == 'l' ? PKL_LIST : *q->p == 'd' ? PKL_DICT : PKL_TUPLE;
+    struct sval *first = q->fence, *v;
+    struct above a;
+    uint64_t begin;
+    bool fixed;
+
+    if (q->mark == q->marks || quick_is_costly(q, q->mark[-1].offset))
+        return false;
+    a = look_above(q, first);
+    if (kind == PKL_DICT && (a.n % 2 != 0 || a.mutable_even))
+        return false;
+    fixed = kind != PKL_TUPLE || !(a.mutable_even || a.mutable_odd);
+    begin = q->mark[-1].offset;
+    quick_drop_mark(q);
+    v = replace(q, first, begin, kind, fixed ? 0 : SV_UNHASHABLE);
+    if (kind == PKL_DICT)
+        v->pairs = (uint16_t)(a.n / 2);
+    else
+        v->n = (uint32_t)a.n;
+    return true;
+}
+
+/* TUPLE1 to TUPLE3 */
+static inline bool tuple(struct quick *q)
+{
+    ptrdiff_t n = *q->p - 0x84;
+    struct sval *first = q->top - n;
+    struct above a;
+
+    if (!has_singles(q, n) || quick_is_costly(q, first->begin))
+        return false;
+    a = look_above(q, first);
+    replace(q, first, first->begin, PKL_TUPLE, a.mutable_even || a.mutable_odd ? SV_UNHASHABLE : 0)
+        ->n = (uint32_t)n;
+    return true;
+}
+
+/* REDUCE and NEWOBJ of a class or function that cannot be anything else. */
+static inline bool call(struct quick *q)
+{
+    struct sval *args = q->top - 1, *what = args - 1;
+
+    if (!has_singles(q, 2) || args->kind != PKL_TUPLE || quick_is_costly(q, what->begin) ||
+        !((what->flags & SV_REF) || what->kind == PKL_GLOBAL))
+        return false;
+    replace(q, what, what->begin, PKL_OBJECT, 0);
+    return true;
+}
+
+static inline bool build(struct quick *q)
+{
+    struct sval *state = q->top - 1, *object = state - 1;
+
+    if (!has_singles(q, 2) || object->kind != PKL_OBJECT || (object->flags & SV_STATE) ||
+        state->kind == PKL_NONE || (state->flags & SV_REF) || quick_is_large(q, object))
+        return false;
+    object->flags |= SV_STATE;
+    drop_to(q, state);
+    return true;
+}
+
+/* The container below `first` takes what stands from there on, if it can. */
+static inline bool take(struct quick *q, struct sval *first, enum pkl_kind want)
+{
+    struct sval *v = first - 1;
+    struct above a;
+
+    if (v->kind != want || (v->flags & (SV_REF | SV_RUN)) || quick_is_large(q, v))
+        return false;
+    a = look_above(q, first);
+    if ((want != PKL_LIST && a.mutable_even) || (want == PKL_SET && a.mutable_odd) ||
+        (want == PKL_DICT && a.n % 2 != 0))
+        return false;
+    if (want == PKL_DICT)
+        v->pairs = (uint16_t)(v->pairs + a.n / 2);
+    else
+        v->n += (uint32_t)a.n;
+    drop_to(q, first);
+    return true;
+}
+
+/* APPENDS, SETITEMS, ADDITEMS */
+static inline bool group(struct quick *q)
+{
+    enum pkl_kind want = *q->p == 'e' ? PKL_LIST : *q->p == 'u' ? PKL_DICT : PKL_SET;
+
+    if (q->fence <= quick_outer_fence(q) || !take(q, q->fence, want))
+        return false;
+    quick_drop_mark(q);
+    return true;
+}
+
+/* APPEND, SETITEM */
+static inline bool single(struct quick *q)
+{
+    ptrdiff_t n = *q->p == 's' ? 2 : 1;
+
+    return has_singles(q, n + 1) && take(q, q->top - n, n == 2 ? PKL_DICT : PKL_LIST);
+}
+
+static inline bool execute(struct quick *q, enum way way)
+{
+    switch (way) {
+    case MARK:
+        return mark(q);
+    case EMPTY:
+        return empty(q);
+    case GROUP:
+        return group(q);
+    case MARKED:
+        return marked(q);
+    case TUPLE:
+        return tuple(q);
+    case SINGLE:
+        return single(q);
+    case CALL:
+        return call(q);
+    case BUILD:
+        return build(q);
+    default:
+        return false;
+    }
+}
+
+static inline void go(struct quick *q)
+{
+    while (q->p < q->stop && q->top < q->highest) {
+        enum way way = (enum way)ways[*q->p];
+
+        if (way == RUN) {
+            if (!take_run(q))
+                break;
+        } else if (way == PUT) {
+            if (!put(q))
+                break;
+        } else {
+            if (!execute(q, way))
+                break;
+            quick_done(q);
+        }
+    }
+}
+
+/* How far opcodes may begin; NULL: none is for the quick way. */
+static const uint8_t *last_begin(const struct pkl_doc *d, const struct window *w, uint64_t until)
+{
+    const struct scan *s = &d->scan;
+    uint64_t end;
+
+    if (w->n < QUICK_SLACK || s->at < w->off || s->in_payload || s->in_line ||
+        d->limits.max_stack < STACK_LEAST)
+        return NULL;
+    end = w->off + (w->n - QUICK_SLACK);
+    if (until < end)
+        end = until;
+    if (s->next_mark < end)
+        end = s->next_mark;
+    return s->at < end ? w->p + (end - w->off) : NULL;
+}
+
+/* The stacks with some room; false: there is none. */
+static bool load_stacks(struct quick *q)
+{
+    struct scan *s = &q->d->scan;
+    size_t room = q->d->grain.fold;
+
+    if (s->folded > s->stack.len || !vec_reserve(&s->stack, s->stack.len + 8 * KEPT) ||
+        !vec_reserve(&s->marks, s->marks.len + 8))
+        return false;
+    q->values = s->stack.data;
+    q->top = q->values + s->stack.len;
+    q->folded = q->values + s->folded;
+    q->highest = q->values + (s->stack.cap - 2 * KEPT);
+    if (s->stack.cap - 2 * KEPT > s->folded + room)
+        q->highest = q->folded + room;
+    q->marks = s->marks.data;
+    q->mark = q->marks + s->marks.len;
+    q->mark_highest = q->marks + s->marks.cap;
+    if (s->marks.cap > q->d->limits.max_marks)
+        q->mark_highest = q->marks + q->d->limits.max_marks;
+    q->fence = q->values + scan_fence(s);
+    return q->mark <= q->mark_highest;
+}
+
+static void load_memo(struct quick *q)
+{
+    const struct scan *s = &q->d->scan;
+
+    if (s->memo_bias == NO_BIAS)
+        return;
+    q->bias = s->memo_bias;
+    q->filled = s->memo_count;
+    if (s->memo_sparse == 0 && q->d->hash.used == 0 && q->filled < q->d->limits.max_memo)
+        q->room = q->d->limits.max_memo - q->filled;
+}
+
+static void store(const struct quick *q)
+{
+    struct pkl_doc *d = q->d;
+    struct scan *s = &d->scan;
+
+    s->at = quick_offset(q, q->p);
+    s->last = q->last;
+    s->ops += q->ops;
+    d->info.opcodes += q->ops;
+    d->info.memo_gets += q->gets;
+    s->stack.len = (size_t)(q->top - q->values);
+    s->marks.len = (size_t)(q->mark - q->marks);
+    s->folded = (size_t)(q->folded - q->values);
+    if (s->memo_bias != NO_BIAS) {
+        d->info.memo_puts += q->filled - s->memo_count;
+        s->memo_count = q->filled;
+    }
+}
+
+void scan_quick(struct pkl_doc *d, const struct window *w, uint64_t until)
+{
+    struct quick q = {.d = d, .last = d->scan.last};
+
+    q.stop = last_begin(d, w, until);
+    if (q.stop == NULL || !load_stacks(&q))
+        return;
+    load_memo(&q);
+    q.p = w->p + (d->scan.at - w->off);
+    q.end = w->p + w->n;
+    q.delta = w->off - (uint64_t)(uintptr_t)w->p;
+    go(&q);
+    store(&q);
+}

@@ -1,0 +1,330 @@
+/*
+ * Runs of leaves and references: most opcodes of most files.
+ *
+ * Of a run only its length matters nearly always, so it becomes one entry of the value stack, as
+ * when a large stack is folded (scan_fold.c).  Values that the opcode behind the run may take one
+ * by one (TUPLE2, APPEND, a PUT ...) stay single.  Runs begin at even places and hold an even
+ * number, so that no pair is cut.
+ */
+#ifndef PICKLE_SCAN_RUNS_H
+#define PICKLE_SCAN_RUNS_H
+
+#include <endian.h>
+#include <string.h>
+
+#include <pklbrowse/text.h>
+
+#include "scan_quick.h"
+
+/* How the leaves are written that are quick; references last. */
+enum form { NO_LEAF, FIXED, TEXT1, TEXT4, BYTES1, BYTES4, LINE, GET1, GET4, GETLINE };
+static const uint8_t forms[256] = {
+    ['N'] = FIXED,  [0x88] = FIXED, [0x89] = FIXED,  ['K'] = FIXED,   ['M'] = FIXED, ['J'] = FIXED,
+    ['G'] = FIXED,  [')'] = FIXED,  [0x8a] = BYTES1, [0x8c] = TEXT1,  ['X'] = TEXT4, ['C'] = BYTES1,
+    ['B'] = BYTES4, ['U'] = BYTES1, ['T'] = BYTES4,  ['I'] = LINE,    ['L'] = LINE,  ['F'] = LINE,
+    ['V'] = LINE,   ['h'] = GET1,   ['j'] = GET4,    ['g'] = GETLINE,
+};
+
+/* What single ones are. */
+static const uint8_t kinds[256] = {
+    ['N'] = PKL_NONE, [0x88] = PKL_BOOL, [0x89] = PKL_BOOL, ['K'] = PKL_INT,    ['M'] = PKL_INT,
+    ['J'] = PKL_INT,  ['G'] = PKL_FLOAT, [')'] = PKL_TUPLE, [0x8a] = PKL_INT,   [0x8c] = PKL_STR,
+    ['X'] = PKL_STR,  ['C'] = PKL_BYTES, ['B'] = PKL_BYTES, ['U'] = PKL_PY2STR, ['T'] = PKL_PY2STR,
+    ['I'] = PKL_INT,  ['L'] = PKL_INT,   ['F'] = PKL_FLOAT, ['V'] = PKL_STR,    ['h'] = KIND_REF,
+    ['j'] = KIND_REF, ['g'] = KIND_REF,
+};
+
+/* Length of the fixed ones, 0 of all others: one load a value in the loop over them. */
+static const uint8_t fixed_length[256] = {
+    ['N'] = 1, [0x88] = 1, [0x89] = 1, ['K'] = 2, ['M'] = 3, ['J'] = 5, ['G'] = 9, [')'] = 1,
+};
+
+/* Opcodes that take all above the MARK, however many: a run need not be cut for them. */
+static const bool takes_all[256] = {
+    ['e'] = true, ['u'] = true,  ['t'] = true,  ['l'] = true,
+    ['d'] = true, [0x90] = true, [0x91] = true,
+};
+
+#define KEPT 16u     /* the last values whose beginnings are known; a power of two */
+#define SINGLES 4u   /* left single for opcodes that take values one by one */
+#define RUN_LEAST 6u /* fewer are pushed one by one */
+#define ALIKE 8u     /* so many of one opcode in a row: more will follow */
+
+struct run {
+    size_t n, most;
+    const uint8_t *starts[KEPT]; /* where the last values begin: the i-th in i % KEPT */
+};
+
+static inline void run_add(struct quick *q, struct run *r, const uint8_t *end)
+{
+    q->d->seen[*q->p] = true;
+    r->starts[r->n++ % KEPT] = q->p;
+    q->p = end;
+}
+
+/* Values of one opcode: where the next begins does not depend on what was read, so that the
+ * processor need not wait. */
+static inline void take_alike(struct quick *q, struct run *r, size_t length)
+{
+    const uint8_t *p = q->p;
+    const uint8_t code = *p;
+    size_t most = (size_t)(q->stop - p + (ptrdiff_t)length - 1) / length, n = 0;
+
+    if (most > r->most - r->n)
+        most = r->most - r->n;
+    while (n < most && p[n * length] == code)
+        n++;
+    p += n * length;
+    for (size_t i = 1; i <= n && i <= KEPT; i++)
+        r->starts[(r->n + n - i) % KEPT] = p - i * length;
+    q->p = p;
+    r->n += n;
+}
+
+/* Values of fixed length, mixed: nothing to guess wrong but the end. */
+static inline void take_fixed(struct quick *q, struct run *r)
+{
+    const uint8_t *p = q->p;
+    size_t n = r->n, alike = 0, length = fixed_length[*p];
+    uint8_t code = *p;
+
+    do {
+        q->d->seen[*p] = true;
+        r->starts[n++ % KEPT] = p;
+        alike = *p == code ? alike + 1 : 0;
+        code = *p;
+        p += length;
+    } while (p < q->stop && n < r->most && alike < ALIKE && (length = fixed_length[*p]) != 0);
+    q->p = p;
+    r->n = n;
+    if (alike == ALIKE && p < q->stop && *p == code)
+        take_alike(q, r, fixed_length[code]);
+}
+
+/* Where a payload of n bytes at p ends, if all of it and more is in the window; NULL otherwise. */
+static inline const uint8_t *payload_end(const struct quick *q, const uint8_t *p, size_t n)
+{
+    return n < q->d->grain.payload && n + QUICK_SLACK <= (size_t)(q->end - p) ? p + n : NULL;
+}
+
+static inline uint64_t word(const uint8_t *p)
+{
+    uint64_t w;
+
+    memcpy(&w, p, sizeof w);
+    return w;
+}
+
+/* Up to 40 bytes without a branch: the last words overlap those before them. */
+static inline bool is_short_ascii(const uint8_t *p, size_t n)
+{
+    const uint64_t high = 0x8080808080808080u;
+    size_t last = n - 8;
+    uint64_t any;
+
+    if (n < 8)
+        return (word(p) & high & htole64(((uint64_t)1 << 8 * n) - 1)) == 0;
+    if (n > 40)
+        return false;
+    any = word(p) | word(p + last);
+    any |= word(p + (last < 8 ? last : 8)) | word(p + (last < 16 ? last : 16));
+    any |= word(p + (last < 24 ? last : 24));
+    return (any & high) == 0;
+}
+
+static inline const uint8_t *text_end(const struct quick *q, const uint8_t *p, size_t n)
+{
+    const uint8_t *end = payload_end(q, p, n);
+
+    if (end != NULL && (is_short_ascii(p, n) || utf8_whole(p, n)))
+        return end;
+    return NULL;
+}
+
+/* A leaf ends there; the PUT behind it is taken as well. */
+static inline bool take_leaf(struct quick *q, struct run *r, const uint8_t *end)
+{
+    if (end == NULL)
+        return false;
+    run_add(q, r, end);
+    end = quick_put(q, end);
+    if (end != NULL)
+        q->p = end;
+    return true;
+}
+
+static inline bool take_get(struct quick *q, struct run *r, uint64_t slot, const uint8_t *end)
+{
+    if (slot - q->bias >= q->filled)
+        return false;
+    run_add(q, r, end);
+    q->gets++;
+    return true;
+}
+
+/* Many LONG_BINGETs: whatever is referred to, it is written so. */
+static inline bool take_gets(struct quick *q, struct run *r)
+{
+    const uint8_t *p = q->p;
+    size_t n = r->n;
+
+    while (*p == 'j' && p < q->stop && n < r->most && quick_le32(p + 1) - q->bias < q->filled) {
+        r->starts[n++ % KEPT] = p;
+        p += 5;
+    }
+    if (n == r->n)
+        return false;
+    q->d->seen['j'] = true;
+    q->gets += n - r->n;
+    q->p = p;
+    r->n = n;
+    return true;
+}
+
+static inline bool take_line(struct quick *q, struct run *r)
+{
+    const uint8_t *end = quick_line(*q->p, q->p + 1);
+
+    return take_leaf(q, r, end != NULL ? end + 1 : NULL);
+}
+
+static inline bool take_get_line(struct quick *q, struct run *r)
+{
+    uint64_t slot;
+    const uint8_t *end = quick_number(q->p + 1, &slot);
+
+    return end != NULL && take_get(q, r, slot, end + 1);
+}
+
+static inline bool take_values(struct quick *q, struct run *r)
+{
+    const uint8_t *p = q->p;
+
+    switch ((enum form)forms[*p]) {
+    case FIXED:
+        run_add(q, r, p + fixed_length[*p]);
+        if (fixed_length[*q->p] != 0 && q->p < q->stop && r->n < r->most)
+            take_fixed(q, r);
+        return true;
+    case GET1:
+        return take_get(q, r, p[1], p + 2);
+    case GET4:
+        return take_gets(q, r);
+    case TEXT1:
+        return take_leaf(q, r, text_end(q, p + 2, p[1]));
+    case TEXT4:
+        return take_leaf(q, r, text_end(q, p + 5, quick_le32(p + 1)));
+    case BYTES1:
+        return take_leaf(q, r, payload_end(q, p + 2, p[1]));
+    case BYTES4:
+        return take_leaf(q, r, payload_end(q, p + 5, quick_le32(p + 1)));
+    case LINE:
+        return take_line(q, r);
+    case GETLINE:
+        return take_get_line(q, r);
+    default:
+        return false;
+    }
+}
+
+/* How many of the values at its end are pushed one by one. */
+static inline size_t singles(const struct quick *q, const struct run *r)
+{
+    size_t n = r->n % 2;
+
+    if (takes_all[*q->p])
+        return n;
+    if (forms[*q->p] == NO_LEAF)
+        n += SINGLES;
+    return r->n < n + RUN_LEAST ? r->n : n;
+}
+
+static inline void push_run(struct quick *q, const uint8_t *first, const struct run *r)
+{
+    size_t alone = singles(q, r), n = r->n - alone;
+    uint8_t place = quick_place(q);
+
+    if (n > 0) {
+        const uint8_t *end = alone > 0 ? r->starts[n % KEPT] : q->p;
+
+        quick_push(q, quick_offset(q, first), quick_offset(q, end), PKL_BROKEN, SV_RUN)->n =
+            (uint32_t)n;
+    }
+    for (size_t i = n; i < r->n; i++) {
+        const uint8_t *p = r->starts[i % KEPT];
+        uint64_t at = quick_offset(q, p);
+
+        quick_push(q, at, at, kinds[*p], (uint8_t)((forms[*p] >= GET1 ? SV_REF : 0) | place));
+        place ^= SV_ODD;
+    }
+}
+
+/* The container that the opcode behind a run puts all of that, and nothing else, into, when it is
+ * small; NULL: none. */
+static inline struct sval *taker(const struct quick *q, size_t n)
+{
+    enum pkl_kind want = PKL_LIST;
+    struct sval *v = q->top - 1;
+
+    switch (*q->p) {
+    case 's':
+        want = PKL_DICT;
+        if (n != 2 || q->top == q->fence)
+            return NULL;
+        break;
+    case 'a':
+        if (n != 1 || q->top == q->fence)
+            return NULL;
+        break;
+    case 'u':
+        want = PKL_DICT;
+        if (n % 2 != 0)
+            return NULL;
+        /* fall through */
+    case 'e':
+        if (q->top != q->fence || q->fence <= quick_outer_fence(q))
+            return NULL;
+        break;
+    default:
+        return NULL;
+    }
+    return v->kind == want && !(v->flags & (SV_REF | SV_RUN)) && !quick_is_large(q, v) ? v : NULL;
+}
+
+/* The run goes where the opcode behind it says, without standing on the stack before. */
+static inline bool give_run(struct quick *q, const struct run *r)
+{
+    struct sval *v = q->p < q->stop ? taker(q, r->n) : NULL;
+
+    if (v == NULL)
+        return false;
+    if (v->kind == PKL_DICT)
+        v->pairs = (uint16_t)(v->pairs + r->n / 2);
+    else
+        v->n += (uint32_t)r->n;
+    if (*q->p == 'u' || *q->p == 'e')
+        quick_drop_mark(q);
+    quick_done(q);
+    return true;
+}
+
+/* A run of leaves and references with their PUTs from q->p on; false: nothing of that is there. */
+static inline bool take_run(struct quick *q)
+{
+    const uint8_t *first = q->p;
+    struct run r;
+
+    r.n = 0;
+    r.most = quick_place(q) == 0 ? SIZE_MAX : 1;
+    while (take_values(q, &r) && q->p < q->stop && r.n < r.most)
+        ;
+    if (r.n == 0)
+        return false;
+    q->last = quick_offset(q, r.starts[(r.n - 1) % KEPT]);
+    q->ops += r.n;
+    if (!give_run(q, &r))
+        push_run(q, first, &r);
+    return true;
+}
+
+#endif

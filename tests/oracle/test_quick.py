@@ -1,0 +1,127 @@
+#!/usr/bin/python3
+"""The quick way through a pickle against the general one.
+
+What arrives a few bytes at a time goes the general way; what is there at once goes the quick one
+wherever it can.  Both must come to the same index: every value with its bytes and place, every
+count, and of broken files the same error at the same place.
+"""
+import os
+import pickle
+import pickletools
+import random
+import subprocess
+import sys
+
+import genpickle
+
+sys.path.insert(0, os.path.join(os.environ['srcdir'], 'tests', 'bench'))
+import shapes
+
+TOOL = os.path.join(os.environ['builddir'], 'tests/oracle/pkl_tool')
+SEED = int(sys.argv[1]) if len(sys.argv) > 1 else random.SystemRandom().randrange(1 << 32)
+INTERESTING = b'(.0123]})acbdeghijklopqrstuNKMJGXVIFLSUTBC\x80\x81\x85\x86\x87\x88\x8a\x8c\x94\x95'
+
+
+def run(command, paths, piece=None, grain=None):
+    """Output of every file, its status at the end."""
+    env = {**os.environ, **({'PKL_PIECE': str(piece)} if piece else {})}
+    if grain:
+        env['PKL_GRAIN'] = str(grain)
+    r = subprocess.run(
+        [TOOL, command, '-'], input='\n'.join(paths), capture_output=True, env=env, text=True
+    )
+    results, lines = [], []
+    for line in r.stdout.split('\n'):
+        lines.append(line)
+        if line.startswith('-- '):
+            results.append(lines)
+            lines = []
+    if r.returncode != 0 or len(results) != len(paths):
+        results += [['crashed', r.stderr[-2000:]]] * (len(paths) - len(results))
+    return results
+
+
+def mixed(r):
+    """A large value with a bit of every shape, and its opcodes in all protocols."""
+    names = [shapes.word(r, 1, 50) for _ in range(r.randrange(1, 400))]
+    kinds = [
+        lambda: r.choice(names),
+        lambda: shapes.word(r, 0, 90),
+        lambda: shapes.syllables(r, r.randrange(1, 80)),
+        lambda: r.choice((None, True, False, (), b'', bytearray(b'xy'), '\ud800')),
+        lambda: r.randrange(-(2 ** r.randrange(1, 80)), 2 ** r.randrange(1, 80)),
+        lambda: r.random() * 10.0 ** r.randrange(-30, 30),
+        lambda: bytes(r.randrange(300)),
+        lambda: genpickle.value(r),
+        lambda: [r.choice(names) for _ in range(r.randrange(5))],
+        lambda: {r.choice(names): r.random() for _ in range(r.randrange(9))},
+        lambda: tuple(r.randrange(300) for _ in range(r.randrange(6))),
+        lambda: {r.randrange(1000) for _ in range(r.randrange(6))},
+        lambda: frozenset(r.choice(names) for _ in range(r.randrange(4))),
+        lambda: shapes.record(r, r.randrange(10**6)),
+        lambda: shapes.Point(r.randrange(9), r.random(), r.choice(names)),
+        lambda: complex(r.random(), 1),
+        lambda: [r.randrange(70000) for _ in range(r.randrange(3000))],
+    ]
+    value = [r.choice(kinds)() for _ in range(r.randrange(1, 120))]
+    if r.random() < 0.3:
+        value = {i: v for i, v in enumerate(value)}
+    elif r.random() < 0.3:
+        value = tuple(value)
+    data = pickle.dumps(value, r.randrange(6))
+    return pickletools.optimize(data) if r.random() < 0.1 else data
+
+
+def damaged(r, data):
+    data = bytearray(data)
+    for _ in range(r.choice((1, 1, 2, 8))):
+        at = r.randrange(len(data))
+        how = r.randrange(4)
+        if how == 0:
+            data[at] = r.randrange(256)
+        elif how == 1:
+            data[at] = r.choice(INTERESTING)
+        elif how == 2:
+            del data[at : at + r.randrange(1, 5)]
+        else:
+            data[at:at] = bytes(r.choice(INTERESTING) for _ in range(r.randrange(1, 4)))
+        if not data:
+            data = bytearray(b'.')
+    return bytes(data)
+
+
+def main():
+    r = random.Random(SEED)
+    passed = failed = 0
+    print(f'   seed {SEED}')
+    folder = os.environ['TEST_TMP']
+    paths = []
+    for i in range(120):
+        data = mixed(r) if i % 4 else b''.join(genpickle.program(r, 900) for _ in range(3))
+        if i % 3:
+            data = damaged(r, data)
+        # Behind the end there must be something for the quick way to go up to it.
+        data += bytes(r.choice((0, 0, 200)))
+        paths.append(os.path.join(folder, f'{i}.pkl'))
+        with open(paths[-1], 'wb') as f:
+            f.write(data)
+    for grain in (None, 64):
+        for command in ('check', 'spans'):
+            quick = run(command, paths, None, grain)
+            for piece in (1, 777):
+                for path, a, b in zip(paths, quick, run(command, paths, piece, grain)):
+                    if a == b:
+                        passed += 1
+                        continue
+                    failed += 1
+                    at = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), -1)
+                    if failed <= 10:
+                        print(
+                            f'FAILED {command} grain {grain} piece {piece} {path}: {a[at]} {b[at]}'
+                        )
+    print(f'{passed} passed, {failed} failed')
+    return failed > 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
