@@ -57,10 +57,21 @@ bool pkl_edit_dirty(const struct pkl_edit *ed);   /* differs from what was last 
 bool pkl_edit_changed(const struct pkl_edit *ed); /* differs from the document */
 void pkl_edit_mark_saved(struct pkl_edit *ed);
 
-/* What is changed at this moment, one row a place, in document order. */
+/* What is changed at this moment, one row a child, in document order. */
+enum {
+    PKL_CHANGE_SET = 1,
+    PKL_CHANGE_RENAMED = 2,
+    PKL_CHANGE_MOVED = 4, /* among its siblings; may come with the two above */
+    PKL_CHANGE_ADDED = 8,
+    PKL_CHANGE_DELETED = 16
+};
 struct pkl_change {
-    struct pkl_child place; /* with the value that stands there now */
-    struct pkl_node old;    /* id 0: the place is new */
+    unsigned what;
+    /* As the document has it (index, key), with the value that stands there now; of an added one as
+     * it is now; of a deleted one with the value that stood there. */
+    struct pkl_child place;
+    struct pkl_node old;              /* id 0: the place is new */
+    struct pkl_node old_key, new_key; /* when it was renamed */
 };
 /* Against the document. */
 size_t pkl_edit_changes(struct pkl_edit *ed);

@@ -66,9 +66,9 @@ void pkl_edit_free(struct pkl_edit *ed)
     vec_release(&ed->values);
     vec_release(&ed->links);
     vec_release(&ed->log);
-    vec_release(&ed->changes);
+    vec_release(&ed->changes.rows);
     vec_release(&ed->changes.shown);
-    vec_release(&ed->since_saved);
+    vec_release(&ed->since_saved.rows);
     vec_release(&ed->since_saved.shown);
     idmap_release(&ed->by_owner);
     idmap_release(&ed->by_hash);
@@ -79,11 +79,16 @@ void pkl_edit_free(struct pkl_edit *ed)
 
 /* ------------------------------------------------------------------------- containers */
 
+struct pkl_view *edit_base_of(struct pkl_edit *ed, pkl_id id)
+{
+    return PKL_ID_SOURCE(id) == 0 ? ed->base : ed->second;
+}
+
 struct edit_container *edit_container_of(struct pkl_edit *ed, pkl_id owner)
 {
     uint64_t number;
 
-    if (owner == 0 || !idmap_get(&ed->by_owner, owner, &number))
+    if (owner == 0 || ed->containers.len == 0 || !idmap_get(&ed->by_owner, owner, &number))
         return NULL;
     return &ed->containers.data[number - 1];
 }
@@ -95,12 +100,73 @@ size_t edit_value_at(const struct edit_container *c, uint64_t index)
     return p != NULL ? p->value : 0;
 }
 
-size_t edit_saved_at(const struct edit_container *c, uint64_t index)
+static enum pb_err no_place(struct error *e)
 {
-    const struct piece *p = c != NULL ? pieces_at(&c->saved, index) : NULL;
-
-    return p != NULL ? p->value : 0;
+    return error_set(e, PB_ENOTFOUND, "there is no such place in this value");
 }
+
+/* How many children the original stores. */
+static enum pb_err stored(struct pkl_edit *ed, pkl_id owner, enum pkl_step step, uint64_t *count,
+                          struct error *e)
+{
+    struct pkl_view *v = edit_base_of(ed, owner);
+
+    *count = PARTS_MAX;
+    if (step == PKL_STEP_ROOT || step == PKL_STEP_PART)
+        return PB_OK;
+    return v->count_children(v, owner, count, e);
+}
+
+enum pb_err edit_need(struct pkl_edit *ed, pkl_id owner, enum pkl_step step, size_t *number,
+                      struct error *e)
+{
+    struct edit_container c = {.owner = owner, .step = step}, *known;
+    uint64_t count;
+    enum pb_err err;
+
+    known = edit_container_of(ed, owner);
+    *number = known != NULL ? (size_t)(known - ed->containers.data) : ed->containers.len;
+    if (known != NULL)
+        return PB_OK;
+    err = stored(ed, owner, step, &count, e);
+    if (err != PB_OK)
+        return err;
+    if (!pieces_init(&c.now, count) || !pieces_init(&c.saved, count) ||
+        !vec_push(&ed->containers, c)) {
+        pieces_release(&c.now);
+        pieces_release(&c.saved);
+        return error_nomem(e);
+    }
+    if (!idmap_put(&ed->by_owner, owner, ed->containers.len)) {
+        ed->containers.len--;
+        pieces_release(&c.now);
+        pieces_release(&c.saved);
+        return error_nomem(e);
+    }
+    return PB_OK;
+}
+
+enum pb_err edit_need_place(struct pkl_edit *ed, const struct pkl_child *place, size_t *number,
+                            struct piece *piece, struct error *e)
+{
+    const struct piece *p;
+    /* The second half of a state is an item of a tuple, however it was reached. */
+    enum pkl_step step = place->part == PKL_SLOTS ? PKL_STEP_INDEX : place->step;
+    enum pb_err err = edit_need(ed, place->owner, step, number, e);
+
+    if (err != PB_OK)
+        return err;
+    p = pieces_at(&ed->containers.data[*number].now, place->index);
+    if (p == NULL)
+        return no_place(e);
+    *piece = *p;
+    piece->first += place->index - p->at;
+    piece->at = place->index;
+    piece->count = 1;
+    return PB_OK;
+}
+
+/* ------------------------------------------------------------------------- originals */
 
 static size_t original_at(const struct edit_container *c, uint64_t index)
 {
@@ -117,95 +183,56 @@ static size_t original_at(const struct edit_container *c, uint64_t index)
     return low;
 }
 
-const struct pkl_child *edit_original(const struct edit_container *c, uint64_t index)
+/* A part of an object; a state that is a dict is no child of it. */
+static enum pb_err read_part(struct pkl_view *v, pkl_id owner, uint64_t index,
+                             struct pkl_child *out, struct error *e)
 {
-    size_t i = c != NULL ? original_at(c, index) : 0;
+    static const enum pkl_part parts[] = {PKL_CLASS, PKL_ARGS, PKL_KWARGS, PKL_STATE};
+    size_t got = 1;
+    enum pb_err err = v->part(v, owner, parts[index < 3 ? index : 3], out, e);
 
-    if (c == NULL || i == c->originals.len || c->originals.data[i].index != index)
-        return NULL;
-    return &c->originals.data[i];
+    for (uint64_t at = 0; err == PB_OK && got == 1 && out->index != index; at++)
+        err = v->children(v, owner, at, 1, out, &got, e);
+    return err == PB_OK && got != 1 ? no_place(e) : err;
 }
 
-/* How many children the container stores. */
-static enum pb_err stored(struct pkl_edit *ed, const struct pkl_child *place, uint64_t *count,
+static enum pb_err read_original(struct pkl_edit *ed, const struct edit_container *c,
+                                 uint64_t first, struct pkl_child *out, struct error *e)
+{
+    struct pkl_view *v = edit_base_of(ed, c->owner);
+    size_t got = 1;
+    enum pb_err err;
+
+    if (c->step == PKL_STEP_ROOT)
+        err = v->root(v, first, out, e);
+    else if (c->step == PKL_STEP_PART)
+        err = read_part(v, c->owner, first, out, e);
+    else
+        err = v->children(v, c->owner, first, 1, out, &got, e);
+    if (err == PB_OK && (got != 1 || out->owner != c->owner || out->index != first))
+        err = no_place(e);
+    if (err != PB_OK)
+        return err;
+    if (c->step == PKL_STEP_ATTR && (out->key.kind == PKL_STR || out->key.kind == PKL_PY2STR))
+        out->step = PKL_STEP_ATTR;
+    err = edit_resolve(ed, &out->value, e);
+    return err == PB_OK && out->key.id != 0 ? edit_resolve(ed, &out->key, e) : err;
+}
+
+enum pb_err edit_original(struct pkl_edit *ed, size_t number, uint64_t first, struct pkl_child *out,
                           struct error *e)
 {
-    struct pkl_view *v = PKL_ID_SOURCE(place->owner) == 0 ? ed->base : ed->second;
-    enum pb_err err = PB_OK;
-
-    *count = PARTS_MAX;
-    if (place->step != PKL_STEP_ROOT && place->step != PKL_STEP_PART)
-        err = v->count_children(v, place->owner, count, e);
-    if (err == PB_OK && *count <= place->index)
-        err = error_set(e, PB_ENOTFOUND, "there is no such place in this value");
-    return err;
-}
-
-/* The container of a place, entered when it is new. */
-static enum pb_err need_container(struct pkl_edit *ed, const struct pkl_child *place,
-                                  struct edit_container **out, struct error *e)
-{
-    struct edit_container c = {.owner = place->owner};
-    uint64_t count;
+    struct edit_container *c = &ed->containers.data[number];
+    size_t i = original_at(c, first);
     enum pb_err err;
 
-    *out = edit_container_of(ed, place->owner);
-    if (*out != NULL)
-        return place->index < pieces_count(&(*out)->now)
-                   ? PB_OK
-                   : error_set(e, PB_ENOTFOUND, "there is no such place in this value");
-    err = stored(ed, place, &count, e);
-    if (err != PB_OK)
-        return err;
-    if (!pieces_init(&c.now, count) || !pieces_init(&c.saved, count) ||
-        !vec_push(&ed->containers, c)) {
-        pieces_release(&c.now);
-        pieces_release(&c.saved);
-        return error_nomem(e);
-    }
-    if (!idmap_put(&ed->by_owner, place->owner, ed->containers.len)) {
-        ed->containers.len--;
-        pieces_release(&c.now);
-        pieces_release(&c.saved);
-        return error_nomem(e);
-    }
-    *out = &ed->containers.data[ed->containers.len - 1];
-    return PB_OK;
-}
-
-/* The place as the document has it. */
-static enum pb_err original_place(struct pkl_edit *ed, struct edit_container *c,
-                                  const struct pkl_child *place, struct pkl_child *out,
-                                  struct error *e)
-{
-    struct pkl_view *v = PKL_ID_SOURCE(place->owner) == 0 ? ed->base : ed->second;
-    const struct pkl_child *known = edit_original(c, place->index);
-    size_t got = 1, i;
-    enum pb_err err;
-
-    if (known != NULL) {
-        *out = *known;
+    if (i < c->originals.len && c->originals.data[i].index == first) {
+        *out = c->originals.data[i];
         return PB_OK;
     }
-    if (place->step == PKL_STEP_ROOT)
-        err = v->root(v, place->index, out, e);
-    else if (place->step == PKL_STEP_PART &&
-             v->part(v, place->owner, place->part, out, NULL) == PB_OK)
-        err = PB_OK;
-    else
-        err = v->children(v, place->owner, place->index, 1, out, &got, e);
+    err = read_original(ed, c, first, out, e);
     if (err != PB_OK)
         return err;
-    if (got != 1 || out->owner != place->owner || out->index != place->index)
-        return error_set(e, PB_ENOTFOUND, "there is no such place in this value");
-    /* How the place was reached (as an attribute, say) is better known by who asked. */
-    out->step = place->step;
-    out->part = place->part;
-    out->position = place->position;
-    err = edit_resolve(ed, &out->value, e);
-    if (err != PB_OK)
-        return err;
-    i = original_at(c, place->index);
     if (!vec_reserve(&c->originals, c->originals.len + 1))
         return error_nomem(e);
     memmove(c->originals.data + i + 1, c->originals.data + i,
@@ -225,27 +252,25 @@ static void forget_undone(struct pkl_edit *ed)
 
 /* Memory for going back and forth between this state and the next, so that undo, redo and the mark
  * of a save cannot fail. */
-static bool reserve(struct edit_container *c)
+static bool reserve(struct edit_container *c, size_t n)
 {
-    size_t most = c->now.len + 8;
-
-    return vec_reserve(&c->now, most) && vec_reserve(&c->saved, most);
+    return vec_reserve(&c->now, 2 * c->now.len + n + 16) &&
+           vec_reserve(&c->saved, c->now.len + n + 16);
 }
 
-/* Puts a value (0: the original) at a position and logs it. */
-static enum pb_err replace(struct pkl_edit *ed, struct edit_container *c, uint64_t index,
-                           size_t value, struct error *e)
+enum pb_err edit_replace(struct pkl_edit *ed, size_t number, uint64_t at, uint64_t count,
+                         const struct piece *with, size_t n, struct error *e)
 {
-    struct piece piece = {.at = index, .first = index, .count = 1, .value = value};
-    struct edit_log entry = {.container = (size_t)(c - ed->containers.data), .at = index};
+    struct edit_container *c = &ed->containers.data[number];
+    struct edit_log entry = {.container = number, .at = at};
 
-    if (edit_value_at(c, index) == value)
-        return PB_OK;
-    if (!vec_push(&entry.new, piece) || !vec_reserve(&ed->log, ed->log.len + 1) || !reserve(c) ||
-        !pieces_replace(&c->now, index, 1, &piece, 1, &entry.old)) {
+    if (!vec_reserve(&entry.new, n) || !vec_reserve(&ed->log, ed->log.len + 1) || !reserve(c, n) ||
+        !pieces_replace(&c->now, at, count, with, n, &entry.old)) {
         release_log(&entry);
         return error_nomem(e);
     }
+    for (size_t i = 0; i < n; i++)
+        entry.new.data[entry.new.len++] = with[i];
     forget_undone(ed);
     if (ed->group_depth == 0)
         ed->group++;
@@ -328,59 +353,164 @@ void pkl_edit_group_end(struct pkl_edit *ed)
 
 /* ---------------------------------------------------------------------------- edits */
 
+/* Another value, key, or both at a place; 0: the original's. */
+static enum pb_err change(struct pkl_edit *ed, size_t number, const struct piece *was, size_t key,
+                          size_t value, struct error *e)
+{
+    struct piece now = *was;
+
+    now.key = key;
+    now.value = value;
+    if (was->key == key && was->value == value)
+        return PB_OK;
+    return edit_replace(ed, number, was->at, 1, &now, 1, e);
+}
+
+/* What first stood at a place, for the family of opcodes; what stands there when that was nothing.
+ */
+static enum pb_err family(struct pkl_edit *ed, size_t number, const struct piece *p,
+                          const struct pkl_child *place, struct pkl_child *out, struct error *e)
+{
+    struct error why;
+    enum pb_err err = PB_OK;
+
+    *out = *place;
+    if (!piece_is_new(p))
+        err = edit_original(ed, number, p->first, out, &why);
+    /* A state that is added. */
+    if (err == PB_ENOTFOUND && place->step == PKL_STEP_PART) {
+        *out = *place;
+        return PB_OK;
+    }
+    return err == PB_OK ? PB_OK : error_set(e, err, "%s", why.msg);
+}
+
 enum pb_err pkl_edit_set(struct pkl_edit *ed, const struct pkl_child *place,
                          const struct literal *value, struct error *e)
 {
-    struct edit_container *c;
     struct pkl_child original;
-    struct pkl_node was, new;
-    size_t number, now;
+    struct pkl_node was, new, now;
+    struct piece piece;
+    size_t number, entered;
     bool same = false;
     enum pb_err err = edit_may_set(ed, place, value, e);
 
     if (err == PB_OK)
-        err = need_container(ed, place, &c, e);
+        err = edit_need_place(ed, place, &number, &piece, e);
     if (err == PB_OK)
-        err = original_place(ed, c, place, &original, e);
+        err = family(ed, number, &piece, place, &original, e);
     /* A reference's family is that of what it refers to. */
     was = original.value;
     if (err == PB_OK && was.ref)
         err = ed->view.node(&ed->view, was.target, &was, e);
     if (err == PB_OK)
-        err = edit_add_value(ed, value, &was, &number, e);
+        err = edit_add_value(ed, value, &was, &entered, e);
     if (err != PB_OK)
         return err;
-    new = ed->values.data[number - 1].node;
-    now = edit_value_at(c, place->index);
-    err = edit_same_scalar(ed, &new, &original.value, &same, e);
+    new = ed->values.data[entered - 1].node;
+    if (!piece_is_new(&piece))
+        err = edit_same_scalar(ed, &new, &original.value, &same, e);
     if (err == PB_OK && same)
-        number = 0;
-    else if (err == PB_OK && now != 0)
-        err = edit_same_scalar(ed, &new, &ed->values.data[now - 1].node, &same, e);
-    if (err != PB_OK)
+        return change(ed, number, &piece, piece.key, 0, e);
+    if (err == PB_OK && piece.value != 0) {
+        now = ed->values.data[piece.value - 1].node;
+        err = edit_same_scalar(ed, &new, &now, &same, e);
+    }
+    if (err != PB_OK || same)
         return err;
-    return replace(ed, c, place->index, same && number != 0 ? now : number, e);
+    return change(ed, number, &piece, piece.key, entered, e);
 }
 
-enum pb_err edit_put(struct pkl_edit *ed, const struct pkl_child *place, size_t number,
+enum pb_err edit_put(struct pkl_edit *ed, const struct pkl_child *place, size_t value,
                      struct error *e)
 {
-    struct edit_container *c;
-    struct pkl_child original;
-    enum pb_err err = need_container(ed, place, &c, e);
+    struct piece piece;
+    size_t number;
+    enum pb_err err = edit_need_place(ed, place, &number, &piece, e);
 
-    if (err == PB_OK)
-        err = original_place(ed, c, place, &original, e);
-    return err == PB_OK ? replace(ed, c, place->index, number, e) : err;
+    return err == PB_OK ? change(ed, number, &piece, piece.key, value, e) : err;
+}
+
+enum pb_err edit_put_key(struct pkl_edit *ed, const struct pkl_child *place, size_t key,
+                         struct error *e)
+{
+    struct piece piece;
+    size_t number;
+    enum pb_err err = edit_need_place(ed, place, &number, &piece, e);
+
+    return err == PB_OK ? change(ed, number, &piece, key, piece.value, e) : err;
+}
+
+/* The container as it was last saved. */
+static enum pb_err restore(struct pkl_edit *ed, size_t number, struct error *e)
+{
+    struct edit_container *c = &ed->containers.data[number];
+    struct pieces saved = {0};
+    enum pb_err err;
+
+    if (pieces_differ(&c->now, &c->saved) == 0)
+        return PB_OK;
+    if (!vec_reserve(&saved, c->saved.len))
+        return error_nomem(e);
+    pieces_copy(&saved, &c->saved);
+    err = edit_replace(ed, number, 0, pieces_count(&c->now), saved.data, saved.len, e);
+    pieces_release(&saved);
+    return err;
+}
+
+/* All containers whose bytes are those of a value. */
+static enum pb_err restore_inside(struct pkl_edit *ed, const struct pkl_node *value,
+                                  struct error *e)
+{
+    struct pkl_node n;
+    enum pb_err err = ed->view.node(&ed->view, value->target, &n, e);
+
+    for (size_t i = 0; i < ed->containers.len && err == PB_OK; i++) {
+        pkl_id owner = ed->containers.data[i].owner;
+
+        if (owner == n.target || (PKL_ID_SOURCE(owner) == PKL_ID_SOURCE(n.target) &&
+                                  PKL_ID_TAG(owner) != PKL_TAG_STREAM &&
+                                  PKL_ID_OFFSET(owner) >= n.begin && PKL_ID_OFFSET(owner) < n.end))
+            err = restore(ed, i, e);
+    }
+    return err;
+}
+
+static enum pb_err revert(struct pkl_edit *ed, const struct pkl_child *place, struct error *e)
+{
+    struct edit_container *c = edit_container_of(ed, place->owner);
+    struct piece piece;
+    const struct piece *saved = NULL;
+    uint64_t position;
+    size_t number;
+    enum pb_err err;
+
+    if (c == NULL)
+        return restore_inside(ed, &place->value, e);
+    err = edit_need_place(ed, place, &number, &piece, e);
+    if (err != PB_OK)
+        return err;
+    c = &ed->containers.data[number];
+    if (pieces_find(&c->saved, piece.first, &position))
+        saved = pieces_at(&c->saved, position);
+    if (saved == NULL)
+        return edit_replace(ed, number, piece.at, 1, NULL, 0, e);
+    if (saved->key == piece.key && saved->value == piece.value)
+        return restore_inside(ed, &place->value, e);
+    return change(ed, number, &piece, saved->key, saved->value, e);
 }
 
 enum pb_err pkl_edit_revert(struct pkl_edit *ed, const struct pkl_child *place, struct error *e)
 {
-    struct edit_container *c = edit_container_of(ed, place->owner);
+    size_t before = ed->log.len - ed->undone;
+    enum pb_err err;
 
-    if (c == NULL || pieces_at(&c->now, place->index) == NULL)
-        return PB_OK;
-    return replace(ed, c, place->index, edit_saved_at(c, place->index), e);
+    pkl_edit_group_begin(ed);
+    err = revert(ed, place, e);
+    pkl_edit_group_end(ed);
+    if (err != PB_OK)
+        edit_rollback(ed, before);
+    return err;
 }
 
 /* --------------------------------------------------------------------------- state */

@@ -14,9 +14,10 @@
 #include "idmap.h"
 #include "pieces.h"
 
-/* A container with an edited child. */
+/* A container whose children were edited. */
 struct edit_container {
     pkl_id owner;
+    enum pkl_step step; /* how its children are reached */
     struct pieces now, saved;
     struct {
         struct pkl_child
@@ -51,19 +52,23 @@ struct edit_log {
     uint64_t group; /* what is undone together */
 };
 
-/* A place whose value is not the original one, or not the saved one. */
+/* A child that is another than the original, or than was last saved. */
 struct edit_change {
-    struct pkl_child original; /* the place with what first stood there */
-    size_t value;              /* number of what stands there; 0: the original */
-    size_t saved;              /* number of what was last saved there */
-    uint64_t position;
-    bool covered; /* inside a value that was replaced itself */
+    size_t container;
+    unsigned what; /* PKL_CHANGE_... */
+    struct pkl_child place;
+    struct pkl_node old, old_key;
+    size_t value, key;   /* numbers of what stands there now, 0: the original's */
+    uint64_t begin, end; /* bytes of the original it is about; of an added one: where it went */
+    bool covered;        /* inside a value that was replaced or deleted itself */
 };
 
 /* In document order. */
 struct edit_changes {
-    struct edit_change *data;
-    size_t len, cap;
+    struct {
+        struct edit_change *data;
+        size_t len, cap;
+    } rows;
     struct {
         size_t *data; /* those that are not covered */
         size_t len, cap;
@@ -95,6 +100,7 @@ struct pkl_edit {
     } log;
     size_t undone; /* entries at the end of the log that are undone */
     uint64_t group;
+    uint64_t serial; /* of the next new child */
     unsigned group_depth;
     bool fresh;                  /* both lists are up to date */
     struct edit_changes changes; /* against the document */
@@ -103,10 +109,44 @@ struct pkl_edit {
 
 void edit_view_init(struct pkl_edit *ed);
 struct edit_container *edit_container_of(struct pkl_edit *ed, pkl_id owner);
+/* The container, entered when it is new; its number in ed->containers.  Pointers to containers hold
+ * until another one is entered. */
+enum pb_err edit_need(struct pkl_edit *ed, pkl_id owner, enum pkl_step step, size_t *number,
+                      struct error *e) PB_CHECK;
+/* The same for a place, which must be there; its piece in one child. */
+enum pb_err edit_need_place(struct pkl_edit *ed, const struct pkl_child *place, size_t *number,
+                            struct piece *piece, struct error *e) PB_CHECK;
 /* The value that stands at a place now; 0: the original. */
 size_t edit_value_at(const struct edit_container *c, uint64_t index);
-size_t edit_saved_at(const struct edit_container *c, uint64_t index);
-const struct pkl_child *edit_original(const struct edit_container *c, uint64_t index);
+/* A child of the original, as the document has it. */
+enum pb_err edit_original(struct pkl_edit *ed, size_t number, uint64_t first, struct pkl_child *out,
+                          struct error *e) PB_CHECK;
+/* Puts pieces in the place of children and logs it. */
+enum pb_err edit_replace(struct pkl_edit *ed, size_t number, uint64_t at, uint64_t count,
+                         const struct piece *with, size_t n, struct error *e) PB_CHECK;
+/* The view without the edits that knows an id. */
+struct pkl_view *edit_base_of(struct pkl_edit *ed, pkl_id id);
+/* The id of the list an id means: that of a link means its target. */
+pkl_id edit_meant(const struct pkl_edit *ed, pkl_id id);
+
+/* edit_children.c: children of a container that is no object, from `first` on. */
+enum pb_err edit_list_count(struct pkl_edit *ed, pkl_id list, uint64_t *count,
+                            struct error *e) PB_CHECK;
+enum pb_err edit_list(struct pkl_edit *ed, pkl_id list, enum pkl_step step, uint64_t first,
+                      size_t count, struct pkl_child *out, size_t *got, struct error *e) PB_CHECK;
+/* The node as it is with the edits: a link becomes a reference, the count is that of now. */
+enum pb_err edit_adjust(struct pkl_edit *ed, struct pkl_node *n, struct error *e) PB_CHECK;
+/* edit_object.c: the children of an object. */
+enum pb_err edit_object_count(struct pkl_edit *ed, pkl_id object, uint64_t *count,
+                              struct error *e) PB_CHECK;
+enum pb_err edit_object(struct pkl_edit *ed, pkl_id object, uint64_t first, size_t count,
+                        struct pkl_child *out, size_t *got, struct error *e) PB_CHECK;
+/* PB_ENOTFOUND when it has none. */
+enum pb_err edit_part(struct pkl_edit *ed, pkl_id object, enum pkl_part part, struct pkl_child *out,
+                      struct error *e) PB_CHECK;
+/* How many states the original sets. */
+enum pb_err edit_states(struct pkl_edit *ed, pkl_id object, uint64_t *count,
+                        struct error *e) PB_CHECK;
 
 /* The value that is meant by the opcode at an offset of the second source; false: itself. */
 bool edit_link_at(const struct pkl_edit *ed, uint64_t offset, pkl_id *target);
@@ -128,6 +168,8 @@ enum pb_err edit_copy_shallow(struct pkl_edit *ed, const struct pkl_node *node,
 /* Puts a value at a place whatever stands there; 0: the original. */
 enum pb_err edit_put(struct pkl_edit *ed, const struct pkl_child *place, size_t number,
                      struct error *e) PB_CHECK;
+enum pb_err edit_put_key(struct pkl_edit *ed, const struct pkl_child *place, size_t key,
+                         struct error *e) PB_CHECK;
 /* Takes back what was logged since the log had this length, for good. */
 void edit_rollback(struct pkl_edit *ed, size_t log_len);
 

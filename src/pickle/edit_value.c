@@ -268,23 +268,23 @@ static enum pb_err broken(struct pkl_edit *ed, struct error *e)
     return error_set(e, PB_EREADONLY, "a broken pickle is read-only: %s", why.msg);
 }
 
-/* A state that is a dict, or a pair of them, is shown as attributes; one that is anything else as
- * itself. From one to the other the shape of the object would change, and arguments are a tuple
- * anyway. */
+/* Arguments are a tuple, names are set as names. */
 static enum pb_err part_may_go(const struct pkl_child *place, const struct literal *value,
                                struct error *e)
 {
-    enum pkl_kind was = place->value.kind;
-
     if (place->step != PKL_STEP_PART)
         return PB_OK;
-    if (place->part != PKL_STATE || was == PKL_DICT || was == PKL_TUPLE)
+    switch (place->part) {
+    case PKL_ARGS:
+        return value->kind == PKL_TUPLE ? PB_OK : error_set(e, PB_EUSAGE, "arguments are a tuple");
+    case PKL_KWARGS:
+        return value->kind == PKL_DICT ? PB_OK
+                                       : error_set(e, PB_EUSAGE, "keyword arguments are a dict");
+    case PKL_STATE:
+        return PB_OK;
+    default:
         return error_set(e, PB_EREADONLY, "this part of an object is set by what is inside it");
-    if (value->kind == PKL_DICT || value->kind == PKL_TUPLE)
-        return error_set(e, PB_EREADONLY,
-                         "this state cannot become a dict or tuple: its object "
-                         "would be another one");
-    return PB_OK;
+    }
 }
 
 static enum pb_err kind_may_go(const struct pkl_child *place, struct error *e)
@@ -369,17 +369,30 @@ static enum pb_err member_is_new(struct pkl_edit *ed, const struct pkl_child *pl
     return err;
 }
 
-static const struct pkl_child *first_stood(struct pkl_edit *ed, const struct pkl_child *place)
+/* What the document has at a place; what stands there now when that is nothing. */
+static enum pb_err first_stood(struct pkl_edit *ed, const struct pkl_child *place,
+                               struct pkl_child *out, struct error *e)
 {
-    const struct pkl_child *first =
-        edit_original(edit_container_of(ed, place->owner), place->index);
+    const struct edit_container *c = edit_container_of(ed, place->owner);
+    const struct piece *p = c != NULL ? pieces_at(&c->now, place->index) : NULL;
+    struct error why;
+    enum pb_err err;
 
-    return first != NULL ? first : place;
+    *out = *place;
+    if (p == NULL || piece_is_run(p) || piece_is_new(p))
+        return PB_OK;
+    err = edit_original(ed, (size_t)(c - ed->containers.data), p->first, out, &why);
+    if (err == PB_ENOTFOUND)
+        *out = *place;
+    else if (err != PB_OK)
+        return error_set(e, err, "%s", why.msg);
+    out->part = place->part;
+    return PB_OK;
 }
 
 enum pb_err edit_may_put(struct pkl_edit *ed, const struct pkl_child *place, struct error *e)
 {
-    const struct pkl_child *p = first_stood(ed, place);
+    struct pkl_child first;
     enum pb_err err = broken(ed, e);
 
     if (err == PB_OK && place->owner == 0)
@@ -387,19 +400,24 @@ enum pb_err edit_may_put(struct pkl_edit *ed, const struct pkl_child *place, str
     if (err == PB_OK && place->part == PKL_KEY)
         err = kind_may_go(place, e);
     if (err == PB_OK)
-        err = kind_may_go(p, e);
-    return err == PB_OK ? not_duplicated(ed, &p->value, e) : err;
+        err = first_stood(ed, place, &first, e);
+    if (err == PB_OK)
+        err = kind_may_go(&first, e);
+    return err == PB_OK ? not_duplicated(ed, &first.value, e) : err;
 }
 
 enum pb_err edit_may_set(struct pkl_edit *ed, const struct pkl_child *place,
                          const struct literal *value, struct error *e)
 {
+    struct pkl_child first;
     enum pb_err err = edit_may_put(ed, place, e);
 
     if (err == PB_OK)
-        err = part_may_go(first_stood(ed, place), value, e);
+        err = part_may_go(place, value, e);
     if (err == PB_OK)
-        err = stays_buffer(ed, &first_stood(ed, place)->value, value, e);
+        err = first_stood(ed, place, &first, e);
+    if (err == PB_OK)
+        err = stays_buffer(ed, &first.value, value, e);
     if (err == PB_OK && place->step == PKL_STEP_MEMBER)
         err = member_is_new(ed, place, value, e);
     return err;

@@ -1,17 +1,13 @@
 /* The document with the edits on top: each question goes to the document that owns the id, and what
- * stands at an edited place is put into the answer. */
+ * the edits changed is put into the answer. */
 #include <stddef.h>
 
 #include "edit_private.h"
+#include "index.h"
 
 static struct pkl_edit *session(struct pkl_view *v)
 {
     return (struct pkl_edit *)(void *)((char *)v - offsetof(struct pkl_edit, view));
-}
-
-static struct pkl_view *view_of(struct pkl_edit *ed, pkl_id id)
-{
-    return PKL_ID_SOURCE(id) == 0 ? ed->base : ed->second;
 }
 
 bool edit_link_at(const struct pkl_edit *ed, uint64_t offset, pkl_id *target)
@@ -52,27 +48,11 @@ enum pb_err edit_resolve(struct pkl_edit *ed, struct pkl_node *n, struct error *
     return PB_OK;
 }
 
-/* What an id means: that of a link means its target. */
-static pkl_id meant(const struct pkl_edit *ed, pkl_id id)
+pkl_id edit_meant(const struct pkl_edit *ed, pkl_id id)
 {
     pkl_id target;
 
     return PKL_ID_SOURCE(id) != 0 && edit_link_at(ed, PKL_ID_OFFSET(id), &target) ? target : id;
-}
-
-static enum pb_err patch(struct pkl_edit *ed, struct pkl_child *c, struct error *e)
-{
-    size_t value = edit_value_at(edit_container_of(ed, c->owner), c->index);
-    enum pb_err err = PB_OK;
-
-    if (value != 0)
-        c->value = ed->values.data[value - 1].node;
-    if (ed->links.len > 0) {
-        err = edit_resolve(ed, &c->value, e);
-        if (err == PB_OK && c->key.id != 0)
-            err = edit_resolve(ed, &c->key, e);
-    }
-    return err;
 }
 
 static enum pb_err node(struct pkl_view *v, pkl_id id, struct pkl_node *out, struct error *e)
@@ -81,19 +61,68 @@ static enum pb_err node(struct pkl_view *v, pkl_id id, struct pkl_node *out, str
     pkl_id plain = PKL_ID_SOURCE(id) != 0 && PKL_ID_TAG(id) == PKL_TAG_REF
                        ? PKL_ID(1, PKL_TAG_VALUE, PKL_ID_OFFSET(id))
                        : id;
-    struct pkl_view *from = view_of(ed, plain);
+    struct pkl_view *from = edit_base_of(ed, plain);
     enum pb_err err = from->node(from, plain, out, e);
 
-    return err == PB_OK ? edit_resolve(ed, out, e) : err;
+    return err == PB_OK ? edit_adjust(ed, out, e) : err;
+}
+
+/* Where the children of an id are: of a reference those of its target.  *plain: nothing of it was
+ * edited that would show. */
+static enum pb_err where(struct pkl_edit *ed, pkl_id *id, struct pkl_node *n, bool *plain,
+                         struct error *e)
+{
+    struct pkl_view *v;
+    enum pb_err err;
+
+    *id = edit_meant(ed, *id);
+    *plain = ed->containers.len == 0 || PKL_ID_TAG(*id) == PKL_TAG_STREAM ||
+             PKL_ID_TAG(*id) == PKL_TAG_BROKEN;
+    if (*plain)
+        return PB_OK;
+    v = edit_base_of(ed, *id);
+    err = v->node(v, *id, n, e);
+    if (err == PB_OK)
+        *id = n->target;
+    return err;
 }
 
 static enum pb_err count_children(struct pkl_view *v, pkl_id id, uint64_t *count, struct error *e)
 {
+    struct pkl_edit *ed = session(v);
     struct pkl_view *from;
+    struct pkl_node n;
+    bool plain;
+    enum pb_err err = where(ed, &id, &n, &plain, e);
 
-    id = meant(session(v), id);
-    from = view_of(session(v), id);
-    return from->count_children(from, id, count, e);
+    if (err != PB_OK)
+        return err;
+    from = edit_base_of(ed, id);
+    if (plain)
+        return from->count_children(from, id, count, e);
+    if (n.kind == PKL_OBJECT && PKL_ID_TAG(id) == PKL_TAG_VALUE)
+        return edit_object_count(ed, id, count, e);
+    return edit_list_count(ed, id, count, e);
+}
+
+static enum pkl_step step_of(const struct pkl_node *n)
+{
+    return n->kind == PKL_DICT                              ? PKL_STEP_KEY
+           : n->kind == PKL_SET || n->kind == PKL_FROZENSET ? PKL_STEP_MEMBER
+                                                            : PKL_STEP_INDEX;
+}
+
+static enum pb_err root(struct pkl_view *v, uint64_t n, struct pkl_child *out, struct error *e);
+
+static enum pb_err roots_of(struct pkl_view *v, uint64_t first, size_t count, struct pkl_child *out,
+                            size_t *got, struct error *e)
+{
+    struct pkl_view *base = session(v)->base;
+    enum pb_err err = PB_OK;
+
+    for (; err == PB_OK && *got < count && first < base->roots(base); first++)
+        err = root(v, first, &out[(*got)++], e);
+    return err;
 }
 
 static enum pb_err children(struct pkl_view *v, pkl_id id, uint64_t first, size_t count,
@@ -101,27 +130,35 @@ static enum pb_err children(struct pkl_view *v, pkl_id id, uint64_t first, size_
 {
     struct pkl_edit *ed = session(v);
     struct pkl_view *from;
-    enum pb_err err;
+    struct pkl_node n;
+    bool plain;
+    enum pb_err err = where(ed, &id, &n, &plain, e);
 
-    id = meant(ed, id);
-    from = view_of(ed, id);
-    err = from->children(from, id, first, count, out, got, e);
-    for (size_t i = 0; err == PB_OK && i < *got && ed->containers.len > 0; i++)
-        err = patch(ed, &out[i], e);
-    return err;
+    *got = 0;
+    if (err != PB_OK)
+        return err;
+    from = edit_base_of(ed, id);
+    if (PKL_ID_TAG(id) == PKL_TAG_STREAM)
+        return roots_of(v, first, count, out, got, e);
+    if (plain)
+        return from->children(from, id, first, count, out, got, e);
+    if (PKL_ID_TAG(id) == PKL_TAG_VALUE && n.kind == PKL_OBJECT)
+        return edit_object(ed, id, first, count, out, got, e);
+    /* Globals, persistent ids and the like have parts, which are not edited. */
+    if (n.kind >= PKL_GLOBAL && PKL_ID_TAG(id) == PKL_TAG_VALUE)
+        return from->children(from, id, first, count, out, got, e);
+    return edit_list(ed, id, step_of(&n), first, count, out, got, e);
 }
 
 static enum pb_err part(struct pkl_view *v, pkl_id id, enum pkl_part which, struct pkl_child *out,
                         struct error *e)
 {
     struct pkl_edit *ed = session(v);
-    struct pkl_view *from;
-    enum pb_err err;
+    struct pkl_node n;
+    bool plain;
+    enum pb_err err = where(ed, &id, &n, &plain, e);
 
-    id = meant(ed, id);
-    from = view_of(ed, id);
-    err = from->part(from, id, which, out, e);
-    return err == PB_OK ? patch(ed, out, e) : err;
+    return err == PB_OK ? edit_part(ed, id, which, out, e) : err;
 }
 
 static uint64_t roots(struct pkl_view *v)
@@ -135,8 +172,14 @@ static enum pb_err root(struct pkl_view *v, uint64_t n, struct pkl_child *out, s
 {
     struct pkl_edit *ed = session(v);
     enum pb_err err = ed->base->root(ed->base, n, out, e);
+    size_t value;
 
-    return err == PB_OK ? patch(ed, out, e) : err;
+    if (err != PB_OK)
+        return err;
+    value = edit_value_at(edit_container_of(ed, out->owner), out->index);
+    if (value != 0)
+        out->value = ed->values.data[value - 1].node;
+    return edit_adjust(ed, &out->value, e);
 }
 
 static struct pkl_doc *doc(struct pkl_view *v, unsigned source)

@@ -62,6 +62,19 @@ const struct piece *pieces_at(const struct pieces *p, uint64_t position)
     return i < p->len ? &p->data[i] : NULL;
 }
 
+bool pieces_find(const struct pieces *p, uint64_t first, uint64_t *position)
+{
+    for (size_t i = 0; i < p->len; i++) {
+        const struct piece *x = &p->data[i];
+
+        if (first >= x->first && first - x->first < x->count) {
+            *position = x->at + (first - x->first);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Makes a boundary at a position and returns the index of the piece that begins there.  There is
  * room. */
 static size_t split(struct pieces *p, uint64_t position)
@@ -133,7 +146,7 @@ static bool same(const struct piece *a, const struct piece *b)
 {
     if (a->key != b->key || a->value != b->value)
         return false;
-    if (a->first == PIECE_NEW || b->first == PIECE_NEW)
+    if (piece_is_new(a) || piece_is_new(b))
         return a->first == b->first;
     return a->first - a->at == b->first - b->at;
 }

@@ -15,11 +15,12 @@
 
 #include <pklbrowse/mem.h>
 
-#define PIECE_NEW UINT64_MAX
+/* A new child's `first`: this and a serial number, so that it is known again wherever it goes. */
+#define PIECE_NEW ((uint64_t)1 << 63)
 
 struct piece {
     uint64_t at;    /* position of its first child among all */
-    uint64_t first; /* among the original's children; PIECE_NEW: it was none of them */
+    uint64_t first; /* among the original's children; of a new one from PIECE_NEW on */
     uint64_t count; /* of a run; else 1 */
     size_t key;     /* of what was changed or is new: number of the new key, 0: none */
     size_t value;   /* and of the new value; both 0: a run */
@@ -36,6 +37,11 @@ static inline bool piece_is_run(const struct piece *p)
     return p->key == 0 && p->value == 0;
 }
 
+static inline bool piece_is_new(const struct piece *p)
+{
+    return p->first >= PIECE_NEW;
+}
+
 bool pieces_init(struct pieces *p, uint64_t count) PB_CHECK; /* one run of all */
 void pieces_release(struct pieces *p);
 void pieces_copy(struct pieces *to, const struct pieces *from); /* `to` has room */
@@ -44,6 +50,9 @@ bool pieces_original(const struct pieces *p); /* all of the original's children,
 
 /* The piece that holds the child at a position, NULL behind the end. */
 const struct piece *pieces_at(const struct pieces *p, uint64_t position);
+
+/* Where the child whose `first` is this stands; false: nowhere. */
+bool pieces_find(const struct pieces *p, uint64_t first, uint64_t *position);
 
 /* Puts `n` pieces in the place of the children [at, at + count).  What stood there is appended to
  * *removed (may be NULL).  False: no memory, and nothing has changed. */

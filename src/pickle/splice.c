@@ -35,7 +35,7 @@ static enum pb_err memo_end(struct source *src, uint64_t at, uint64_t *end, stru
 static enum pb_err make_span(struct splice_work *w, const struct edit_change *c)
 {
     struct source *src = pkl_doc_source(w->ed->doc);
-    const struct pkl_node *n = &c->original.value;
+    const struct pkl_node *n = &c->old;
     uint64_t maker = PKL_ID_OFFSET(n->id), header, payload;
     struct splice_span s = {.begin = n->begin, .value = c->value, .single = maker == n->begin};
     enum pb_err err;
@@ -84,13 +84,16 @@ static enum pb_err make_spans(struct splice_work *w)
 {
     enum pb_err err = PB_OK;
 
-    for (size_t i = 0; i < w->ed->changes.len && err == PB_OK; i++) {
-        const struct edit_change *c = &w->ed->changes.data[i];
+    for (size_t i = 0; i < w->ed->changes.rows.len && err == PB_OK; i++) {
+        const struct edit_change *c = &w->ed->changes.rows.data[i];
         struct splice_span *outer = w->spans.len > 0 ? &w->spans.data[w->spans.len - 1] : NULL;
 
-        if (PKL_ID_SOURCE(c->original.owner) != 0)
+        if (c->what != PKL_CHANGE_SET)
+            return error_set(w->e, PB_EREADONLY,
+                             "only values that are replaced can be written yet");
+        if (PKL_ID_SOURCE(c->place.owner) != 0)
             continue;
-        if (outer != NULL && c->original.value.begin < outer->made) {
+        if (outer != NULL && c->begin < outer->made) {
             outer->changed_inside = true;
             continue;
         }

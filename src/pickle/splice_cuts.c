@@ -71,20 +71,20 @@ struct range {
 /* The first change inside new values from `at` on; NULL when it is not in front of `end`. */
 static const struct edit_change *change_in(const struct pkl_edit *ed, uint64_t at, uint64_t end)
 {
-    size_t low = 0, high = ed->changes.len;
+    size_t low = 0, high = ed->changes.rows.len;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const struct pkl_child *c = &ed->changes.data[middle].original;
+        const struct edit_change *c = &ed->changes.rows.data[middle];
 
-        if (PKL_ID_SOURCE(c->owner) == 0 || c->value.begin < at)
+        if (PKL_ID_SOURCE(c->place.owner) == 0 || c->begin < at)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low == ed->changes.len || ed->changes.data[low].original.value.begin >= end)
+    if (low == ed->changes.rows.len || ed->changes.rows.data[low].begin >= end)
         return NULL;
-    return &ed->changes.data[low];
+    return &ed->changes.rows.data[low];
 }
 
 /* The bytes of a new value; what was edited inside it is replaced in turn. */
@@ -102,13 +102,13 @@ static enum pb_err put_new(struct splice_work *w, size_t value, uint64_t place)
     while (err == PB_OK && open.len > 0) {
         struct range *top = &open.data[open.len - 1];
         const struct edit_change *inner = change_in(ed, top->at, top->end);
-        uint64_t upto = inner != NULL ? inner->original.value.begin : top->end;
+        uint64_t upto = inner != NULL ? inner->begin : top->end;
 
         err = splice_copy_new(w, top->at, upto, place);
         if (inner == NULL) {
             open.len--;
         } else {
-            top->at = inner->original.value.end;
+            top->at = inner->end;
             n = &ed->values.data[inner->value - 1].node;
             r = (struct range){n->begin, n->end};
             if (err == PB_OK && !vec_push(&open, r))

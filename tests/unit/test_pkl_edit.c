@@ -397,14 +397,7 @@ static void test_refused(void **state)
          "@class=5", PB_EREADONLY, ""},
         {B("\x80\x02"
            "cm\nC\nK\x01\x85R."),
-         "@args=5", PB_EREADONLY, "inside"},
-        {B("\x80\x02"
-           "cm\nC\n)\x81}K\x01K\x02sb."),
-         "@state=5", PB_EREADONLY, "inside"},
-        {B("\x80\x02"
-           "cm\nC\n)\x81K\x01"
-           "b."),
-         "@state={}", PB_EREADONLY, "dict"},
+         "@args=5", PB_EUSAGE, "tuple"},
         {B("\x80\x02"
            "cm\nL\n)\x81(K\x01K\x02"
            "e."),
