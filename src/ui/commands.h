@@ -46,6 +46,11 @@ void cmd_go(struct ui *u, int arg);
 void cmd_back(struct ui *u, int direction);
 void cmd_reload(struct ui *u, int arg);
 
+/* view_value.c */
+void cmd_value_find(struct ui *u, int arg);
+void cmd_value_next(struct ui *u, int direction);
+void cmd_value_hex(struct ui *u, int arg);
+
 /* view_picker.c, view_audit.c */
 void cmd_pick(struct ui *u, int arg);
 void cmd_pick_line(struct ui *u, int op);

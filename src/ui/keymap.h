@@ -17,8 +17,9 @@ enum context {
     CTX_PROMPT = 32,
     CTX_PICKER = 64, /* rows over the panes */
     CTX_FIND = 128,  /* the same, narrowed by what is typed */
+    CTX_VALUE = 256, /* one long value over the panes */
     CTX_PANES = 7,
-    CTX_ALL = 255
+    CTX_ALL = 511
 };
 
 enum need {

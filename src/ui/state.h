@@ -312,6 +312,10 @@ struct picker {
 /* Takes over ctx, also when there is no memory. */
 void picker_open(struct ui *u, const struct picker_ops *ops, void *ctx, const char *title);
 
+/* view_value.c: strings and bytes as they are, over the panes. */
+bool value_can_open(const struct pkl_node *n);
+void value_open(struct ui *u); /* of the row of the cursor */
+
 /* find.c */
 bool find_running(const struct ui *u);
 void find_cancel(struct ui *u);

@@ -256,7 +256,9 @@ void cmd_tree_open(struct ui *u, int arg)
     const struct tree_row *row = here(u);
 
     (void)arg;
-    if (!row->expandable)
+    if (!row->expandable && value_can_open(&row->child.value))
+        value_open(u);
+    else if (!row->expandable)
         ui_say(u, SAY_INFO,
                right_edit(u) != NULL ? "There is nothing inside; e edits it."
                                      : "There is nothing inside.");

@@ -412,6 +412,61 @@ def search_beside():
         """, where=["demo/many.pkl"], size=(24, 100))
 
 
+def long_values():
+    """Enter on a string or bytes shows all of it: wrapped with line numbers, or in hex."""
+    text = "".join(f"line {i}: " + "word " * (i % 40) + "\n" for i in range(3000))
+    text += "작업결과 \x1b[2J\u202e end"
+    with Stage() as stage:
+        with open(stage.path("long.pkl"), "wb") as f:
+            pickle.dump({"text": text, "bytes": bytes(range(256)) * 4000, "empty": "",
+                         "tuple": (1,)}, f)
+        os.utime(stage.path("long.pkl"), (NOW - 7200, NOW - 7200))
+        seen, _ = stage.run("""
+            key j Enter
+            shot text
+            key PgDn PgDn
+            shot two pages on
+            key G
+            shot end
+            key g /
+            type LINE 2999
+            key Enter
+            expect It is nowhere
+            key / ^U
+            type line 2999
+            key Enter
+            shot found
+            key n
+            expect From the beginning
+            key N
+            expect This is the first
+            resize 40 10
+            shot small
+            key x
+            shot small, in hex
+            resize 100 24
+            key q j Enter
+            shot bytes
+            key / ^U
+            type abc
+            key Enter
+            shot found in bytes
+            key n
+            shot the next
+            key x
+            shot as text
+            key G
+            key q
+            expect Enter
+            key j Enter
+            expect 0 bytes
+            key q j Enter
+            expect ['tuple']
+        """.replace("expect Enter", "expect ['bytes']"), where=["demo/long.pkl"], size=(24, 100))
+    fault = compare("long_values", seen)
+    assert fault is None, "\n" + (fault or "")
+
+
 def unknown_keys():
     golden("unknown_keys", """
         key Q
@@ -652,7 +707,7 @@ if __name__ == "__main__":
     sys.exit(main([browse_edit_save, save_twice, typed_ahead, somebody_was_faster, both_changed_it,
                    theirs_is_no_pickle, one_object, help_screen,
                    filter_names, narrow, wide, properties, not_a_pickle, broken, audit, search,
-                   search_beside,
+                   search_beside, long_values,
                    unknown_keys, quit_with_changes, resize, tree_moves, undo_redo,
                    back_and_forward, messages, details, ascii_only, hostile_names_and_values,
                    script_failures, no_terminal]))
