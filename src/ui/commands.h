@@ -64,6 +64,9 @@ void cmd_line(struct ui *u, int op);
 void cmd_help(struct ui *u, int arg);
 void cmd_messages(struct ui *u, int arg);
 
+/* mouse.c */
+void cmd_mouse(struct ui *u, int arg);
+
 /* command.c */
 void cmd_move(struct ui *u, int move);
 void cmd_pane(struct ui *u, int arg);

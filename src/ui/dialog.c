@@ -97,6 +97,7 @@ static void dialog_draw(struct ui *u, struct view *v, const struct region *r, bo
     if (d->scroll.top > 0)
         (void)screen_puts(&box, 1, w - 2, STYLE_KEY, "\xe2\x86\x91");
     inner = region_part(&box, h - 1 - buttons, 2, buttons, w - 4);
+    d->view.at = inner; /* what can be clicked on */
     (void)flow_buttons(d, r->s, w - 4, &inner, 0);
 }
 
@@ -137,6 +138,32 @@ static bool dialog_key(struct ui *u, struct view *v, uint32_t key)
     return false;
 }
 
+/* One click marks a choice, one on the marked choice takes it. */
+static void dialog_click(struct ui *u, struct view *v, int y, int x, bool twice)
+{
+    struct dialog *d = (struct dialog *)v;
+    int at = 0, row = 0;
+
+    (void)twice;
+    for (size_t i = 0; i < d->button_count; i++) {
+        int w = button_width(d, &u->screen, i);
+
+        if (at > 0 && at + w > v->at.w) {
+            at = 0;
+            row++;
+        }
+        if (row == y && x >= at && x < at + w) {
+            if (d->chosen == i && d->touched)
+                take(u, d, (int)i);
+            else
+                d->chosen = i;
+            d->touched = true;
+            return;
+        }
+        at += w + 2;
+    }
+}
+
 static void dialog_cancel(struct ui *u, struct view *v)
 {
     take(u, (struct dialog *)v, -1);
@@ -158,6 +185,7 @@ static const struct view_ops view_dialog = {
     .draw = dialog_draw,
     .move = dialog_move,
     .key = dialog_key,
+    .click = dialog_click,
     .cancel = dialog_cancel,
     .free = dialog_free,
 };

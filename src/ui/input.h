@@ -33,9 +33,17 @@ enum {
     K_BACKTAB,
     K_PASTE_BEGIN,
     K_PASTE_END,
+    K_MOUSE, /* what it did is told beside it */
     K_FUNCTION, /* K_FUNCTION + 1 is F1 */
     K_FUNCTION_LAST = K_FUNCTION + 12,
     K_UNKNOWN
+};
+
+enum mouse_act { MOUSE_PRESS, MOUSE_DRAG, MOUSE_RELEASE, MOUSE_WHEEL_UP, MOUSE_WHEEL_DOWN };
+struct mouse {
+    enum mouse_act act;
+    bool twice; /* a press that the terminal library knows to be a second one */
+    int y, x;
 };
 
 /* K_NONE: no key has this name. */

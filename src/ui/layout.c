@@ -12,6 +12,7 @@
 #define NARROW 80     /* fewer columns: one pane */
 #define LEFT_LEAST 38 /* columns of the left one of two: a name, its size, its age */
 #define LEFT_MOST 60
+#define PANE_LEAST 16 /* columns of a pane, wherever its edge is dragged */
 
 bool layout_narrow(const struct ui *u)
 {
@@ -195,15 +196,26 @@ static int draw_hint(const struct region *r, int x, const struct command *c, str
     return width;
 }
 
+static void remember_hint(struct pointer *p, int from, int to, uint32_t key)
+{
+    if (p->hint_count == HINTS)
+        return;
+    p->hints[p->hint_count].from = from;
+    p->hints[p->hint_count].to = to;
+    p->hints[p->hint_count++].key = key;
+}
+
 /* The keys that do something here, as many as there is room for; how to get help always. */
 static void draw_keys(struct ui *u, const struct region *r)
 {
     enum context context = ui_top(u)->ops->context(u);
     const struct command *help = keymap_find(context, '?');
+    struct pointer *p = &u->pointer;
     struct buf key;
     int x = 1, end = r->w + 2;
 
     buf_init(&key, 64);
+    p->hint_count = 0;
     if (help != NULL)
         end -= hint_width(r, help, &key);
     for (size_t i = 0; i < keymap_count(); i++) {
@@ -212,11 +224,15 @@ static void draw_keys(struct ui *u, const struct region *r)
         if (c->name == NULL || (c->contexts & context) == 0 || c->label[0] == '\0' || c == help ||
             !need_shown(u, c))
             continue;
-        if (x + hint_width(r, c, &key) <= end)
+        if (x + hint_width(r, c, &key) <= end) {
+            int from = x;
+
             x += draw_hint(r, x, c, &key);
+            remember_hint(p, from, x - 2, keymap_key(c, 0));
+        }
     }
     if (help != NULL)
-        (void)draw_hint(r, x, help, &key);
+        remember_hint(p, x, x + draw_hint(r, x, help, &key) - 2, keymap_key(help, 0));
     buf_release(&key);
 }
 
@@ -276,23 +292,36 @@ static void draw_pane(struct ui *u, const struct region *r, struct view *v, bool
         right_title(u, &name, &state, r->w - 8);
     screen_box(r, focus ? STYLE_BORDER_FOCUS : STYLE_BORDER);
     draw_pane_title(r, focus, name.data, state.data);
+    v->at = inner;
     v->ops->draw(u, v, &inner, focus);
     buf_release(&name);
     buf_release(&state);
 }
 
+int layout_left_width(const struct ui *u)
+{
+    int cols = u->screen.cols, w = cols * 2 / 5 > LEFT_LEAST ? cols * 2 / 5 : LEFT_LEAST;
+
+    w = w > LEFT_MOST ? LEFT_MOST : w;
+    if (u->pointer.divider > 0)
+        w = u->pointer.divider;
+    if (w > cols - PANE_LEAST)
+        w = cols - PANE_LEAST;
+    return w < PANE_LEAST ? PANE_LEAST : w;
+}
+
 static void draw_panes(struct ui *u, const struct region *body)
 {
     struct region left, right;
-    int w = body->w * 2 / 5 > LEFT_LEAST ? body->w * 2 / 5 : LEFT_LEAST;
+    int w = layout_left_width(u);
 
     if (layout_narrow(u)) {
         struct view *v = u->right_focus ? &u->right.view : &u->left.view;
 
+        v->at = *body;
         v->ops->draw(u, v, body, true);
         return;
     }
-    w = w > LEFT_MOST ? LEFT_MOST : w;
     left = region_part(body, 0, 0, body->h, w);
     right = region_part(body, 0, w, body->h, body->w - w);
     draw_pane(u, &left, &u->left.view, !u->right_focus);
@@ -304,6 +333,7 @@ static void draw_over(struct ui *u, struct view *v, const struct region *all)
     if (v == NULL)
         return;
     draw_over(u, v->below, all);
+    v->at = *all;
     v->ops->draw(u, v, all, v == u->over);
 }
 

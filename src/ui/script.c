@@ -5,6 +5,7 @@
  *   key NAME ...           keys by name: "key j Enter ^R"
  *   type TEXT              the rest of the line, as typed
  *   paste TEXT             the same between the marks of a bracketed paste
+ *   mouse ACT COLUMN ROW   click, double, press, drag, release, wheel-up or wheel-down
  *   resize COLUMNS ROWS    of a screen nobody sees
  *   expect TEXT            the screen shows TEXT now, or the script fails
  *   expect-not TEXT
@@ -190,6 +191,44 @@ static void step_paste(struct ui *u, const char *arg)
     ui_key(u, K_PASTE_END);
 }
 
+static void step_mouse(struct ui *u, const char *arg)
+{
+    static const struct {
+        const char *name;
+        enum mouse_act acts[4];
+        size_t count;
+    } all[] = {
+        {"click", {MOUSE_PRESS, MOUSE_RELEASE}, 2},
+        {"double", {MOUSE_PRESS, MOUSE_RELEASE, MOUSE_PRESS, MOUSE_RELEASE}, 4},
+        {"press", {MOUSE_PRESS}, 1},
+        {"drag", {MOUSE_DRAG}, 1},
+        {"release", {MOUSE_RELEASE}, 1},
+        {"wheel-up", {MOUSE_WHEEL_UP}, 1},
+        {"wheel-down", {MOUSE_WHEEL_DOWN}, 1},
+    };
+    size_t name = strcspn(arg, " "), x = arg[name] != '\0' ? strcspn(arg + name + 1, " ") : 0;
+    const char *second = arg + name + 1 + x;
+    uint64_t col, row;
+
+    if (x == 0 || *second == '\0' || !num_parse_u64(arg + name + 1, x, &col) ||
+        !num_parse_u64(second + 1, strlen(second + 1), &row) || col > 2000 || row > 2000) {
+        fail(u, "no such place", arg);
+        return;
+    }
+    u->pointer.when = 0; /* clicks of a script are as far apart as it says */
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        if (strlen(all[i].name) != name || memcmp(all[i].name, arg, name) != 0)
+            continue;
+        for (size_t k = 0; k < all[i].count; k++) {
+            struct mouse m = {.act = all[i].acts[k], .y = (int)row, .x = (int)col};
+
+            ui_mouse(u, &m);
+        }
+        return;
+    }
+    fail(u, "the mouse cannot do that", arg);
+}
+
 static void step_resize(struct ui *u, const char *arg)
 {
     size_t n = strcspn(arg, " ");
@@ -239,6 +278,7 @@ static const struct {
     {"key", step_key},
     {"type", step_type},
     {"paste", step_paste},
+    {"mouse", step_mouse},
     {"resize", step_resize},
     {"expect", step_expect},
     {"expect-not", step_expect_not},

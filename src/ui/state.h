@@ -34,11 +34,14 @@ struct view_ops {
     bool (*key)(struct ui *u, struct view *v, uint32_t key);
     /* Esc.  A view that lies over the panes closes itself (ui_pop). */
     void (*cancel)(struct ui *u, struct view *v);
+    /* A click into the view, at a place of `at`; twice: again at the same place.  May be NULL. */
+    void (*click)(struct ui *u, struct view *v, int y, int x, bool twice);
     void (*free)(struct ui *u, struct view *v); /* NULL: a pane */
 };
 struct view {
     const struct view_ops *ops;
     struct view *below;
+    struct region at; /* where its rows were drawn last */
 };
 
 /* --- the panes ------------------------------------------------------------------------------ */
@@ -154,6 +157,21 @@ struct ahead {
     uint64_t deaf_until; /* the dialog takes no key before; 0: it does */
 };
 
+/* --- mouse ---------------------------------------------------------------------------------- */
+
+#define HINTS 32
+struct pointer {
+    int divider;   /* columns of the left pane as dragged; 0: as they come */
+    bool dragging; /* the divider */
+    int y, x;      /* of the last press, */
+    uint64_t when; /* and when it was; 0: never */
+    struct {       /* the keys of the last line */
+        int from, to;
+        uint32_t key;
+    } hints[HINTS];
+    size_t hint_count;
+};
+
 /* --- all of it ------------------------------------------------------------------------------ */
 
 struct ui {
@@ -172,6 +190,8 @@ struct ui {
     struct pending pending;
     struct saving saving;
     struct ahead ahead;
+    struct pointer pointer;
+    bool mouse_off; /* by the person */
     uint32_t key;   /* that is being handled */
     bool pasting;   /* between the marks of a bracketed paste */
     bool dirty;     /* a frame is due now */
@@ -201,8 +221,12 @@ void ahead_end(struct ui *u,
 void ahead_guard(struct ui *u); /* a dialog comes unasked */
 bool ahead_takes(struct ui *u, uint32_t key); /* true: the key waits, or is dropped */
 
+/* mouse.c */
+void ui_mouse(struct ui *u, const struct mouse *m);
+
 /* layout.c */
 void layout_draw(struct ui *u);
+int layout_left_width(const struct ui *u); /* columns of the left one of two panes */
 bool layout_narrow(const struct ui *u);
 const char *ui_spinner(const struct ui *u);
 void layout_note(const struct region *r, int y, int x, const struct ask_note *note, int column);
@@ -362,6 +386,7 @@ void right_status(struct ui *u, struct buf *out);
 struct pkl_edit *right_edit(const struct ui *u); /* NULL: read only, or nothing */
 void tree_draw(struct ui *u, const struct region *r, bool focus);
 void tree_move(struct ui *u, enum move m);
+void tree_click(struct ui *u, int y, int x, bool twice);
 void tree_status(struct ui *u, struct buf *out);
 /* Puts the cursor there, opening what hides it. */
 bool tree_show_path(struct ui *u, const char *text, size_t n, struct error *e);

@@ -33,6 +33,9 @@ struct term {
     bool whole;         /* the next frame is sent whole */
     bool modern;        /* takes synchronized output and OSC 52 unasked */
     bool colour;
+    bool mouse;
+    bool pressed; /* a button of it is down */
+    struct mouse last_mouse;
     uint32_t pending; /* a key read behind an Escape that does not belong to it */
     attr_t attrs[STYLE_COUNT];
     short pairs[STYLE_COUNT];
@@ -113,7 +116,7 @@ static void rescue_arm(struct term *t)
     rescue.fd = fileno(t->out);
     rescue.len = 0;
     if (t->modern)
-        rescue_add("\033[?2026l\033[?2004l");
+        rescue_add("\033[?2026l\033[?2004l\033[?1002l\033[?1000l\033[?1006l");
     rescue_add(capability("sgr0"));
     rescue_add(capability("cnorm"));
     rescue_add(capability("rmkx"));
@@ -208,6 +211,22 @@ static void paste_reports(const struct term *t, bool on)
         write_all(fileno(t->out), on ? "\033[?2004h" : "\033[?2004l", 8);
 }
 
+/* Clicks, the wheel, and moving with a button down. */
+void term_use_mouse(struct term *t, bool on)
+{
+    mmask_t all = BUTTON1_PRESSED | BUTTON1_RELEASED | BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED |
+                  BUTTON1_TRIPLE_CLICKED | BUTTON4_PRESSED | BUTTON5_PRESSED |
+                  REPORT_MOUSE_POSITION;
+
+    if (!t->modern)
+        return;
+    t->mouse = on;
+    t->pressed = false;
+    (void)mousemask(on ? all : 0, NULL);
+    (void)mouseinterval(0); /* clicks are put together by us */
+    write_all(fileno(t->out), on ? "\033[?1002h" : "\033[?1002l", 8);
+}
+
 /* Spellings of keys that terminals send although their description says otherwise. */
 static void define_more_keys(void)
 {
@@ -291,6 +310,8 @@ enum pb_err term_open(const struct term_options *o, struct term **out, struct er
     take_keys(t);
     rescue_arm(t);
     paste_reports(t, true);
+    if (o->mouse)
+        term_use_mouse(t, true);
     term_resized(t);
     *out = t;
     return PB_OK;
@@ -304,6 +325,8 @@ void term_close(struct term *t)
         const char *leave = capability("rmcup");
 
         paste_reports(t, false);
+        if (t->mouse)
+            term_use_mouse(t, false);
         if (leave == NULL || leave == (const char *)-1) { /* nothing brings back what was there */
             (void)werase(stdscr);
             (void)wrefresh(stdscr);
@@ -370,6 +393,42 @@ static uint32_t special_key(wint_t c)
     return K_UNKNOWN;
 }
 
+/* What the mouse did, or K_NONE: something nobody asked for. */
+static uint32_t read_mouse(struct term *t)
+{
+    MEVENT ev;
+
+    const mmask_t clicks = BUTTON1_CLICKED | BUTTON1_DOUBLE_CLICKED | BUTTON1_TRIPLE_CLICKED;
+
+    if (getmouse(&ev) != OK)
+        return K_NONE;
+    t->last_mouse.twice = (ev.bstate & (BUTTON1_DOUBLE_CLICKED | BUTTON1_TRIPLE_CLICKED)) != 0;
+    t->last_mouse.y = ev.y;
+    t->last_mouse.x = ev.x;
+    if ((ev.bstate & BUTTON4_PRESSED) != 0)
+        t->last_mouse.act = MOUSE_WHEEL_UP;
+    else if ((ev.bstate & BUTTON5_PRESSED) != 0)
+        t->last_mouse.act = MOUSE_WHEEL_DOWN;
+    else if ((ev.bstate & clicks) != 0) /* came and went in one piece */
+        t->last_mouse.act = MOUSE_PRESS;
+    else if ((ev.bstate & BUTTON1_RELEASED) != 0)
+        t->last_mouse.act = MOUSE_RELEASE;
+    else if ((ev.bstate & BUTTON1_PRESSED) != 0)
+        t->last_mouse.act = t->pressed ? MOUSE_DRAG : MOUSE_PRESS;
+    else if (t->pressed)
+        t->last_mouse.act = MOUSE_DRAG;
+    else
+        return K_NONE;
+    t->pressed = (ev.bstate & clicks) == 0 &&
+                 (t->last_mouse.act == MOUSE_PRESS || t->last_mouse.act == MOUSE_DRAG);
+    return K_MOUSE;
+}
+
+void term_mouse(const struct term *t, struct mouse *out)
+{
+    *out = t->last_mouse;
+}
+
 static uint32_t read_one(struct term *t)
 {
     wint_t c;
@@ -380,6 +439,11 @@ static uint32_t read_one(struct term *t)
     } while (kind == KEY_CODE_YES && c == KEY_RESIZE); /* resizeterm's echo */
     if (kind == ERR)
         return K_NONE;
+    if (kind == KEY_CODE_YES && c == KEY_MOUSE) {
+        uint32_t key = read_mouse(t);
+
+        return key != K_NONE ? key : read_one(t);
+    }
     if (kind == KEY_CODE_YES)
         return special_key(c);
     if (c == 0x7f || c == K_CTRL('H'))
@@ -519,8 +583,11 @@ void term_suspend(struct term *t)
 {
     struct sigaction def = {.sa_handler = SIG_DFL}, old;
     sigset_t stop, before;
+    bool mouse = t->mouse;
 
     paste_reports(t, false);
+    if (mouse)
+        term_use_mouse(t, false);
     (void)endwin();
     (void)sigemptyset(&def.sa_mask);
     (void)sigaction(SIGTSTP, &def, &old);
@@ -532,6 +599,8 @@ void term_suspend(struct term *t)
     (void)sigaction(SIGTSTP, &old, NULL);
     take_keys(t);
     paste_reports(t, true);
+    if (mouse)
+        term_use_mouse(t, true);
     term_resized(t);
 }
 

@@ -14,6 +14,7 @@
 struct term;
 struct term_options {
     bool colour;
+    bool mouse;
 };
 
 /* PB_EUSAGE when there is no terminal, or one that cannot address its cursor. */
@@ -24,6 +25,10 @@ int term_fd(const struct term *t); /* readable when keys may have come */
 /* The next key, K_NONE when there is none now.  To be called until then: curses keeps keys that
  * poll does not see. */
 uint32_t term_read(struct term *t);
+/* Behind K_MOUSE. */
+void term_mouse(const struct term *t, struct mouse *out);
+/* Whether the terminal tells of the mouse; without it, it selects text itself. */
+void term_use_mouse(struct term *t, bool on);
 bool term_gone(const struct term *t); /* hung up: no key will ever come */
 /* After SIGWINCH: asks for the size; term_size gives it. */
 void term_resized(struct term *t);

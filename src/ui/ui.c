@@ -126,8 +126,15 @@ static void on_input(void *ctx)
     bool some = false;
 
     while (!u->quit && (key = term_read(u->term)) != K_NONE) {
-        ui_key(u, key);
+        struct mouse mouse;
+
         some = true;
+        if (key != K_MOUSE) {
+            ui_key(u, key);
+            continue;
+        }
+        term_mouse(u->term, &mouse);
+        ui_mouse(u, &mouse);
     }
     if (!some && term_gone(u->term))
         on_end(u);
@@ -267,7 +274,8 @@ static bool off_screen_size(int *rows, int *cols)
 
 static enum pb_err open_screen(struct ui *u, struct error *e)
 {
-    struct term_options o = {.colour = theme_wants_colour(u->options->no_color)};
+    struct term_options o = {.colour = theme_wants_colour(u->options->no_color),
+                             .mouse = !u->options->no_mouse};
     int rows, cols;
     enum pb_err err = PB_OK;
 

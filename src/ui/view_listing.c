@@ -410,11 +410,26 @@ static void left_cancel(struct ui *u, struct view *v)
         cmd_list_parent(u, 0);
 }
 
+static void left_click(struct ui *u, struct view *v, int y, int x, bool twice)
+{
+    struct left *l = &u->left;
+    uint64_t row = l->list.top + (uint64_t)y;
+
+    (void)v;
+    (void)x;
+    if (row >= l->list.count)
+        return;
+    list_go(&l->list, row);
+    if (twice)
+        cmd_list_open(u, 0);
+}
+
 const struct view_ops view_left = {
     .context = left_context,
     .draw = left_draw,
     .move = left_move,
     .cancel = left_cancel,
+    .click = left_click,
 };
 
 void cmd_list_open(struct ui *u, int arg)

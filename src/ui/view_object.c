@@ -490,11 +490,19 @@ static void right_cancel(struct ui *u, struct view *v)
         u->right_focus = false;
 }
 
+static void right_click(struct ui *u, struct view *v, int y, int x, bool twice)
+{
+    (void)v;
+    if (shows_tree(u))
+        tree_click(u, y, x, twice);
+}
+
 const struct view_ops view_right = {
     .context = right_context,
     .draw = right_draw,
     .move = right_move,
     .cancel = right_cancel,
+    .click = right_click,
 };
 
 void cmd_fetch(struct ui *u, int arg)

@@ -80,6 +80,7 @@ static void picker_draw(struct ui *u, struct view *v, const struct region *r, bo
         prompt_draw(&p->prompt, &inner, 0, 3, inner.w - 4, STYLE_TYPED);
     }
     part = region_part(&inner, top, 0, inner.h - top - note, inner.w);
+    p->view.at = part;
     draw_rows(u, p, &part);
     if (note > 0 && p->list.count > 0) {
         part = region_part(&inner, inner.h - note, 2, note, inner.w - 4);
@@ -110,6 +111,19 @@ static bool picker_key(struct ui *u, struct view *v, uint32_t key)
     return true;
 }
 
+static void picker_click(struct ui *u, struct view *v, int y, int x, bool twice)
+{
+    struct picker *p = (struct picker *)v;
+    uint64_t row = p->list.top + (uint64_t)y;
+
+    (void)x;
+    if (row >= p->list.count)
+        return;
+    list_go(&p->list, row);
+    if (twice)
+        cmd_pick(u, 0);
+}
+
 static void picker_cancel(struct ui *u, struct view *v)
 {
     ui_pop(u, v);
@@ -132,6 +146,7 @@ static const struct view_ops view_picker = {
     .draw = picker_draw,
     .move = picker_move,
     .key = picker_key,
+    .click = picker_click,
     .cancel = picker_cancel,
     .free = picker_free,
 };

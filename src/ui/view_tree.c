@@ -298,6 +298,23 @@ void cmd_tree_toggle(struct ui *u, int arg)
     recount(u);
 }
 
+/* On the mark of a container: opens or closes it. */
+void tree_click(struct ui *u, int y, int x, bool twice)
+{
+    struct list *l = &u->right.list;
+    uint64_t row = l->top + (uint64_t)y;
+    int mark;
+
+    if (row >= l->count)
+        return;
+    list_go(l, row);
+    mark = 2 + indent_of(here(u), u->right.view.at.w);
+    if (x == mark || x == mark + 1)
+        cmd_tree_toggle(u, 0);
+    else if (twice)
+        cmd_tree_open(u, 0);
+}
+
 /* Raw, or as what Python would load; where no lens fits, why. */
 void cmd_tree_lens(struct ui *u, int arg)
 {

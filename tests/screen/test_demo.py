@@ -467,6 +467,34 @@ def long_values():
     assert fault is None, "\n" + (fault or "")
 
 
+def mouse():
+    """Clicks go where they are, twice opens; the wheel moves, the edge is dragged, hints are keys."""
+    golden("mouse", """
+        mouse click 5 4
+        expect odd names/
+        shot clicked
+        mouse double 5 2
+        expect data.pickle
+        mouse double 5 2
+        expect 'John'
+        mouse click 60 4
+        expect ['age']
+        mouse click 41 2
+        expect-not 'New York'
+        mouse click 41 2
+        expect 'John'
+        mouse press 38 10
+        mouse drag 29 10
+        mouse release 29 10
+        shot dragged
+        mouse wheel-down 5 5
+        mouse click 4 23
+        shot wheel on the left, first key clicked
+        key Esc M-m
+        expect selects text of the terminal
+    """)
+
+
 def unknown_keys():
     golden("unknown_keys", """
         key Q
@@ -704,10 +732,9 @@ def no_terminal():
 
 
 if __name__ == "__main__":
-    sys.exit(main([browse_edit_save, save_twice, typed_ahead, somebody_was_faster, both_changed_it,
-                   theirs_is_no_pickle, one_object, help_screen,
-                   filter_names, narrow, wide, properties, not_a_pickle, broken, audit, search,
-                   search_beside, long_values,
-                   unknown_keys, quit_with_changes, resize, tree_moves, undo_redo,
-                   back_and_forward, messages, details, ascii_only, hostile_names_and_values,
-                   script_failures, no_terminal]))
+    sys.exit(main([browse_edit_save, save_twice, typed_ahead, somebody_was_faster,
+                   both_changed_it, theirs_is_no_pickle, one_object, help_screen,
+                   filter_names, narrow, wide, properties, not_a_pickle, broken, audit,
+                   search, search_beside, long_values, mouse, unknown_keys, quit_with_changes,
+                   resize, tree_moves, undo_redo, back_and_forward, messages, details,
+                   ascii_only, hostile_names_and_values, script_failures, no_terminal]))

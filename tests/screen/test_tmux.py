@@ -293,6 +293,31 @@ def pasted_text():
         t.restored(0)
 
 
+def mouse():
+    """The terminal's own reports of clicks and of the wheel; --no-mouse asks for none."""
+    with Stage() as stage, Terminal(stage) as t:
+        t.start("demo/")
+        t.see("1 of 5")
+        t.type("\x1b[<0;6;5M\x1b[<0;6;5m")
+        t.see("3 of 5")
+        t.type("\x1b[<65;6;5M")
+        t.see("5 of 5")
+        t.type("\x1b[<64;6;5M")
+        t.see("2 of 5")
+        t.type("\x1b[<0;6;3M\x1b[<0;6;3m\x1b[<0;6;3M\x1b[<0;6;3m")
+        t.see("data.pickle")
+        assert b"\x1b[?1002h" in t.output()
+        t.keys("q")
+        t.restored(0)
+        assert t.output().rstrip().count(b"\x1b[?1002l") == 1
+    with Stage() as stage, Terminal(stage) as t:
+        t.start("--no-mouse demo/")
+        t.see("1 of 5")
+        t.keys("q")
+        t.restored(0)
+        assert b"\x1b[?1002h" not in t.output() and b"\x1b[?1000h" not in t.output()
+
+
 def clipboard():
     """y copies by OSC 52, which tmux takes for its own buffer."""
     with Stage() as stage, Terminal(stage) as t:
@@ -386,7 +411,7 @@ def idle_sends_nothing():
 
 
 if __name__ == "__main__":
-    sys.exit(main([edit_and_save, escape_alone, arrows_and_functions, resize, suspend, terminated,
-                   hung_up_with_changes,
-                   interrupted, crashed, standard_input, pasted_text, clipboard, hostile_bytes,
-                   old_terminals, no_colour, idle_sends_nothing]))
+    sys.exit(main([edit_and_save, escape_alone, arrows_and_functions, resize, suspend,
+                   terminated, hung_up_with_changes, interrupted, crashed, standard_input,
+                   pasted_text, mouse, clipboard, hostile_bytes, old_terminals, no_colour,
+                   idle_sends_nothing]))
