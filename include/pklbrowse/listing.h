@@ -50,4 +50,11 @@ void listing_stop(
  * it exact. "" for none. */
 enum pb_err listing_filter(struct listing *l, const char *text, struct error *e) PB_CHECK;
 
+/* How the rows that are here stand, and those that come: as the store gives them, the biggest
+ * first, the newest first; what is no object stands before objects. */
+enum listing_order { LISTING_BY_NAME, LISTING_BY_SIZE, LISTING_BY_TIME };
+#define LISTING_SORT_MAX 2000000 /* rows; beyond it they stay as the store gives them */
+enum pb_err listing_sort(struct listing *l, enum listing_order order, struct error *e) PB_CHECK;
+enum listing_order listing_sorted(const struct listing *l);
+
 #endif

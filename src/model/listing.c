@@ -27,9 +27,10 @@ struct listing {
         size_t len, cap;
     } all;
     struct {
-        uint64_t *data; /* indexes into all */
+        uint64_t *data; /* indexes into all, when there is a filter or an order */
         size_t len, cap;
     } matches;
+    enum listing_order order;
     char *filter; /* NULL: none, every record is a row */
     bool filter_exact;
 
@@ -48,9 +49,14 @@ uint64_t listing_loaded(const struct listing *l)
     return l->all.len;
 }
 
+static bool indexed(const struct listing *l)
+{
+    return l->filter != NULL || l->order != LISTING_BY_NAME;
+}
+
 uint64_t listing_count(const struct listing *l)
 {
-    return l->filter ? l->matches.len : l->all.len;
+    return indexed(l) ? l->matches.len : l->all.len;
 }
 
 bool listing_loading(const struct listing *l)
@@ -93,14 +99,14 @@ bool listing_row(const struct listing *l, uint64_t i, struct listing_row *out)
 {
     if (i >= listing_count(l))
         return false;
-    fill_row(l, &l->all.data[l->filter ? l->matches.data[i] : i], out);
+    fill_row(l, &l->all.data[indexed(l) ? l->matches.data[i] : i], out);
     return true;
 }
 
 bool listing_find(const struct listing *l, const char *name, size_t len, uint64_t *row)
 {
     for (uint64_t i = 0; i < listing_count(l); i++) {
-        const struct record *r = &l->all.data[l->filter ? l->matches.data[i] : i];
+        const struct record *r = &l->all.data[indexed(l) ? l->matches.data[i] : i];
         if (r->len == len && memcmp(r->name, name, len) == 0) {
             *row = i;
             return true;
@@ -108,6 +114,8 @@ bool listing_find(const struct listing *l, const char *name, size_t len, uint64_
     }
     return false;
 }
+
+static enum pb_err collect(struct listing *l, struct error *e);
 
 /* --- filter -------------------------------------------------------------------------------- */
 
@@ -129,7 +137,9 @@ static bool matches_at(const char *text, const char *filter, size_t n, bool exac
 static bool passes(const struct listing *l, const struct record *r)
 {
     struct listing_row row;
-    size_t n = strlen(l->filter);
+    size_t n = l->filter != NULL ? strlen(l->filter) : 0;
+    if (n == 0)
+        return true;
     fill_row(l, r, &row);
     for (size_t i = 0; i + n <= row.shown_len; i++)
         if (matches_at(row.shown + i, l->filter, n, l->filter_exact))
@@ -147,11 +157,52 @@ enum pb_err listing_filter(struct listing *l, const char *text, struct error *e)
     l->filter_exact = false;
     for (const char *p = text; *p; p++)
         l->filter_exact |= *p >= 'A' && *p <= 'Z';
+    return collect(l, e);
+}
+
+/* --- order --------------------------------------------------------------------------------- */
+
+static int before(const void *a, const void *b, void *ctx)
+{
+    const struct listing *l = ctx;
+    const struct record *x = &l->all.data[*(const uint64_t *)a];
+    const struct record *y = &l->all.data[*(const uint64_t *)b];
+    if ((x->kind == STORE_OBJECT) != (y->kind == STORE_OBJECT))
+        return x->kind == STORE_OBJECT ? 1 : -1;
+    if (l->order == LISTING_BY_SIZE && x->size != y->size)
+        return x->size > y->size ? -1 : 1;
+    if (l->order == LISTING_BY_TIME && x->mtime != y->mtime)
+        return x->mtime > y->mtime ? -1 : 1;
+    return *(const uint64_t *)a < *(const uint64_t *)b ? -1 : 1;
+}
+
+static void sort(struct listing *l)
+{
+    if (l->order != LISTING_BY_NAME && l->matches.len > 1)
+        qsort_r(l->matches.data, l->matches.len, sizeof *l->matches.data, before, l);
+}
+
+static enum pb_err collect(struct listing *l, struct error *e)
+{
     l->matches.len = 0;
-    for (size_t i = 0; copy && i < l->all.len; i++)
+    for (size_t i = 0; indexed(l) && i < l->all.len; i++)
         if (passes(l, &l->all.data[i]) && !vec_push(&l->matches, (uint64_t)i))
             return error_nomem(e);
+    sort(l);
     return PB_OK;
+}
+
+enum pb_err listing_sort(struct listing *l, enum listing_order order, struct error *e)
+{
+    if (order != LISTING_BY_NAME && l->all.len > LISTING_SORT_MAX)
+        return error_set(e, PB_ELIMIT, "more than %u rows are not sorted here", LISTING_SORT_MAX);
+    l->order = order;
+    return collect(l, e);
+}
+
+enum listing_order listing_sorted(const struct listing *l)
+{
+    return l->order;
 }
 
 /* --- pages --------------------------------------------------------------------------------- */
@@ -174,7 +225,7 @@ static enum pb_err add_entry(struct listing *l, const struct store_entry *entry,
     };
     if (!r.name || !vec_push(&l->all, r))
         return error_nomem(e);
-    if (l->filter && passes(l, &r) && !vec_push(&l->matches, (uint64_t)(l->all.len - 1)))
+    if (indexed(l) && passes(l, &r) && !vec_push(&l->matches, (uint64_t)(l->all.len - 1)))
         return error_nomem(e);
     return PB_OK;
 }
@@ -198,6 +249,7 @@ static void page_arrived(void *ctx, struct store_page *page, const struct error 
         enum pb_err err = PB_OK;
         for (size_t i = 0; err == PB_OK && i < page->count; i++)
             err = add_entry(l, &page->entries[i], &e);
+        sort(l);
         free(l->next);
         l->next = page->next ? mem_strdup(page->next) : NULL;
         l->complete = page->next == NULL;

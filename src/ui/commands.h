@@ -11,6 +11,7 @@ struct ui;
 void cmd_list_open(struct ui *u, int arg);
 void cmd_list_parent(struct ui *u, int arg);
 void cmd_filter(struct ui *u, int arg);
+void cmd_sort(struct ui *u, int arg);
 void cmd_copy_name(struct ui *u, int arg);
 
 /* view_tree.c */
@@ -45,6 +46,9 @@ void cmd_save_as(struct ui *u, int arg);
 void cmd_go(struct ui *u, int arg);
 void cmd_back(struct ui *u, int direction);
 void cmd_reload(struct ui *u, int arg);
+
+/* palette.c */
+void cmd_palette(struct ui *u, int arg);
 
 /* view_value.c */
 void cmd_value_find(struct ui *u, int arg);

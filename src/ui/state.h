@@ -56,6 +56,7 @@ struct left {
     struct listing *listing; /* NULL: the places, or it could not be made */
     struct list list;
     struct buf filter;
+    enum listing_order order; /* of all listings */
     char *wanted; /* the name the cursor goes to as soon as it is listed, or NULL */
     size_t wanted_len;
     unsigned wanted_line; /* and the line of the window it shall stand on */

@@ -110,7 +110,7 @@ static enum pb_err start_listing(struct ui *u, struct error *e)
     if (err == PB_OK)
         err = listing_new(l->spot.store, l->spot.container, l->spot.key, l->spot.key_len,
                           on_changed, u, &l->listing, e);
-    return err;
+    return err == PB_OK ? listing_sort(l->listing, l->order, e) : err;
 }
 
 void left_show(struct ui *u, const struct location *where, const char *name, size_t len)
@@ -206,6 +206,8 @@ void left_title(struct ui *u, struct buf *name, struct buf *state)
         text_escape(state, l->filter.data, l->filter.len);
         buf_puts(state, "  ");
     }
+    if (listing_sorted(l->listing) != LISTING_BY_NAME)
+        buf_puts(state, listing_sorted(l->listing) == LISTING_BY_SIZE ? "by size  " : "by time  ");
     position(l, state);
     if (listing_loading(l->listing)) {
         buf_printf(state, " %s", ui_spinner(u));
@@ -508,6 +510,32 @@ void cmd_filter(struct ui *u, int arg)
 {
     (void)arg;
     ask_open(u, &filter_ops, NULL, u->left.filter.data, u->left.filter.len);
+}
+
+/* The cursor stays on its row. */
+void cmd_sort(struct ui *u, int arg)
+{
+    static const char *const said[] = {
+        [LISTING_BY_NAME] = "In the order of names; o: by size.",
+        [LISTING_BY_SIZE] = "The biggest first; o: by time.",
+        [LISTING_BY_TIME] = "The newest first; o: by name.",
+    };
+    struct left *l = &u->left;
+    enum listing_order next = (enum listing_order)((listing_sorted(l->listing) + 1) % 3);
+    struct listing_row row;
+    struct error e;
+
+    (void)arg;
+    if (listing_row(l->listing, l->list.cur, &row) && l->wanted == NULL)
+        want_name(l, row.name, row.len, list_line(&l->list));
+    if (listing_sort(l->listing, next, &e) != PB_OK) {
+        ui_error(u, &e);
+        return;
+    }
+    l->order = next;
+    settle_cursor(u);
+    ui_say(u, SAY_INFO, "%s%s", said[next],
+           listing_complete(l->listing) ? "" : "  Only what is read so far; G reads all.");
 }
 
 void cmd_copy_name(struct ui *u, int arg)

@@ -468,7 +468,7 @@ def long_values():
 
 
 def mouse():
-    """Clicks go where they are, twice opens; the wheel moves, the edge is dragged, hints are keys."""
+    """A click goes there, two open; the wheel moves, the edge is dragged, hints are keys."""
     golden("mouse", """
         mouse click 5 4
         expect odd names/
@@ -492,6 +492,43 @@ def mouse():
         shot wheel on the left, first key clicked
         key Esc M-m
         expect selects text of the terminal
+    """)
+
+
+def palette():
+    """A command is found by some letters of what it does."""
+    golden("palette", """
+        key ^P
+        shot all
+        type srt
+        shot some letters
+        key Enter
+        expect The biggest first
+        key ^P
+        type zzzzzz
+        shot none
+        key ^U
+        type undo
+        key Enter
+        expect Open an object first.
+        key ^P Down Down Up
+        resize 40 10
+        shot small
+        key Esc
+    """)
+
+
+def sort():
+    golden("sort", """
+        key Enter o
+        shot by size
+        key o
+        shot by time
+        key Enter
+        key Tab R
+        expect by time
+        key o
+        expect-not by time
     """)
 
 
@@ -735,6 +772,7 @@ if __name__ == "__main__":
     sys.exit(main([browse_edit_save, save_twice, typed_ahead, somebody_was_faster,
                    both_changed_it, theirs_is_no_pickle, one_object, help_screen,
                    filter_names, narrow, wide, properties, not_a_pickle, broken, audit,
-                   search, search_beside, long_values, mouse, unknown_keys, quit_with_changes,
-                   resize, tree_moves, undo_redo, back_and_forward, messages, details,
-                   ascii_only, hostile_names_and_values, script_failures, no_terminal]))
+                   search, search_beside, palette, sort, long_values, mouse, unknown_keys,
+                   quit_with_changes, resize, tree_moves, undo_redo, back_and_forward,
+                   messages, details, ascii_only, hostile_names_and_values, script_failures,
+                   no_terminal]))

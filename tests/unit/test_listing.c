@@ -70,6 +70,7 @@ static void answer(struct fake *f, const char *const *names, size_t n, const cha
             .name = arena_strndup(&p->mem, names[i], len),
             .len = len,
             .size = prefix ? 0 : 100 + i,
+            .mtime = prefix ? 0 : names[i][0],
         };
     }
     p->count = n;
@@ -161,6 +162,43 @@ static void test_odd_names(void **state)
     close_listing(&f, l);
 }
 
+static void names_are(const struct listing *l, const char *expected)
+{
+    struct listing_row row;
+    char got[200] = "";
+    for (uint64_t i = 0; listing_row(l, i, &row); i++) {
+        (void)strncat(got, row.name, row.len);
+        (void)strncat(got, " ", 2);
+    }
+    assert_string_equal(got, expected);
+}
+
+/* The rows that come later find their place too; names keep theirs among equals. */
+static void test_sort(void **state)
+{
+    (void)state;
+    struct fake f;
+    unsigned changes;
+    struct listing *l = open_listing(&f, &changes, "b", "");
+    struct error e;
+    assert_int_equal(listing_sorted(l), LISTING_BY_NAME);
+    answer(&f, (const char *[]){"a", "b", "c/"}, 3, "t");
+    assert_int_equal(listing_sort(l, LISTING_BY_SIZE, &e), PB_OK);
+    assert_int_equal(listing_sorted(l), LISTING_BY_SIZE);
+    names_are(l, "c/ b a ");
+    listing_want(l, 100);
+    answer(&f, (const char *[]){"d", "ee"}, 2, NULL);
+    names_are(l, "c/ b ee a d ");
+    assert_int_equal(listing_filter(l, "e", &e), PB_OK);
+    names_are(l, "ee ");
+    assert_int_equal(listing_filter(l, "", &e), PB_OK);
+    assert_int_equal(listing_sort(l, LISTING_BY_TIME, &e), PB_OK);
+    names_are(l, "c/ ee d b a ");
+    assert_int_equal(listing_sort(l, LISTING_BY_NAME, &e), PB_OK);
+    names_are(l, "a b c/ d ee ");
+    close_listing(&f, l);
+}
+
 static void test_filter(void **state)
 {
     (void)state;
@@ -217,6 +255,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pages_on_demand),
         cmocka_unit_test(test_odd_names),
+        cmocka_unit_test(test_sort),
         cmocka_unit_test(test_filter),
         cmocka_unit_test(test_failure_keeps_rows),
     };
