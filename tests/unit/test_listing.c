@@ -166,10 +166,9 @@ static void names_are(const struct listing *l, const char *expected)
 {
     struct listing_row row;
     char got[200] = "";
-    for (uint64_t i = 0; listing_row(l, i, &row); i++) {
-        (void)strncat(got, row.name, row.len);
-        (void)strncat(got, " ", 2);
-    }
+    size_t at = 0;
+    for (uint64_t i = 0; listing_row(l, i, &row); i++)
+        at += (size_t)snprintf(got + at, sizeof got - at, "%s ", row.name);
     assert_string_equal(got, expected);
 }
 
