@@ -10,6 +10,7 @@
 
 struct ui_options {
     bool no_color, ascii, no_mouse;
+    const char *config; /* file of settings; NULL: the usual place */
     const char *script; /* PKLBROWSE_SCRIPT: keys and :commands are read from this file (tests) */
     bool insecure;      /* a standing warning */
 };

@@ -35,6 +35,7 @@ int cmd_screen(struct cli *c)
         .no_color = a->given[OPT_no_color] || is_set("NO_COLOR"),
         .ascii = a->given[OPT_ascii],
         .no_mouse = a->given[OPT_no_mouse],
+        .config = a->given[OPT_config] ? a->text[OPT_config] : NULL,
         .script = is_set("PKLBROWSE_SCRIPT") ? getenv("PKLBROWSE_SCRIPT") : NULL,
         .insecure = a->given[OPT_no_verify_ssl],
     };

@@ -30,6 +30,8 @@ static const char *not_editable(const struct ui *u)
                                            : "Wait until it is saved, or stop that with Esc.";
     if (app_object_state(u->right.object) == APP_BROKEN)
         return "This pickle breaks off; what is readable can be looked at, not changed.";
+    if (config_read_only(u, app_object_location(u->right.object)))
+        return "Nothing is changed here: the configuration says read-only.";
     if (app_get_options(u->app)->read_only)
         return "Nothing is changed here: read-only was asked for.";
     return "There is no value to edit here.";

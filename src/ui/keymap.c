@@ -1,5 +1,7 @@
+#include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/mem.h>
 #include <pklbrowse/ui.h>
 
 #include "commands.h"
@@ -41,10 +43,15 @@ const struct command *keymap_row(size_t i)
     return &rows[i];
 }
 
-uint32_t keymap_key(const struct command *c, size_t i)
+void keymap_release(struct keymap *m)
 {
-    const char *p = c->keys;
+    for (size_t i = 0; i < m->changes.len; i++)
+        free(m->changes.data[i].keys);
+    vec_release(&m->changes);
+}
 
+static uint32_t key_at(const char *p, size_t i)
+{
     while (p != NULL && *p != '\0') {
         size_t n = strcspn(p, " ");
 
@@ -55,26 +62,81 @@ uint32_t keymap_key(const struct command *c, size_t i)
     return K_NONE;
 }
 
-const struct command *keymap_find(enum context context, uint32_t key)
+const struct command *keymap_change(struct keymap *m, const char *name, const char *keys,
+                                    const char **bad)
 {
-    for (size_t i = 0; i < keymap_count(); i++) {
-        uint32_t k;
+    struct keymap_change c = {0};
 
-        if ((rows[i].contexts & context) == 0)
-            continue;
-        for (size_t n = 0; (k = keymap_key(&rows[i], n)) != K_NONE; n++) {
-            if (k == key)
-                return &rows[i];
-        }
+    *bad = NULL;
+    for (size_t i = 0; i < keymap_count(); i++) {
+        if (rows[i].name != NULL && strcmp(rows[i].name, name) == 0)
+            c.command = &rows[i];
+    }
+    for (const char *p = keys; c.command != NULL && *p != '\0' && *bad == NULL;) {
+        size_t n = strcspn(p, " ");
+
+        if (key_from_name(p, n) == K_NONE)
+            *bad = p;
+        p += n + strspn(p + n, " ");
+    }
+    if (c.command == NULL || *bad != NULL)
+        return NULL;
+    c.keys = mem_strdup(keys);
+    if (c.keys != NULL && vec_push(&m->changes, c))
+        return c.command;
+    free(c.keys);
+    return NULL;
+}
+
+/* The last change counts. */
+static const char *changed_keys(const struct keymap *m, const struct command *c)
+{
+    for (size_t i = m != NULL ? m->changes.len : 0; i-- > 0;) {
+        if (m->changes.data[i].command == c)
+            return m->changes.data[i].keys;
     }
     return NULL;
 }
 
-void keymap_keys(const struct command *c, struct buf *out)
+uint32_t keymap_key(const struct keymap *m, const struct command *c, size_t i)
+{
+    const char *changed = changed_keys(m, c);
+
+    return key_at(changed != NULL ? changed : c->keys, i);
+}
+
+static bool has_key(const char *keys, uint32_t key)
 {
     uint32_t k;
 
-    for (size_t n = 0; (k = keymap_key(c, n)) != K_NONE; n++) {
+    for (size_t n = 0; (k = key_at(keys, n)) != K_NONE; n++) {
+        if (k == key)
+            return true;
+    }
+    return false;
+}
+
+const struct command *keymap_find(const struct keymap *m, enum context context, uint32_t key)
+{
+    for (size_t i = m != NULL ? m->changes.len : 0; i-- > 0;) {
+        const struct keymap_change *c = &m->changes.data[i];
+
+        if ((c->command->contexts & context) != 0 && has_key(changed_keys(m, c->command), key))
+            return c->command;
+    }
+    for (size_t i = 0; i < keymap_count(); i++) {
+        if ((rows[i].contexts & context) != 0 && changed_keys(m, &rows[i]) == NULL &&
+            has_key(rows[i].keys, key))
+            return &rows[i];
+    }
+    return NULL;
+}
+
+void keymap_keys(const struct keymap *m, const struct command *c, struct buf *out)
+{
+    uint32_t k;
+
+    for (size_t n = 0; (k = keymap_key(m, c, n)) != K_NONE; n++) {
         if (n > 0)
             buf_puts(out, ", ");
         key_show(k, out);
@@ -94,7 +156,7 @@ enum pb_err ui_print_keys(const struct sink *to, struct error *e)
         if (rows[i].name == NULL) {
             buf_printf(&line, "%s%s:\n", i > 0 ? "\n" : "", rows[i].help);
         } else {
-            keymap_keys(&rows[i], &keys);
+            keymap_keys(NULL, &rows[i], &keys);
             buf_printf(&line, "  %-26s %s\n", keys.data, rows[i].help);
         }
         err = buf_status(&line, e);

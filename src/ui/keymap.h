@@ -44,13 +44,29 @@ struct command {
     const char *label, *help;
 };
 
+/* Other keys than those of the table.  All zero bytes: none. */
+struct keymap {
+    struct {
+        struct keymap_change {
+            const struct command *command;
+            char *keys; /* names with blanks between */
+        } * data;
+        size_t len, cap;
+    } changes;
+};
+void keymap_release(struct keymap *m);
+/* NULL: no memory, no such command, or *bad (of `keys`) is no name of a key. */
+const struct command *keymap_change(struct keymap *m, const char *name, const char *keys,
+                                    const char **bad);
+
 size_t keymap_count(void);
 const struct command *keymap_row(size_t i);
-/* The command of a key in one context; NULL: none. */
-const struct command *keymap_find(enum context context, uint32_t key);
+/* The command of a key in one context; NULL: none.  A changed key goes before one of the table.
+ * m NULL here and below: the table as it is. */
+const struct command *keymap_find(const struct keymap *m, enum context context, uint32_t key);
 /* The i-th key of a command; K_NONE behind the last. */
-uint32_t keymap_key(const struct command *c, size_t i);
+uint32_t keymap_key(const struct keymap *m, const struct command *c, size_t i);
 /* Its keys for the help, "j, Down". */
-void keymap_keys(const struct command *c, struct buf *out);
+void keymap_keys(const struct keymap *m, const struct command *c, struct buf *out);
 
 #endif

@@ -179,17 +179,19 @@ static void draw_status(struct ui *u, const struct region *r)
 
 /* --- key line ------------------------------------------------------------------------------- */
 
-static int hint_width(const struct region *r, const struct command *c, struct buf *key)
+static int hint_width(const struct ui *u, const struct region *r, const struct command *c,
+                      struct buf *key)
 {
     buf_clear(key);
-    key_show(keymap_key(c, 0), key);
+    key_show(keymap_key(&u->keymap, c, 0), key);
     return screen_width(r->s, STYLE_KEY, key->data, key->len) + 1 +
            screen_width(r->s, STYLE_NORMAL, c->label, strlen(c->label)) + 2;
 }
 
-static int draw_hint(const struct region *r, int x, const struct command *c, struct buf *key)
+static int draw_hint(const struct ui *u, const struct region *r, int x, const struct command *c,
+                     struct buf *key)
 {
-    int width = hint_width(r, c, key);
+    int width = hint_width(u, r, c, key);
 
     x += screen_text(r, 0, x, STYLE_KEY, key->data, key->len) + 1;
     (void)screen_puts(r, 0, x, STYLE_NORMAL, c->label);
@@ -209,7 +211,7 @@ static void remember_hint(struct pointer *p, int from, int to, uint32_t key)
 static void draw_keys(struct ui *u, const struct region *r)
 {
     enum context context = ui_top(u)->ops->context(u);
-    const struct command *help = keymap_find(context, '?');
+    const struct command *help = keymap_find(&u->keymap, context, '?');
     struct pointer *p = &u->pointer;
     struct buf key;
     int x = 1, end = r->w + 2;
@@ -217,22 +219,23 @@ static void draw_keys(struct ui *u, const struct region *r)
     buf_init(&key, 64);
     p->hint_count = 0;
     if (help != NULL)
-        end -= hint_width(r, help, &key);
+        end -= hint_width(u, r, help, &key);
     for (size_t i = 0; i < keymap_count(); i++) {
         const struct command *c = keymap_row(i);
 
         if (c->name == NULL || (c->contexts & context) == 0 || c->label[0] == '\0' || c == help ||
             !need_shown(u, c))
             continue;
-        if (x + hint_width(r, c, &key) <= end) {
+        if (x + hint_width(u, r, c, &key) <= end) {
             int from = x;
 
-            x += draw_hint(r, x, c, &key);
-            remember_hint(p, from, x - 2, keymap_key(c, 0));
+            x += draw_hint(u, r, x, c, &key);
+            remember_hint(p, from, x - 2, keymap_key(&u->keymap, c, 0));
         }
     }
     if (help != NULL)
-        remember_hint(p, x, x + draw_hint(r, x, help, &key) - 2, keymap_key(help, 0));
+        remember_hint(p, x, x + draw_hint(u, r, x, help, &key) - 2,
+                      keymap_key(&u->keymap, help, 0));
     buf_release(&key);
 }
 

@@ -96,8 +96,8 @@ void ui_mouse(struct ui *u, const struct mouse *m)
 void cmd_mouse(struct ui *u, int arg)
 {
     (void)arg;
-    if (u->options->no_mouse) {
-        ui_say(u, SAY_INFO, "The mouse was turned off by --no-mouse.");
+    if (u->settings.no_mouse) {
+        ui_say(u, SAY_INFO, "The mouse was turned off by an option or in the configuration.");
         return;
     }
     u->mouse_off = !u->mouse_off;

@@ -69,7 +69,7 @@ static void palette_draw(struct ui *u, void *ctx, uint64_t row, const struct reg
     int width = r->w < 60 ? 8 : 16;
 
     buf_init(&keys, BUF_MAX_LINE);
-    keymap_keys(c, &keys);
+    keymap_keys(&u->keymap, c, &keys);
     (void)screen_field(r, 0, 0, width, missing ? STYLE_DIM : STYLE_KEY, keys.data, keys.len);
     (void)screen_field(r, 0, width + 1, r->w - width - 1, missing ? STYLE_DIM : STYLE_NORMAL,
                        c->help, strlen(c->help));
@@ -86,7 +86,7 @@ static void palette_take(struct ui *u, void *ctx, uint64_t row)
         ui_say(u, SAY_INFO, "%s", missing);
         return;
     }
-    u->key = keymap_key(c, 0);
+    u->key = keymap_key(&u->keymap, c, 0);
     c->run(u, c->arg);
 }
 

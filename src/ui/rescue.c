@@ -79,7 +79,7 @@ void rescue_offer(struct ui *u)
     struct right *r = &u->right;
     struct error e;
 
-    if (app_object_edit(r->object) == NULL)
+    if (right_edit(u) == NULL)
         return;
     if (app_rescue_find(r->object, &r->rescue, &e) != PB_OK)
         ui_error(u, &e);

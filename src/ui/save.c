@@ -91,15 +91,16 @@ static void as_check(struct ui *u, const char *text, size_t n, struct ask_note *
     struct location loc;
     struct error e;
 
-    (void)u;
-    (void)n;
     if (location_parse(&loc, text, &e) != PB_OK) {
         note->wrong = true;
         buf_puts(&note->text, e.msg);
         return;
     }
     note->wrong = app_location_is_folder(&loc);
-    if (note->wrong) {
+    if (config_read_only(u, &loc)) {
+        note->wrong = true;
+        buf_puts(&note->text, "nothing is changed there: the configuration says read-only");
+    } else if (note->wrong) {
         note->at = n;
         buf_puts(&note->text, "a name is missing");
     }

@@ -57,7 +57,7 @@ struct left {
     struct list list;
     struct buf filter;
     enum listing_order order; /* of all listings */
-    char *wanted; /* the name the cursor goes to as soon as it is listed, or NULL */
+    char *wanted;             /* the name the cursor goes to as soon as it is listed, or NULL */
     size_t wanted_len;
     unsigned wanted_line; /* and the line of the window it shall stand on */
     bool to_end;          /* G in a listing that is still read */
@@ -173,12 +173,25 @@ struct pointer {
     size_t hint_count;
 };
 
+/* --- settings ------------------------------------------------------------------------------- */
+
+struct settings {
+    bool no_colour, ascii, no_mouse;
+    struct { /* patterns of locations that are not to be changed */
+        char **data;
+        size_t len, cap;
+    } read_only;
+};
+
 /* --- all of it ------------------------------------------------------------------------------ */
 
 struct ui {
     struct app *app;
     struct loop *loop;
     const struct ui_options *options;
+    struct settings settings;
+    struct keymap keymap;
+    struct theme_style styles[STYLE_COUNT];
     struct term *term;     /* NULL: a screen nobody sees, driven by a script */
     struct script *script; /* or NULL */
     struct screen screen;
@@ -214,6 +227,12 @@ bool ui_busy(const struct ui *u);           /* something runs that Esc stops */
 bool ui_resize(struct ui *u, int rows, int cols);
 
 struct ask_note;
+
+/* config.c */
+/* Options first, then the file; what is wrong in it is said, with its line, and left out. */
+void config_load(struct ui *u);
+void config_release(struct ui *u);
+bool config_read_only(const struct ui *u, const struct location *where);
 
 /* ahead.c */
 void ahead_begin(struct ui *u); /* a dialog was asked for and is being prepared */

@@ -188,17 +188,19 @@ static attr_t attributes(unsigned attrs)
     return a;
 }
 
-static void init_styles(struct term *t)
+static void init_styles(struct term *t, const struct theme_style *styles)
 {
     short pair = 1;
 
     t->colour = t->colour && has_colors() && start_color() == OK && use_default_colors() == OK;
     for (int i = 0; i < STYLE_COUNT; i++) {
-        const struct theme_style *st = theme_style((enum style)i);
+        const struct theme_style *st = &styles[i];
 
         t->attrs[i] = attributes(t->colour ? st->attrs : st->mono);
         if (!t->colour || (st->fg == THEME_DEFAULT && st->bg == THEME_DEFAULT))
             continue;
+        if (st->fg >= COLORS || st->bg >= COLORS)
+            continue; /* the terminal has no such colour */
         if (pair < COLOR_PAIRS && init_pair(pair, (short)st->fg, (short)st->bg) == OK)
             t->pairs[i] = pair++;
     }
@@ -306,7 +308,7 @@ enum pb_err term_open(const struct term_options *o, struct term **out, struct er
         term_close(t);
         return err;
     }
-    init_styles(t);
+    init_styles(t, o->styles);
     take_keys(t);
     rescue_arm(t);
     paste_reports(t, true);

@@ -15,6 +15,7 @@ struct term;
 struct term_options {
     bool colour;
     bool mouse;
+    const struct theme_style *styles; /* STYLE_COUNT of them */
 };
 
 /* PB_EUSAGE when there is no terminal, or one that cannot address its cursor. */

@@ -30,11 +30,16 @@ enum theme_attr { THEME_BOLD = 1, THEME_DIM = 2, THEME_REVERSE = 4, THEME_UNDERL
 
 struct theme_style {
     const char *name;
-    enum theme_colour fg, bg;
+    int fg, bg; /* enum theme_colour, or 8 to 255 where the terminal has so many */
     unsigned attrs, mono;
     bool data;
 };
 const struct theme_style *theme_style(enum style s);
+/* "label", "red", "bold": STYLE_COUNT, -2, 0 when there is no such thing.  ASCII case is ignored.
+ */
+enum style theme_style_named(const char *name, size_t n);
+int theme_colour_named(const char *name, size_t n); /* "default" is -1; numbers up to 255 too */
+unsigned theme_attr_named(const char *name, size_t n);
 
 /* Colour is asked for: not switched off by option or by a NO_COLOR that is not empty. */
 bool theme_wants_colour(bool no_color_option);

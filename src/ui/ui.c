@@ -75,7 +75,7 @@ static void dispatch(struct ui *u, uint32_t key)
 {
     struct view *top = ui_top(u);
     enum context context = top->ops->context(u);
-    const struct command *c = keymap_find(context, key);
+    const struct command *c = keymap_find(&u->keymap, context, key);
     const char *missing;
 
     u->key = key;
@@ -274,8 +274,9 @@ static bool off_screen_size(int *rows, int *cols)
 
 static enum pb_err open_screen(struct ui *u, struct error *e)
 {
-    struct term_options o = {.colour = theme_wants_colour(u->options->no_color),
-                             .mouse = !u->options->no_mouse};
+    struct term_options o = {.colour = theme_wants_colour(u->settings.no_colour),
+                             .mouse = !u->settings.no_mouse,
+                             .styles = u->styles};
     int rows, cols;
     enum pb_err err = PB_OK;
 
@@ -353,6 +354,7 @@ static void release(struct ui *u)
     script_free(u->script);
     messages_release(&u->messages);
     screen_release(&u->screen);
+    config_release(u);
     free(u);
 }
 
@@ -367,9 +369,10 @@ enum pb_err ui_run(struct app *a, const struct ui_options *o, const struct locat
     u->app = a;
     u->loop = app_loop(a);
     u->options = o;
-    screen_init(&u->screen, only_ascii(o->ascii));
     left_init(u);
     right_init(u);
+    config_load(u);
+    screen_init(&u->screen, only_ascii(u->settings.ascii));
     err = open_screen(u, e);
     if (err == PB_OK) {
         if (o->insecure)

@@ -20,7 +20,7 @@ void cmd_help(struct ui *u, int arg)
             continue;
         }
         buf_clear(&keys);
-        keymap_keys(c, &keys);
+        keymap_keys(&u->keymap, c, &keys);
         (void)lines_pair(&l, STYLE_NORMAL, keys.data, c->help);
     }
     buf_release(&keys);

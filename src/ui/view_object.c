@@ -63,7 +63,8 @@ struct pkl_edit *right_edit(const struct ui *u)
 {
     const struct right *r = &u->right;
 
-    if (r->object == NULL || r->mine != NULL || r->tree == NULL)
+    if (r->object == NULL || r->mine != NULL || r->tree == NULL ||
+        config_read_only(u, app_object_location(r->object)))
         return NULL;
     return app_object_edit(r->object);
 }
@@ -258,6 +259,8 @@ static void title_urgent(struct ui *u, struct buf *out)
         buf_printf(out, " \xc2\xb7 %zu unsaved", pkl_edit_unsaved(edit));
     if (r->mine != NULL)
         buf_puts(out, " \xc2\xb7 THEIRS");
+    if (config_read_only(u, app_object_location(r->object)))
+        buf_puts(out, " \xc2\xb7 read-only");
 }
 
 static void title_state(struct ui *u, struct buf *out)

@@ -532,6 +532,65 @@ def sort():
     """)
 
 
+def configuration():
+    """Keys, colours and options of the file; what is wrong in it is said and does no harm."""
+    with Stage() as stage:
+        os.makedirs(os.path.join(stage.folder, ".config/pklbrowse"))
+        with open(os.path.join(stage.folder, ".config/pklbrowse/config"), "w",
+                  encoding="utf-8") as f:
+            f.write("""# a comment
+
+sort = size
+key.save = w ^S
+key.edit = Nokey
+key.fly = f
+color.label = 200 black bold
+color.nothing = red
+color.value = no-such-colour
+  read-only   =  */trouble/*
+mouse = perhaps
+nonsense
+nosuch = 1
+ascii = yes
+""")
+        seen, _ = stage.run("""
+            shot first
+            key ^O
+            shot what is wrong
+            key q
+            key Enter
+            expect by size
+            key G Enter
+            key j j e ^U
+            type 31
+            key Enter
+            key s
+            expect s does nothing here
+            key w
+            expect 1 change
+            key Esc
+            key u Esc h
+            expect trouble
+            type :
+            type types/
+            key Esc
+            key /
+            type trouble
+            key Enter Enter
+            key /
+            type dangerous
+            key Enter Enter
+            shot read-only
+            key j j e
+            expect configuration says read-only
+        """, size=(24, 100))
+    fault = compare("configuration", seen)
+    assert fault is None, "\n" + (fault or "")
+    with Stage() as stage:
+        _, done = stage.run("expect No such file", options=["--config", "nowhere"])
+        assert done.returncode == 0
+
+
 def unknown_keys():
     golden("unknown_keys", """
         key Q
@@ -772,7 +831,7 @@ if __name__ == "__main__":
     sys.exit(main([browse_edit_save, save_twice, typed_ahead, somebody_was_faster,
                    both_changed_it, theirs_is_no_pickle, one_object, help_screen,
                    filter_names, narrow, wide, properties, not_a_pickle, broken, audit,
-                   search, search_beside, palette, sort, long_values, mouse, unknown_keys,
-                   quit_with_changes, resize, tree_moves, undo_redo, back_and_forward,
-                   messages, details, ascii_only, hostile_names_and_values, script_failures,
-                   no_terminal]))
+                   search, search_beside, configuration, palette, sort, long_values, mouse,
+                   unknown_keys, quit_with_changes, resize, tree_moves, undo_redo,
+                   back_and_forward, messages, details, ascii_only, hostile_names_and_values,
+                   script_failures, no_terminal]))

@@ -22,7 +22,7 @@ static void test_every_row_is_whole(void **state)
             continue;
         assert_non_null(c->run);
         assert_true(c->contexts != 0 && (c->contexts & ~(unsigned)CTX_ALL) == 0);
-        if (keymap_key(c, 0) == K_NONE)
+        if (keymap_key(NULL, c, 0) == K_NONE)
             fail_msg("%s has no key", c->name);
     }
 }
@@ -41,7 +41,7 @@ static void test_every_key_has_a_name_that_reads_back(void **state)
              p += strcspn(p, " "), p += strspn(p, " "))
             words++;
         for (size_t k = 0; k < words; k++) {
-            uint32_t key = keymap_key(c, k);
+            uint32_t key = keymap_key(NULL, c, k);
 
             if (key == K_NONE)
                 fail_msg("%s: key %zu of \"%s\" is none", c->name, k, c->keys);
@@ -63,8 +63,8 @@ static void test_no_key_twice_in_a_context(void **state)
 
             if (c->name == NULL || (c->contexts & context) == 0)
                 continue;
-            for (size_t k = 0; (key = keymap_key(c, k)) != K_NONE; k++) {
-                const struct command *found = keymap_find((enum context)context, key);
+            for (size_t k = 0; (key = keymap_key(NULL, c, k)) != K_NONE; k++) {
+                const struct command *found = keymap_find(NULL, (enum context)context, key);
 
                 if (found != c)
                     fail_msg("context %u: %s and %s have the same key", context, found->name,
@@ -84,7 +84,7 @@ static void test_prompt_keys_are_no_text(void **state)
 
         if (c->name == NULL || (c->contexts & CTX_PROMPT) == 0)
             continue;
-        for (size_t k = 0; (key = keymap_key(c, k)) != K_NONE; k++)
+        for (size_t k = 0; (key = keymap_key(NULL, c, k)) != K_NONE; k++)
             assert_false(key_is_text(key));
     }
 }
@@ -94,13 +94,13 @@ static void test_a_way_out_of_everywhere(void **state)
 {
     (void)state;
     for (unsigned context = 1; context <= CTX_PROMPT; context <<= 1) {
-        assert_non_null(keymap_find((enum context)context, K_ESC));
-        assert_non_null(keymap_find((enum context)context, K_CTRL('C')));
-        assert_non_null(keymap_find((enum context)context, K_CTRL('L')));
+        assert_non_null(keymap_find(NULL, (enum context)context, K_ESC));
+        assert_non_null(keymap_find(NULL, (enum context)context, K_CTRL('C')));
+        assert_non_null(keymap_find(NULL, (enum context)context, K_CTRL('L')));
         if (context != CTX_PROMPT)
-            assert_non_null(keymap_find((enum context)context, '?'));
+            assert_non_null(keymap_find(NULL, (enum context)context, '?'));
     }
-    assert_null(keymap_find(CTX_LIST, 'Q'));
+    assert_null(keymap_find(NULL, CTX_LIST, 'Q'));
 }
 
 static void test_names(void **state)
@@ -163,6 +163,33 @@ static void test_printed_for_the_manual(void **state)
     buf_release(&b);
 }
 
+/* Other keys take the place of those of the table, and win where both are pressed. */
+static void test_changes(void **state)
+{
+    struct keymap m = {0};
+    const struct command *c;
+    const char *bad;
+
+    (void)state;
+    c = keymap_change(&m, "save", "w ^S", &bad);
+    assert_non_null(c);
+    assert_ptr_equal(keymap_find(&m, CTX_TREE, 'w'), c);
+    assert_ptr_equal(keymap_find(&m, CTX_TREE, K_CTRL('S')), c);
+    assert_null(keymap_find(&m, CTX_TREE, 's'));
+    assert_non_null(keymap_find(NULL, CTX_TREE, 's'));
+    assert_int_equal(keymap_key(&m, c, 1), K_CTRL('S'));
+    assert_int_equal(keymap_key(NULL, c, 0), 's');
+    assert_non_null(keymap_change(&m, "undo", "w", &bad));
+    assert_string_equal(keymap_find(&m, CTX_TREE, 'w')->name, "undo"); /* the last one wins */
+    assert_null(keymap_change(&m, "no_such_command", "w", &bad));
+    assert_null(bad);
+    assert_null(keymap_change(&m, "save", "w Nokey x", &bad));
+    assert_string_equal(bad, "Nokey x");
+    assert_ptr_equal(keymap_change(&m, "save", "", &bad), c); /* no key at all */
+    assert_int_equal(keymap_key(&m, c, 0), K_NONE);
+    keymap_release(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +200,7 @@ int main(void)
         cmocka_unit_test(test_a_way_out_of_everywhere),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_printed_for_the_manual),
+        cmocka_unit_test(test_changes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,268 @@
+/*
+ * Settings: $XDG_CONFIG_HOME/pklbrowse/config, or ~/.config/pklbrowse/config.
+ *
+ *   # a comment
+ *   mouse = no                    color, ascii: yes or no
+ *   sort = size                   or time, name
+ *   read-only = s3://prod-*       a pattern of locations; as many lines as one likes
+ *   key.save = w ^S               keys of a command, in place of its own
+ *   color.label = cyan black bold  what stands in front, behind; bold dim reverse underline
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <pklbrowse/mem.h>
+#include <pklbrowse/text.h>
+
+#include "state.h"
+
+#define FILE_MAX (256u * 1024u)
+
+/* --- single settings: each says what is wrong, or NULL ---------------------------------------- */
+
+static const char *yes_or_no(const char *value, bool *out)
+{
+    static const char *const yes[] = {"yes", "on", "true", "1"}, *const no[] = {"no", "off",
+                                                                                "false", "0"};
+
+    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
+        if (strcmp(value, yes[i]) == 0 || strcmp(value, no[i]) == 0) {
+            *out = strcmp(value, yes[i]) == 0;
+            return NULL;
+        }
+    }
+    return "this is yes or no";
+}
+
+static const char *set_mouse(struct ui *u, const char *value)
+{
+    bool on = true;
+    const char *wrong = yes_or_no(value, &on);
+
+    u->settings.no_mouse = u->settings.no_mouse || !on;
+    return wrong;
+}
+
+static const char *set_color(struct ui *u, const char *value)
+{
+    bool on = true;
+    const char *wrong = yes_or_no(value, &on);
+
+    u->settings.no_colour = u->settings.no_colour || !on;
+    return wrong;
+}
+
+static const char *set_ascii(struct ui *u, const char *value)
+{
+    bool on = false;
+    const char *wrong = yes_or_no(value, &on);
+
+    u->settings.ascii = u->settings.ascii || on;
+    return wrong;
+}
+
+static const char *set_sort(struct ui *u, const char *value)
+{
+    static const char *const names[] = {
+        [LISTING_BY_NAME] = "name", [LISTING_BY_SIZE] = "size", [LISTING_BY_TIME] = "time"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(value, names[i]) == 0) {
+            u->left.order = (enum listing_order)i;
+            return NULL;
+        }
+    }
+    return "this is name, size or time";
+}
+
+static const char *set_read_only(struct ui *u, const char *value)
+{
+    char *pattern = mem_strdup(value);
+
+    if (pattern != NULL && vec_push(&u->settings.read_only, pattern))
+        return NULL;
+    free(pattern);
+    return "out of memory";
+}
+
+static const struct {
+    const char *name;
+    const char *(*set)(struct ui *u, const char *value);
+} options[] = {
+    {"mouse", set_mouse}, {"color", set_color},         {"ascii", set_ascii},
+    {"sort", set_sort},   {"read-only", set_read_only},
+};
+
+static const char *set_key(struct ui *u, const char *name, const char *keys)
+{
+    const char *bad;
+
+    if (keymap_change(&u->keymap, name, keys, &bad) != NULL)
+        return NULL;
+    return bad != NULL ? "no key has this name" : "there is no such command";
+}
+
+static const char *set_style(struct ui *u, const char *name, const char *value)
+{
+    enum style s = theme_style_named(name, strlen(name));
+    struct theme_style style;
+    unsigned colours = 0;
+
+    if (s == STYLE_COUNT)
+        return "there is no such kind of text";
+    style = u->styles[s];
+    style.attrs = 0;
+    for (const char *p = value; *p != '\0';) {
+        size_t n = strcspn(p, " ");
+        int colour = theme_colour_named(p, n);
+        unsigned attr = theme_attr_named(p, n);
+
+        if (attr == 0 && (colour < -1 || colours == 2))
+            return "a colour, another behind it, and bold, dim, reverse or underline";
+        if (attr == 0 && colours++ == 0)
+            style.fg = colour;
+        else if (attr == 0)
+            style.bg = colour;
+        style.attrs |= attr;
+        p += n + strspn(p + n, " ");
+    }
+    u->styles[s] = style;
+    return NULL;
+}
+
+/* --- the file ------------------------------------------------------------------------------- */
+
+static char *trimmed(char *s, char *end)
+{
+    while (s < end && (*s == ' ' || *s == '\t'))
+        s++;
+    while (end > s && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))
+        end--;
+    *end = '\0';
+    return s;
+}
+
+static const char *take(struct ui *u, const char *name, const char *value)
+{
+    if (strncmp(name, "key.", 4) == 0)
+        return set_key(u, name + 4, value);
+    if (strncmp(name, "color.", 6) == 0)
+        return set_style(u, name + 6, value);
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++) {
+        if (strcmp(name, options[i].name) == 0)
+            return options[i].set(u, value);
+    }
+    return "there is no such setting";
+}
+
+static void take_line(struct ui *u, const char *path, unsigned number, char *line, char *end)
+{
+    char *equals, *name, *value;
+    const char *wrong = "a line is NAME = VALUE";
+    struct buf shown;
+
+    line = trimmed(line, end);
+    if (*line == '\0' || *line == '#')
+        return;
+    buf_init(&shown, BUF_MAX_LINE);
+    (void)text_escape_cols(&shown, line, strlen(line), 60);
+    equals = strchr(line, '=');
+    if (equals != NULL) {
+        value = trimmed(equals + 1, equals + 1 + strlen(equals + 1));
+        name = trimmed(line, equals);
+        wrong = take(u, name, value);
+    }
+    if (wrong != NULL)
+        ui_say(u, SAY_WARNING, "%s, line %u: %s: %s", path, number, shown.data, wrong);
+    buf_release(&shown);
+}
+
+static bool usual_path(struct buf *out)
+{
+    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+
+    if (config != NULL && config[0] == '/')
+        buf_printf(out, "%s/pklbrowse/config", config);
+    else if (home != NULL && home[0] == '/')
+        buf_printf(out, "%s/.config/pklbrowse/config", home);
+    return out->len > 0 && out->failed == PB_OK;
+}
+
+static bool read_all(const char *path, struct buf *out, int *why)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    char piece[4096];
+    ssize_t n = 0;
+
+    *why = errno;
+    if (fd < 0)
+        return false;
+    while (out->failed == PB_OK && (n = read(fd, piece, sizeof piece)) > 0)
+        buf_append(out, piece, (size_t)n);
+    *why = n < 0 ? errno : EFBIG;
+    (void)close(fd);
+    return n >= 0 && out->failed == PB_OK;
+}
+
+void config_load(struct ui *u)
+{
+    struct buf path, text, shown;
+    unsigned number = 0;
+    int why;
+
+    for (int i = 0; i < STYLE_COUNT; i++)
+        u->styles[i] = *theme_style((enum style)i);
+    u->settings.no_colour = u->options->no_color;
+    u->settings.ascii = u->options->ascii;
+    u->settings.no_mouse = u->options->no_mouse;
+    buf_init(&path, BUF_MAX_LINE);
+    buf_init(&text, FILE_MAX);
+    buf_init(&shown, BUF_MAX_LINE);
+    if (u->options->config != NULL)
+        buf_puts(&path, u->options->config);
+    if (path.len > 0 || usual_path(&path)) {
+        text_escape(&shown, path.data, path.len);
+        if (read_all(path.data, &text, &why)) {
+            for (char *p = text.data, *end; *p != '\0'; p = end) {
+                char *stop = p + strcspn(p, "\n");
+
+                end = *stop == '\n' ? stop + 1 : stop;
+                take_line(u, shown.data, ++number, p, stop);
+            }
+        } else if (u->options->config != NULL || why != ENOENT) {
+            ui_say(u, SAY_WARNING, "%s cannot be read: %s", shown.data, strerror(why));
+        }
+    }
+    buf_release(&path);
+    buf_release(&text);
+    buf_release(&shown);
+}
+
+void config_release(struct ui *u)
+{
+    for (size_t i = 0; i < u->settings.read_only.len; i++)
+        free(u->settings.read_only.data[i]);
+    vec_release(&u->settings.read_only);
+    keymap_release(&u->keymap);
+}
+
+bool config_read_only(const struct ui *u, const struct location *where)
+{
+    struct buf text;
+    bool found = false;
+
+    if (u->settings.read_only.len == 0)
+        return false;
+    buf_init(&text, BUF_MAX_LINE);
+    location_format(&text, where);
+    for (size_t i = 0; i < u->settings.read_only.len && !found; i++)
+        found = fnmatch(u->settings.read_only.data[i], text.data, 0) == 0;
+    found = found || buf_status(&text, NULL) != PB_OK; /* rather not changed than not known */
+    buf_release(&text);
+    return found;
+}
