@@ -226,6 +226,10 @@ void app_audit_uses(struct buf *out, const struct pkl_audit_row *r); /* "called 
 /* ".a of a pickle in base64 at .b"; path NULL: it is in no part of the value. */
 void app_audit_place(struct buf *out, const struct pkl_audit *a, const char *path, size_t pickle);
 
+/* What was replaced or removed and is kept (history_each); where NULL: of every object. */
+enum pb_err app_history_each(struct app *a, const struct location *where, history_fn fn, void *ctx,
+                             struct error *e) PB_CHECK;
+
 /* --- whole objects ---------------------------------------------------------------------------- */
 /* Copies the bytes of `from` over `to`, which is replaced (its old bytes are kept) or made; with
  * `to` "-" they go into *out, whose PB_EAGAIN means: offer the same again a little later.
@@ -242,8 +246,26 @@ typedef void (*app_copied_fn)(void *ctx, const struct app_copied *c, const struc
 enum pb_err app_copy_start(struct app *a, const struct location *from, const struct location *to,
                            const struct sink *out, app_copied_fn done, void *ctx,
                            struct app_copy **copy, struct error *e) PB_CHECK;
+/* The same, and then `from` is removed, if it is still what was copied. */
+enum pb_err app_move_start(struct app *a, const struct location *from, const struct location *to,
+                           app_copied_fn done, void *ctx, struct app_copy **copy,
+                           struct error *e) PB_CHECK;
 void app_copy_progress(const struct app_copy *c, struct http_progress *out);
 /* Also stops it when it still runs: done() is then not called.  NULL is fine. */
 void app_copy_free(struct app_copy *c);
+
+/* Removes an object whose bytes are kept first, or one version of it for good (a delete marker,
+ * too: the object is then there again). */
+struct app_remove;
+struct app_removed {
+    const char *kept;   /* file that holds the bytes, or NULL */
+    bool not_kept;      /* they were too many */
+    const char *marker; /* of the delete marker that hides the versions now, or NULL: gone */
+};
+typedef void (*app_removed_fn)(void *ctx, const struct app_removed *r, const struct error *e);
+enum pb_err app_remove_start(struct app *a, const struct location *loc, const char *version_id,
+                             app_removed_fn done, void *ctx, struct app_remove **out,
+                             struct error *e) PB_CHECK;
+void app_remove_free(struct app_remove *r); /* also stops it; NULL is fine */
 
 #endif

@@ -41,6 +41,10 @@ struct store_entry {
     uint64_t size;
     int64_t mtime;              /* 0: not known */
     char *etag, *storage_class; /* may be NULL */
+    /* Of list_versions. */
+    char *version_id; /* else NULL */
+    bool latest;      /* the version that the key stands for */
+    bool deleted;     /* a delete marker: that the key stands for nothing */
 };
 /* One page; everything in it lives in `mem` and goes with the page. */
 struct store_page {
@@ -109,8 +113,19 @@ struct store_write_request {
     size_t key_len;
     struct source *body;             /* size known; outlives the operation */
     const struct store_object *keep; /* properties to carry over, or NULL for a new object */
+    bool keep_as_given;              /* of another object (a copy): not those that are there now */
     enum store_condition condition;
     const struct store_identity *identity; /* for STORE_IF_SAME */
+};
+
+/* What became of a removed object: marker is the version id of the delete marker that was left, or
+ * NULL: it is gone. */
+typedef void (*store_remove_fn)(void *ctx, const char *marker, const struct error *e);
+struct store_remove_request {
+    const char *container, *key;
+    size_t key_len;
+    const char *version_id;                /* that version for good, or NULL */
+    const struct store_identity *identity; /* only if it still is this, or NULL */
 };
 
 struct store_ops {
@@ -130,6 +145,13 @@ struct store_ops {
      * written over also keeps its tags; when those cannot be read nothing is written. */
     struct store_op *(*write)(struct store *s, const struct store_write_request *r,
                               store_write_fn done, void *ctx, struct error *e);
+    /* Every version and delete marker, newest first within a key; NULL: a store without versions.
+     */
+    struct store_op *(*list_versions)(struct store *s, const struct store_list_request *r,
+                                      store_page_fn done, void *ctx, struct error *e);
+    /* PB_ECHANGED: it is no longer `identity`, and still there. */
+    struct store_op *(*remove)(struct store *s, const struct store_remove_request *r,
+                               store_remove_fn done, void *ctx, struct error *e);
     void (*free)(struct store *s);
 };
 struct store {
@@ -179,6 +201,20 @@ enum pb_err history_keep(struct history *h, const struct location *where,
 enum pb_err history_job_new(struct history *h, const struct location *where,
                             const struct store_identity *id, struct source *old, struct job **out,
                             struct error *e) PB_CHECK;
+/* What is kept.  Everything in an entry is valid during the call. */
+struct history_entry {
+    const char *id;                         /* one word that names it among all */
+    const char *location;                   /* as it would be typed */
+    const char *etag, *version_id, *sha256; /* NULL: none */
+    const char *file;                       /* that holds the bytes; NULL: they were too many */
+    uint64_t size;
+    int64_t modified, replaced;
+};
+typedef enum pb_err (*history_fn)(void *ctx, const struct history_entry *x, struct error *e);
+/* Each entry, the newest first; where NULL: of every object.  What cannot be read is left out and
+ * logged. */
+enum pb_err history_each(struct history *h, const struct location *where, history_fn fn, void *ctx,
+                         struct error *e) PB_CHECK;
 const char *history_job_name(const struct job *j); /* after JOB_DONE */
 void history_job_free(struct job *j);
 

@@ -74,6 +74,15 @@ enum pb_err app_history(struct app *a, struct history **out, struct error *e)
     return err;
 }
 
+enum pb_err app_history_each(struct app *a, const struct location *where, history_fn fn, void *ctx,
+                             struct error *e)
+{
+    struct history *h;
+    enum pb_err err = app_history(a, &h, e);
+
+    return err == PB_OK ? history_each(h, where, fn, ctx, e) : err;
+}
+
 enum pb_err app_setup(struct app *a, const struct aws_setup **out, struct error *e)
 {
     enum pb_err err = PB_OK;

@@ -135,13 +135,19 @@ void keep_free(struct keep *k); /* stops it; NULL is fine */
 /* --- replace.c: what is about to be written over is kept first ----------------------------------
  */
 /* Finds out what stands at a place and keeps its bytes.  done: there says what (NULL: nothing),
- * kept the file that holds its bytes now (NULL: too many); both live until replace_free(). */
+ * kept the file that holds its bytes now (NULL: too many); both live until replace_free().
+ * version_id: of that version (borrowed); NULL: of what is there. */
 struct replace;
 typedef void (*replace_fn)(void *ctx, const struct store_object *there, const char *kept,
                            const struct error *e);
+enum replace_how {
+    REPLACE_ANY,
+    REPLACE_NOTHING, /* PB_EEXIST when something is there */
+    REPLACE_SMALL    /* what is too large to be kept is not even read: there is no record of it */
+};
 enum pb_err replace_start(struct app *a, const struct location *loc, const struct app_spot *spot,
-                          bool must_be_absent, replace_fn done, void *ctx, struct replace **out,
-                          struct error *e) PB_CHECK;
+                          const char *version_id, enum replace_how how, replace_fn done, void *ctx,
+                          struct replace **out, struct error *e) PB_CHECK;
 void replace_free(struct replace *r); /* stops it; NULL is fine */
 /* Whose properties (content type, metadata, mode) what is written gets: those of the object that it
  * comes from when that lives in a store of the same kind, else of what was there; NULL: neither. */

@@ -21,6 +21,9 @@ struct app_copy {
     struct sink out; /* in place of `to` when that is "-" */
     app_copied_fn done;
     void *ctx;
+    bool move;                 /* `from` is removed in the end */
+    struct store_identity now; /* of what was written, once it was */
+    bool unchecked;
     struct store_op *op;
     struct stdin_reader *input;
     struct source *bytes;
@@ -40,29 +43,70 @@ static void fail(struct app_copy *c, const struct error *e)
 
 /* --- writing ------------------------------------------------------------------------------- */
 
+static void finish(struct app_copy *c)
+{
+    struct app_copied result = {
+        .size = c->bytes->size,
+        .now = &c->now,
+        .kept = c->kept,
+        .not_kept = c->not_kept,
+        .unchecked = c->unchecked,
+    };
+
+    c->done(c->ctx, &result, NULL);
+}
+
+static void on_removed(void *ctx, const char *marker, const struct error *e)
+{
+    struct app_copy *c = ctx;
+    struct error error;
+
+    (void)marker;
+    c->op = NULL;
+    if (e != NULL) {
+        error_set(&error, e->code, "copied, but not removed where it was: %s", e->msg);
+        fail(c, &error);
+    } else {
+        finish(c);
+    }
+}
+
+/* Only what was read goes: not what somebody wrote there meanwhile. */
+static void remove_from(struct app_copy *c)
+{
+    struct store_remove_request q = {
+        .container = c->from_spot.container,
+        .key = c->from_spot.key,
+        .key_len = c->from_spot.key_len,
+        .identity = &c->info.identity,
+    };
+    struct error error;
+
+    c->op = c->from_spot.store->ops->remove(c->from_spot.store, &q, on_removed, c, &error);
+    if (c->op == NULL)
+        fail(c, &error);
+}
+
 static void on_written(void *ctx, const struct store_identity *now, bool unchecked,
                        const struct error *e)
 {
     struct app_copy *c = ctx;
-    struct app_copied result = {
-        .size = c->bytes->size,
-        .now = now,
-        .kept = c->kept,
-        .not_kept = c->not_kept,
-        .unchecked = unchecked,
-    };
-
     struct error error;
 
     c->op = NULL;
+    c->unchecked = unchecked;
     if (e != NULL && e->code == PB_EEXIST) { /* nothing was there a moment ago */
         error = *e;
         error.code = PB_ECHANGED;
         fail(c, &error);
     } else if (e != NULL) {
         fail(c, e);
+    } else if (store_identity_copy(&c->now, now, &error) != PB_OK) {
+        fail(c, &error);
+    } else if (c->move) {
+        remove_from(c);
     } else {
-        c->done(c->ctx, &result, NULL);
+        finish(c);
     }
 }
 
@@ -81,6 +125,7 @@ static void on_replaceable(void *ctx, const struct store_object *there, const ch
     };
     struct error error;
 
+    q.keep_as_given = q.keep == &c->info;
     if (e != NULL) {
         fail(c, e);
         return;
@@ -101,8 +146,8 @@ static void all_read(struct app_copy *c)
         c->done(c->ctx, &result, NULL);
         return;
     }
-    if (replace_start(c->app, &c->to, &c->to_spot, false, on_replaceable, c, &c->replace, &error) !=
-        PB_OK)
+    if (replace_start(c->app, &c->to, &c->to_spot, NULL, REPLACE_ANY, on_replaceable, c,
+                      &c->replace, &error) != PB_OK)
         fail(c, &error);
 }
 
@@ -271,8 +316,8 @@ static bool same_place(const struct app_copy *c)
 {
     struct stat a, b;
 
-    if (c->from.scheme != c->to.scheme)
-        return false;
+    if (c->from.scheme != c->to.scheme || c->app->options.version_id != NULL)
+        return false; /* an older version is brought back by copying it over the newest */
     if (c->from.scheme == LOC_LOCAL)
         return stat(c->from.key, &a) == 0 && stat(c->to.key, &b) == 0 && a.st_dev == b.st_dev &&
                a.st_ino == b.st_ino;
@@ -337,6 +382,24 @@ enum pb_err app_copy_start(struct app *a, const struct location *from, const str
     return err;
 }
 
+enum pb_err app_move_start(struct app *a, const struct location *from, const struct location *to,
+                           app_copied_fn done, void *ctx, struct app_copy **copy, struct error *e)
+{
+    enum pb_err err;
+
+    *copy = NULL;
+    if (from->scheme == LOC_STDIO || to->scheme == LOC_STDIO)
+        return error_set(e, PB_EUSAGE, "standard input and output cannot be moved");
+    if (a->options.version_id != NULL)
+        return error_set(e, PB_EUSAGE, "a version cannot be moved: copy it (cp)");
+    if (a->options.read_only)
+        return app_fail(e, PB_EREADONLY, from, "nothing is removed with --read-only");
+    err = app_copy_start(a, from, to, NULL, done, ctx, copy, e);
+    if (err == PB_OK)
+        (*copy)->move = true;
+    return err;
+}
+
 void app_copy_progress(const struct app_copy *c, struct http_progress *out)
 {
     *out = (struct http_progress){0};
@@ -357,6 +420,7 @@ void app_copy_free(struct app_copy *c)
     replace_free(c->replace);
     source_free(c->bytes);
     store_object_release(&c->info);
+    store_identity_release(&c->now);
     location_release(&c->from);
     location_release(&c->to);
     arena_release(&c->mem);

@@ -11,7 +11,8 @@ struct replace {
     struct app *app;
     struct location loc;
     struct app_spot spot; /* borrowed */
-    bool must_be_absent;
+    const char *version_id;
+    enum replace_how how;
     replace_fn done;
     void *ctx;
     struct store_op *op;
@@ -65,6 +66,7 @@ static enum pb_err read_old(struct replace *r, struct error *e)
         .container = r->spot.container,
         .key = r->spot.key,
         .key_len = r->spot.key_len,
+        .version_id = r->version_id,
         .expect = &r->there.identity,
         .to = {into_old, r},
     };
@@ -91,10 +93,14 @@ static void on_head(void *ctx, const struct store_object *there, const struct er
         r->done(r->ctx, NULL, NULL, e);
         return;
     }
-    if (r->must_be_absent)
+    if (r->how == REPLACE_NOTHING)
         err = app_fail(&error, PB_EEXIST, &r->loc, "something is there already");
     else
         err = store_object_copy(&r->there, there, &error);
+    if (err == PB_OK && r->how == REPLACE_SMALL && there->identity.size > HISTORY_BYTES_MAX) {
+        r->done(r->ctx, &r->there, NULL, NULL);
+        return;
+    }
     if (err == PB_OK)
         err = read_old(r, &error);
     if (err != PB_OK)
@@ -102,8 +108,8 @@ static void on_head(void *ctx, const struct store_object *there, const struct er
 }
 
 enum pb_err replace_start(struct app *a, const struct location *loc, const struct app_spot *spot,
-                          bool must_be_absent, replace_fn done, void *ctx, struct replace **out,
-                          struct error *e)
+                          const char *version_id, enum replace_how how, replace_fn done, void *ctx,
+                          struct replace **out, struct error *e)
 {
     struct replace *r = mem_alloc(sizeof *r);
     struct error error;
@@ -114,14 +120,15 @@ enum pb_err replace_start(struct app *a, const struct location *loc, const struc
         return error_nomem(e);
     r->app = a;
     r->spot = *spot;
-    r->must_be_absent = must_be_absent;
+    r->version_id = version_id;
+    r->how = how;
     r->done = done;
     r->ctx = ctx;
     store_object_init(&r->there);
     err = location_copy(&r->loc, loc, &error);
     if (err == PB_OK) {
-        r->op = spot->store->ops->head(spot->store, spot->container, spot->key, spot->key_len, NULL,
-                                       on_head, r, &error);
+        r->op = spot->store->ops->head(spot->store, spot->container, spot->key, spot->key_len,
+                                       version_id, on_head, r, &error);
         err = r->op != NULL ? PB_OK : error.code;
     }
     if (err != PB_OK) {

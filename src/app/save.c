@@ -220,7 +220,8 @@ static void begin(void *ctx)
 
     if (s->in_place && !s->overwrite)
         save_in_place(s);
-    else if (replace_start(s->o->app, &s->loc, &s->spot, !s->overwrite, on_replaceable, s,
+    else if (replace_start(s->o->app, &s->loc, &s->spot, NULL,
+                           s->overwrite ? REPLACE_ANY : REPLACE_NOTHING, on_replaceable, s,
                            &s->replace, &error) != PB_OK)
         finish_failed(s, &error);
 }

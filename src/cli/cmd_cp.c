@@ -1,4 +1,4 @@
-/* cp: a whole object from any place to any other. */
+/* cp and mv: a whole object from any place to any other. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,12 +35,13 @@ static void copy_progress(void *ctx, struct http_progress *out)
 }
 
 static enum pb_err copy(struct cli *c, const struct location *from, const struct location *to,
-                        struct error *e)
+                        bool move, struct error *e)
 {
     struct copying w = {.c = c};
     struct sink out = out_offer_sink(&c->out);
     struct app_copy *job;
-    enum pb_err err = app_copy_start(c->app, from, to, &out, on_copied, &w, &job, e);
+    enum pb_err err = move ? app_move_start(c->app, from, to, on_copied, &w, &job, e)
+                           : app_copy_start(c->app, from, to, &out, on_copied, &w, &job, e);
 
     if (err != PB_OK)
         return err;
@@ -87,7 +88,7 @@ static enum pb_err keep_name(const struct location *from, struct location *to, s
     return err;
 }
 
-int cmd_cp(struct cli *c)
+static int copy_or_move(struct cli *c, bool move)
 {
     struct location from = {0}, to = {0};
     struct error error;
@@ -98,8 +99,18 @@ int cmd_cp(struct cli *c)
     if (err == PB_OK)
         err = keep_name(&from, &to, &error);
     if (err == PB_OK)
-        err = copy(c, &from, &to, &error);
+        err = copy(c, &from, &to, move, &error);
     location_release(&from);
     location_release(&to);
     return err == PB_OK ? STATUS_OK : cli_fail(c, &error);
+}
+
+int cmd_cp(struct cli *c)
+{
+    return copy_or_move(c, false);
+}
+
+int cmd_mv(struct cli *c)
+{
+    return copy_or_move(c, true);
 }

@@ -47,7 +47,7 @@ static const char *kind_name(enum store_kind kind)
 }
 
 static void json_line(struct buf *out, const struct location *parent, const struct store_entry *n,
-                      const char *version_id)
+                      const char *version_id, bool versions)
 {
     struct location loc;
     struct buf text;
@@ -73,6 +73,9 @@ static void json_line(struct buf *out, const struct location *parent, const stru
         buf_puts(out, ", \"storage_class\": ");
         json_text(out, n->storage_class);
     }
+    if (n->kind == STORE_OBJECT && versions)
+        buf_printf(out, ", \"latest\": %s, \"delete_marker\": %s", n->latest ? "true" : "false",
+                   n->deleted ? "true" : "false");
     buf_puts(out, "}\n");
     buf_release(&text);
 }
@@ -119,12 +122,16 @@ static void text_line(struct buf *out, const struct listing_run *r, const struct
      * a key that is the prefix itself. */
     if (cut >= n->len || memcmp(n->name, asked, cut) != 0)
         cut = 0;
-    if (r->c->args->given[OPT_long])
+    if (r->c->args->given[OPT_long] || r->c->args->given[OPT_versions])
         long_columns(out, n, version_id);
     text_escape(out, r->before, strlen(r->before));
     text_escape(out, n->name + cut, n->len - cut);
     if (n->kind == STORE_CONTAINER)
         buf_putc(out, '/');
+    if (n->deleted)
+        buf_puts(out, "  (deleted)");
+    else if (n->latest)
+        buf_puts(out, "  (latest)");
     buf_putc(out, '\n');
 }
 
@@ -136,7 +143,7 @@ static enum pb_err print_entry(struct listing_run *r, const struct store_entry *
 
     buf_init(&line, BUF_MAX_TEXT);
     if (r->c->args->given[OPT_json])
-        json_line(&line, &r->where, n, version_id);
+        json_line(&line, &r->where, n, version_id, r->c->args->given[OPT_versions]);
     else
         text_line(&line, r, n, version_id);
     err = out_buf(&r->c->out, &line, e);
@@ -177,6 +184,10 @@ static enum pb_err fetch_page(struct listing_run *r, const char *token, struct e
     r->page = NULL;
     if (r->spot.container == NULL)
         r->op = s->ops->list_containers(s, token, on_page, r, &error);
+    else if (r->c->args->given[OPT_versions] && s->ops->list_versions == NULL)
+        return error_set(e, PB_EUNSUPPORTED, "local files have no versions");
+    else if (r->c->args->given[OPT_versions])
+        r->op = s->ops->list_versions(s, &q, on_page, r, &error);
     else
         r->op = s->ops->list(s, &q, on_page, r, &error);
     if (r->op == NULL) {
@@ -230,7 +241,7 @@ static enum pb_err print_page(struct listing_run *r, const struct store_page *pa
     enum pb_err err = PB_OK;
 
     for (size_t i = 0; i < page->count && err == PB_OK; i++)
-        err = print_entry(r, &page->entries[i], NULL, e);
+        err = print_entry(r, &page->entries[i], page->entries[i].version_id, e);
     return err;
 }
 
@@ -389,7 +400,8 @@ int cmd_ls(struct cli *c)
         return cli_fail(c, &error);
     run_init(&r, c);
     one = !app_location_is_folder(&where) &&
-          (where.scheme == LOC_LOCAL || c->args->given[OPT_version_id]);
+          ((where.scheme == LOC_LOCAL && !c->args->given[OPT_versions]) ||
+           c->args->given[OPT_version_id]);
     if (where.scheme == LOC_STDIO) {
         err = error_set(&error, PB_EUSAGE, "-: standard input is no place to list");
     } else if (one) {

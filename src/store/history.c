@@ -19,14 +19,11 @@
 #include <pklbrowse/clock.h>
 #include <pklbrowse/digest.h>
 #include <pklbrowse/log.h>
-#include <pklbrowse/store.h>
+
+#include "history.h"
 
 #define PIECE (256u * 1024u)
-#define NAME_SIZE 48 /* of the parts of a file's name */
-
-struct history {
-    char *dir;
-};
+#define NAME_SIZE HISTORY_NAME_SIZE
 
 /* ---------------------------------------------------------------------------- folders */
 
@@ -154,19 +151,25 @@ static void file_name(const struct keep_job *k, const char *ending, char *out, s
     (void)snprintf(out, size, "%s%s", k->stem, ending);
 }
 
-/* The folder of one object: 32 digits of the SHA-256 of its location. */
-static enum pb_err object_folder(struct keep_job *k, struct error *e)
+enum pb_err history_folder_name(const char *location, struct buf *out, struct error *e)
 {
     uint8_t hash[SHA256_LEN];
-    struct buf path;
-    enum pb_err err = sha256(k->location, strlen(k->location), hash, e);
+    enum pb_err err = sha256(location, strlen(location), hash, e);
 
     if (err != PB_OK)
         return err;
+    hex_encode(out, hash, HISTORY_FOLDER_DIGITS / 2);
+    return buf_status(out, e);
+}
+
+static enum pb_err object_folder(struct keep_job *k, struct error *e)
+{
+    struct buf path;
+    enum pb_err err;
+
     buf_init(&path, BUF_MAX_LINE);
     buf_printf(&path, "%s/", k->history->dir);
-    hex_encode(&path, hash, 16);
-    err = buf_status(&path, e);
+    err = history_folder_name(k->location, &path, e);
     if (err == PB_OK)
         k->folder = buf_take(&path, NULL);
     buf_release(&path);
@@ -331,7 +334,7 @@ static enum pb_err write_record(struct keep_job *k, struct error *e)
 
 /* ------------------------------------------------------------------------------ newest */
 
-static int is_record(const struct dirent *d)
+int history_is_record(const struct dirent *d)
 {
     size_t n = strlen(d->d_name);
 
@@ -342,7 +345,7 @@ static int is_record(const struct dirent *d)
 static void forget_oldest(const struct keep_job *k)
 {
     struct dirent **list = NULL;
-    int i, n = scandirat(k->dir, ".", &list, is_record, alphasort);
+    int i, n = scandirat(k->dir, ".", &list, history_is_record, alphasort);
 
     for (i = 0; i < n; i++) {
         char bytes[NAME_SIZE + 8];

@@ -212,6 +212,7 @@ static const struct store_ops local_ops = {
     .head = local_head,
     .read = local_read,
     .write = local_write,
+    .remove = local_remove,
     .free = local_free,
 };
 

@@ -37,5 +37,7 @@ struct store_op *local_read(struct store *s, const struct store_read_request *r,
                             void *ctx, struct error *e);
 struct store_op *local_write(struct store *s, const struct store_write_request *r,
                              store_write_fn done, void *ctx, struct error *e);
+struct store_op *local_remove(struct store *s, const struct store_remove_request *r,
+                              store_remove_fn done, void *ctx, struct error *e);
 
 #endif

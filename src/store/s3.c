@@ -28,6 +28,8 @@ static const struct store_ops s3_ops = {
     .head = s3_head,
     .read = s3_read,
     .write = s3_write,
+    .list_versions = s3_list_versions,
+    .remove = s3_remove,
     .free = s3_free,
 };
 

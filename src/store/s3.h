@@ -5,6 +5,8 @@
  *   s3_request.c  one signed request; follows another region and a skewed clock once each
  *   s3_error.c    what an answer that is no success says, and in which words we pass it on
  *   s3_list.c     containers and pages
+ *   s3_versions.c pages of versions
+ *   s3_remove.c   DELETE
  *   s3_headers.c  between an answer's headers and a struct store_object
  *   s3_object.c   HEAD and GET
  *   s3_write.c    the careful write
@@ -47,7 +49,16 @@ struct s3_bucket *s3_bucket(struct s3_store *s, const char *name);
 
 /* --------------------------------------------------------------------- s3_request.c */
 
-enum s3_action { S3_LIST_BUCKETS, S3_LIST, S3_HEAD, S3_GET, S3_TAGS, S3_PUT };
+enum s3_action {
+    S3_LIST_BUCKETS,
+    S3_LIST,
+    S3_LIST_VERSIONS,
+    S3_HEAD,
+    S3_GET,
+    S3_TAGS,
+    S3_PUT,
+    S3_DELETE
+};
 
 struct s3_request {
     struct s3_store *s3;
@@ -140,6 +151,10 @@ struct store_op *s3_list_containers(struct store *s, const char *token, store_pa
                                     void *ctx, struct error *e);
 struct store_op *s3_list(struct store *s, const struct store_list_request *r, store_page_fn done,
                          void *ctx, struct error *e);
+struct store_op *s3_list_versions(struct store *s, const struct store_list_request *r,
+                                  store_page_fn done, void *ctx, struct error *e);
+struct store_op *s3_remove(struct store *s, const struct store_remove_request *r,
+                           store_remove_fn done, void *ctx, struct error *e);
 struct store_op *s3_head(struct store *s, const char *container, const char *key, size_t key_len,
                          const char *version_id, store_head_fn done, void *ctx, struct error *e);
 struct store_op *s3_read(struct store *s, const struct store_read_request *r, store_read_fn done,

@@ -104,10 +104,12 @@ static const struct {
 } actions[] = {
     [S3_LIST_BUCKETS] = {"list the buckets of", "s3:ListAllMyBuckets"},
     [S3_LIST] = {"list", "s3:ListBucket"},
+    [S3_LIST_VERSIONS] = {"list the versions in", "s3:ListBucketVersions"},
     [S3_HEAD] = {"look at", "s3:GetObject"},
     [S3_GET] = {"read", "s3:GetObject"},
     [S3_TAGS] = {"read the tags of", "s3:GetObjectTagging"},
     [S3_PUT] = {"save", "s3:PutObject"},
+    [S3_DELETE] = {"remove", "s3:DeleteObject"},
 };
 
 /* code NULL: by status alone. */

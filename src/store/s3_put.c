@@ -74,7 +74,9 @@ enum pb_err s3_put_check(const struct write_op *w, struct error *e)
  * when nobody said which. */
 static const struct http_headers *properties(const struct write_op *w)
 {
-    return w->condition == STORE_IF_SAME || !w->has_keep ? &w->before.keep : &w->keep.keep;
+    bool same = w->condition == STORE_IF_SAME && !w->keep_as_given;
+
+    return same || !w->has_keep ? &w->before.keep : &w->keep.keep;
 }
 
 /* The ETag as received, or in its other spelling: without quotes, with them, without W/. */

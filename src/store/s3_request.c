@@ -57,7 +57,21 @@ enum pb_err s3_request_param(struct s3_request *r, const char *name, const char 
 
 static const char *method_of(enum s3_action action)
 {
-    return action == S3_PUT ? "PUT" : action == S3_HEAD ? "HEAD" : "GET";
+    switch (action) {
+    case S3_PUT:
+        return "PUT";
+    case S3_HEAD:
+        return "HEAD";
+    case S3_DELETE:
+        return "DELETE";
+    case S3_LIST_BUCKETS:
+    case S3_LIST:
+    case S3_LIST_VERSIONS:
+    case S3_GET:
+    case S3_TAGS:
+        break;
+    }
+    return "GET";
 }
 
 /* Where the bucket is by all that is known. */

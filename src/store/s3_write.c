@@ -428,6 +428,7 @@ static enum pb_err copy_request(struct write_op *w, const struct store_write_req
     w->body = q->body;
     w->condition = q->condition;
     w->has_keep = q->keep != NULL;
+    w->keep_as_given = q->keep_as_given;
     if (q->keep)
         err = store_object_copy(&w->keep, q->keep, e);
     if (err == PB_OK && q->identity)

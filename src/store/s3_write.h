@@ -26,7 +26,7 @@ struct write_op {
     char *bucket, *key;
     size_t key_len;
     struct source *body;
-    bool has_keep;
+    bool has_keep, keep_as_given;
     struct store_object keep;
     enum store_condition condition;
     struct store_identity identity;

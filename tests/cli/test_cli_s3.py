@@ -445,5 +445,6 @@ def test_interrupted(p: Place):
     same(os.path.exists(p.path("file")), False)
 
 
-TESTS = [test for name, test in list(globals().items()) if name.startswith("test_")]
-sys.exit(run_all(TESTS, ENV))
+if __name__ == "__main__":
+    TESTS = [test for name, test in list(globals().items()) if name.startswith("test_")]
+    sys.exit(run_all(TESTS, ENV))
