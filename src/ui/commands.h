@@ -47,6 +47,12 @@ void cmd_go(struct ui *u, int arg);
 void cmd_back(struct ui *u, int direction);
 void cmd_reload(struct ui *u, int arg);
 
+/* view_table.c */
+void cmd_table(struct ui *u, int arg);
+void cmd_table_column(struct ui *u, int direction);
+void cmd_table_take(struct ui *u, int edit);
+void cmd_table_sort(struct ui *u, int arg);
+
 /* palette.c */
 void cmd_palette(struct ui *u, int arg);
 

@@ -19,8 +19,9 @@ enum {
     PICKER = CTX_PICKER,
     FIND = CTX_FIND,
     VALUE = CTX_VALUE,
+    TABLE = CTX_TABLE,
     PANES = CTX_PANES,
-    MOVES = CTX_PANES | CTX_PAGER | CTX_DIALOG | CTX_PICKER | CTX_VALUE,
+    MOVES = CTX_PANES | CTX_PAGER | CTX_DIALOG | CTX_PICKER | CTX_VALUE | CTX_TABLE,
     ALL = CTX_ALL
 };
 
@@ -41,6 +42,15 @@ size_t keymap_count(void)
 const struct command *keymap_row(size_t i)
 {
     return &rows[i];
+}
+
+const struct command *keymap_named(const char *name)
+{
+    for (size_t i = 0; i < keymap_count(); i++) {
+        if (rows[i].name != NULL && strcmp(rows[i].name, name) == 0)
+            return &rows[i];
+    }
+    return NULL;
 }
 
 void keymap_release(struct keymap *m)
@@ -65,13 +75,9 @@ static uint32_t key_at(const char *p, size_t i)
 const struct command *keymap_change(struct keymap *m, const char *name, const char *keys,
                                     const char **bad)
 {
-    struct keymap_change c = {0};
+    struct keymap_change c = {.command = keymap_named(name)};
 
     *bad = NULL;
-    for (size_t i = 0; i < keymap_count(); i++) {
-        if (rows[i].name != NULL && strcmp(rows[i].name, name) == 0)
-            c.command = &rows[i];
-    }
     for (const char *p = keys; c.command != NULL && *p != '\0' && *bad == NULL;) {
         size_t n = strcspn(p, " ");
 

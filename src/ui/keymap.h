@@ -18,8 +18,9 @@ enum context {
     CTX_PICKER = 64, /* rows over the panes */
     CTX_FIND = 128,  /* the same, narrowed by what is typed */
     CTX_VALUE = 256, /* one long value over the panes */
+    CTX_TABLE = 512,
     CTX_PANES = 7,
-    CTX_ALL = 511
+    CTX_ALL = 1023
 };
 
 enum need {
@@ -61,6 +62,7 @@ const struct command *keymap_change(struct keymap *m, const char *name, const ch
 
 size_t keymap_count(void);
 const struct command *keymap_row(size_t i);
+const struct command *keymap_named(const char *name); /* NULL: none is called so */
 /* The command of a key in one context; NULL: none.  A changed key goes before one of the table.
  * m NULL here and below: the table as it is. */
 const struct command *keymap_find(const struct keymap *m, enum context context, uint32_t key);

@@ -591,6 +591,51 @@ ascii = yes
         assert done.returncode == 0
 
 
+def table():
+    """A list of records as a table: columns, sideways, sorted, and back to the cell in the tree."""
+    users = [{"id": i, "name": f"user {(i * 7) % 50:02}", "score": i * 1.5 % 7,
+              "address": {"street": "a street with a long name " * 3, "no": i}, "born": None}
+             for i in range(50)]
+    users[3]["extra"] = "only here"
+    users.append("no record")
+    with Stage() as stage:
+        with open(stage.path("users.pkl"), "wb") as f:
+            pickle.dump({"users": users, "pairs": [(1, "a"), (2, "b")], "n": 5}, f)
+        os.utime(stage.path("users.pkl"), (NOW - 7200, NOW - 7200))
+        seen, _ = stage.run("""
+            key T
+            expect A table is made of a list
+            key j T
+            shot table
+            key l l l l
+            shot sideways
+            key h h h o
+            shot sorted by name
+            key j j
+            key o
+            shot as they stand
+            key G
+            shot end
+            key g l e ^U
+            type 77
+            key Enter
+            expect was 0.0
+            key T
+            expect 77
+            resize 40 10
+            key l l
+            shot small
+            key Enter
+            expect address
+            resize 100 24
+            key g j J T
+            shot tuples
+            key q
+        """, where=["demo/users.pkl"], size=(24, 100))
+    fault = compare("table", seen)
+    assert fault is None, "\n" + (fault or "")
+
+
 def unknown_keys():
     golden("unknown_keys", """
         key Q
@@ -831,7 +876,7 @@ if __name__ == "__main__":
     sys.exit(main([browse_edit_save, save_twice, typed_ahead, somebody_was_faster,
                    both_changed_it, theirs_is_no_pickle, one_object, help_screen,
                    filter_names, narrow, wide, properties, not_a_pickle, broken, audit,
-                   search, search_beside, configuration, palette, sort, long_values, mouse,
-                   unknown_keys, quit_with_changes, resize, tree_moves, undo_redo,
+                   search, search_beside, configuration, palette, table, sort, long_values,
+                   mouse, unknown_keys, quit_with_changes, resize, tree_moves, undo_redo,
                    back_and_forward, messages, details, ascii_only, hostile_names_and_values,
                    script_failures, no_terminal]))
