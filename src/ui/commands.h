@@ -47,6 +47,9 @@ void cmd_go(struct ui *u, int arg);
 void cmd_back(struct ui *u, int direction);
 void cmd_reload(struct ui *u, int arg);
 
+/* view_opcodes.c */
+void cmd_opcodes(struct ui *u, int arg);
+
 /* view_table.c */
 void cmd_table(struct ui *u, int arg);
 void cmd_table_column(struct ui *u, int direction);

@@ -34,6 +34,8 @@ struct view_ops {
     bool (*key)(struct ui *u, struct view *v, uint32_t key);
     /* Esc.  A view that lies over the panes closes itself (ui_pop). */
     void (*cancel)(struct ui *u, struct view *v);
+    /* Enter on a row over the panes; of CTX_PICKER and CTX_FIND. */
+    void (*take)(struct ui *u, struct view *v);
     /* A click into the view, at a place of `at`; twice: again at the same place.  May be NULL. */
     void (*click)(struct ui *u, struct view *v, int y, int x, bool twice);
     void (*free)(struct ui *u, struct view *v); /* NULL: a pane */

@@ -121,7 +121,7 @@ static void picker_click(struct ui *u, struct view *v, int y, int x, bool twice)
         return;
     list_go(&p->list, row);
     if (twice)
-        cmd_pick(u, 0);
+        v->ops->take(u, v);
 }
 
 static void picker_cancel(struct ui *u, struct view *v)
@@ -141,11 +141,24 @@ static void picker_free(struct ui *u, struct view *v)
     free(p);
 }
 
+static void picker_take(struct ui *u, struct view *v)
+{
+    struct picker *p = (struct picker *)v;
+    uint64_t row = p->list.cur;
+
+    if (row >= p->ops->count(u, p->ctx))
+        return;
+    u->over = p->view.below; /* what is taken may open a view of its own */
+    p->ops->take(u, p->ctx, row);
+    picker_free(u, &p->view);
+}
+
 static const struct view_ops view_picker = {
     .context = picker_context,
     .draw = picker_draw,
     .move = picker_move,
     .key = picker_key,
+    .take = picker_take,
     .click = picker_click,
     .cancel = picker_cancel,
     .free = picker_free,
@@ -172,19 +185,11 @@ void picker_open(struct ui *u, const struct picker_ops *ops, void *ctx, const ch
     ui_push(u, &p->view);
 }
 
-/* A picker has the keys: only then are these rows of the table found. */
+/* Rows over the panes have the keys: only then are these rows of the table found. */
 void cmd_pick(struct ui *u, int arg)
 {
-    struct picker *p = (struct picker *)u->over;
-    void (*take)(struct ui *, void *, uint64_t) = p->ops->take;
-    uint64_t row = p->list.cur;
-
     (void)arg;
-    if (row >= p->ops->count(u, p->ctx))
-        return;
-    u->over = p->view.below; /* what is taken may open a view of its own */
-    take(u, p->ctx, row);
-    picker_free(u, &p->view);
+    u->over->ops->take(u, u->over);
 }
 
 void cmd_pick_line(struct ui *u, int op)

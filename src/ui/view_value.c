@@ -27,6 +27,7 @@ struct value_view {
     struct source *own;
     uint64_t base, size;
     bool hex;
+    bool to_end; /* of the text, once it is laid out */
     struct buf title;
     struct flow flow;
     struct list list;
@@ -132,6 +133,11 @@ static void flow_finished(struct job *j, enum job_state state)
 
     (void)state;
     v->running = false;
+    if (v->to_end && !v->hex) {
+        list_set_count(&v->list, v->flow.rows.len);
+        list_move(&v->list, MOVE_LAST);
+    }
+    v->to_end = false;
     v->u->dirty = true;
 }
 
@@ -435,11 +441,7 @@ static void value_move(struct ui *u, struct view *view, enum move m)
     int page = (int)l->height;
 
     (void)u;
-    if (m == MOVE_LAST) {
-        while (!v->hex && lay_out(v))
-            ;
-        list_set_count(l, count_rows(v, v->u->screen.cols - 4));
-    }
+    v->to_end = m == MOVE_LAST && v->running;
     if (m == MOVE_FIRST || m == MOVE_LAST)
         list_move(l, m);
     else if (m == MOVE_UP || m == MOVE_DOWN)

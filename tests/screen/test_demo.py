@@ -636,6 +636,27 @@ def table():
     assert fault is None, "\n" + (fault or "")
 
 
+def opcodes():
+    """x shows opcodes and bytes, of what breaks too; Enter says what one does."""
+    golden("opcodes", """
+        key Enter Enter j j x
+        shot at the value
+        key g Enter
+        shot from the beginning
+        key G
+        shot end
+        resize 40 10
+        key g
+        shot small
+        resize 80 24
+        key q Esc h j j j Enter G Enter x G
+        shot what breaks
+        key q Esc g j j Enter x
+        expect Opcodes
+        key q x q
+    """)
+
+
 def unknown_keys():
     golden("unknown_keys", """
         key Q
@@ -876,7 +897,7 @@ if __name__ == "__main__":
     sys.exit(main([browse_edit_save, save_twice, typed_ahead, somebody_was_faster,
                    both_changed_it, theirs_is_no_pickle, one_object, help_screen,
                    filter_names, narrow, wide, properties, not_a_pickle, broken, audit,
-                   search, search_beside, configuration, palette, table, sort, long_values,
-                   mouse, unknown_keys, quit_with_changes, resize, tree_moves, undo_redo,
-                   back_and_forward, messages, details, ascii_only, hostile_names_and_values,
-                   script_failures, no_terminal]))
+                   search, search_beside, configuration, palette, table, opcodes, sort,
+                   long_values, mouse, unknown_keys, quit_with_changes, resize, tree_moves,
+                   undo_redo, back_and_forward, messages, details, ascii_only,
+                   hostile_names_and_values, script_failures, no_terminal]))
