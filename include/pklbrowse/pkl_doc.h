@@ -209,16 +209,29 @@ size_t pkl_doc_frames(const struct pkl_doc *d, const struct pkl_frame **out);
  * Memo facts for the writer.  A resumable walk over the opcodes of the whole stream, in order; the
  * callback sees every memo opcode with the slot it means.
  */
-enum pkl_memo_op { PKL_MEMO_PUT, PKL_MEMO_IMPLICIT /* MEMOIZE */, PKL_MEMO_GET };
+enum pkl_memo_op {
+    PKL_MEMO_PUT,
+    PKL_MEMO_IMPLICIT, /* MEMOIZE */
+    PKL_MEMO_GET,
+    PKL_MEMO_FIXED /* no memo opcode, but one that cannot be left out either: PROTO, NEXT_BUFFER */
+};
 struct pkl_memo_event {
     enum pkl_memo_op op;
     uint64_t offset, end; /* of the opcode */
     uint64_t slot;
     uint64_t pickle; /* which pickle of the stream */
 };
-enum pb_err pkl_doc_memo_walk(struct pkl_doc *d,
-                              bool (*see)(void *ctx, const struct pkl_memo_event *ev), void *ctx,
-                              struct error *e) PB_CHECK;
+struct pkl_memo_walk {
+    struct pkl_doc *doc;
+    uint64_t at; /* so far */
+    uint64_t used, pickle;
+    size_t logged;
+};
+void pkl_memo_walk_init(struct pkl_memo_walk *w, struct pkl_doc *d);
+/* About `budget` bytes more.  see() returns false to end it. */
+enum pb_err pkl_memo_walk_step(struct pkl_memo_walk *w, uint64_t budget,
+                               bool (*see)(void *ctx, const struct pkl_memo_event *ev), void *ctx,
+                               bool *done, struct error *e) PB_CHECK;
 
 /* One opcode, for leaf decoding, disassembly and the hex view: name, argument kind, length. */
 struct pkl_opcode {

@@ -18,11 +18,11 @@
 #include <pklbrowse/job.h>
 #include <pklbrowse/pkl_edit.h>
 
-enum splice_kind { SPLICE_COPY, SPLICE_NEW, SPLICE_DUMMY, SPLICE_FRAME };
+/* GLUE: opcodes that put values into their containers, or fetch them from the memo. */
+enum splice_kind { SPLICE_COPY, SPLICE_NEW, SPLICE_DUMMY, SPLICE_FRAME, SPLICE_GLUE };
 struct splice_segment {
     enum splice_kind kind;
-    uint64_t
-        from; /* COPY: offset in the original; NEW, DUMMY, FRAME: offset in the plan's own bytes */
+    uint64_t from; /* COPY: offset in the original; else: in the plan's own bytes */
     uint64_t len;
     uint64_t at; /* offset in the result */
 };
@@ -30,12 +30,18 @@ struct splice_segment {
 struct pkl_splice {
     struct splice_segment *segments;
     size_t count;
-    struct buf bytes;        /* of NEW, DUMMY and FRAME segments */
+    struct buf bytes;        /* of all other segments than COPY */
     struct source *original; /* borrowed */
     uint64_t size;           /* of the result */
     uint64_t untouched;      /* bytes of the result that are the original's */
 };
 
+/* A job that fills *out, which must live until it is freed with pkl_splice_free.  total is in bytes
+ * of the original. */
+enum pb_err pkl_splice_new(struct pkl_edit *ed, struct pkl_splice *out, struct job **job,
+                           struct error *e) PB_CHECK;
+void pkl_splice_free(struct job *j);
+/* All of it at once. */
 enum pb_err pkl_splice_plan(struct pkl_edit *ed, struct pkl_splice *out, struct error *e) PB_CHECK;
 void pkl_splice_release(struct pkl_splice *s);
 /* The result as bytes; borrows the plan. */

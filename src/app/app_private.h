@@ -109,7 +109,7 @@ struct source *app_object_stored(struct app_object *o);
 /* A review is held by who asked for it and, once saved in place, by its object as well. */
 struct review {
     struct job job; /* first: plans, then verifies */
-    struct job *verify;
+    struct job *plan, *verify; /* the one under way */
     struct app_review pub;
     bool planned;
     unsigned refs;

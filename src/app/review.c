@@ -1,5 +1,5 @@
 /*
- * What a save would write, and the proof that it is right: planned in one step, verified in many.
+ * What a save would write, and the proof that it is right: planned, then verified, in many steps.
  */
 #include <stdlib.h>
 
@@ -21,22 +21,22 @@ void review_unref(struct review *r)
 {
     if (r == NULL || --r->refs > 0)
         return;
-    if (r->verify != NULL)
-        pkl_verify_free(r->verify);
+    pkl_splice_free(r->plan);
+    pkl_verify_free(r->verify);
     source_free(r->pub.result);
     if (r->planned)
         pkl_splice_release(&r->pub.splice);
     free(r);
 }
 
-static enum pb_err plan(struct review *r, struct error *e)
+static enum pb_err planned(struct review *r, struct error *e)
 {
     struct app_object *o = r->object;
     struct app_review *pub = &r->pub;
-    enum pb_err err = pkl_splice_plan(o->edit, &pub->splice, e);
+    enum pb_err err;
 
-    if (err != PB_OK)
-        return err;
+    pkl_splice_free(r->plan);
+    r->plan = NULL;
     r->planned = true;
     pub->size_before = app_object_stored(o)->size;
     pub->size_after = pub->splice.size;
@@ -48,18 +48,24 @@ static enum pb_err plan(struct review *r, struct error *e)
     return err;
 }
 
+/* Progress: planning reads the object once, the proof about four times. */
 static enum job_state review_step(struct job *j, uint64_t budget_us)
 {
     struct review *r = (struct review *)j;
+    struct job *now = r->verify != NULL ? r->verify : r->plan;
     enum job_state state;
 
-    if (r->verify == NULL)
-        return plan(r, &j->error) == PB_OK ? JOB_MORE : JOB_FAILED;
-    state = job_step(r->verify, budget_us);
-    j->done = r->verify->done;
-    j->total = r->verify->total;
+    if (now == NULL)
+        return pkl_splice_new(r->object->edit, &r->pub.splice, &r->plan, &j->error) == PB_OK
+                   ? JOB_MORE
+                   : JOB_FAILED;
+    state = job_step(now, budget_us);
+    j->total = now->total * 5;
+    j->done = r->verify != NULL ? now->total + now->done * 4 : now->done;
     if (state == JOB_FAILED)
-        j->error = r->verify->error;
+        j->error = now->error;
+    if (state == JOB_DONE && r->verify == NULL)
+        state = planned(r, &j->error) == PB_OK ? JOB_MORE : JOB_FAILED;
     return state;
 }
 

@@ -107,6 +107,18 @@ struct pkl_edit {
     struct edit_changes since_saved;
 };
 
+/* Another number after every edit, undo and redo: who reads the session over several steps asks
+ * whether it is still the one that was begun with. */
+static inline uint64_t edit_stamp(const struct pkl_edit *ed)
+{
+    uint64_t stamp = ed->group;
+
+    stamp = stamp * 1000003u + ed->log.len;
+    stamp = stamp * 1000003u + ed->undone;
+    stamp = stamp * 1000003u + ed->containers.len;
+    return stamp * 1000003u + ed->values.len;
+}
+
 void edit_view_init(struct pkl_edit *ed);
 struct edit_container *edit_container_of(struct pkl_edit *ed, pkl_id owner);
 /* The container, entered when it is new; its number in ed->containers.  Pointers to containers hold

@@ -2,50 +2,71 @@
  * those put densely, and those that the index logged when they were first put. */
 #include "cursor.h"
 #include "index.h"
+#include "opcode_bytes.h"
 
-enum pb_err pkl_doc_memo_walk(struct pkl_doc *d,
-                              bool (*see)(void *ctx, const struct pkl_memo_event *ev), void *ctx,
-                              struct error *e)
+void pkl_memo_walk_init(struct pkl_memo_walk *w, struct pkl_doc *d)
 {
-    uint64_t used = 0;
-    size_t logged = 0;
+    *w = (struct pkl_memo_walk){.doc = d};
+}
+
+/* The slot of a memo opcode; what a PUT occupies is counted. */
+static enum pb_err slot_of(struct pkl_memo_walk *w, const struct op *op, enum op_class class,
+                           uint64_t *slot, struct error *e)
+{
+    const struct pkl_doc *d = w->doc;
+    const struct memo_put *p = w->logged < d->puts.len ? &d->puts.data[w->logged] : NULL;
+    bool is_logged = class == OP_PUT && p != NULL && p->offset == op->at;
+
+    *slot = w->used;
+    if (op->code != CODE_MEMOIZE && !cursor_slot(op, slot))
+        return error_pickle(e, op->at, op->code, "the number of a memo slot is not one");
+    if (class == OP_PUT)
+        w->used += !is_logged || p->dense || p->fresh;
+    w->logged += is_logged;
+    return PB_OK;
+}
+
+enum pb_err pkl_memo_walk_step(struct pkl_memo_walk *w, uint64_t budget,
+                               bool (*see)(void *ctx, const struct pkl_memo_event *ev), void *ctx,
+                               bool *done, struct error *e)
+{
+    uint64_t end = w->doc->scan.at, until = end - w->at > budget ? w->at + budget : end;
     struct pkl_memo_event ev = {PKL_MEMO_PUT, 0, 0, 0, 0};
     struct cursor c;
     enum pb_err err = PB_OK;
     struct op op;
 
-    cursor_init(&c, d->src);
-    for (uint64_t at = 0; at < d->scan.at; at = op.end) {
+    cursor_init(&c, w->doc->src);
+    while (w->at < until && err == PB_OK) {
         enum op_class class;
 
-        err = cursor_read(&c, at, &op, e);
+        err = cursor_read(&c, w->at, &op, e);
         if (err != PB_OK)
             break;
+        w->at = op.end;
         class = (enum op_class)op_info[op.code].class;
+        ev = (struct pkl_memo_event){.offset = op.at, .end = op.end, .pickle = w->pickle};
         if (class == OP_STOP) {
-            ev.pickle++;
-            if (!d->scan.shared)
-                used = 0;
-        }
-        if (class != OP_PUT && (class != OP_REF || op.code == '2'))
+            w->pickle++;
+            if (!w->doc->scan.shared)
+                w->used = 0;
             continue;
-        ev.offset = op.at;
-        ev.end = op.end;
-        ev.op = class == OP_REF ? PKL_MEMO_GET : op.code == 0x94 ? PKL_MEMO_IMPLICIT : PKL_MEMO_PUT;
-        ev.slot = used;
-        if (op.code != 0x94 && !cursor_slot(&op, &ev.slot)) {
-            err = error_pickle(e, op.at, op.code, "the number of a memo slot is not one");
-            break;
         }
-        if (class == OP_PUT) {
-            const struct memo_put *p = logged < d->puts.len ? &d->puts.data[logged] : NULL;
-            bool is_logged = p != NULL && p->offset == at;
-
-            used += !is_logged || p->dense || p->fresh;
-            logged += is_logged;
+        if (class == OP_PROTO || class == OP_BUFFER) {
+            ev.op = PKL_MEMO_FIXED;
+        } else if (class == OP_PUT || (class == OP_REF && op.code != CODE_DUP)) {
+            ev.op = class == OP_REF           ? PKL_MEMO_GET
+                    : op.code == CODE_MEMOIZE ? PKL_MEMO_IMPLICIT
+                                              : PKL_MEMO_PUT;
+            err = slot_of(w, &op, class, &ev.slot, e);
+        } else {
+            continue;
         }
-        if (!see(ctx, &ev))
-            break;
+        if (err == PB_OK && !see(ctx, &ev)) {
+            *done = true;
+            return PB_OK;
+        }
     }
+    *done = err == PB_OK && w->at >= end;
     return err;
 }

@@ -1,107 +1,92 @@
-/* The plan: spans, cuts, frames, and from them the segments of the result. */
+/* The job that makes a plan, step by step, and the segments of the result. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "opcode_bytes.h"
+#include <pklbrowse/clock.h>
+
 #include "splice_private.h"
 
-/* Passes memo opcodes behind a value; a FRAME may stand between the value and its MEMOIZE. */
-static enum pb_err memo_end(struct source *src, uint64_t at, uint64_t *end, struct error *e)
+#define CHILDREN_AT_ONCE 64u
+#define BYTES_AT_ONCE (1u << 20)
+
+enum plan_phase { PLAN_LISTS, PLAN_SORT, PLAN_MEMO, PLAN_KEEP, PLAN_WRITE, PLAN_DONE };
+
+struct planner {
+    struct job job; /* first */
+    struct splice_work work;
+    struct splice_list list;
+    struct splice_memo memo;
+    struct pkl_memo_walk walk;
+    size_t container;
+    uint64_t stamp; /* of the edits */
+    enum plan_phase phase;
+    bool listing;
+};
+
+/* ------------------------------------------------------------------------------ spans */
+
+static enum pb_err one_container(struct planner *p)
 {
-    uint64_t header, payload;
-    const uint8_t *p;
-    size_t n;
-    enum pb_err err;
-
-    *end = at;
-    for (;;) {
-        err = source_view(src, at, 1, &p, &n, e);
-        if (err != PB_OK || n == 0)
-            return err;
-        if (*p != CODE_PUT && *p != CODE_BINPUT && *p != CODE_LONG_BINPUT && *p != CODE_MEMOIZE &&
-            *p != CODE_FRAME && *p != CODE_PROTO)
-            return PB_OK;
-        if (*p != CODE_FRAME && *p != CODE_PROTO)
-            *end = UINT64_MAX;
-        err = pkl_opcode_length(src, at, &header, &payload, e);
-        if (err != PB_OK)
-            return err;
-        at += header + payload;
-        if (*end == UINT64_MAX)
-            *end = at;
-    }
-}
-
-static enum pb_err make_span(struct splice_work *w, const struct edit_change *c)
-{
-    struct source *src = pkl_doc_source(w->ed->doc);
-    const struct pkl_node *n = &c->old;
-    uint64_t maker = PKL_ID_OFFSET(n->id), header, payload;
-    struct splice_span s = {.begin = n->begin, .value = c->value, .single = maker == n->begin};
-    enum pb_err err;
-
-    /* A container is whole where the engine says; a leaf where its opcode ends. */
-    err = pkl_opcode_length(src, maker, &header, &payload, w->e);
-    if (err != PB_OK)
-        return err;
-    s.made = maker + header + payload;
-    if (!n->ref && !edit_is_scalar(n->kind) && n->end > s.made) {
-        s.made = n->end;
-        s.single = false;
-    }
-    err = memo_end(src, s.made, &s.end, w->e);
-    if (err != PB_OK)
-        return err;
-    return vec_push(&w->spans, s) ? PB_OK : error_nomem(w->e);
-}
-
-/* A buffer that is not read any more would shift all that follow, and a PROTO changes what names
- * mean. */
-static enum pb_err may_go(struct splice_work *w, const struct splice_span *s)
-{
-    struct source *src = pkl_doc_source(w->ed->doc);
-    uint64_t header, payload;
-    const uint8_t *p;
-    size_t n;
+    struct splice_work *w = &p->work;
+    const struct edit_container *c = &w->ed->containers.data[p->container];
+    bool done = false;
     enum pb_err err = PB_OK;
 
-    for (uint64_t at = s->begin; at < s->made && !s->single && err == PB_OK;) {
-        err = source_view(src, at, 1, &p, &n, w->e);
-        if (err == PB_OK && n > 0 && (*p == CODE_NEXT_BUFFER || *p == CODE_PROTO))
-            return error_set(w->e, PB_EREADONLY,
-                             "%s at offset %llu is inside a value that was replaced; it must stay",
-                             *p == CODE_PROTO ? "a PROTO" : "an out-of-band buffer",
-                             (unsigned long long)at);
-        if (err == PB_OK)
-            err = pkl_opcode_length(src, at, &header, &payload, w->e);
-        at += header + payload;
+    if (!p->listing && pieces_original(&c->now)) {
+        p->container++;
+        return PB_OK;
     }
+    if (!p->listing)
+        err = splice_list_begin(&p->list, w, c);
+    p->listing = true;
+    if (err == PB_OK)
+        err = splice_list_step(&p->list, CHILDREN_AT_ONCE, &done);
+    if (err != PB_OK || !done)
+        return err;
+    splice_list_release(&p->list);
+    p->listing = false;
+    p->container++;
+    return PB_OK;
+}
+
+static enum pb_err lists(struct planner *p, bool *done)
+{
+    *done = p->container == p->work.ed->containers.len;
+    return *done ? buf_status(&p->work.glue, p->work.e) : one_container(p);
+}
+
+/* Whatever a new value might be linked to is watched by the walk that follows. */
+static enum pb_err link_targets(struct splice_work *w)
+{
+    uint64_t number;
+    enum pb_err err = PB_OK;
+
+    for (size_t i = 0; i < w->ed->links.len && err == PB_OK; i++)
+        err = splice_target(w, w->ed->links.data[i].target, &number);
     return err;
 }
 
-/* What is changed inside a value that was replaced itself is gone with it. */
-static enum pb_err make_spans(struct splice_work *w)
+static enum pb_err sort(struct planner *p)
 {
-    enum pb_err err = PB_OK;
+    struct splice_work *w = &p->work;
+    enum pb_err err = link_targets(w);
 
-    for (size_t i = 0; i < w->ed->changes.rows.len && err == PB_OK; i++) {
-        const struct edit_change *c = &w->ed->changes.rows.data[i];
-        struct splice_span *outer = w->spans.len > 0 ? &w->spans.data[w->spans.len - 1] : NULL;
+    splice_sort(w);
+    if (err == PB_OK)
+        err = splice_events(w, 1);
+    pkl_memo_walk_init(&p->walk, w->ed->doc);
+    return err == PB_OK ? splice_memo_begin(&p->memo, w) : err;
+}
 
-        if (c->what != PKL_CHANGE_SET)
-            return error_set(w->e, PB_EREADONLY,
-                             "only values that are replaced can be written yet");
-        if (PKL_ID_SOURCE(c->place.owner) != 0)
-            continue;
-        if (outer != NULL && c->begin < outer->made) {
-            outer->changed_inside = true;
-            continue;
-        }
-        err = make_span(w, c);
-        if (err == PB_OK)
-            err = may_go(w, &w->spans.data[w->spans.len - 1]);
-    }
-    return err;
+static enum pb_err memo(struct planner *p, bool *done)
+{
+    enum pb_err err;
+
+    *done = p->work.spans.len == 0;
+    if (*done)
+        return PB_OK;
+    err = pkl_memo_walk_step(&p->walk, BYTES_AT_ONCE, splice_memo_see, &p->memo, done, p->work.e);
+    return err == PB_OK && p->memo.no_memory ? error_nomem(p->work.e) : err;
 }
 
 /* --------------------------------------------------------------------------- segments */
@@ -127,17 +112,6 @@ static enum pb_err add(struct splice_work *w, enum splice_kind kind, uint64_t fr
     return PB_OK;
 }
 
-static enum pb_err add_cut(struct splice_work *w, const struct splice_cut *c)
-{
-    enum pb_err err = add(w, SPLICE_DUMMY, c->from, c->before);
-
-    if (err == PB_OK)
-        err = add(w, c->frame ? SPLICE_FRAME : SPLICE_NEW, c->from + c->before, c->new);
-    if (err == PB_OK)
-        err = add(w, SPLICE_DUMMY, c->from + c->before + c->new, c->after);
-    return err;
-}
-
 static enum pb_err segments(struct splice_work *w)
 {
     uint64_t at = 0, size = w->plan->original->size;
@@ -151,43 +125,132 @@ static enum pb_err segments(struct splice_work *w)
                              "two edits lie inside each other in the bytes at offset %llu",
                              (unsigned long long)c->begin);
         err = add(w, SPLICE_COPY, at, c->begin - at);
-        if (err == PB_OK)
-            err = add_cut(w, c);
+        for (size_t k = 0; k < c->count && err == PB_OK; k++) {
+            const struct splice_piece *p = &w->pieces.data[c->first + k];
+
+            err = add(w, p->kind, p->from, p->len);
+        }
         at = c->end;
     }
     return err == PB_OK ? add(w, SPLICE_COPY, at, size - at) : err;
 }
 
-enum pb_err pkl_splice_plan(struct pkl_edit *ed, struct pkl_splice *out, struct error *e)
+static enum pb_err write_plan(struct splice_work *w)
 {
-    struct splice_work w = {.ed = ed, .plan = out, .e = e};
-    enum pb_err err;
+    enum pb_err err = splice_events(w, 0);
+
+    if (err == PB_OK)
+        err = splice_write(w);
+    if (err == PB_OK)
+        err = splice_frames(w);
+    return err == PB_OK ? segments(w) : err;
+}
+
+/* --------------------------------------------------------------------------------- job */
+
+static enum pb_err work(struct planner *p, bool *done)
+{
+    *done = true;
+    switch (p->phase) {
+    case PLAN_LISTS:
+        return lists(p, done);
+    case PLAN_SORT:
+        return sort(p);
+    case PLAN_MEMO:
+        return memo(p, done);
+    case PLAN_KEEP:
+        return splice_keep(&p->work);
+    case PLAN_WRITE:
+        return write_plan(&p->work);
+    default:
+        return PB_OK;
+    }
+}
+
+static enum job_state step(struct job *j, uint64_t budget_us)
+{
+    struct planner *p = (struct planner *)(void *)j;
+    uint64_t until = clock_mono_us() + budget_us;
+
+    do {
+        bool done = false;
+        enum pb_err err = p->stamp == edit_stamp(p->work.ed)
+                              ? work(p, &done)
+                              : error_set(p->work.e, PB_ECANCELED, "it was edited meanwhile");
+
+        if (err == PB_EAGAIN)
+            return JOB_WAITING;
+        if (err != PB_OK) {
+            pkl_splice_release(p->work.plan);
+            return JOB_FAILED;
+        }
+        if (done)
+            p->phase++;
+        j->done = p->phase > PLAN_MEMO ? j->total : p->walk.at;
+        if (p->phase == PLAN_DONE)
+            return JOB_DONE;
+    } while (clock_mono_us() < until);
+    return JOB_MORE;
+}
+
+enum pb_err pkl_splice_new(struct pkl_edit *ed, struct pkl_splice *out, struct job **job,
+                           struct error *e)
+{
+    struct planner *p;
 
     *out = (struct pkl_splice){.original = pkl_doc_source(ed->doc)};
     buf_init(&out->bytes, SIZE_MAX / 2);
     if (out->original->size == SOURCE_SIZE_UNKNOWN)
         return error_set(e, PB_EAGAIN, "not all of the pickle is here yet");
-    err = edit_collect(ed, e);
+    p = mem_alloc(sizeof *p);
+    if (p == NULL)
+        return error_nomem(e);
+    p->job.step = step;
+    p->stamp = edit_stamp(ed);
+    p->job.total = out->original->size;
+    p->work = (struct splice_work){.ed = ed, .plan = out, .e = &p->job.error};
+    buf_init(&p->work.glue, SIZE_MAX / 2);
+    *job = &p->job;
+    return PB_OK;
+}
+
+void pkl_splice_free(struct job *j)
+{
+    struct planner *p = (struct planner *)(void *)j;
+    struct splice_work *w;
+
+    if (p == NULL)
+        return;
+    w = &p->work;
+    splice_list_release(&p->list);
+    splice_memo_release(&p->memo);
+    vec_release(&w->spans);
+    vec_release(&w->fresh);
+    vec_release(&w->items);
+    buf_release(&w->glue);
+    vec_release(&w->puts);
+    vec_release(&w->gets);
+    vec_release(&w->targets);
+    idmap_release(&w->target_of);
+    vec_release(&w->parts);
+    vec_release(&w->cuts);
+    vec_release(&w->pieces);
+    vec_release(&w->events[0]);
+    vec_release(&w->events[1]);
+    vec_release(&w->slots);
+    vec_release(&w->points);
+    vec_release(&w->fixed);
+    free(p);
+}
+
+enum pb_err pkl_splice_plan(struct pkl_edit *ed, struct pkl_splice *out, struct error *e)
+{
+    struct job *job = NULL;
+    enum pb_err err = pkl_splice_new(ed, out, &job, e);
+
     if (err == PB_OK)
-        err = make_spans(&w);
-    if (err == PB_OK)
-        err = splice_links(&w);
-    if (err == PB_OK && w.spans.len > 0)
-        err = splice_memo(&w);
-    if (err == PB_OK && w.spans.len > 0)
-        err = splice_cuts(&w);
-    if (err == PB_OK && w.spans.len > 0)
-        err = splice_frames(&w);
-    if (err == PB_OK)
-        err = segments(&w);
-    vec_release(&w.spans);
-    vec_release(&w.puts);
-    vec_release(&w.gets);
-    vec_release(&w.cuts);
-    vec_release(&w.links);
-    idmap_release(&w.link_puts);
-    if (err != PB_OK)
-        pkl_splice_release(out);
+        err = job_run(job, e);
+    pkl_splice_free(job);
     return err;
 }
 

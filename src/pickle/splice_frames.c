@@ -9,12 +9,7 @@
 
 #define FRAME_HEADER 9
 
-static uint64_t added(const struct splice_cut *c)
-{
-    return (uint64_t)(c->before + c->new + c->after);
-}
-
-/* The first cut that ends behind `at`, or is put in there. */
+/* The first cut that ends behind `at`, or begins there. */
 static size_t first_cut(const struct splice_work *w, size_t count, uint64_t at)
 {
     size_t low = 0, high = count;
@@ -22,7 +17,7 @@ static size_t first_cut(const struct splice_work *w, size_t count, uint64_t at)
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (w->cuts.data[middle].end <= at)
+        if (w->cuts.data[middle].end <= at && w->cuts.data[middle].begin < at)
             low = middle + 1;
         else
             high = middle;
@@ -69,16 +64,18 @@ static enum pb_err check(struct splice_work *w, const struct pkl_frame *f,
 static enum pb_err put_frame(struct splice_work *w, const struct pkl_frame *f, uint64_t length)
 {
     struct buf *b = &w->plan->bytes;
+    struct splice_piece piece = {SPLICE_FRAME, b->len, FRAME_HEADER};
     struct splice_cut cut = {.begin = f->offset,
                              .end = f->offset + FRAME_HEADER,
-                             .from = b->len,
-                             .new = FRAME_HEADER,
-                             .frame = true};
+                             .added = FRAME_HEADER,
+                             .first = w->pieces.len,
+                             .count = 1};
 
     buf_putc(b, (char)CODE_FRAME);
     for (int i = 0; i < 8; i++)
         buf_putc(b, (char)(length >> (8 * i) & 0xff));
-    return vec_push(&w->cuts, cut) ? buf_status(b, w->e) : error_nomem(w->e);
+    return vec_push(&w->pieces, piece) && vec_push(&w->cuts, cut) ? buf_status(b, w->e)
+                                                                  : error_nomem(w->e);
 }
 
 /* What is put in right at the end of a frame belongs to it: it stands behind what it belongs to. */
@@ -102,7 +99,7 @@ static enum pb_err one_frame(struct splice_work *w, size_t count, const struct p
         } else {
             length -= c->end - c->begin;
         }
-        length += added(c);
+        length += c->added;
     }
     if (!touched)
         return PB_OK;
@@ -116,7 +113,9 @@ static int by_begin(const void *a, const void *b)
 
     if (x->begin != y->begin)
         return x->begin < y->begin ? -1 : 1;
-    return (x->end > y->end) - (x->end < y->end);
+    if (x->end != y->end)
+        return x->end < y->end ? -1 : 1;
+    return (x->first > y->first) - (x->first < y->first);
 }
 
 enum pb_err splice_frames(struct splice_work *w)

@@ -1,131 +1,138 @@
 /*
- * Which memo slots of the replaced values are read later.
+ * One walk over the memo opcodes of the stream: which slots of what goes are read by what stays,
+ * where linked values are stored, and which slots nobody reads any more.
  *
- * One walk over the memo opcodes of the stream.  A slot may be defined again, so a GET reads the
- * last definition before it.  A GET that is itself inside a replaced value counts only if that one
- * stays.
+ * A slot may be defined again, so a GET reads the last definition before it.
  */
 #include <stdlib.h>
 
+#include "index.h"
 #include "splice_private.h"
 
-struct memo_walk {
-    struct splice_work *w;
-    size_t span;        /* the first one that ends behind the opcode */
-    struct idmap slots; /* slot + 1 -> put + 1; 0: defined outside since */
-    uint64_t last_implicit;
-    bool any_implicit;
-    bool no_memory;
-};
+#define SLOTS_WATCHED 4096u
 
-static bool inside(const struct memo_walk *m, uint64_t off)
+enum pb_err splice_memo_begin(struct splice_memo *m, struct splice_work *w)
 {
-    return m->span < m->w->spans.len && m->w->spans.data[m->span].begin <= off;
+    *m = (struct splice_memo){.w = w};
+    for (size_t i = 0; i < w->targets.len; i++) {
+        const struct splice_target *t = &w->targets.data[i];
+
+        if (t->put != 0 && !idmap_put(&m->put_of, t->put + 1, i + 1))
+            return error_nomem(w->e);
+    }
+    return PB_OK;
 }
 
-static bool put(struct memo_walk *m, const struct pkl_memo_event *ev)
+void splice_memo_release(struct splice_memo *m)
+{
+    idmap_release(&m->slots);
+    idmap_release(&m->put_of);
+    idmap_release(&m->of_slot);
+}
+
+/* Slots that are free again are looked for in the pickle of the first change. */
+static bool watch(struct splice_memo *m, const struct pkl_memo_event *ev, bool outside)
 {
     struct splice_work *w = m->w;
-    struct splice_put p = {.span = m->span,
-                           .offset = ev->offset,
-                           .end = ev->end,
-                           .implicit = ev->op == PKL_MEMO_IMPLICIT};
-    struct splice_span *s;
-    uint64_t known, link = 0;
+    struct splice_free *f;
 
-    if (idmap_get(&w->link_puts, ev->offset + 1, &link)) {
-        w->links.data[link - 1].slot = ev->slot;
-        w->links.data[link - 1].found = p.fetched = true;
-        p.target = w->links.data[link - 1].target;
+    if (ev->pickle != m->pickle && !w->ed->doc->scan.shared) {
+        if (m->span > 0)
+            return true;
+        w->slots.len = 0;
     }
+    m->pickle = ev->pickle;
+    if (ev->slot >= SLOTS_WATCHED)
+        return true;
+    while (w->slots.len <= ev->slot) {
+        if (!vec_push(&w->slots, ((struct splice_free){0})))
+            return false;
+    }
+    f = &w->slots.data[ev->slot];
+    f->last = ev->end;
+    f->occupied = f->occupied || (outside && ev->op != PKL_MEMO_GET);
+    return true;
+}
+
+/* The slot of a target is told, or lost to something else. */
+static bool follow(struct splice_memo *m, const struct pkl_memo_event *ev)
+{
+    struct splice_work *w = m->w;
+    uint64_t number;
+
+    if (w->targets.len == 0)
+        return true;
+    if (idmap_get(&m->of_slot, ev->slot + 1, &number) && number != 0) {
+        if (w->targets.data[number - 1].gone == UINT64_MAX)
+            w->targets.data[number - 1].gone = ev->offset;
+        if (!idmap_put(&m->of_slot, ev->slot + 1, 0))
+            return false;
+    }
+    if (!idmap_get(&m->put_of, ev->offset + 1, &number))
+        return true;
+    w->targets.data[number - 1].slot = ev->slot;
+    return idmap_put(&m->of_slot, ev->slot + 1, number);
+}
+
+static bool put(struct splice_memo *m, const struct pkl_memo_event *ev)
+{
+    struct splice_work *w = m->w;
+    struct splice_put p = {.offset = ev->offset,
+                           .end = ev->end,
+                           .slot = ev->slot,
+                           .implicit = ev->op == PKL_MEMO_IMPLICIT};
+    uint64_t known;
+
     if (p.implicit) {
         m->last_implicit = ev->offset;
-        m->any_implicit = true;
+        w->implicit = true;
     }
-    if (!inside(m, ev->offset))
+    if (ev->slot > w->max_slot)
+        w->max_slot = ev->slot;
+    if (!follow(m, ev) || !watch(m, ev, m->open == 0))
+        return false;
+    if (m->open == 0)
         return !idmap_get(&m->slots, ev->slot + 1, &known) || idmap_put(&m->slots, ev->slot + 1, 0);
-    s = &w->spans.data[m->span];
-    if (s->puts++ == 0)
-        s->first_put = w->puts.len;
     return vec_push(&w->puts, p) && idmap_put(&m->slots, ev->slot + 1, w->puts.len);
 }
 
-static bool get(struct memo_walk *m, const struct pkl_memo_event *ev)
+static bool get(struct splice_memo *m, const struct pkl_memo_event *ev)
 {
     struct splice_work *w = m->w;
-    struct splice_get g = {.span = m->span, .offset = ev->offset};
+    struct splice_get g = {.offset = ev->offset};
     uint64_t number;
 
-    if (m->any_implicit)
+    if (w->implicit)
         w->numbered = m->last_implicit;
+    for (size_t i = m->open; i != 0; i = w->spans.data[i - 1].parent)
+        w->spans.data[i - 1].any_get = true;
+    if (!watch(m, ev, false))
+        return false;
     if (!idmap_get(&m->slots, ev->slot + 1, &number) || number == 0)
         return true;
     g.put = (size_t)number - 1;
-    if (inside(m, ev->offset))
+    if (m->open != 0)
         return vec_push(&w->gets, g);
-    w->puts.data[g.put].fetched = true;
     w->puts.data[g.put].get = ev->offset;
     return true;
 }
 
-static bool see(void *ctx, const struct pkl_memo_event *ev)
+bool splice_memo_see(void *ctx, const struct pkl_memo_event *ev)
 {
-    struct memo_walk *m = ctx;
-    bool ok;
+    struct splice_memo *m = ctx;
+    struct splice_work *w = m->w;
 
-    while (m->span < m->w->spans.len && m->w->spans.data[m->span].end <= ev->offset)
-        m->span++;
-    ok = ev->op == PKL_MEMO_GET ? get(m, ev) : put(m, ev);
-    m->no_memory = !ok;
-    return ok;
-}
+    for (; m->span < w->spans.len && w->spans.data[m->span].begin <= ev->offset; m->span++) {
+        const struct splice_span *s = &w->spans.data[m->span];
 
-static void sum_up(struct splice_work *w, struct splice_span *s)
-{
-    for (size_t i = 0; i < s->puts; i++) {
-        const struct splice_put *p = &w->puts.data[s->first_put + i];
-
-        if (p->fetched && p->offset >= s->made)
-            s->whole_fetched = true;
-        else if (p->fetched)
-            s->part_fetched = true;
+        if (!s->glue && s->end > ev->offset)
+            m->open = m->span + 1;
     }
-}
-
-/* Of the GETs inside a span those count that stay: all when it stays whole, else those in parts of
- * it that do, which the cutter finds out; until then all of a span of which anything stays. */
-static void spread(struct splice_work *w)
-{
-    size_t g = w->gets.len;
-
-    for (size_t i = w->spans.len; i-- > 0;) {
-        struct splice_span *s = &w->spans.data[i];
-
-        sum_up(w, s);
-        for (; g > 0 && w->gets.data[g - 1].span == i; g--) {
-            const struct splice_get *got = &w->gets.data[g - 1];
-            struct splice_put *p = &w->puts.data[got->put];
-
-            if ((s->whole_fetched || s->part_fetched) && p->span != i) {
-                p->fetched = true;
-                p->get = got->offset;
-            }
-        }
-    }
-}
-
-enum pb_err splice_memo(struct splice_work *w)
-{
-    struct memo_walk m = {.w = w};
-    enum pb_err err = pkl_doc_memo_walk(w->ed->doc, see, &m, w->e);
-
-    /* A GET of a new value may count on any number. */
-    if (w->links.len > 0)
-        w->numbered = UINT64_MAX;
-    idmap_release(&m.slots);
-    if (m.no_memory)
-        return error_nomem(w->e);
-    if (err == PB_OK)
-        spread(w);
-    return err;
+    while (m->open != 0 && w->spans.data[m->open - 1].end <= ev->offset)
+        m->open = w->spans.data[m->open - 1].parent;
+    if (ev->op == PKL_MEMO_FIXED)
+        m->no_memory = m->open != 0 && !vec_push(&w->fixed, ev->offset);
+    else
+        m->no_memory = !(ev->op == PKL_MEMO_GET ? get(m, ev) : put(m, ev));
+    return !m->no_memory;
 }

@@ -1,8 +1,15 @@
 /* floor 1: pickle */
 /*
- * How a plan comes to be: from places to spans of the original, with what is known about their memo
- * slots; from spans to cuts (bytes taken out, bytes put in their place); from cuts to frame lengths
- * and segments.
+ * How a plan comes to be.
+ *
+ *   lists   edited containers -> spans: bytes that go, with what comes in their place
+ *   memo    one walk over the memo opcodes: what of the spans is read later, which slots are free
+ *   keep    which parts of what goes must stay, because what stays reads them
+ *   write   spans -> cuts: bytes taken out, bytes put in
+ *   frames  cuts for the FRAMEs whose contents change their length
+ *
+ * Each is resumable.  Both sources are treated alike: new values (source 1) may be edited inside,
+ * too; only they hold no memo opcodes, but links.
  */
 #ifndef PKLBROWSE_SPLICE_PRIVATE_H
 #define PKLBROWSE_SPLICE_PRIVATE_H
@@ -11,47 +18,103 @@
 
 #include "edit_private.h"
 
-/* The bytes of a replaced value.
+/* What comes in the place of a span, in order. */
+enum splice_item_kind {
+    ITEM_GLUE,  /* opcodes that hold a container together: `a` of them from `b` of w->glue */
+    ITEM_VALUE, /* a new value: its number in `a` */
+    ITEM_COPY,  /* [a, b) of the span's source */
+    ITEM_LINK   /* the same object as target `a`; b != 0: or its bytes, if nothing else reads it */
+};
+struct splice_item {
+    enum splice_item_kind kind;
+    uint64_t a, b;
+};
+
+/*
+ * [begin, end) goes.
  *
- *   [begin, made)  its opcodes     [made, end)  PUT, BINPUT, MEMOIZE behind it (and a FRAME between
- * them) */
+ *   [begin, made)  opcodes     [made, end)  PUT, BINPUT, MEMOIZE behind the value (and a FRAME
+ *                              between them): they stay and store the new value, unless the old one
+ *                              is read from there
+ *
+ * An empty one is an insertion: after what stands in front of it, or before what stands behind.
+ * Several may meet at one place; then `level`, the size of the container that is edited, says what
+ * is further inside.
+ */
 struct splice_span {
-    uint64_t begin, made, end;
-    size_t value;           /* the new one */
-    bool single;            /* one opcode: a literal or a reference */
-    bool whole_fetched;     /* a slot of the value itself is read later */
-    bool part_fetched;      /* a slot of something inside it is */
-    bool changed_inside;    /* and what is inside was edited, too */
-    size_t first_put, puts; /* in splice_work.puts */
+    uint64_t begin, made, end, level;
+    unsigned source;
+    bool glue;        /* opcodes, no value */
+    bool before;      /* of an insertion */
+    uint8_t turn;     /* among insertions of one container at one place */
+    bool active;      /* not gone with a span around it */
+    bool any_get;     /* there are GETs inside */
+    bool own_fetched; /* of a value: what is stored behind it is read later */
+    size_t parent;    /* the span around it + 1 */
+    size_t first_item, items;
 };
 
 /* A memo slot defined inside a span. */
 struct splice_put {
-    size_t span;
-    uint64_t offset, end;
-    bool implicit, fetched;
-    uint64_t get;  /* a GET that reads it */
-    pkl_id target; /* what it holds, when a link reads it */
-};
-
-/* A value of the original that new ones refer to. */
-struct splice_link {
-    pkl_id target;
-    uint64_t put, slot; /* the memo opcode behind it, and what that means */
-    bool found;
+    uint64_t offset, end, slot;
+    bool implicit;
+    uint64_t get; /* a GET that stays and reads it; 0: none */
 };
 
 /* A GET inside a span, of a slot defined inside one. */
 struct splice_get {
-    size_t span, put;
     uint64_t offset;
+    size_t put;
 };
 
-/* [begin, end) of the original makes way for bytes of the plan: dummies, a new value, dummies. */
-struct splice_cut {
+/* A value that must be had from the memo. */
+struct splice_target {
+    pkl_id id;
+    uint64_t begin, made, end; /* of a child that is moved; its end 0: of none */
+    bool leaf;                 /* it is one */
+    uint64_t maker, behind;    /* where its maker and the memo opcodes behind that end */
+    uint64_t put;              /* of the first of those; 0: none */
+    uint64_t slot, gone;       /* what that stores into, and from where on it is something else */
+    uint64_t last_use;         /* the last place in the original where it is read */
+    uint64_t first_use;
+    bool wanted, needed;
+    bool added;   /* a PUT is added behind it, into `slot` */
+    bool written; /* and stands in the result */
+};
+
+/* A value of which the place goes, but which is still read. */
+struct splice_part {
     uint64_t begin, end;
-    size_t from, before, new, after;
-    bool frame; /* a FRAME with its new length */
+};
+
+struct splice_piece {
+    enum splice_kind kind;
+    uint64_t from, len;
+};
+
+/* [begin, end) of the original makes way for pieces. */
+struct splice_cut {
+    uint64_t begin, end, added;
+    size_t first, count;
+};
+
+/* Where something begins or ends, in the order in which it is written. */
+enum splice_turn { CLOSE_SPAN, INSERT_AFTER, CLOSE_PART, OPEN_PART, INSERT_BEFORE, OPEN_SPAN };
+struct splice_event {
+    uint64_t at, level;
+    enum splice_turn what;
+    size_t number; /* of the span or part */
+};
+
+/* A slot that could be stored into again. */
+struct splice_free {
+    uint64_t last; /* place of the last opcode that stores or reads it */
+    bool occupied, used;
+};
+
+struct splice_events {
+    struct splice_event *data;
+    size_t len, cap;
 };
 
 struct splice_work {
@@ -61,7 +124,12 @@ struct splice_work {
     struct {
         struct splice_span *data;
         size_t len, cap;
-    } spans;
+    } spans, fresh; /* of the original and of new values, by their places once they are sorted */
+    struct {
+        struct splice_item *data;
+        size_t len, cap;
+    } items;
+    struct buf glue;
     struct {
         struct splice_put *data;
         size_t len, cap;
@@ -71,27 +139,111 @@ struct splice_work {
         size_t len, cap;
     } gets;
     struct {
+        struct splice_target *data;
+        size_t len, cap;
+    } targets;
+    struct idmap target_of; /* id -> number + 1 */
+    struct {
+        struct splice_part *data;
+        size_t len, cap;
+    } parts;
+    struct {
         struct splice_cut *data;
         size_t len, cap;
     } cuts;
     struct {
-        struct splice_link *data;
+        struct splice_piece *data;
         size_t len, cap;
-    } links;
-    struct idmap link_puts; /* put + 1 -> number of the link + 1 */
+    } pieces;
+    struct splice_events events[2]; /* of the original; of new values */
+    struct {
+        struct splice_free *data; /* by slot, the first ones */
+        size_t len, cap;
+    } slots;
+    struct {
+        size_t *data; /* targets inside new values, by their places */
+        size_t len, cap;
+    } points;
+    struct {
+        uint64_t *data; /* offsets of opcodes inside spans that must not go */
+        size_t len, cap;
+    } fixed;
+    uint64_t max_slot, added; /* slots that are added beyond the highest */
     uint64_t numbered; /* the last MEMOIZE in front of the last GET: up to there numbers matter */
+    bool implicit;     /* there are MEMOIZEs */
 };
 
-/* splice_links.c: which slots new values read. */
-enum pb_err splice_links(struct splice_work *w) PB_CHECK;
-/* Bytes [from, to) of the second source, with their links, for the place `at` of the original. */
-enum pb_err splice_copy_new(struct splice_work *w, uint64_t from, uint64_t to,
-                            uint64_t at) PB_CHECK;
-/* splice_memo.c: what of the spans is read later. */
-enum pb_err splice_memo(struct splice_work *w) PB_CHECK;
-/* splice_cuts.c: spans into cuts. */
-enum pb_err splice_cuts(struct splice_work *w) PB_CHECK;
-/* splice_frames.c: cuts for the FRAMEs whose contents change their length. */
+/* A container on its way to spans. */
+struct splice_list {
+    struct splice_work *w;
+    const struct edit_container *c;
+    struct pkl_view *view;
+    struct source *src;
+    struct pkl_node node; /* as the document has it */
+    uint64_t level;
+    unsigned source;
+    bool pairs;
+    size_t piece;    /* the next one */
+    uint64_t inside; /* so many children of it are done */
+    uint64_t next;   /* the first original child behind those that were passed */
+    struct {
+        struct splice_item *data;
+        size_t len, cap;
+    } pending; /* children (keys in front of their values) that are still to be put in */
+    struct pkl_child kids[32];
+    uint64_t kids_first;
+    size_t kids_len;
+};
+
+/* splice_lists.c */
+enum pb_err splice_list_begin(struct splice_list *l, struct splice_work *w,
+                              const struct edit_container *c) PB_CHECK;
+/* At most about `budget` children. */
+enum pb_err splice_list_step(struct splice_list *l, unsigned budget, bool *done) PB_CHECK;
+void splice_list_release(struct splice_list *l);
+/* Passes memo opcodes behind a value; a FRAME may stand between the value and its MEMOIZE. */
+enum pb_err splice_memo_end(struct source *src, uint64_t at, uint64_t *first, uint64_t *end,
+                            struct error *e) PB_CHECK;
+/* The number of a target, entered when it is new. */
+enum pb_err splice_target(struct splice_work *w, pkl_id id, uint64_t *number) PB_CHECK;
+
+/* splice_memo.c: sees every memo opcode, in order. */
+struct splice_memo {
+    struct splice_work *w;
+    size_t span, open;            /* the next span; the innermost one that is open, + 1 */
+    struct idmap slots;           /* slot + 1 -> put + 1; 0: defined outside since */
+    struct idmap put_of, of_slot; /* place of a put + 1, slot + 1 -> number of its target + 1 */
+    uint64_t last_implicit, pickle;
+    bool any_implicit, no_memory;
+};
+enum pb_err splice_memo_begin(struct splice_memo *m, struct splice_work *w) PB_CHECK;
+bool splice_memo_see(void *ctx, const struct pkl_memo_event *ev);
+void splice_memo_release(struct splice_memo *m);
+
+/* splice_keep.c: what is active, which parts stay, and where what is linked can be read. */
+enum pb_err splice_keep(struct splice_work *w) PB_CHECK;
+/* A link to a target is written at this place of the original. */
+enum pb_err splice_want(struct splice_work *w, uint64_t target, uint64_t at) PB_CHECK;
+/* A slot for a target that is stored at this place. */
+enum pb_err splice_slot(struct splice_work *w, struct splice_target *t, uint64_t at) PB_CHECK;
+
+/* splice_order.c */
+/* Spans in the order of their places, with what is inside which. */
+void splice_sort(struct splice_work *w);
+enum pb_err splice_events(struct splice_work *w, unsigned source) PB_CHECK;
+/* The innermost span of the original around an offset; NULL: none. */
+struct splice_span *splice_around(struct splice_work *w, uint64_t at);
+
+/* splice_new.c: [begin, end) of the second source for a place of the original; out NULL: only what
+ * is linked is looked for. */
+enum pb_err splice_new(struct splice_work *w, uint64_t begin, uint64_t end, struct buf *out,
+                       uint64_t at) PB_CHECK;
+void splice_put_get(struct splice_work *w, struct buf *out, uint64_t slot);
+void splice_put_put(struct splice_work *w, struct buf *out, uint64_t slot);
+
+/* splice_write.c: spans and parts into cuts. */
+enum pb_err splice_write(struct splice_work *w) PB_CHECK;
+/* splice_frames.c */
 enum pb_err splice_frames(struct splice_work *w) PB_CHECK;
 
 #endif

@@ -73,6 +73,8 @@ static enum pb_err index_result(struct verify *v, bool *done)
 static enum pb_err work(struct verify *v, bool *done)
 {
     switch (v->phase) {
+    case VERIFY_OLD:
+        return verify_old(v, done);
     case VERIFY_ACCOUNT:
         return verify_account(v, done);
     case VERIFY_BYTES:
@@ -98,6 +100,7 @@ static void progress(struct verify *v)
     uint64_t size = v->job.total, done = 0;
 
     switch (v->phase) {
+    case VERIFY_OLD:
     case VERIFY_ACCOUNT:
         break;
     case VERIFY_BYTES:
@@ -110,7 +113,7 @@ static void progress(struct verify *v)
         done = size / 2;
         break;
     case VERIFY_MEMO:
-        done = size / 2 + v->is.at / 4;
+        done = size / 2 + v->at / 4;
         break;
     case VERIFY_VALUES:
         done = size / 4 * 3;
@@ -130,7 +133,9 @@ static enum job_state step(struct job *j, uint64_t budget_us)
 
     do {
         bool done = false;
-        enum pb_err err = work(v, &done);
+        enum pb_err err = v->stamp == edit_stamp(v->ed)
+                              ? work(v, &done)
+                              : error_set(v->e, PB_ECANCELED, "it was edited meanwhile");
 
         if (err == PB_EAGAIN)
             return JOB_WAITING;
@@ -156,6 +161,7 @@ enum pb_err pkl_verify_new(struct pkl_edit *ed, const struct pkl_splice *s, stru
     if (v == NULL)
         return error_nomem(e);
     v->job.step = step;
+    v->stamp = edit_stamp(ed);
     v->job.total = result->size;
     v->e = &v->job.error;
     v->ed = ed;
@@ -174,10 +180,17 @@ void pkl_verify_free(struct job *j)
     if (v == NULL)
         return;
     pkl_doc_free(v->fresh);
-    idmap_release(&v->was.slots);
-    idmap_release(&v->is.slots);
+    vec_release(&v->gone);
+    vec_release(&v->edited);
+    free(v->order);
+    free(v->placed);
+    idmap_release(&v->was.sparse);
+    idmap_release(&v->is.sparse);
+    idmap_release(&v->differ);
     idmap_release(&v->there);
     idmap_release(&v->back);
+    idmap_release(&v->met);
     vec_release(&v->todo);
+    vec_release(&v->open);
     free(v);
 }

@@ -1,4 +1,12 @@
-/* Frames and memo reads of the result against those of the original, opcode by opcode. */
+/*
+ * Memo reads of the result against those of the original, in step.
+ *
+ * Where bytes are copied both do the same, so one of them is read.  Where they are not, the slots
+ * that either side stores into are noted: their definitions do not correspond from then on, until
+ * both store there again.  A copied GET must not read such a slot.  A MEMOIZE stores into the slot
+ * that is the number of those in use, which is counted on both sides.  GETs that were not copied
+ * are compared as values.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,119 +17,23 @@
 #include "opcode_bytes.h"
 #include "verify.h"
 
-#define FRAME_HEADER 9
-#define OPCODES_AT_ONCE 2000
+#define OPCODES_AT_ONCE 50000
+#define WINDOW (64u << 10)
 
-static const struct splice_segment *segment_at(const struct pkl_splice *p, uint64_t off, size_t *i)
-{
-    size_t low = 0, high = p->count;
+/* ---------------------------------------------------------------------------- opcodes */
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
+struct opcode {
+    uint8_t code;
+    uint64_t end, slot;
+};
 
-        if (p->segments[middle].at + p->segments[middle].len <= off)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *i = low;
-    return low < p->count ? &p->segments[low] : NULL;
-}
-
-/* ---------------------------------------------------------------------------- frames */
-
-/* A frame lies in one copied span, so it is as right or wrong as it was. */
-static bool untouched(const struct verify *v, const struct pkl_frame *f)
-{
-    size_t i;
-    const struct splice_segment *s = segment_at(v->plan, f->offset, &i);
-
-    return s != NULL && s->kind == SPLICE_COPY &&
-           f->length <= UINT64_MAX - f->offset - FRAME_HEADER &&
-           f->offset + FRAME_HEADER + f->length <= s->at + s->len;
-}
-
-/* The place in the original to which an offset of the result belongs: [*low, *high], one place
- * unless bytes are missing just there. */
-static void original_of(const struct verify *v, uint64_t off, uint64_t *low, uint64_t *high)
-{
-    size_t i, k;
-    const struct splice_segment *s = segment_at(v->plan, off, &i);
-
-    if (s != NULL && s->kind == SPLICE_COPY && s->at < off) {
-        *low = *high = s->from + (off - s->at);
-        return;
-    }
-    for (*low = 0, k = i; k-- > 0;) {
-        if (v->plan->segments[k].kind == SPLICE_COPY) {
-            *low = v->plan->segments[k].from + v->plan->segments[k].len;
-            break;
-        }
-    }
-    for (*high = v->original->size, k = i; k < v->plan->count; k++) {
-        if (v->plan->segments[k].kind == SPLICE_COPY) {
-            *high = v->plan->segments[k].from;
-            break;
-        }
-    }
-}
-
-static enum pb_err frame_ends(struct verify *v, const struct pkl_frame *f,
-                              const struct pkl_frame *was, const struct pkl_frame *next)
-{
-    uint64_t end = f->offset + FRAME_HEADER + f->length, low, high;
-    struct pkl_info info;
-
-    pkl_doc_info(v->fresh, &info);
-    if (f->length > info.end || end > info.end)
-        return verify_refuse(v, "the FRAME at %llu reaches beyond the end",
-                             (unsigned long long)f->offset);
-    if (next != NULL && next->offset < end)
-        return verify_refuse(v, "a FRAME begins inside the one at %llu",
-                             (unsigned long long)f->offset);
-    original_of(v, end, &low, &high);
-    if (was->offset + FRAME_HEADER + was->length < low ||
-        was->offset + FRAME_HEADER + was->length > high)
-        return verify_refuse(v, "the FRAME at %llu does not end where it did",
-                             (unsigned long long)f->offset);
-    return PB_OK;
-}
-
-enum pb_err verify_frames(struct verify *v, bool *done)
-{
-    const struct pkl_frame *is, *was, *f;
-    size_t n = pkl_doc_frames(v->fresh, &is);
-    uint64_t header = 0, payload = 0, before, end;
-    enum pb_err err = PB_OK;
-
-    *done = v->frame == n;
-    if (*done || pkl_doc_frames(v->doc, &was) != n)
-        return *done ? PB_OK : verify_refuse(v, "it has another number of FRAMEs");
-    f = &is[v->frame];
-    if (untouched(v, f)) {
-        v->frame++;
-        v->at = 0;
-        return PB_OK;
-    }
-    err = frame_ends(v, f, &was[v->frame], v->frame + 1 < n ? f + 1 : NULL);
-    end = f->offset + FRAME_HEADER + f->length;
-    before = v->at = v->at == 0 ? f->offset + FRAME_HEADER : v->at;
-    for (int i = 0; i < OPCODES_AT_ONCE && v->at < end && err == PB_OK; i++) {
-        before = v->at;
-        err = pkl_opcode_length(v->result, v->at, &header, &payload, v->e);
-        v->at += header + payload;
-    }
-    if (err != PB_OK || v->at < end)
-        return err;
-    if (v->at != end && before + header != end)
-        return verify_refuse(v, "the FRAME at %llu ends inside an opcode",
-                             (unsigned long long)f->offset);
-    v->frame++;
-    v->at = 0;
-    return PB_OK;
-}
-
-/* ------------------------------------------------------------------------- memo reads */
+/* A view of a source that is read on. */
+struct reading {
+    struct source *src;
+    const uint8_t *p;
+    uint64_t off;
+    size_t n;
+};
 
 /* Python 2 takes any text as the name of a slot. */
 static uint64_t text_slot(const uint8_t *p, size_t n)
@@ -132,135 +44,338 @@ static uint64_t text_slot(const uint8_t *p, size_t n)
         n--;
     if (num_parse_u64((const char *)p, n, &slot) && slot < (uint64_t)1 << 62)
         return slot;
-    return (uint64_t)1 << 63 | crc32_of(0, p, n);
+    return (uint64_t)1 << 62 | crc32_of(0, p, n);
 }
 
-static uint64_t little_endian(const uint8_t *p, size_t n)
+/* Opcodes at the end of a view, and long ones. */
+static enum pb_err read_slowly(struct reading *r, uint64_t at, struct opcode *op, struct error *e)
 {
-    uint64_t v = 0;
-
-    for (size_t i = n; i-- > 0;)
-        v = v << 8 | p[i];
-    return v;
-}
-
-static bool is_get(uint8_t code)
-{
-    return code == CODE_GET || code == CODE_BINGET || code == CODE_LONG_BINGET;
-}
-
-static bool is_put(uint8_t code)
-{
-    return code == CODE_PUT || code == CODE_BINPUT || code == CODE_LONG_BINPUT;
-}
-
-/* Passes one opcode; *get says that it read a slot (m->read). */
-static enum pb_err pass(struct verify *v, struct verify_memo *m, bool shared, bool *get)
-{
-    uint64_t header, payload, slot;
+    uint64_t header, payload;
     const uint8_t *p;
-    uint8_t code;
     size_t n;
-    enum pb_err err = pkl_opcode_length(m->src, m->at, &header, &payload, v->e);
+    bool memo;
+    enum pb_err err = pkl_opcode_length(r->src, at, &header, &payload, e);
 
-    *get = false;
-    m->slot = 0;
+    r->n = 0;
+    op->slot = 0;
     if (err == PB_OK)
-        err = source_view(m->src, m->at, 1, &p, &n, v->e);
+        err = source_view(r->src, at, 1, &p, &n, e);
     if (err != PB_OK)
         return err;
-    code = *p;
-    if (is_get(code) || is_put(code)) {
-        bool text = code == CODE_GET || code == CODE_PUT;
-
-        err = source_view(m->src, m->at, (size_t)(header + payload), &p, &n, v->e);
-        if (err != PB_OK)
-            return err;
-        slot = text ? text_slot(p + 1, (size_t)(header + payload) - 1)
-                    : little_endian(p + 1, (size_t)(header + payload) - 1);
-        *get = is_get(code);
-        if (*get && !idmap_get(&m->slots, slot + 1, &m->read))
-            return verify_refuse(v, "a slot that is read at %llu is empty",
-                                 (unsigned long long)m->at);
-        m->slot = *get ? 0 : slot + 1;
-    } else if (code == CODE_MEMOIZE) {
-        m->slot = m->slots.count + 1;
-    } else if (code == CODE_STOP && !shared) {
-        idmap_release(&m->slots);
-    }
-    if (m->slot != 0 && !idmap_put(&m->slots, m->slot, m->at + 1))
-        return error_nomem(v->e);
-    m->at += header + payload;
-    return PB_OK;
-}
-
-/* The original up to, and not including, the opcode at `off`. */
-static enum pb_err catch_up(struct verify *v, uint64_t off)
-{
-    bool get;
-    enum pb_err err = PB_OK;
-
-    while (v->was.at < off && err == PB_OK)
-        err = pass(v, &v->was, v->doc->scan.shared, &get);
-    if (err == PB_OK && v->was.at != off)
-        err = verify_refuse(v, "an opcode of the original is cut at %llu", (unsigned long long)off);
+    op->code = *p;
+    op->end = at + header + payload;
+    memo = op_info[op->code].class == OP_PUT || op_info[op->code].class == OP_REF;
+    if (!memo || op->end == at + 1)
+        return PB_OK;
+    err = source_view(r->src, at, (size_t)(op->end - at), &p, &n, e);
+    if (err == PB_OK)
+        op->slot = op_is_text(op->code) ? text_slot(p + 1, (size_t)(op->end - at) - 1)
+                                        : op_le(p + 1, (size_t)(op->end - at) - 1);
     return err;
 }
 
-/* Both sides read the opcode that was copied. */
-static enum pb_err same_definition(struct verify *v)
+static enum pb_err read_opcode(struct reading *r, uint64_t at, struct opcode *op, struct error *e)
 {
-    uint64_t here = v->is.read - 1, was = v->was.read - 1;
-    size_t i;
-    const struct splice_segment *s = segment_at(v->plan, here, &i);
+    const struct op_info *info;
+    const uint8_t *p;
+    uint64_t payload = 0;
+    enum pb_err err;
 
-    if (v->moved || s == NULL || s->kind != SPLICE_COPY || s->from + (here - s->at) != was)
-        return verify_refuse(v, "a memo slot read at %llu holds something else",
-                             (unsigned long long)v->is.at);
+    if (r->n == 0 || at < r->off || at - r->off + 16 > r->n) {
+        err = source_view(r->src, at, WINDOW, &r->p, &r->n, e);
+        r->off = at;
+        if (err != PB_OK)
+            return err;
+        if (r->n < 16)
+            return read_slowly(r, at, op, e);
+    }
+    p = r->p + (at - r->off);
+    info = &op_info[*p];
+    if (info->class == OP_BAD || op_is_text(*p))
+        return read_slowly(r, at, op, e);
+    if (info->arg >= ARG_B1 && !op_payload(p, &payload))
+        return read_slowly(r, at, op, e);
+    op->code = *p;
+    op->end = at + info->header + payload;
+    op->slot = (info->class == OP_PUT || info->class == OP_REF) && info->header > 1
+                   ? op_le(p + 1, info->header - 1u)
+                   : 0;
     return PB_OK;
 }
 
-static enum pb_err one_opcode(struct verify *v)
+/* ------------------------------------------------------------------------------ slots */
+
+static bool occupy(struct verify *v, struct verify_slots *s, uint64_t slot)
 {
-    size_t i;
-    const struct splice_segment *s;
-    uint64_t off;
-    bool get, was_get;
+    uint64_t there;
+
+    if (!v->count_slots || slot < s->dense)
+        return true;
+    if (slot != s->dense) {
+        if (idmap_get(&s->sparse, slot + 1, &there) && there != 0)
+            return true;
+        s->count++;
+        return idmap_put(&s->sparse, slot + 1, 1);
+    }
+    do {
+        s->count += !(idmap_get(&s->sparse, s->dense + 1, &there) && there != 0);
+        s->dense++;
+    } while (s->sparse.count > 0 && idmap_get(&s->sparse, s->dense + 1, &there) && there != 0);
+    return true;
+}
+
+static void forget(struct verify_slots *s)
+{
+    idmap_release(&s->sparse);
+    *s = (struct verify_slots){0};
+}
+
+/* The definitions of the slot correspond from now on, or do not. */
+static bool mark(struct verify *v, uint64_t slot, bool differs)
+{
+    uint64_t was = 0;
+
+    if (v->differs == 0 && !differs)
+        return true;
+    (void)idmap_get(&v->differ, slot + 1, &was);
+    if ((was != 0) == differs)
+        return true;
+    v->differs = differs ? v->differs + 1 : v->differs - 1;
+    return idmap_put(&v->differ, slot + 1, differs);
+}
+
+static bool differs(const struct verify *v, uint64_t slot)
+{
+    uint64_t was;
+
+    return slot >= v->drift ||
+           (v->differs > 0 && idmap_get(&v->differ, slot + 1, &was) && was != 0);
+}
+
+static void next_pickle(struct verify *v)
+{
+    if (v->doc->scan.shared)
+        return;
+    forget(&v->was);
+    forget(&v->is);
+    idmap_release(&v->differ);
+    v->differs = 0;
+    v->drift = UINT64_MAX;
+}
+
+/* ------------------------------------------------------------------------------ steps */
+
+/* What leaves the stack as it is. */
+static bool is_still(enum op_class class)
+{
+    return class == OP_PUT || class == OP_FRAME || class == OP_PROTO;
+}
+
+/* A copied PUT stores what the opcode in front of it made.  Where that is not the same opcode, the
+ * slot holds something else: unless both are what makes the same edited container. */
+static enum pb_err stored(struct verify *v, bool *same)
+{
+    pkl_id a = PKL_ID(0, PKL_TAG_VALUE, v->last[0]), b = PKL_ID(0, PKL_TAG_VALUE, v->last[1]);
+    uint64_t known;
+
+    *same = !v->apart;
+    if (!v->apart || !v->made[0] || !v->made[1] || edit_container_of(v->ed, a) == NULL)
+        return PB_OK;
+    *same = !idmap_get(&v->there, a, &known) || known == b;
+    return !*same || (idmap_put(&v->there, a, b) && idmap_put(&v->back, b, a)) ? PB_OK
+                                                                               : error_nomem(v->e);
+}
+
+/* An opcode that both sides have. */
+static enum pb_err both(struct verify *v, const struct opcode *op)
+{
+    enum op_class class = (enum op_class)op_info[op->code].class;
+    uint64_t slot = op->slot;
+    bool ok = true, same;
     enum pb_err err;
 
-    while (v->segment < v->plan->count &&
-           v->plan->segments[v->segment].at + v->plan->segments[v->segment].len <= v->is.at)
-        v->segment++;
-    i = v->segment;
-    s = i < v->plan->count ? &v->plan->segments[i] : NULL;
-    if (s == NULL || s->kind != SPLICE_COPY)
-        return pass(v, &v->is, v->doc->scan.shared, &get);
-    off = s->from + (v->is.at - s->at);
-    err = catch_up(v, off);
-    if (err == PB_OK)
-        err = pass(v, &v->was, v->doc->scan.shared, &was_get);
-    if (err == PB_OK)
-        err = pass(v, &v->is, v->doc->scan.shared, &get);
-    if (err == PB_OK && get != was_get)
-        err = verify_refuse(v, "a copied opcode is not the one it was");
-    v->moved = v->moved || v->is.slot != v->was.slot;
-    return err == PB_OK && get ? same_definition(v) : err;
+    if (!is_still(class))
+        v->apart = false;
+    if (class == OP_STOP) {
+        next_pickle(v);
+    } else if (class == OP_REF && op->code != CODE_DUP) {
+        if (differs(v, slot))
+            return verify_refuse(v,
+                                 "a memo slot read at offset %llu of the original would hold "
+                                 "something else",
+                                 (unsigned long long)v->off);
+    } else if (class == OP_PUT) {
+        if (op->code == CODE_MEMOIZE) {
+            slot = v->was.count;
+            if (slot != v->is.count && v->drift > slot)
+                v->drift = slot < v->is.count ? slot : v->is.count;
+            ok = occupy(v, &v->is, v->is.count);
+        } else {
+            ok = occupy(v, &v->is, slot);
+        }
+        err = stored(v, &same);
+        if (err != PB_OK)
+            return err;
+        ok = ok && occupy(v, &v->was, slot) && mark(v, slot, !same);
+    }
+    return ok ? PB_OK : error_nomem(v->e);
+}
+
+/* An opcode that one side has. */
+static enum pb_err one(struct verify *v, const struct opcode *op, uint64_t at, bool old)
+{
+    enum op_class class = (enum op_class)op_info[op->code].class;
+    struct verify_slots *s = old ? &v->was : &v->is;
+    uint64_t slot = op->code == CODE_MEMOIZE ? s->count : op->slot;
+
+    if (!is_still(class)) {
+        v->apart = true;
+        v->last[!old] = at;
+        v->made[!old] = class == OP_MAKE || class == OP_TUPLE;
+    }
+
+    if (old && (class == OP_STOP || class == OP_PROTO || class == OP_BUFFER))
+        return verify_refuse(v, "an opcode that must stay is missing");
+    if (class != OP_PUT)
+        return PB_OK;
+    return occupy(v, s, slot) && mark(v, slot, true) ? PB_OK : error_nomem(v->e);
+}
+
+/* Opcodes [*at, end) of one side. */
+static enum pb_err pass(struct verify *v, struct reading *r, uint64_t *at, uint64_t end, int which,
+                        int *budget)
+{
+    enum pb_err err = PB_OK;
+    struct opcode op;
+
+    while (*at<end && * budget> 0 && err == PB_OK) {
+        err = read_opcode(r, *at, &op, v->e);
+        if (err != PB_OK)
+            break;
+        if (which == 0)
+            err = both(v, &op);
+        else
+            err = one(v, &op, *at, which < 0);
+        *at = op.end;
+        --*budget;
+    }
+    return err == PB_OK && *at > end
+               ? verify_refuse(v, "an opcode is cut at offset %llu", (unsigned long long)end)
+               : err;
+}
+
+static uint64_t next_placed(const struct verify *v, size_t from, size_t *index)
+{
+    for (*index = from; *index < v->plan->count; ++*index) {
+        const struct splice_segment *s = &v->plan->segments[*index];
+
+        if (s->kind == SPLICE_COPY && v->placed[*index])
+            return s->from;
+    }
+    return v->original->size;
+}
+
+/* Nothing more can differ: the rest is copied as it stands. */
+static bool settled(const struct verify *v)
+{
+    return v->segment + 1 == v->plan->count && v->plan->segments[v->segment].kind == SPLICE_COPY &&
+           v->placed[v->segment] && v->differs == 0 && v->was.count == v->is.count &&
+           v->drift == UINT64_MAX && !v->apart && v->off >= v->plan->segments[v->segment].from;
+}
+
+/* What is missing of the original, then what the result has instead: its own segments, and copies
+ * of what was moved, which must leave the memo alone. */
+static enum pb_err gap(struct verify *v, struct reading *old, struct reading *new, int *budget)
+{
+    size_t next;
+    uint64_t from = next_placed(v, v->segment, &next), end = v->ends[0];
+    uint64_t upto = next < v->plan->count ? v->plan->segments[next].at : v->result->size;
+    enum pb_err err;
+
+    if (!v->gap_begun)
+        v->made[0] = v->made[1] = false;
+    v->gap_begun = true;
+    from = from < end ? from : end;
+    upto = upto < v->ends[1] ? upto : v->ends[1];
+    err = pass(v, old, &v->off, from, -1, budget);
+    if (err == PB_OK && v->off >= from)
+        err = pass(v, new, &v->at, upto, 1, budget);
+    old->n = 0; /* it may be the same source that was looked at */
+    if (err == PB_OK && v->off >= from && v->at >= upto) {
+        v->segment = next;
+        v->in_gap = v->gap_begun = false;
+    }
+    return err;
+}
+
+/* Memo opcodes in what was moved would store and read in another order. */
+static enum pb_err check_moved(struct verify *v, size_t *segment)
+{
+    struct reading r = {.src = v->original};
+    enum pb_err err = PB_OK;
+    struct opcode op;
+
+    for (; *segment < v->plan->count && err == PB_OK; ++*segment) {
+        const struct splice_segment *s = &v->plan->segments[*segment];
+
+        if (s->kind != SPLICE_COPY || v->placed[*segment])
+            continue;
+        for (uint64_t at = s->from; at < s->from + s->len && err == PB_OK; at = op.end) {
+            err = read_opcode(&r, at, &op, v->e);
+            if (err == PB_OK && (op_info[op.code].class == OP_PUT ||
+                                 (op_info[op.code].class == OP_REF && op.code != CODE_DUP)))
+                err = verify_refuse(v, "what was moved has opcodes of the memo");
+        }
+    }
+    return err;
+}
+
+static void begin(struct verify *v)
+{
+    struct pkl_info was, is;
+
+    pkl_doc_info(v->doc, &was);
+    pkl_doc_info(v->fresh, &is);
+    v->ends[0] = was.end;
+    v->ends[1] = is.end;
+    v->count_slots = v->doc->seen[CODE_MEMOIZE] || v->fresh->seen[CODE_MEMOIZE];
+    v->drift = UINT64_MAX;
+    v->in_gap = true;
+    v->off = 0;
+    v->begun = true;
 }
 
 enum pb_err verify_memo(struct verify *v, bool *done)
 {
+    struct reading old = {.src = v->original}, new = {.src = v->result};
+    int budget = OPCODES_AT_ONCE;
+    size_t first = 0;
     enum pb_err err = PB_OK;
 
-    if (v->is.src == NULL) {
-        struct pkl_info was, is;
-
-        pkl_doc_info(v->doc, &was);
-        pkl_doc_info(v->fresh, &is);
-        v->was = (struct verify_memo){.src = v->original, .end = was.end};
-        v->is = (struct verify_memo){.src = v->result, .end = is.end};
+    if (!v->begun) {
+        begin(v);
+        err = check_moved(v, &first);
     }
-    for (int i = 0; i < OPCODES_AT_ONCE && v->is.at < v->is.end && err == PB_OK; i++)
-        err = one_opcode(v);
-    *done = v->is.at >= v->is.end;
+    while (err == PB_OK && budget > 0 && v->segment < v->plan->count) {
+        const struct splice_segment *s = &v->plan->segments[v->segment];
+        uint64_t end;
+
+        if (v->in_gap) {
+            err = gap(v, &old, &new, &budget);
+            continue;
+        }
+        end = s->from + s->len < v->ends[0] ? s->from + s->len : v->ends[0];
+        if (settled(v))
+            v->off = end;
+        err = pass(v, &old, &v->off, end, 0, &budget);
+        if (err != PB_OK || v->off < end)
+            break;
+        v->at = s->at + s->len < v->ends[1] ? s->at + s->len : v->ends[1];
+        v->segment++;
+        v->in_gap = true;
+    }
+    if (err == PB_OK && v->in_gap && v->segment == v->plan->count && budget > 0)
+        err = gap(v, &old, &new, &budget);
+    *done = err == PB_OK && v->segment == v->plan->count && v->off >= v->ends[0];
     return err;
 }

@@ -1,20 +1,17 @@
 /*
- * The values, side by side: what the source with the edits says, and what the result says by
- * itself.
- *
- * Both sides are walked by the same steps, so two values correspond when they are met at the same
- * step. A shared value must correspond to one value only, both ways: then the sharing and the
- * recursion are the same.  A leaf is the bytes of its opcode, exactly.
+ * The values, side by side: what the source with its edits says, and what the result says by
+ * itself.  What lies in one copied span is passed over (see verify.h for why that is enough).
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include <pklbrowse/pkl_leaf.h>
 
+#include "index.h"
 #include "opcode_bytes.h"
 #include "verify.h"
 
-#define BATCH 128
+#define CHILDREN_AT_ONCE 64
 
 static bool is_leaf(enum pkl_kind kind)
 {
@@ -27,15 +24,66 @@ static enum pb_err differ(struct verify *v, const struct pkl_node *b, const char
                          (unsigned long long)b->begin, "differs");
 }
 
-static struct source *source_of(struct pkl_view *v, pkl_id id)
+/* ------------------------------------------------------------------------ what is copied */
+
+/* [begin, end) of the original stands whole at `at` of the result. */
+static bool copied_to(const struct verify *v, uint64_t begin, uint64_t end, uint64_t at)
 {
-    return pkl_doc_source(v->doc(v, PKL_ID_SOURCE(id)));
+    const struct splice_segment *s = verify_copy_of(v, begin);
+
+    return s != NULL && end <= s->from + s->len && s->at + (begin - s->from) == at;
 }
+
+static bool same_value(const struct verify *v, const struct pkl_node *a, const struct pkl_node *b)
+{
+    return PKL_ID_SOURCE(a->id) == 0 && copied_to(v, a->begin, a->end, b->begin) &&
+           a->end - a->begin == b->end - b->begin &&
+           verify_source_of(v, PKL_ID_OFFSET(b->id)) == PKL_ID_OFFSET(a->id) &&
+           PKL_ID_TAG(a->id) == PKL_ID_TAG(b->id);
+}
+
+static uint64_t child_begin(const struct pkl_child *c)
+{
+    return c->key.id != 0 ? c->key.begin : c->value.begin;
+}
+
+static bool same_child(const struct verify *v, const struct pkl_child *a, const struct pkl_child *b)
+{
+    return (a->key.id == 0 || same_value(v, &a->key, &b->key)) &&
+           same_value(v, &a->value, &b->value) && (a->key.id == 0) == (b->key.id == 0);
+}
+
+/* ---------------------------------------------------------------------- correspondence */
+
+/* Whether the two may be one and the same; *met: they were compared already. */
+static enum pb_err correspond(struct verify *v, pkl_id a, pkl_id b, bool *met)
+{
+    uint64_t from = verify_source_of(v, PKL_ID_OFFSET(b)), x = 0, y = 0;
+    uint64_t to = PKL_ID_SOURCE(a) == 0 ? verify_result_of(v, PKL_ID_OFFSET(a)) : UINT64_MAX;
+    bool is_new, same, ok = true;
+
+    if (from != UINT64_MAX || to != UINT64_MAX) {
+        same = PKL_ID_SOURCE(a) == 0 && from == PKL_ID_OFFSET(a) && to == PKL_ID_OFFSET(b);
+    } else {
+        bool there = idmap_get(&v->there, a, &x), back = idmap_get(&v->back, b, &y);
+
+        same = there == back && (!there || (x == b && y == a));
+        ok = there || (idmap_put(&v->there, a, b) && idmap_put(&v->back, b, a));
+    }
+    if (!same)
+        return verify_refuse(v, "what is shared at offset %llu of the result is not the same value",
+                             (unsigned long long)PKL_ID_OFFSET(b));
+    ok = ok && idmap_put_new(&v->met, a, b, &is_new);
+    *met = ok && !is_new;
+    return ok ? PB_OK : error_nomem(v->e);
+}
+
+/* ------------------------------------------------------------------------------- leaves */
 
 /* The same opcode with the same argument, byte by byte. */
 static enum pb_err same_opcode(struct verify *v, const struct pkl_node *a, const struct pkl_node *b)
 {
-    struct source *x = source_of(pkl_edit_view(v->ed), a->id);
+    struct source *x = PKL_ID_SOURCE(a->id) == 0 ? v->original : v->ed->bytes;
     uint64_t at = PKL_ID_OFFSET(a->id), bt = PKL_ID_OFFSET(b->id), h, p, header, payload;
     bool same = false;
     enum pb_err err = pkl_opcode_length(x, at, &h, &p, v->e);
@@ -53,7 +101,7 @@ static enum pb_err same_name(struct verify *v, const struct pkl_node *a, const s
 {
     struct pkl_name x = {0}, y = {0};
     bool same;
-    enum pb_err err = pkl_name_read(pkl_edit_view(v->ed), a, &x, v->e);
+    enum pb_err err = pkl_name_read(verify_view(v, a->id), a, &x, v->e);
 
     if (err != PB_OK)
         return err;
@@ -68,174 +116,330 @@ static enum pb_err same_name(struct verify *v, const struct pkl_node *a, const s
     return err;
 }
 
-/* Whether the two correspond already; if neither was met before they do from now on. */
-static enum pb_err correspond(struct verify *v, pkl_id a, pkl_id b, bool *met)
-{
-    uint64_t x = 0, y = 0;
-    bool there = idmap_get(&v->there, a, &x), back = idmap_get(&v->back, b, &y);
+/* -------------------------------------------------------------------------------- values */
 
-    *met = there;
-    if (there != back || (there && (x != b || y != a)))
-        return verify_refuse(v, "what is shared at offset %llu of the result is not the same value",
-                             (unsigned long long)PKL_ID_OFFSET(b));
-    if (there)
-        return PB_OK;
-    return idmap_put(&v->there, a, b) && idmap_put(&v->back, b, a) ? PB_OK : error_nomem(v->e);
-}
-
-/* What a reference refers to. */
-static enum pb_err target(struct pkl_view *v, const struct pkl_node *n, struct pkl_node *out,
+static enum pb_err target(struct pkl_view *view, const struct pkl_node *n, struct pkl_node *out,
                           struct error *e)
 {
     *out = *n;
-    return n->ref ? v->node(v, n->target, out, e) : PB_OK;
+    return n->ref ? view->node(view, n->target, out, e) : PB_OK;
 }
 
+/* A value that may be compared already. */
 static enum pb_err compare(struct verify *v, const struct pkl_node *a, const struct pkl_node *b)
 {
-    struct pkl_view *left = pkl_edit_view(v->ed), *right = pkl_doc_view(v->fresh);
-    struct verify_pair pair = {.a = a->target, .b = b->target, .kind = a->kind};
-    struct pkl_node x, y;
+    struct verify_pair pair;
     bool met = false;
-    enum pb_err err = PB_OK;
-
-    /* Which opcode refers to a value says nothing of it. */
-    if (a->kind != b->kind || a->ref != b->ref || a->count != b->count ||
-        (!a->ref && a->opcode != b->opcode))
-        return differ(v, b, "the kind or length of a value");
-    /* Leaves that no GET reads need no memory. */
-    if (a->ref || !is_leaf(a->kind))
-        err = correspond(v, a->target, b->target, &met);
-    if (err != PB_OK || met)
-        return err;
-    err = target(left, a, &x, v->e);
-    if (err == PB_OK)
-        err = target(right, b, &y, v->e);
-    if (err != PB_OK)
-        return err;
-    if (x.opcode != y.opcode || x.count != y.count)
-        return differ(v, &y, "the opcode of a value");
-    if (is_leaf(x.kind))
-        return same_opcode(v, &x, &y);
-    if (x.kind == PKL_GLOBAL)
-        err = same_name(v, &x, &y);
-    else if (x.kind == PKL_EXTENSION || x.kind == PKL_BUFFER || x.opcode == CODE_PERSID)
-        err = same_opcode(v, &x, &y);
-    pair.count = x.count;
-    if (err != PB_OK)
-        return err;
-    return vec_push(&v->todo, pair) ? PB_OK : error_nomem(v->e);
-}
-
-static enum pb_err compare_child(struct verify *v, const struct pkl_child *a,
-                                 const struct pkl_child *b)
-{
-    enum pb_err err = PB_OK;
-
-    if (a->step != b->step || a->part != b->part || a->index != b->index ||
-        (a->key.id == 0) != (b->key.id == 0))
-        return differ(v, &b->value, "the place of a value");
-    if (a->key.id != 0)
-        err = compare(v, &a->key, &b->key);
-    return err == PB_OK ? compare(v, &a->value, &b->value) : err;
-}
-
-static enum pb_err compare_part(struct verify *v, enum pkl_part part, enum pkl_kind *kind)
-{
-    struct pkl_view *left = pkl_edit_view(v->ed), *right = pkl_doc_view(v->fresh);
-    struct pkl_child a, b;
-    struct error why = {0};
-    enum pb_err x = left->part(left, v->now.a, part, &a, &why);
-    enum pb_err y = right->part(right, v->now.b, part, &b, &why);
-
-    *kind = PKL_NONE;
-    if ((x != PB_OK && x != PB_ENOTFOUND) || (y != PB_OK && y != PB_ENOTFOUND))
-        return error_set(v->e, x != PB_OK && x != PB_ENOTFOUND ? x : y, "%s", why.msg);
-    if (x != y)
-        return verify_refuse(v, "an object has other parts");
-    if (x != PB_OK)
-        return PB_OK;
-    *kind = a.value.kind;
-    return compare(v, &a.value, &b.value);
-}
-
-/* What an object is made of and no child of it: the class, and the dicts whose pairs are its
- * attributes. */
-static enum pb_err compare_parts(struct verify *v)
-{
-    enum pkl_kind kind;
     enum pb_err err;
 
-    if (v->now.kind == PKL_PERSID)
-        return compare_part(v, PKL_PID, &kind);
-    err = v->now.kind == PKL_OBJECT ? compare_part(v, PKL_CLASS, &kind) : PB_OK;
+    if (a->kind != b->kind)
+        return differ(v, b, "the kind of a value");
+    if (!a->ref && !b->ref && same_value(v, a, b))
+        return PB_OK;
+    err = target(verify_view(v, a->target), a, &pair.a, v->e);
     if (err == PB_OK)
-        err = compare_part(v, PKL_STATE, &kind);
-    if (err == PB_OK && kind == PKL_TUPLE)
-        err = compare_part(v, PKL_SLOTS, &kind);
+        err = target(pkl_doc_view(v->fresh), b, &pair.b, v->e);
+    if (err != PB_OK)
+        return err;
+    /* What was moved may be fetched from where it was. */
+    if (is_leaf(a->kind) && a->ref != b->ref && (a->ref || PKL_ID_SOURCE(a->id) != 0))
+        return differ(v, b, "a reference");
+    /* Leaves that are not read from the memo need no memory. */
+    if (a->ref || b->ref || !is_leaf(a->kind))
+        err = correspond(v, pair.a.id, pair.b.id, &met);
+    if (err != PB_OK || met)
+        return err;
+    if (is_leaf(a->kind))
+        return same_opcode(v, &pair.a, &pair.b);
+    return same_value(v, &pair.a, &pair.b) || vec_push(&v->todo, pair) ? PB_OK : error_nomem(v->e);
+}
+
+/* A value that was put into a container of the original (its bytes are accounted for), or into a
+ * new one. */
+static enum pb_err compare_new(struct verify *v, size_t number, pkl_id into,
+                               const struct pkl_node *b)
+{
+    struct pkl_node a = v->ed->values.data[number - 1].node;
+    enum pb_err err = verify_link(v, &a);
+    size_t i;
+    const struct splice_segment *s = verify_segment(v, b->begin, &i);
+
+    if (err != PB_OK || PKL_ID_SOURCE(into) != 0)
+        return err == PB_OK ? compare(v, &a, b) : err;
+    if (s == NULL || s->kind != SPLICE_NEW)
+        return verify_refuse(v, "a new value at offset %llu is none", (unsigned long long)b->begin);
+    v->met_bytes += (b->end < s->at + s->len ? b->end : s->at + s->len) - b->begin;
+    return compare(v, &a, b);
+}
+
+/* ----------------------------------------------------------------------------- children */
+
+static enum pb_err push_list(struct verify *v, pkl_id a, pkl_id b)
+{
+    struct verify_lists l;
+    enum pb_err err = verify_list(v, a, b, &l);
+
+    if (err != PB_OK || l.count == 0)
+        return err;
+    return vec_push(&v->open, l) ? PB_OK : error_nomem(v->e);
+}
+
+/* Does a stretch of children, `index` and on, lie in one copied span up to `index + n - 1`?  Then
+ * those of the result stand where that says. */
+static enum pb_err in_step(struct verify *v, const struct verify_lists *l, uint64_t index,
+                           uint64_t n, uint64_t from_end, bool *same)
+{
+    struct pkl_child a, b;
+    enum pb_err err = verify_kid(v, 0, v->ed->base, l->a, index + n - 1, &a);
+
+    *same = false;
+    if (err != PB_OK || a.value.end > from_end)
+        return err;
+    err = verify_kid(v, 1, pkl_doc_view(v->fresh), l->b, l->at + n - 1, &b);
+    if (err == PB_OK)
+        *same = same_child(v, &a, &b);
     return err;
 }
 
-static enum pb_err begin_container(struct verify *v)
+/* How many children from `index` on are passed over: first by doubling, then by halving. */
+static enum pb_err stretch(struct verify *v, const struct verify_lists *l, uint64_t index,
+                           uint64_t most, uint64_t *out)
 {
-    v->now = v->todo.data[--v->todo.len];
-    v->child = v->now.from;
-    return v->child == 0 && v->now.kind >= PKL_GLOBAL ? compare_parts(v) : PB_OK;
+    const struct splice_segment *s;
+    uint64_t good = 1, bad, step = 32;
+    struct pkl_child a, b;
+    bool same;
+    enum pb_err err = verify_kid(v, 0, v->ed->base, l->a, index, &a);
+
+    *out = 0;
+    if (err == PB_OK)
+        err = verify_kid(v, 1, pkl_doc_view(v->fresh), l->b, l->at, &b);
+    if (err != PB_OK || !same_child(v, &a, &b))
+        return err;
+    s = verify_copy_of(v, child_begin(&a));
+    *out = 1;
+    if (!l->straight)
+        return PB_OK;
+    /* good: known to be in the span; bad: known not to be, or behind the last. */
+    for (bad = most + 1; good < most && err == PB_OK; step *= 2) {
+        uint64_t next = most - good > step ? good + step : most;
+
+        err = in_step(v, l, index, next, s->from + s->len, &same);
+        if (err == PB_OK && !same) {
+            bad = next;
+            break;
+        }
+        good = next;
+    }
+    while (err == PB_OK && good + 1 < bad) {
+        uint64_t middle = good + (bad - good) / 2;
+
+        err = in_step(v, l, index, middle, s->from + s->len, &same);
+        if (same)
+            good = middle;
+        else
+            bad = middle;
+    }
+    *out = good;
+    return err;
 }
 
-/* Its other children come after what is below these: so what was just found is asked for while the
- * documents still know where it is, and no more than a batch a level waits. */
-static enum pb_err put_off(struct verify *v, uint64_t from)
+static enum pb_err compare_old(struct verify *v, struct verify_lists *l, uint64_t index, size_t key,
+                               size_t value)
 {
-    v->now.from = from;
-    if (from < v->now.count && !vec_push(&v->todo, v->now))
-        return error_nomem(v->e);
-    v->child = v->now.count;
-    return PB_OK;
+    struct pkl_view *view = verify_view(v, l->a);
+    struct pkl_child a = {0}, b;
+    enum pb_err err = verify_kid(v, 1, pkl_doc_view(v->fresh), l->b, l->at, &b);
+
+    if (err == PB_OK && index < PIECE_NEW)
+        err = verify_kid(v, 0, view, l->a, index, &a);
+    if (err == PB_OK && l->pairs != (b.key.id != 0))
+        err = differ(v, &b.value, "the place of a value");
+    if (err == PB_OK)
+        err = verify_link(v, &a.value);
+    if (err == PB_OK && l->pairs)
+        err = verify_link(v, &a.key);
+    if (err == PB_OK && l->pairs)
+        err = key != 0 ? compare_new(v, key, l->a, &b.key) : compare(v, &a.key, &b.key);
+    if (err == PB_OK)
+        err = value != 0 ? compare_new(v, value, l->a, &b.value) : compare(v, &a.value, &b.value);
+    l->at++;
+    return err;
+}
+
+/* Children [index, index + most) of the document: those that are copied together, or one. */
+static enum pb_err some_old(struct verify *v, struct verify_lists *l, uint64_t index, uint64_t most,
+                            uint64_t *done)
+{
+    enum pb_err err = PB_OK;
+
+    *done = 0;
+    if (PKL_ID_SOURCE(l->a) == 0)
+        err = stretch(v, l, index, most, done);
+    if (err != PB_OK)
+        return err;
+    l->at += *done;
+    if (*done > 0)
+        return PB_OK;
+    *done = 1;
+    return compare_old(v, l, index, 0, 0);
 }
 
 static enum pb_err some_children(struct verify *v)
 {
-    struct pkl_view *left = pkl_edit_view(v->ed), *right = pkl_doc_view(v->fresh);
-    struct pkl_child a[BATCH], b[BATCH];
-    uint64_t left_over = v->now.count - v->child;
-    size_t want = left_over < BATCH ? (size_t)left_over : BATCH, x = 0, y = 0;
-    enum pb_err err = left->children(left, v->now.a, v->child, want, a, &x, v->e);
+    struct verify_lists l = v->open.data[v->open.len - 1];
+    const struct piece *p;
+    uint64_t done = 1;
+    enum pb_err err;
 
-    if (err == PB_OK)
-        err = right->children(right, v->now.b, v->child, want, b, &y, v->e);
-    if (err == PB_OK && (x != y || x == 0))
-        err = verify_refuse(v, "children of a value cannot be found");
-    if (err == PB_OK)
-        err = put_off(v, v->child + x);
-    for (size_t i = 0; i < x && err == PB_OK; i++)
-        err = compare_child(v, &a[i], &b[i]);
+    if (l.at >= l.count) {
+        v->open.len--;
+        return PB_OK;
+    }
+    if (l.c == NULL) {
+        err = some_old(v, &l, l.at, l.count - l.at, &done);
+    } else {
+        p = &l.c->now.data[l.piece];
+        if (piece_is_run(p))
+            err = some_old(v, &l, p->first + l.inside, p->count - l.inside, &done);
+        else
+            err = compare_old(v, &l, p->first, p->key, p->value);
+        l.inside += done;
+        if (l.inside == p->count) {
+            l.piece++;
+            l.inside = 0;
+        }
+    }
+    v->open.data[v->open.len - 1] = l;
     return err;
 }
 
+/* ------------------------------------------------------------------------------- objects */
+
+/* A part that both have, or neither. */
+static enum pb_err compare_part(struct verify *v, const struct verify_pair *p, enum pkl_part part)
+{
+    struct pkl_view *right = pkl_doc_view(v->fresh);
+    struct pkl_node a;
+    struct pkl_child b;
+    struct error why = {0};
+    size_t number = 0;
+    enum pb_err x = verify_part(v, p->a.id, part, &a, &number);
+    enum pb_err y = right->part(right, p->b.id, part, &b, &why);
+
+    if (x != PB_OK && x != PB_ENOTFOUND)
+        return x;
+    if (y != PB_OK && y != PB_ENOTFOUND)
+        return error_set(v->e, y, "%s", why.msg);
+    if (x != y)
+        return verify_refuse(v, "an object has other parts");
+    if (x != PB_OK)
+        return PB_OK;
+    if (PKL_ID_TAG(b.value.id) == PKL_TAG_CLASS)
+        return same_name(v, &a, &b.value);
+    return number != 0 ? compare_new(v, number, p->a.id, &b.value) : compare(v, &a, &b.value);
+}
+
+static enum pb_err compare_virtual(struct verify *v, const struct verify_pair *p, enum pkl_tag tag)
+{
+    uint64_t a = PKL_ID_OFFSET(p->a.id), b = PKL_ID_OFFSET(p->b.id);
+
+    return push_list(v, PKL_ID(PKL_ID_SOURCE(p->a.id), tag, a), PKL_ID(0, tag, b));
+}
+
+static enum pb_err compare_object(struct verify *v, const struct verify_pair *p)
+{
+    static const enum pkl_part parts[] = {PKL_CLASS, PKL_ARGS, PKL_KWARGS, PKL_STATE, PKL_PID};
+    bool direct = p->a.opcode == CODE_INST || p->a.opcode == CODE_OBJ;
+    enum pb_err err = PB_OK;
+
+    if (p->a.kind == PKL_GLOBAL)
+        err = same_name(v, &p->a, &p->b);
+    else if (p->a.kind == PKL_EXTENSION || p->a.kind == PKL_BUFFER || p->a.opcode == CODE_PERSID)
+        err = same_opcode(v, &p->a, &p->b);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && err == PB_OK; i++) {
+        if (parts[i] != PKL_ARGS || !direct)
+            err = compare_part(v, p, parts[i]);
+    }
+    /* Arguments above a MARK, which are no tuple. */
+    if (err == PB_OK && direct)
+        err = compare_virtual(v, p, PKL_TAG_ARGS);
+    if (err == PB_OK)
+        err = compare_virtual(v, p, PKL_TAG_ITEMS);
+    return err == PB_OK ? compare_virtual(v, p, PKL_TAG_ENTRIES) : err;
+}
+
+static enum pb_err compare_inside(struct verify *v)
+{
+    struct verify_pair p = v->todo.data[--v->todo.len];
+    bool resized = p.a.kind == PKL_TUPLE && edit_container_of(v->ed, p.a.id) != NULL;
+
+    if (p.a.opcode != p.b.opcode && !resized)
+        return differ(v, &p.b, "the opcode of a value");
+    return p.a.kind >= PKL_GLOBAL ? compare_object(v, &p) : push_list(v, p.a.id, p.b.id);
+}
+
+/* --------------------------------------------------------------------------- where to begin */
+
 static enum pb_err next_root(struct verify *v)
 {
-    struct pkl_view *left = pkl_edit_view(v->ed), *right = pkl_doc_view(v->fresh);
+    const struct edit_container *c = edit_container_of(v->ed, PKL_ID(0, PKL_TAG_STREAM, 0));
+    struct pkl_view *left = v->ed->base, *right = pkl_doc_view(v->fresh);
+    const struct piece *p = c != NULL ? pieces_at(&c->now, v->root) : NULL;
     struct pkl_child a, b;
     enum pb_err err = left->root(left, v->root, &a, v->e);
 
     if (err == PB_OK)
         err = right->root(right, v->root, &b, v->e);
     v->root++;
-    return err == PB_OK ? compare_child(v, &a, &b) : err;
+    if (err != PB_OK)
+        return err;
+    return p != NULL && p->value != 0 ? compare_new(v, p->value, a.owner, &b.value)
+                                      : compare(v, &a.value, &b.value);
+}
+
+/* Edited containers that are reached from copied bytes only. */
+static enum pb_err next_container(struct verify *v)
+{
+    const struct edit_container *c = &v->ed->containers.data[v->container++];
+    struct pkl_view *right = pkl_doc_view(v->fresh);
+    pkl_id a = PKL_ID(0, PKL_TAG_VALUE, PKL_ID_OFFSET(c->owner)), b;
+    struct verify_pair pair;
+    uint64_t at;
+    enum pb_err err;
+
+    if (PKL_ID_SOURCE(c->owner) != 0 || PKL_ID_TAG(c->owner) == PKL_TAG_STREAM ||
+        pieces_original(&c->now))
+        return PB_OK;
+    at = verify_result_of(v, PKL_ID_OFFSET(a));
+    if (at != UINT64_MAX)
+        b = PKL_ID(0, PKL_TAG_VALUE, at);
+    else if (!idmap_get(&v->there, a, &b))
+        return PB_OK; /* it is gone, or was met as what it is in */
+    err = v->ed->base->node(v->ed->base, a, &pair.a, v->e);
+    if (err == PB_OK)
+        err = right->node(right, b, &pair.b, v->e);
+    return err == PB_OK ? compare(v, &pair.a, &pair.b) : err;
 }
 
 enum pb_err verify_values(struct verify *v, bool *done)
 {
-    struct pkl_view *left = pkl_edit_view(v->ed), *right = pkl_doc_view(v->fresh);
+    struct pkl_view *left = v->ed->base, *right = pkl_doc_view(v->fresh);
+    enum pb_err err = PB_OK;
 
-    if (v->child < v->now.count)
-        return some_children(v);
+    for (int i = 0; i < CHILDREN_AT_ONCE && v->open.len > 0 && err == PB_OK; i++)
+        err = some_children(v);
+    if (err != PB_OK || v->open.len > 0)
+        return err;
     if (v->todo.len > 0)
-        return begin_container(v);
+        return compare_inside(v);
     if (v->root < left->roots(left))
         return next_root(v);
+    if (v->container < v->ed->containers.len)
+        return next_container(v);
     *done = true;
-    return left->roots(left) == right->roots(right) ? PB_OK
-                                                    : verify_refuse(v, "pickles are missing");
+    if (left->roots(left) != right->roots(right))
+        return verify_refuse(v, "pickles are missing");
+    return v->met_bytes == v->new_bytes ? PB_OK
+                                        : verify_refuse(v, "it has bytes that are in no new value");
 }

@@ -186,9 +186,15 @@ static void test_memo_walk(void **state)
     struct source *src = source_mem(bytes, sizeof bytes - 1, false);
     struct pkl_doc *d = index_at_once(src, &usual);
     struct events es = {.n = 0};
+    struct pkl_memo_walk walk;
+    bool done = false;
 
     (void)state;
-    assert_int_equal(pkl_doc_memo_walk(d, note, &es, NULL), PB_OK);
+    pkl_memo_walk_init(&walk, d);
+    for (size_t steps = 0; !done; steps++) {
+        assert_in_range(steps, 0, sizeof bytes);
+        assert_int_equal(pkl_memo_walk_step(&walk, 1, note, &es, &done, NULL), PB_OK);
+    }
     assert_int_equal(es.n, sizeof want / sizeof want[0]);
     for (size_t i = 0; i < es.n; i++) {
         assert_int_equal(es.ev[i].op, want[i].op);

@@ -658,7 +658,8 @@ static void test_here(void **state)
         must_repr(&r, cases[i].now);
         assert_int_equal(pkl_edit_changes(r.edit), cases[i].changes);
         buf_init(&out, 1 << 20);
-        assert_int_equal(rig_save(&r, &out), PB_OK);
+        if (rig_save(&r, &out) != PB_OK)
+            fail_msg("%s: %s", cases[i].path, r.e.msg);
         buf_release(&out);
         assert_true(pkl_edit_undo(r.edit));
         assert_false(pkl_edit_undo(r.edit));

@@ -411,6 +411,14 @@ static const struct recipe recipes[] = {
        "a](K\x01K\x05"
        "esK\x02"
        "e.")},
+    {"edited inside, its place replaced, and still read",
+     B("\x80\x02](]q\x00K\x01"
+       "ah\x00"
+       "e."),
+     {"[0][0]=2", "[0]=1"},
+     B("\x80\x02](]q\x00K\x02"
+       "a0K\x01h\x00"
+       "e.")},
     {"and replaced after",
      B("\x80\x04](K\x01K\x02"
        "e."),
@@ -498,11 +506,6 @@ static void test_what_is_refused_when_planned(void **state)
            "e."),
          {"[0]=1"},
          "buffer"},
-        {B("\x80\x02](]q\x00K\x01"
-           "ah\x00"
-           "e."),
-         {"[0][0]=2", "[0]=1"},
-         "edited inside before"},
     };
 
     (void)state;
