@@ -28,6 +28,10 @@ enum pb_err digest_final(struct digest *d, uint8_t *out, size_t *len, struct err
 void digest_free(struct digest *d);
 
 void hex_encode(struct buf *out, const void *p, size_t n); /* lower case */
+/* Into 2 * n + 1 bytes. */
+void hex_text(char *out, const void *p, size_t n);
+/* n digits (even) of either case; false: something else stands there. */
+bool hex_decode(const char *text, size_t n, uint8_t *out) PB_CHECK;
 void base64_encode(struct buf *out, const void *p, size_t n);
 bool base64_decode(struct buf *out, const char *s,
                    size_t n); /* strict; false leaves out unspecified */

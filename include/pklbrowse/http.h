@@ -98,6 +98,7 @@ struct http_request {
     struct source *body; /* what is sent, or NULL; read from 0 for every attempt; its size must be
                           * known, its bytes may still be coming; outlives the call */
     size_t max_body;     /* limit of result.body; 0: BUF_MAX_XML */
+    bool farewell;       /* is started and goes on even after loop_interrupt() */
 };
 
 struct http_call;

@@ -45,6 +45,8 @@ enum pb_err source_copy(struct source *s, uint64_t off, uint64_t n, const struct
 /* Bytes in memory: taken over (freed with free()) when own, else they must outlive the source.
  * NULL: out of memory, and nothing was taken over. */
 struct source *source_mem(const void *p, size_t n, bool own);
+/* Bytes [at, at + n) of another source (borrowed, outlives this one).  NULL: no memory. */
+struct source *source_slice(struct source *whole, uint64_t at, uint64_t n);
 /* Memory that grows at its end; every byte appended is here at once and stays where it is read from
  * (views are valid until the next append).  The second source of an edit session. */
 struct source *source_mem_growing(size_t max);

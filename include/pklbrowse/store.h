@@ -108,10 +108,18 @@ struct store_read_request {
                          struct error *e); /* may be NULL */
     struct sink to;
 };
+/* Bytes [at, at + len) of what is written stand at `from` in what is there. */
+struct store_range {
+    uint64_t at, from, len;
+};
 struct store_write_request {
     const char *container, *key;
     size_t key_len;
     struct source *body;             /* size known; outlives the operation */
+    /* With STORE_IF_SAME: what need not be sent, ascending in `at`.  A backend may send it all the
+     * same. */
+    const struct store_range *unchanged;
+    size_t unchanged_count;
     const struct store_object *keep; /* properties to carry over, or NULL for a new object */
     bool keep_as_given;              /* of another object (a copy): not those that are there now */
     enum store_condition condition;

@@ -121,6 +121,12 @@ struct review *review_of(struct app_review *r);
 void review_ref(struct review *r);
 void review_unref(struct review *r); /* NULL is fine */
 
+/* --- unchanged.c ------------------------------------------------------------------------------ */
+/* Where bytes of the result stand in what the store holds: the original, or (not NULL) the result
+ * of an earlier save of the same original.  *out: free() it. */
+enum pb_err unchanged_ranges(const struct pkl_splice *now, const struct pkl_splice *saved,
+                             struct store_range **out, size_t *count, struct error *e) PB_CHECK;
+
 /* --- keep.c ------------------------------------------------------------------------------------
  */
 /* done: the file that holds the bytes, NULL when they were too many (HISTORY_BYTES_MAX); it lives

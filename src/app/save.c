@@ -29,6 +29,8 @@ struct save {
     struct store_op *op;
     bool writing;      /* bytes may have left */
     struct keep *keep; /* of an in-place save */
+    struct store_range *unchanged;
+    size_t unchanged_count;
     struct app_saved result;
     struct store_identity now;
     struct store_object theirs;
@@ -49,6 +51,7 @@ void save_free(struct save *s)
     store_identity_release(&s->now);
     store_object_release(&s->theirs);
     keep_free(s->keep);
+    free(s->unchanged);
     free(s);
 }
 
@@ -150,6 +153,8 @@ static void start_write(struct save *s, const struct store_object *keep,
         .key_len = s->spot.key_len,
         .body = s->r->pub.result,
         .keep = keep,
+        .unchanged = s->unchanged,
+        .unchanged_count = s->unchanged_count,
         .condition = condition,
         .identity = identity,
     };
@@ -188,7 +193,13 @@ static void on_replaceable(void *ctx, const struct store_object *there, const ch
 static void on_kept(void *ctx, const char *file, const struct error *e)
 {
     struct save *s = ctx;
+    const struct review *stored = s->o->stored;
+    struct error error;
 
+    if (e == NULL &&
+        unchanged_ranges(&s->r->pub.splice, stored != NULL ? &stored->pub.splice : NULL,
+                         &s->unchanged, &s->unchanged_count, &error) != PB_OK)
+        e = &error;
     if (e != NULL) {
         finish_failed(s, e);
         return;

@@ -142,6 +142,26 @@ uint32_t crc32_of(uint32_t crc, const void *p, size_t n)
     return ~crc;
 }
 
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
+}
+
+bool hex_decode(const char *text, size_t n, uint8_t *out)
+{
+    for (size_t i = 0; i + 1 < n; i += 2) {
+        int high = hex_digit(text[i]), low = high < 0 ? -1 : hex_digit(text[i + 1]);
+
+        if (low < 0)
+            return false;
+        out[i / 2] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}
+
 void hex_encode(struct buf *out, const void *p, size_t n)
 {
     static const char hex[] = "0123456789abcdef";
@@ -151,6 +171,18 @@ void hex_encode(struct buf *out, const void *p, size_t n)
         buf_putc(out, hex[s[i] >> 4]);
         buf_putc(out, hex[s[i] & 0xf]);
     }
+}
+
+void hex_text(char *out, const void *p, size_t n)
+{
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t *bytes = p;
+
+    for (size_t i = 0; i < n; i++) {
+        *out++ = digits[bytes[i] >> 4];
+        *out++ = digits[bytes[i] & 15];
+    }
+    *out = '\0';
 }
 
 static const char base64_digits[] =

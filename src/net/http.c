@@ -165,7 +165,7 @@ static void client_interrupted(struct loop_client *client)
     for (struct ring *r = h->calls.next; r != &h->calls; r = r->next) {
         struct http_call *c = (struct http_call *)r;
 
-        if (c->state == CALL_ENDING)
+        if (c->state == CALL_ENDING || c->req.farewell)
             continue;
         c->result.maybe_sent =
             c->state == CALL_RUNNING && c->req.retry == HTTP_WRITE && http_attempt_left(c);
@@ -439,7 +439,7 @@ enum pb_err http_start(struct http *h, const struct http_request *req, struct ht
     ring_append(&h->calls, &c->ring);
     h->loop->busy++;
     c->state = CALL_STARTING;
-    if (h->loop->interrupted) {
+    if (h->loop->interrupted && !req->farewell) {
         error_set(&c->error, PB_ECANCELED, "cancelled");
         c->state = CALL_ENDING;
     }

@@ -151,7 +151,7 @@ static void head_stop(struct store_op *op)
     head_free((struct head_op *)op);
 }
 
-static const struct store_op_class head_class = {head_stop, NULL, NULL};
+static const struct store_op_class head_class = {.stop = head_stop};
 
 static void head_run(void *ctx)
 {

@@ -424,7 +424,7 @@ static void list_stop(struct store_op *op)
     list_free((struct list_op *)op);
 }
 
-static const struct store_op_class list_class = {list_stop, NULL, NULL};
+static const struct store_op_class list_class = {.stop = list_stop};
 
 static void finished(struct job *j, enum job_state state)
 {

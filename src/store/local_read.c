@@ -66,7 +66,8 @@ static void read_progress(const struct store_op *op, struct http_progress *out)
     out->receive_total = r->job.total;
 }
 
-static const struct store_op_class read_class = {read_stop, read_resume, read_progress};
+static const struct store_op_class read_class = {
+    .stop = read_stop, .resume = read_resume, .progress = read_progress};
 
 static enum pb_err changed(const struct read_op *r, struct error *e)
 {

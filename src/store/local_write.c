@@ -78,7 +78,7 @@ static void write_progress(const struct store_op *op, struct http_progress *out)
     out->send_total = w->job.total;
 }
 
-static const struct store_op_class write_class = {write_stop, NULL, write_progress};
+static const struct store_op_class write_class = {.stop = write_stop, .progress = write_progress};
 
 static enum pb_err failed(const struct write_op *w, const char *what, struct error *e)
 {

@@ -9,7 +9,8 @@
  *   s3_remove.c   DELETE
  *   s3_headers.c  between an answer's headers and a struct store_object
  *   s3_object.c   HEAD and GET
- *   s3_write.c    the careful write
+ *   s3_write.c    the careful write (s3_put.c, s3_doubt.c)
+ *   s3_multipart.c  the same of a large object, in parts (s3_parts.c, s3_abort.c)
  *   s3_digest.c   checksums of what is to be sent, as a job
  */
 #ifndef STORE_S3_H
@@ -57,7 +58,12 @@ enum s3_action {
     S3_GET,
     S3_TAGS,
     S3_PUT,
-    S3_DELETE
+    S3_DELETE,
+    S3_CREATE_UPLOAD,
+    S3_PART, /* may be repeated: the last one of a number counts */
+    S3_COMPLETE,
+    S3_PUT_TAGS,
+    S3_ABORT
 };
 
 struct s3_request {
@@ -82,6 +88,7 @@ struct s3_request {
     bool moved, skewed;     /* followed once already */
     bool renewed;           /* the credentials it was first signed with had expired */
     char signed_by[132];    /* the access key of the last attempt */
+    bool farewell;          /* is sent even after an interruption */
 };
 
 /* Copies bucket and key.  The request stays where it is until s3_request_release(). */
@@ -161,5 +168,9 @@ struct store_op *s3_read(struct store *s, const struct store_read_request *r, st
                          void *ctx, struct error *e);
 struct store_op *s3_write(struct store *s, const struct store_write_request *r, store_write_fn done,
                           void *ctx, struct error *e);
+
+/* Beside whatever comes next; nobody is told. */
+void s3_abort_upload(struct s3_store *s, const char *bucket, const char *key, size_t key_len,
+                     const char *upload);
 
 #endif

@@ -55,11 +55,25 @@ static void still_the_old(struct write_op *w)
     }
 }
 
-static enum pb_err hash_piece(void *ctx, const void *p, size_t n, struct error *e)
+static enum pb_err compare_piece(void *ctx, const void *p, size_t n, struct error *e)
 {
     struct write_op *w = ctx;
+    const uint8_t *there = p, *ours;
+    enum pb_err err = PB_OK;
 
-    return digest_update(w->read_back, p, n, e);
+    while (n > 0 && !w->differs && err == PB_OK) {
+        size_t got = 0, want = n < SOURCE_VIEW_MAX ? n : SOURCE_VIEW_MAX;
+
+        err = source_view(w->body, w->read_back, want, &ours, &got, e);
+        got = got < want ? got : want;
+        if (err != PB_OK)
+            break;
+        w->differs = got == 0 || memcmp(ours, there, got) != 0;
+        w->read_back += got;
+        there += got;
+        n -= got;
+    }
+    return err;
 }
 
 static void unknown_outcome(struct write_op *w, const char *why)
@@ -75,29 +89,10 @@ static void unknown_outcome(struct write_op *w, const char *why)
 static void read_back(void *ctx, const struct http_result *r, const struct error *e)
 {
     struct write_op *w = ctx;
-    struct digest *d = w->read_back;
-    uint8_t hash[SHA256_LEN];
-    struct error error = {0};
-    struct buf hex;
-    enum pb_err err;
-    size_t n;
-    bool ours;
 
-    if (e || r->status / 100 != 2) {
+    if (e || r->status / 100 != 2)
         unknown_outcome(w, e ? e->msg : "what is there now cannot be read");
-        return;
-    }
-    w->read_back = NULL;
-    err = digest_final(d, hash, &n, &error);
-    if (err != PB_OK) {
-        s3_write_fail(w, &error);
-        return;
-    }
-    buf_init(&hex, BUF_MAX_LINE);
-    hex_encode(&hex, hash, sizeof hash);
-    ours = r->body_bytes == w->body->size && strcmp(hex.data, w->digest.sha256_hex) == 0;
-    buf_release(&hex);
-    if (ours)
+    else if (!w->differs && w->read_back == w->body->size)
         s3_write_saved(w, &w->found);
     else
         s3_write_conflict(w);
@@ -109,11 +104,11 @@ static void start_read_back(struct write_op *w)
     struct error error = {0};
     enum pb_err err = s3_write_begin(w, S3_GET, read_back, &error);
 
-    w->request.on_body = hash_piece;
+    w->request.on_body = compare_piece;
+    w->read_back = 0;
+    w->differs = false;
     if (err == PB_OK && stays(&w->found))
         err = s3_request_param(&w->request, "versionId", w->found.version_id, &error);
-    if (err == PB_OK)
-        err = digest_new(DIGEST_SHA256, &w->read_back, &error);
     if (err == PB_OK)
         err = s3_request_send(&w->request, &error);
     if (err != PB_OK)
@@ -123,7 +118,8 @@ static void start_read_back(struct write_op *w)
 static void found_object(struct write_op *w, const struct store_object *o)
 {
     bool same_size = o->identity.size == w->body->size;
-    bool ours = same_size && store_identity_matches(&o->identity, w->digest.md5_hex);
+    bool ours =
+        same_size && *w->expect_etag && store_identity_matches(&o->identity, w->expect_etag);
     bool old = w->there && store_identity_same(&w->before.identity, &o->identity);
     struct error e = {0};
 

@@ -110,6 +110,11 @@ static const struct {
     [S3_TAGS] = {"read the tags of", "s3:GetObjectTagging"},
     [S3_PUT] = {"save", "s3:PutObject"},
     [S3_DELETE] = {"remove", "s3:DeleteObject"},
+    [S3_CREATE_UPLOAD] = {"save", "s3:PutObject"},
+    [S3_PART] = {"save", "s3:PutObject"},
+    [S3_COMPLETE] = {"save", "s3:PutObject"},
+    [S3_PUT_TAGS] = {"set the tags of", "s3:PutObjectTagging"},
+    [S3_ABORT] = {"abort the upload of", "s3:AbortMultipartUpload"},
 };
 
 /* code NULL: by status alone. */
@@ -140,6 +145,7 @@ static const struct {
     {"InvalidBucketName", 0, PB_EUSAGE, "that is not the name of a bucket"},
     {"KeyTooLongError", 0, PB_EUSAGE, "the key is longer than 1,024 bytes"},
     {"EntityTooLarge", 0, PB_ELIMIT, "it is larger than the server takes in one piece"},
+    {"NoSuchUpload", 0, PB_ESERVER, "the upload was aborted by someone else"},
     {"QuotaExceeded", 0, PB_ESERVER, "the quota is used up"},
     {"AccessControlListNotSupported", 0, PB_EUNSUPPORTED, "the bucket takes no access lists"},
     {"BadDigest", 0, PB_ESERVER, "the bytes were damaged on the way"},

@@ -59,7 +59,7 @@ static void list_progress(const struct store_op *op, struct http_progress *out)
         http_progress(l->request.call, out);
 }
 
-static const struct store_op_class list_class = {list_stop, NULL, list_progress};
+static const struct store_op_class list_class = {.stop = list_stop, .progress = list_progress};
 
 static void finish(struct list_op *l, struct store_page *page, const struct error *e)
 {

@@ -36,7 +36,7 @@ static void head_stop(struct store_op *op)
     head_free((struct head_op *)op);
 }
 
-static const struct store_op_class head_class = {head_stop, NULL, NULL};
+static const struct store_op_class head_class = {.stop = head_stop};
 
 static void head_answered(void *ctx, const struct http_result *r, const struct error *e)
 {
@@ -143,7 +143,8 @@ static void read_progress(const struct store_op *op, struct http_progress *out)
         out->receive_total = r->object.identity.size - r->offset;
 }
 
-static const struct store_op_class read_class = {read_stop, read_resume, read_progress};
+static const struct store_op_class read_class = {
+    .stop = read_stop, .resume = read_resume, .progress = read_progress};
 
 /* Takes the operation with it. */
 static void read_finish(struct read_op *r, const struct error *e)

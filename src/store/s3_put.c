@@ -2,9 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/log.h>
 #include <pklbrowse/xml.h>
 
-#include "s3_write.h"
+#include "s3_multipart.h"
 
 /* ------------------------------------------------------------------------------- tags */
 
@@ -56,6 +57,59 @@ enum pb_err s3_tagging_from(struct buf *out, const struct buf *body, struct erro
     return err == PB_OK ? buf_status(out, e) : err;
 }
 
+static void tags_set(void *ctx, const struct http_result *r, const struct error *e)
+{
+    struct write_op *w = ctx;
+    struct error error = {0};
+
+    if (!e && r->status / 100 == 2) {
+        s3_write_saved(w, &w->found);
+        return;
+    }
+    if (!e)
+        (void)s3_answer_error(&w->request, r, &error);
+    log_line("its tags are lost: %s", e ? e->msg : error.msg);
+    s3_multipart_completed(w->multipart);
+    s3_write_fail_with(w, PB_ESERVER,
+                       "it was saved, but the server did not take its tags: set them again");
+}
+
+void s3_put_tags(struct write_op *w, const struct store_identity *now)
+{
+    struct error e = {0};
+    uint8_t hash[SHA256_LEN];
+    struct buf text;
+    enum pb_err err = s3_write_begin(w, S3_PUT_TAGS, tags_set, &e);
+
+    store_identity_release(&w->found);
+    if (err == PB_OK)
+        err = store_identity_copy(&w->found, now, &e);
+    source_free(w->tagging_source);
+    w->tagging_source = source_mem(w->tagging_xml.data, w->tagging_xml.len, false);
+    if (err == PB_OK && !w->tagging_source)
+        err = error_nomem(&e);
+    buf_init(&text, BUF_MAX_LINE);
+    if (err == PB_OK)
+        err = md5(w->tagging_xml.data, w->tagging_xml.len, hash, &e);
+    if (err == PB_OK)
+        base64_encode(&text, hash, MD5_LEN);
+    if (err == PB_OK)
+        err = s3_request_header(&w->request, "Content-MD5", text.data, &e);
+    if (err == PB_OK)
+        err = s3_request_param(&w->request, "tagging", NULL, &e);
+    if (err == PB_OK)
+        err = sha256(w->tagging_xml.data, w->tagging_xml.len, hash, &e);
+    buf_release(&text);
+    if (err == PB_OK)
+        hex_text(w->tagging_hash, hash, SHA256_LEN);
+    w->request.payload_hash = w->tagging_hash;
+    w->request.body = w->tagging_source;
+    if (err == PB_OK)
+        err = s3_request_send(&w->request, &e);
+    if (err != PB_OK)
+        s3_write_fail(w, &e);
+}
+
 /* ------------------------------------------------------------------------- properties */
 
 enum pb_err s3_put_check(const struct write_op *w, struct error *e)
@@ -96,7 +150,7 @@ static enum pb_err put_etag(const struct write_op *w, const char *etag, struct b
     return buf_status(out, e);
 }
 
-static enum pb_err add_condition(struct write_op *w, struct error *e)
+enum pb_err s3_put_condition(struct write_op *w, struct error *e)
 {
     struct buf etag;
     enum pb_err err;
@@ -115,7 +169,7 @@ static enum pb_err add_condition(struct write_op *w, struct error *e)
     return err;
 }
 
-enum pb_err s3_put_headers(struct write_op *w, struct error *e)
+enum pb_err s3_put_properties(struct write_op *w, struct error *e)
 {
     const struct http_headers *keep = properties(w);
     struct s3_request *r = &w->request;
@@ -129,8 +183,16 @@ enum pb_err s3_put_headers(struct write_op *w, struct error *e)
         err = s3_request_header(r, "Content-Type", "application/octet-stream", e);
     if (err == PB_OK && w->tagging.len > 0)
         err = s3_request_header(r, "x-amz-tagging", w->tagging.data, e);
+    return err;
+}
+
+enum pb_err s3_put_headers(struct write_op *w, struct error *e)
+{
+    struct s3_request *r = &w->request;
+    enum pb_err err = s3_put_properties(w, e);
+
     if (err == PB_OK)
-        err = add_condition(w, e);
+        err = s3_put_condition(w, e);
     /* Never as a trailer.  Others than Amazon know the older of the two for certain. */
     if (err == PB_OK && r->s3->amazon)
         err = s3_request_header(r, "x-amz-checksum-crc32", w->digest.crc_base64, e);

@@ -55,24 +55,24 @@ enum pb_err s3_request_param(struct s3_request *r, const char *name, const char 
 
 /* ---------------------------------------------------------------------------- signing */
 
-static const char *method_of(enum s3_action action)
-{
-    switch (action) {
-    case S3_PUT:
-        return "PUT";
-    case S3_HEAD:
-        return "HEAD";
-    case S3_DELETE:
-        return "DELETE";
-    case S3_LIST_BUCKETS:
-    case S3_LIST:
-    case S3_LIST_VERSIONS:
-    case S3_GET:
-    case S3_TAGS:
-        break;
-    }
-    return "GET";
-}
+static const struct {
+    const char *method;
+    enum http_retry retry; /* what changes something is repeated only where that is harmless */
+} actions[] = {
+    [S3_LIST_BUCKETS] = {"GET", HTTP_READ},
+    [S3_LIST] = {"GET", HTTP_READ},
+    [S3_LIST_VERSIONS] = {"GET", HTTP_READ},
+    [S3_HEAD] = {"HEAD", HTTP_READ},
+    [S3_GET] = {"GET", HTTP_READ},
+    [S3_TAGS] = {"GET", HTTP_READ},
+    [S3_PUT] = {"PUT", HTTP_WRITE},
+    [S3_DELETE] = {"DELETE", HTTP_READ},
+    [S3_CREATE_UPLOAD] = {"POST", HTTP_WRITE},
+    [S3_PART] = {"PUT", HTTP_READ},
+    [S3_COMPLETE] = {"POST", HTTP_WRITE},
+    [S3_PUT_TAGS] = {"PUT", HTTP_READ},
+    [S3_ABORT] = {"DELETE", HTTP_READ},
+};
 
 /* Where the bucket is by all that is known. */
 static struct aws_setup view_of(const struct s3_request *r)
@@ -171,7 +171,7 @@ static enum pb_err prepare(void *ctx, unsigned attempt, struct http_message *out
 
     (void)attempt;
     aws_url_init(&url);
-    out->method = method_of(r->action);
+    out->method = actions[r->action].method;
     err = aws_url_make(&url, &view, view.region, r->bucket, r->key, r->key_len, r->query.data, e);
     if (err == PB_OK) {
         buf_append(&out->url, url.url.data, url.url.len);
@@ -393,7 +393,7 @@ static void done(void *ctx, const struct http_result *a, const struct error *e)
 static enum pb_err start(struct s3_request *r, struct error *e)
 {
     struct http_request q = {
-        .retry = r->action == S3_PUT ? HTTP_WRITE : HTTP_READ,
+        .retry = actions[r->action].retry,
         .prepare = prepare,
         .on_head = r->on_head ? on_head : NULL,
         .on_body = r->on_body ? on_body : NULL,
@@ -401,6 +401,7 @@ static enum pb_err start(struct s3_request *r, struct error *e)
         .done = done,
         .ctx = r,
         .body = r->body,
+        .farewell = r->farewell,
     };
 
     return http_start(r->s3->http, &q, &r->call, e);

@@ -15,7 +15,7 @@
 #include <pklbrowse/log.h>
 #include <pklbrowse/text.h>
 
-#include "s3_write.h"
+#include "s3_multipart.h"
 
 #define LOOKS_MAX 4
 #define WAIT_MS 200 /* doubled each time */
@@ -29,15 +29,18 @@ static void write_free(struct write_op *w)
 {
     store_op_end(&w->op);
     loop_timer_stop(w->op.store->loop, w->timer);
+    loop_unpost(w->op.store->loop, w);
     s3_request_release(&w->request);
     s3_digest_release(&w->digest);
-    digest_free(w->read_back);
+    s3_multipart_free(w->multipart);
     store_object_release(&w->keep);
     store_object_release(&w->before);
     store_identity_release(&w->identity);
     store_identity_release(&w->put);
     store_identity_release(&w->found);
     buf_release(&w->tagging);
+    buf_release(&w->tagging_xml);
+    source_free(w->tagging_source);
     free(w->bucket);
     free(w->key);
     free(w);
@@ -52,6 +55,10 @@ static void write_progress(const struct store_op *op, struct http_progress *out)
 {
     const struct write_op *w = (const struct write_op *)op;
 
+    if (w->multipart) {
+        s3_multipart_progress(w->multipart, out);
+        return;
+    }
     if (w->request.call)
         http_progress(w->request.call, out);
     out->send_total = w->body->size;
@@ -59,7 +66,7 @@ static void write_progress(const struct store_op *op, struct http_progress *out)
         out->sent = w->puts > 0 ? w->body->size : 0;
 }
 
-static const struct store_op_class write_class = {write_stop, NULL, write_progress};
+static const struct store_op_class write_class = {.stop = write_stop, .progress = write_progress};
 
 void s3_write_fail(struct write_op *w, const struct error *e)
 {
@@ -89,6 +96,8 @@ void s3_write_saved(struct write_op *w, const struct store_identity *now)
     void *ctx = w->ctx;
     struct error e = {0};
 
+    if (w->multipart)
+        s3_multipart_completed(w->multipart);
     if (b && w->other_tried && !unchecked && w->condition == STORE_IF_SAME)
         b->plain_etag = w->plain_etag;
     if (store_identity_copy(&copy, now, &e) != PB_OK) {
@@ -160,9 +169,8 @@ static bool is_conditional(const struct write_op *w)
            http_headers_get(&w->request.headers, "If-None-Match") != NULL;
 }
 
-static void take_put_identity(struct write_op *w, const struct http_result *r)
+static void take_put_identity(struct write_op *w, const struct http_result *r, const char *etag)
 {
-    const char *etag = http_headers_get(&r->headers, "ETag");
     const char *version = http_headers_get(&r->headers, "x-amz-version-id");
 
     store_identity_release(&w->put);
@@ -174,7 +182,8 @@ static void take_put_identity(struct write_op *w, const struct http_result *r)
 
 static bool may_have_written(const struct s3_problem *p, int status)
 {
-    return (status >= 500 && status != 501) || status == 429 ||
+    /* An error within a 200 came when it was under way. */
+    return status == 200 || (status >= 500 && status != 501) || status == 429 ||
            s3_problem_is(p, "RequestTimeout") || s3_problem_is(p, "BadDigest") ||
            s3_problem_is(p, "SlowDown") || s3_problem_is(p, "XAmzContentSHA256Mismatch");
 }
@@ -210,25 +219,36 @@ static void put_refused(struct write_op *w, const struct http_result *r)
     }
 }
 
-static void put_answered(void *ctx, const struct http_result *r, const struct error *e)
+void s3_write_put_done(struct write_op *w, const struct http_result *r, const char *etag)
 {
-    struct write_op *w = ctx;
+    take_put_identity(w, r, etag);
+    look_after(w);
+}
 
+void s3_write_put_answered(struct write_op *w, const struct http_result *r, const struct error *e)
+{
     if (e && r->maybe_sent && e->code == PB_ECANCELED) {
         s3_write_fail_with(w, PB_ECANCELED, "cancelled while it was sent: it may have been saved");
     } else if (e && r->maybe_sent) {
         s3_write_find_out(w, DOUBT_LOST, e);
     } else if (e) {
         s3_write_fail(w, e);
-    } else if (r->status / 100 == 2) {
-        take_put_identity(w, r);
-        look_after(w);
     } else {
         put_refused(w, r);
     }
 }
 
-void s3_write_put(struct write_op *w)
+static void put_answered(void *ctx, const struct http_result *r, const struct error *e)
+{
+    struct write_op *w = ctx;
+
+    if (!e && r->status / 100 == 2)
+        s3_write_put_done(w, r, http_headers_get(&r->headers, "ETag"));
+    else
+        s3_write_put_answered(w, r, e);
+}
+
+static void put_whole(struct write_op *w)
 {
     bool moved = w->request.moved, skewed = w->request.skewed;
     struct error error = {0};
@@ -243,6 +263,14 @@ void s3_write_put(struct write_op *w)
         err = s3_request_send(&w->request, &error);
     if (err != PB_OK)
         s3_write_fail(w, &error);
+}
+
+void s3_write_put(struct write_op *w)
+{
+    if (w->multipart)
+        s3_multipart_go(w);
+    else
+        put_whole(w);
 }
 
 /* ------------------------------------------------------------------------ afterwards */
@@ -262,7 +290,9 @@ static void compare_after(struct write_op *w, const struct store_object *o)
     bool same = !known || store_identity_same(&w->put, &o->identity);
     bool size = o->identity.size == w->body->size;
 
-    if (same && size)
+    if (same && size && w->multipart && w->before.tags > 0 && o->tags == 0)
+        s3_put_tags(w, &o->identity); /* not every server takes them when an upload begins */
+    else if (same && size)
         s3_write_saved(w, &o->identity);
     else if (old && !same && w->looks < LOOKS_MAX)
         s3_write_wait(w, w->looks, look_after_wait);
@@ -326,6 +356,9 @@ static void tags_answered(void *ctx, const struct http_result *r, const struct e
         return;
     }
     err = s3_tagging_from(&w->tagging, &r->body, &error);
+    buf_append(&w->tagging_xml, r->body.data, r->body.len);
+    if (err == PB_OK)
+        err = buf_status(&w->tagging_xml, &error);
     if (err != PB_OK)
         s3_write_fail(w, &error);
     else
@@ -338,6 +371,7 @@ static void ask_tags(struct write_op *w)
     enum pb_err err = s3_write_begin(w, S3_TAGS, tags_answered, &error);
 
     buf_clear(&w->tagging);
+    buf_clear(&w->tagging_xml);
     if (err == PB_OK)
         err = s3_request_param(&w->request, "tagging", NULL, &error);
     if (err == PB_OK)
@@ -407,10 +441,17 @@ static void digested(void *ctx, const struct error *e)
 {
     struct write_op *w = ctx;
 
-    if (e)
+    if (e) {
         s3_write_fail(w, e);
-    else
-        look_before(w);
+        return;
+    }
+    memcpy(w->expect_etag, w->digest.md5_hex, sizeof w->digest.md5_hex);
+    look_before(w);
+}
+
+static void begin_in_parts(void *ctx)
+{
+    look_before(ctx);
 }
 
 /* ----------------------------------------------------------------------------- start */
@@ -447,11 +488,6 @@ static enum pb_err check(struct write_op *w, const struct store_write_request *q
         return s3_error(&w->request, PB_EUSAGE, "it is not known which version was read", e);
     if (q->body->size == SOURCE_SIZE_UNKNOWN)
         return s3_error(&w->request, PB_EUSAGE, "its size is not known yet", e);
-    if (q->body->size > S3_PUT_MAX)
-        return s3_error(&w->request, PB_ELIMIT,
-                        "it is larger than 5 GiB, the most that one "
-                        "request may carry",
-                        e);
     return PB_OK;
 }
 
@@ -467,6 +503,7 @@ struct store_op *s3_write(struct store *s, const struct store_write_request *q, 
     }
     store_op_begin(&w->op, &write_class, s);
     buf_init(&w->tagging, BUF_MAX_LINE);
+    buf_init(&w->tagging_xml, BUF_MAX_LINE);
     w->done = done;
     w->ctx = ctx;
     err = copy_request(w, q, e);
@@ -475,6 +512,10 @@ struct store_op *s3_write(struct store *s, const struct store_write_request *q, 
     if (err == PB_OK)
         err = check(w, q, e);
     if (err == PB_OK)
+        err = s3_multipart_new(w, q, &w->multipart, e);
+    if (err == PB_OK && w->multipart)
+        err = loop_post(s->loop, begin_in_parts, w, e);
+    else if (err == PB_OK)
         err = s3_digest_start(&w->digest, s->loop, w->body, digested, w, e);
     if (err == PB_OK)
         return &w->op;

@@ -16,10 +16,13 @@ enum doubt {
 
 #define S3_PUTS_MAX 5
 
+struct s3_multipart;
+
 struct write_op {
-    struct store_op op;        /* first */
-    struct s3_request request; /* the one that runs */
-    struct s3_digest digest;
+    struct store_op op;             /* first */
+    struct s3_request request;      /* the one that runs */
+    struct s3_digest digest;        /* of one that goes in one piece */
+    struct s3_multipart *multipart; /* else NULL */
     loop_timer timer;
 
     /* What was asked for. */
@@ -36,9 +39,14 @@ struct write_op {
     /* What was found. */
     bool there; /* something was there before */
     struct store_object before;
-    struct buf tagging; /* a=b&c=d */
+    struct buf tagging;     /* a=b&c=d */
+    struct buf tagging_xml; /* the same as the server said it */
+    struct source *tagging_source;
+    char tagging_hash[2 * SHA256_LEN + 1];
     struct store_identity put, found;
-    struct digest *read_back;
+    char expect_etag[2 * MD5_LEN + 8]; /* of what is sent, where ETags are MD5; "": not known */
+    uint64_t read_back; /* bytes of what is there now that were compared with those sent */
+    bool differs;       /* and are others */
 
     /* How far it is. */
     bool plain_etag;    /* the other spelling than received is sent */
@@ -69,10 +77,20 @@ void s3_write_wait(struct write_op *w, unsigned times, loop_fn fn);
 void s3_write_put(struct write_op *w);
 void s3_write_find_out(struct write_op *w, enum doubt doubt, const struct error *why);
 
-/* Headers of the PUT into w->request, which was begun for it. */
+/* The answer to the request that writes (a PUT, or what completes an upload). */
+void s3_write_put_answered(struct write_op *w, const struct http_result *r, const struct error *e);
+/* It says that it was written, as `etag` ("" or NULL: not said). */
+void s3_write_put_done(struct write_op *w, const struct http_result *r, const char *etag);
+
+/* Headers into w->request, which was begun for it: all of a PUT's, or those of the object, or the
+ * condition. */
 enum pb_err s3_put_headers(struct write_op *w, struct error *e) PB_CHECK;
+enum pb_err s3_put_properties(struct write_op *w, struct error *e) PB_CHECK;
+enum pb_err s3_put_condition(struct write_op *w, struct error *e) PB_CHECK;
 /* PB_OK, or what an overwrite would lose and we cannot send again. */
 enum pb_err s3_put_check(const struct write_op *w, struct error *e) PB_CHECK;
+/* Sets the tags of what was just written again, as `now`; ends in saved. */
+void s3_put_tags(struct write_op *w, const struct store_identity *now);
 /* The body of a GetObjectTagging as x-amz-tagging wants it. */
 enum pb_err s3_tagging_from(struct buf *out, const struct buf *body, struct error *e) PB_CHECK;
 

@@ -1,11 +1,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/clock.h>
 #include <pklbrowse/text.h>
 
 #include "store_op.h"
 
 #define SHOWN_COLUMNS 160
+#define FAREWELL_US ((uint64_t)3 * 1000 * 1000)
 
 /* ------------------------------------------------------------------------- operations */
 
@@ -50,10 +52,37 @@ void store_op_progress(const struct store_op *op, struct http_progress *out)
         op->cls->progress(op, out);
 }
 
+static bool has_farewell(const struct store *s)
+{
+    for (const struct store_op *op = s->running; op; op = op->next)
+        if (op->cls->farewell)
+            return true;
+    return false;
+}
+
+/* Everything else is stopped first. */
+static void say_farewell(struct store *s)
+{
+    uint64_t end = clock_mono_us() + FAREWELL_US;
+    struct store_op *next;
+
+    for (struct store_op *op = s->running; op; op = next) {
+        next = op->next;
+        if (!op->cls->farewell) {
+            store_op_cancel(op);
+            next = s->running;
+        }
+    }
+    while (has_farewell(s) && clock_mono_us() < end)
+        if (loop_turn(s->loop, 100, NULL) != PB_OK)
+            break;
+}
+
 void store_free(struct store *s)
 {
     if (!s)
         return;
+    say_farewell(s);
     while (s->running)
         store_op_cancel(s->running);
     s->ops->free(s);

@@ -14,6 +14,7 @@ struct store_op_class {
     void (*stop)(struct store_op *op);   /* ends what runs and frees the operation */
     void (*resume)(struct store_op *op); /* NULL: it never pauses */
     void (*progress)(const struct store_op *op, struct http_progress *out); /* NULL: none */
+    bool farewell; /* nobody's: the store waits for it, a little, before it goes away */
 };
 
 struct store_op {

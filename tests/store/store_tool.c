@@ -6,8 +6,8 @@
  *              [--cancel TURNS]   (end what runs after so many turns of the loop, then wait a
  * while) buckets list CONTAINER PREFIX [--recursive] [--max N] [--start-after KEY] [--pages N] head
  * CONTAINER KEY get CONTAINER KEY FILE [--offset N] [--length N] [--etag E] [--pause] put CONTAINER
- * KEY FILE [--etag E | --absent | --always] [--hold FILE] keep DIR CONTAINER KEY FILE (history;
- * FILE is what is to be kept)
+ * KEY FILE [--etag E | --absent | --always] [--hold FILE] [--same AT:FROM:LEN,...] keep DIR
+ * CONTAINER KEY FILE (history; FILE is what is to be kept)
  *
  * Keys and prefixes are percent-encoded.  put without a condition is what an edit does: HEAD (of
  * which it keeps identity and properties), then, as soon as the file of --hold is gone, the write.
@@ -37,7 +37,7 @@ struct tool {
     int count;
 
     /* Options of the commands. */
-    const char *etag, *start_after, *hold;
+    const char *etag, *start_after, *hold, *same;
     bool recursive, absent, always, pause;
     uint64_t max, pages, offset, length, stall, cancel;
 
@@ -239,12 +239,31 @@ static void on_written(void *ctx, const struct store_identity *now, bool uncheck
     finish(ctx, e);
 }
 
+/* What --same says, one range after the other. */
+static size_t unchanged(const struct tool *t, struct store_range *r, size_t max)
+{
+    const char *p = t->same;
+    size_t n = 0;
+    char *end;
+
+    for (; p && *p && n < max; n++) {
+        r[n].at = strtoull(p, &end, 10);
+        r[n].from = strtoull(end + 1, &end, 10);
+        r[n].len = strtoull(end + 1, &end, 10);
+        p = *end == ',' ? end + 1 : NULL;
+    }
+    return n;
+}
+
 static void write_now(struct tool *t, const struct store_object *keep)
 {
+    struct store_range same[16];
     struct store_write_request w = {.container = t->words[1],
                                     .key = t->key.data,
                                     .key_len = t->key.len,
                                     .body = t->body,
+                                    .unchanged = same,
+                                    .unchanged_count = unchanged(t, same, 16),
                                     .keep = keep,
                                     .condition = t->absent   ? STORE_IF_ABSENT
                                                  : t->always ? STORE_ALWAYS
@@ -392,6 +411,7 @@ static enum pb_err parse(struct tool *t, struct aws_options *o, char **argv, str
         {"--etag", &t->etag, NULL, NULL},
         {"--start-after", &t->start_after, NULL, NULL},
         {"--hold", &t->hold, NULL, NULL},
+        {"--same", &t->same, NULL, NULL},
         {"--local", NULL, &t->local, NULL},
         {"--no-sign-request", NULL, &o->no_sign_request, NULL},
         {"--recursive", NULL, &t->recursive, NULL},
