@@ -11,7 +11,7 @@
 #ifndef PKLBROWSE_PKL_EDIT_H
 #define PKLBROWSE_PKL_EDIT_H
 
-#include <pklbrowse/pkl_literal.h>
+#include <pklbrowse/pkl_path.h>
 
 struct pkl_edit;
 
@@ -40,8 +40,59 @@ enum pb_err pkl_edit_uses(struct pkl_edit *ed, const struct pkl_child *way, size
                           uint64_t *uses, struct error *e) PB_CHECK;
 enum pb_err pkl_edit_own(struct pkl_edit *ed, struct pkl_child *way, size_t n,
                          struct error *e) PB_CHECK;
+/* The same, and the value at way[n - 1] is passed, too: something is to be added to it. */
+enum pb_err pkl_edit_own_value(struct pkl_edit *ed, struct pkl_child *way, size_t n,
+                               struct error *e) PB_CHECK;
 enum pb_err pkl_edit_set_everywhere(struct pkl_edit *ed, const struct pkl_child *place,
                                     const struct literal *value, struct error *e) PB_CHECK;
+
+/*
+ * Children that come and go.  All shift places behind them: a place is good until the next of
+ * these edits; an id is good as long as the session.
+ *
+ * insert: `into` is a container or an object, `step` says as what: INDEX before item `index`
+ *   (UINT64_MAX: at the end), MEMBER, KEY or ATTR with a key.  PB_EEXIST: there is such a key or
+ *   member; PB_EUSAGE: it cannot be one.
+ * delete, rename: of a pair all whose keys are equal.  PB_EEXIST: another one has that name.
+ * move: to another position among its siblings.
+ * duplicate: a copy with all that is inside it, right behind.
+ * convert: what the constructor of that type makes of the value.  PB_EUSAGE: it takes no such one.
+ * set_copy, insert_copy: a value of this or another pickle (any view) with all that is inside it,
+ *   sharing and recursion as there.
+ */
+enum pb_err pkl_edit_insert(struct pkl_edit *ed, const struct pkl_node *into, enum pkl_step step,
+                            uint64_t index, const struct literal *key, const struct literal *value,
+                            struct error *e) PB_CHECK;
+enum pb_err pkl_edit_delete(struct pkl_edit *ed, const struct pkl_child *place,
+                            struct error *e) PB_CHECK;
+enum pb_err pkl_edit_rename(struct pkl_edit *ed, const struct pkl_child *place,
+                            const struct literal *key, struct error *e) PB_CHECK;
+enum pb_err pkl_edit_move(struct pkl_edit *ed, const struct pkl_child *place, uint64_t to,
+                          struct error *e) PB_CHECK;
+enum pb_err pkl_edit_duplicate(struct pkl_edit *ed, const struct pkl_child *place,
+                               struct error *e) PB_CHECK;
+enum pb_err pkl_edit_convert(struct pkl_edit *ed, const struct pkl_child *place, enum pkl_kind kind,
+                             struct error *e) PB_CHECK;
+enum pb_err pkl_edit_set_copy(struct pkl_edit *ed, const struct pkl_child *place,
+                              struct pkl_view *from, const struct pkl_node *node,
+                              struct error *e) PB_CHECK;
+enum pb_err pkl_edit_insert_copy(struct pkl_edit *ed, const struct pkl_node *into,
+                                 enum pkl_step step, uint64_t index, const struct literal *key,
+                                 struct pkl_view *from, const struct pkl_node *node,
+                                 struct error *e) PB_CHECK;
+/* What the last step of a path means that names something to be added to `into`: [] the end, [N] in
+ * front of an item, else a key or an attribute.  It lives in `mem`. */
+struct pkl_spot {
+    struct pkl_node into;
+    enum pkl_step step;
+    uint64_t index;
+    const struct literal *key;
+};
+enum pb_err pkl_edit_spot(struct pkl_edit *ed, struct arena *mem, const struct pkl_node *into,
+                          const struct path_step *step, struct pkl_spot *out,
+                          struct error *e) PB_CHECK;
+/* Where the child of the document now stands whose place it was; false: nowhere. */
+bool pkl_edit_find(const struct pkl_edit *ed, pkl_id owner, uint64_t index, uint64_t *now);
 
 /* Several edits that are undone as one step. */
 void pkl_edit_group_begin(struct pkl_edit *ed);
@@ -81,6 +132,9 @@ enum pb_err pkl_edit_change(struct pkl_edit *ed, size_t i, struct pkl_change *ou
 size_t pkl_edit_unsaved(struct pkl_edit *ed);
 enum pb_err pkl_edit_unsaved_change(struct pkl_edit *ed, size_t i, struct pkl_change *out,
                                     struct error *e) PB_CHECK;
+/* Its path: in the document as it was read, of an added place in what there is now. */
+enum pb_err pkl_edit_change_path(struct pkl_edit *ed, const struct pkl_change *change,
+                                 enum path_form form, struct buf *out, struct error *e) PB_CHECK;
 /* Does something else stand at this place than was last saved?  *old (may be NULL) gets that. */
 bool pkl_edit_place_changed(struct pkl_edit *ed, pkl_id owner, uint64_t index,
                             struct pkl_node *old);

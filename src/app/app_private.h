@@ -161,11 +161,6 @@ const struct store_object *replace_keep(enum loc_scheme from_scheme,
                                         const struct store_object *from, enum loc_scheme to_scheme,
                                         const struct store_object *there);
 
-/* --- change.c --------------------------------------------------------------------------------- */
-/* The path of the first place where the owner stands, and the step from there. */
-enum pb_err app_place_path(struct pkl_view *v, const struct pkl_child *place, enum path_form form,
-                           struct buf *out, struct error *e) PB_CHECK;
-
 /* --- compare.c: what differs between two documents, as a job ------------------------------------
  */
 struct comparer;

@@ -202,6 +202,10 @@ static enum pb_err look(struct merge *m, size_t i, struct arena *mem, struct mov
 
     if (err == PB_OK)
         err = app_change_path(m->mine, &c->change, PATH_FORM_PATH, &c->path, e);
+    if (err == PB_OK && c->change.what != PKL_CHANGE_SET) {
+        c->why = "was added, deleted, renamed or moved";
+        return PB_OK;
+    }
     if (err == PB_OK)
         err = pkl_path_parse(mem, c->path.data, c->path.len, &c->steps, &at, e);
     if (err == PB_OK)

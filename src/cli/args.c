@@ -12,6 +12,7 @@ enum {
 #define COMMAND(id, name, min, max, operands, help) IN_##id = 1 << CMD_##id,
 #include "commands.def"
 #undef COMMAND
+    IN_edit = IN_set | IN_add | IN_del | IN_rename
 };
 
 const struct command commands[CMD_COUNT] = {

@@ -5,7 +5,7 @@
 #include <pklbrowse/pkl_repr.h>
 #include <pklbrowse/text.h>
 
-#include "cmd_set.h"
+#include "cmd_edit.h"
 
 #define VALUE_BYTES 120 /* of a value in the text */
 
@@ -23,6 +23,50 @@ static struct pkl_view *old_view(struct app_object *o, const struct pkl_change *
                                               : app_object_view(o);
 }
 
+static enum pb_err old_text(struct app_object *o, const struct pkl_change *change, struct buf *out,
+                            struct error *e)
+{
+    return pkl_preview(old_view(o, change), &change->old, VALUE_BYTES, out, e);
+}
+
+static enum pb_err new_text(struct app_object *o, const struct pkl_node *n, struct buf *out,
+                            struct error *e)
+{
+    return pkl_preview(app_object_view(o), n, VALUE_BYTES, out, e);
+}
+
+/* "30 -> 31", "(new) -> 31", "30 -> (deleted)", "renamed -> 'years'", "moved" */
+static enum pb_err what_text(const struct cli *c, struct app_object *o,
+                             const struct pkl_change *change, struct buf *out, struct error *e)
+{
+    const char *comma = "";
+    enum pb_err err = PB_OK;
+
+    if ((change->what & PKL_CHANGE_DELETED) != 0) {
+        err = old_text(o, change, out, e);
+        buf_printf(out, " %s (deleted)", arrow(c));
+        return err;
+    }
+    if ((change->what & PKL_CHANGE_MOVED) != 0) {
+        buf_puts(out, "moved");
+        comma = ", ";
+    }
+    if ((change->what & PKL_CHANGE_RENAMED) != 0) {
+        buf_printf(out, "%srenamed %s ", comma, arrow(c));
+        err = new_text(o, &change->new_key, out, e);
+        comma = ", ";
+    }
+    if (err != PB_OK || (change->what & (PKL_CHANGE_SET | PKL_CHANGE_ADDED)) == 0)
+        return err;
+    buf_puts(out, comma);
+    if ((change->what & PKL_CHANGE_ADDED) != 0)
+        buf_puts(out, "(new)");
+    else
+        err = old_text(o, change, out, e);
+    buf_printf(out, " %s ", arrow(c));
+    return err == PB_OK ? new_text(o, &change->place.value, out, e) : err;
+}
+
 /* "['age']  30 -> 31" */
 static enum pb_err change_text(const struct cli *c, struct app_object *o,
                                const struct pkl_change *change, struct buf *out, struct error *e)
@@ -34,13 +78,8 @@ static enum pb_err change_text(const struct cli *c, struct app_object *o,
     err = app_change_path(o, change, PATH_FORM_PYTHON, &path, e);
     text_escape(out, path.data, path.len);
     buf_puts(out, "  ");
-    if (err == PB_OK && change->old.id == 0)
-        buf_puts(out, "(new)");
-    else if (err == PB_OK)
-        err = pkl_preview(old_view(o, change), &change->old, VALUE_BYTES, out, e);
-    buf_printf(out, " %s ", arrow(c));
     if (err == PB_OK)
-        err = pkl_preview(app_object_view(o), &change->place.value, VALUE_BYTES, out, e);
+        err = what_text(c, o, change, out, e);
     buf_putc(out, '\n');
     buf_release(&path);
     return err;
@@ -92,6 +131,14 @@ enum pb_err report_text(const struct cli *c, const struct report *r, struct buf 
 /* --- JSON ---------------------------------------------------------------------------------------
  */
 
+static const char *what_word(unsigned what)
+{
+    return (what & PKL_CHANGE_ADDED) != 0     ? "added"
+           : (what & PKL_CHANGE_DELETED) != 0 ? "deleted"
+           : (what & PKL_CHANGE_RENAMED) != 0 ? "renamed"
+                                              : "moved";
+}
+
 static enum pb_err change_json(struct app_object *o, const struct pkl_change *change,
                                struct buf *out, struct error *e)
 {
@@ -104,13 +151,22 @@ static enum pb_err change_json(struct app_object *o, const struct pkl_change *ch
     buf_puts(out, "{\"path\": ");
     json_bytes(out, path.data, path.len);
     buf_release(&path);
+    if (change->what != PKL_CHANGE_SET) {
+        buf_puts(out, ", \"what\": ");
+        json_text(out, what_word(change->what));
+    }
+    if (err == PB_OK && (change->what & PKL_CHANGE_RENAMED) != 0) {
+        buf_puts(out, ", \"key\": ");
+        err = pkl_json(app_object_view(o), &change->new_key, &to, e);
+    }
     if (err == PB_OK && change->old.id != 0) {
         buf_puts(out, ", \"old\": ");
         err = pkl_json(old_view(o, change), &change->old, &to, e);
     }
-    buf_puts(out, ", \"new\": ");
-    if (err == PB_OK)
+    if (err == PB_OK && (change->what & PKL_CHANGE_DELETED) == 0) {
+        buf_puts(out, ", \"new\": ");
         err = pkl_json(app_object_view(o), &change->place.value, &to, e);
+    }
     buf_putc(out, '}');
     return err;
 }

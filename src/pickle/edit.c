@@ -339,6 +339,16 @@ void edit_rollback(struct pkl_edit *ed, size_t log_len)
         release_log(&ed->log.data[--ed->log.len]);
 }
 
+bool pkl_edit_find(const struct pkl_edit *ed, pkl_id owner, uint64_t index, uint64_t *now)
+{
+    uint64_t number;
+
+    *now = index;
+    if (!idmap_get(&ed->by_owner, owner, &number))
+        return true;
+    return pieces_find(&ed->containers.data[number - 1].now, index, now);
+}
+
 void pkl_edit_group_begin(struct pkl_edit *ed)
 {
     if (ed->group_depth++ == 0)
@@ -385,8 +395,27 @@ static enum pb_err family(struct pkl_edit *ed, size_t number, const struct piece
     return err == PB_OK ? PB_OK : error_set(e, err, "%s", why.msg);
 }
 
-enum pb_err pkl_edit_set(struct pkl_edit *ed, const struct pkl_child *place,
-                         const struct literal *value, struct error *e)
+/* 'package.module.Name', or 'package.module:Class.Inner' where the name itself has dots. */
+static enum pb_err class_name(const struct literal *text, struct literal *out, struct buf *module,
+                              struct buf *name, struct error *e)
+{
+    const char *colon = memchr(text->data, ':', text->len), *dot = colon;
+
+    for (size_t i = text->len; dot == NULL && i-- > 0;) {
+        if (text->data[i] == '.')
+            dot = text->data + i;
+    }
+    if (dot == NULL || dot == text->data || dot + 1 == text->data + text->len ||
+        memchr(text->data, '\n', text->len) != NULL)
+        return error_set(e, PB_EUSAGE, "a class is named 'module.Name'");
+    buf_append(module, text->data, (size_t)(dot - text->data));
+    buf_append(name, dot + 1, (size_t)(text->data + text->len - dot - 1));
+    *out = (struct literal){.kind = PKL_GLOBAL, .module = module->data, .name = name->data};
+    return buf_status(name, e) == PB_OK ? buf_status(module, e) : PB_ENOMEM;
+}
+
+static enum pb_err set(struct pkl_edit *ed, const struct pkl_child *place,
+                       const struct literal *value, struct error *e)
 {
     struct pkl_child original;
     struct pkl_node was, new, now;
@@ -419,6 +448,25 @@ enum pb_err pkl_edit_set(struct pkl_edit *ed, const struct pkl_child *place,
     if (err != PB_OK || same)
         return err;
     return change(ed, number, &piece, piece.key, entered, e);
+}
+
+enum pb_err pkl_edit_set(struct pkl_edit *ed, const struct pkl_child *place,
+                         const struct literal *value, struct error *e)
+{
+    struct buf module, name;
+    struct literal named;
+    enum pb_err err;
+
+    if (place->part != PKL_CLASS || value->kind != PKL_STR)
+        return set(ed, place, value, e);
+    buf_init(&module, BUF_MAX_TEXT);
+    buf_init(&name, BUF_MAX_TEXT);
+    err = class_name(value, &named, &module, &name, e);
+    if (err == PB_OK)
+        err = set(ed, place, &named, e);
+    buf_release(&module);
+    buf_release(&name);
+    return err;
 }
 
 enum pb_err edit_put(struct pkl_edit *ed, const struct pkl_child *place, size_t value,

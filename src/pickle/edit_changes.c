@@ -248,7 +248,8 @@ static enum pb_err row(struct lister *l, const struct common *c, uint64_t offset
             r.old = r.place.value;
             r.old_key = r.place.key;
         }
-        if ((what & PKL_CHANGE_ADDED) != 0)
+        /* Inside a new value there is no document to have it elsewhere. */
+        if ((what & PKL_CHANGE_ADDED) != 0 || (PKL_ID_SOURCE(r.place.owner) != 0 && c->is != NULL))
             r.place.index = r.place.position = position;
     }
     if (err != PB_OK)
@@ -408,6 +409,7 @@ static bool enliven(struct pkl_edit *ed, size_t number)
 static bool cover(struct pkl_edit *ed, struct edit_changes *list, bool living)
 {
     uint64_t gone = 0;
+    size_t by = SIZE_MAX; /* the container that it is gone from: siblings do not cover each other */
     unsigned source = 0;
     bool more = false;
 
@@ -420,11 +422,13 @@ static bool cover(struct pkl_edit *ed, struct edit_changes *list, bool living)
             source = PKL_ID_SOURCE(c->place.owner);
             gone = 0;
         }
-        c->covered = c->begin < gone;
+        c->covered = c->begin < gone && c->container != by;
         if (c->covered)
             continue;
-        if ((c->what & (PKL_CHANGE_SET | PKL_CHANGE_DELETED)) != 0 && c->end > gone)
+        if ((c->what & (PKL_CHANGE_SET | PKL_CHANGE_DELETED)) != 0 && c->end > gone) {
             gone = c->end;
+            by = c->container;
+        }
         if (living) {
             more = enliven(ed, c->value) || more;
             more = enliven(ed, c->key) || more;

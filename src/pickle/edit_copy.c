@@ -288,6 +288,89 @@ static enum pb_err put_container(struct copier *c, const struct pkl_node *n)
     }
 }
 
+/* Items of a list as those of another container; only the chosen ones (NULL: all). */
+static enum pb_err put_chosen(struct copier *c, const struct pkl_node *list, const bool *chosen,
+                              int single)
+{
+    struct pkl_view *v = &c->ed->view;
+    bool one_by_one = single != 0 && c->ed->style.text;
+    struct pkl_child kids[BATCH];
+    uint64_t in_group = 0;
+    size_t got = 0;
+    enum pb_err err = PB_OK;
+
+    for (uint64_t at = 0; at < list->count && err == PB_OK; at += got) {
+        size_t want = list->count - at < BATCH ? (size_t)(list->count - at) : BATCH;
+
+        err = v->children(v, list->id, at, want, kids, &got, c->e);
+        if (err == PB_OK && got == 0)
+            err = error_set(c->e, PB_ENOTFOUND, "children of a value cannot be found");
+        for (size_t i = 0; i < got && err == PB_OK; i++) {
+            if (chosen != NULL && !chosen[at + i])
+                continue;
+            if (single != 0 && !one_by_one && in_group++ % GROUP == 0)
+                op(c, CODE_MARK);
+            err = put_inner(c, &kids[i].value);
+            if (one_by_one)
+                op(c, single);
+            else if (single != 0 && in_group % GROUP == 0)
+                op(c, single == CODE_APPEND ? CODE_APPENDS : single);
+        }
+    }
+    if (in_group % GROUP != 0)
+        op(c, single == CODE_APPEND ? CODE_APPENDS : single);
+    return err;
+}
+
+static enum pb_err put_set_call(struct copier *c, const struct pkl_node *list, const bool *chosen,
+                                enum pkl_kind kind)
+{
+    struct literal l = {.kind = PKL_GLOBAL, .module = "builtins"};
+    bool old = c->ed->style.protocol < 2;
+    enum pb_err err;
+
+    l.name = kind == PKL_SET ? "set" : "frozenset";
+    err = literal_encode(&l, &c->ed->style, PKL_BROKEN, 0, &c->out->bytes, c->e);
+    if (old)
+        op(c, CODE_MARK);
+    put_empty(c, CODE_EMPTY_LIST, "(l");
+    if (err == PB_OK)
+        err = put_chosen(c, list, chosen, CODE_APPEND);
+    op(c, old ? CODE_TUPLE : CODE_TUPLE1);
+    op(c, CODE_REDUCE);
+    return err;
+}
+
+enum pb_err edit_copy_as(struct pkl_edit *ed, const struct pkl_node *list, enum pkl_kind kind,
+                         const bool *chosen, struct edit_draft *out, struct error *e)
+{
+    struct copier c = {.ed = ed, .out = out, .e = e};
+    enum pb_err err;
+
+    switch (kind) {
+    case PKL_LIST:
+        put_empty(&c, CODE_EMPTY_LIST, "(l");
+        err = put_chosen(&c, list, chosen, CODE_APPEND);
+        break;
+    case PKL_TUPLE:
+        err = put_tuple(&c, list->id, list->count);
+        break;
+    default:
+        if (ed->style.protocol < 4) {
+            err = put_set_call(&c, list, chosen, kind);
+        } else if (kind == PKL_SET) {
+            op(&c, CODE_EMPTY_SET);
+            err = put_chosen(&c, list, chosen, CODE_ADDITEMS);
+        } else {
+            op(&c, CODE_MARK);
+            err = put_chosen(&c, list, chosen, 0);
+            op(&c, CODE_FROZENSET);
+        }
+        break;
+    }
+    return err == PB_OK ? buf_status(&out->bytes, e) : err;
+}
+
 enum pb_err edit_copy_shallow(struct pkl_edit *ed, const struct pkl_node *node,
                               struct edit_draft *out, struct error *e)
 {

@@ -166,6 +166,7 @@ bool edit_link_at(const struct pkl_edit *ed, uint64_t offset, pkl_id *target);
 enum pb_err edit_resolve(struct pkl_edit *ed, struct pkl_node *n, struct error *e) PB_CHECK;
 
 /* Opcodes of a new value in the making; offsets of its links are those in `bytes`. */
+#define EDIT_INNER 15u /* source of a target that is an offset in the draft itself */
 struct edit_draft {
     struct buf bytes;
     struct edit_links links;
@@ -177,6 +178,14 @@ void edit_draft_link(struct edit_draft *d, pkl_id target, bool *no_memory);
 /* A copy of a container: what is inside it that is no scalar is linked, not copied. */
 enum pb_err edit_copy_shallow(struct pkl_edit *ed, const struct pkl_node *node,
                               struct edit_draft *out, struct error *e) PB_CHECK;
+/* Another container with what is in this one; only the chosen children (NULL: all). */
+enum pb_err edit_copy_as(struct pkl_edit *ed, const struct pkl_node *list, enum pkl_kind kind,
+                         const bool *chosen, struct edit_draft *out, struct error *e) PB_CHECK;
+/* A value with all that is inside it. */
+enum pb_err edit_add_copy(struct pkl_edit *ed, struct pkl_view *from, const struct pkl_node *node,
+                          size_t *number, struct error *e) PB_CHECK;
+/* PB_EREADONLY: a broken pickle. */
+enum pb_err edit_whole(struct pkl_edit *ed, struct error *e) PB_CHECK;
 /* Puts a value at a place whatever stands there; 0: the original. */
 enum pb_err edit_put(struct pkl_edit *ed, const struct pkl_child *place, size_t number,
                      struct error *e) PB_CHECK;

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/pkl_leaf.h>
+
 #include "edit_private.h"
 
 #define BATCH 64
@@ -37,6 +39,7 @@ static enum pb_err place(struct walk *w, const struct pkl_child *c)
 {
     struct level lv = {.id = c->value.target};
     bool is_new;
+    struct pkl_child class;
     enum pb_err err = w->see(w->ctx, c, w->e);
 
     if (err != PB_OK || !has_children(c->value.kind))
@@ -45,7 +48,10 @@ static enum pb_err place(struct walk *w, const struct pkl_child *c)
         return error_nomem(w->e);
     if (!is_new)
         return PB_OK;
-    err = w->v->count_children(w->v, lv.id, &lv.count, w->e);
+    if (c->value.kind == PKL_OBJECT && w->v->part(w->v, lv.id, PKL_CLASS, &class, NULL) == PB_OK)
+        err = w->see(w->ctx, &class, w->e);
+    if (err == PB_OK)
+        err = w->v->count_children(w->v, lv.id, &lv.count, w->e);
     if (err != PB_OK)
         return err;
     return vec_push(&w->levels, lv) ? PB_OK : error_nomem(w->e);
@@ -146,7 +152,9 @@ enum pb_err pkl_edit_uses(struct pkl_edit *ed, const struct pkl_child *way, size
 /* ------------------------------------------------------------------------- everywhere */
 
 struct places {
+    struct pkl_view *v;
     pkl_id target;
+    struct pkl_name name; /* of a class: it is the same wherever it is named */
     struct {
         struct pkl_child *data;
         size_t len, cap;
@@ -156,8 +164,20 @@ struct places {
 static enum pb_err collect(void *ctx, const struct pkl_child *place, struct error *e)
 {
     struct places *p = ctx;
+    bool same = place->value.target == p->target;
 
-    if (place->value.target != p->target)
+    if (!same && p->name.name != NULL && place->value.kind == PKL_GLOBAL) {
+        struct pkl_name name = {0};
+        enum pb_err err = pkl_name_read(p->v, &place->value, &name, e);
+
+        if (err == PB_EUNSUPPORTED) /* a name that is computed */
+            return PB_OK;
+        if (err != PB_OK)
+            return err;
+        same = strcmp(name.module, p->name.module) == 0 && strcmp(name.name, p->name.name) == 0;
+        pkl_name_release(&name);
+    }
+    if (!same)
         return PB_OK;
     return vec_push(&p->all, *place) ? PB_OK : error_nomem(e);
 }
@@ -200,10 +220,15 @@ static bool has_identity(enum pkl_kind kind)
 enum pb_err pkl_edit_set_everywhere(struct pkl_edit *ed, const struct pkl_child *at,
                                     const struct literal *value, struct error *e)
 {
-    struct places p = {.target = at->value.target};
+    struct places p = {.v = &ed->view, .target = at->value.target};
     size_t before = ed->log.len - ed->undone;
     pkl_id first = 0;
-    enum pb_err err = walk_places(ed, collect, &p, e);
+    enum pb_err err = PB_OK;
+
+    if (at->value.kind == PKL_GLOBAL)
+        err = pkl_name_read(&ed->view, &at->value, &p.name, e);
+    if (err == PB_OK)
+        err = walk_places(ed, collect, &p, e);
 
     if (p.all.len > 1)
         qsort(p.all.data, p.all.len, sizeof *p.all.data, by_bytes);
@@ -212,8 +237,8 @@ enum pb_err pkl_edit_set_everywhere(struct pkl_edit *ed, const struct pkl_child 
         const struct pkl_child *c = &p.all.data[i];
         size_t number;
 
-        if (first != 0) {
-            err = edit_may_set(ed, c, value, e);
+        if (first != 0 && PKL_ID_TAG(c->value.id) != PKL_TAG_CLASS) {
+            err = c->part == PKL_CLASS ? edit_may_put(ed, c, e) : edit_may_set(ed, c, value, e);
             if (err == PB_OK)
                 err = set_link(ed, c, first, e);
             continue;
@@ -226,6 +251,7 @@ enum pb_err pkl_edit_set_everywhere(struct pkl_edit *ed, const struct pkl_child 
     pkl_edit_group_end(ed);
     if (err != PB_OK)
         edit_rollback(ed, before);
+    pkl_name_release(&p.name);
     vec_release(&p.all);
     return err;
 }
@@ -316,29 +342,31 @@ static enum pb_err own_copy(struct pkl_edit *ed, struct pkl_child *at, struct er
     return err;
 }
 
+/* Containers of the way from the shared one on, but for the last `spare` places of it. */
 static enum pb_err own(struct pkl_edit *ed, struct pkl_child *way, size_t n, size_t shared,
-                       struct error *e)
+                       size_t spare, struct error *e)
 {
     pkl_id original = way[shared].value.target;
     enum pb_err err = PB_OK;
 
-    for (size_t i = shared; i + 1 < n && err == PB_OK; i++) {
-        pkl_id next = way[i + 1].value.target;
+    for (size_t i = shared; i + spare < n && err == PB_OK; i++) {
+        pkl_id next = i + 1 < n ? way[i + 1].value.target : 0;
 
         /* What the copy holds is still the other's; what it wrote out is its own. */
         if (i == shared || way[i].value.ref || PKL_ID_SOURCE(way[i].value.id) == 0)
             err = own_copy(ed, &way[i], e);
-        if (err == PB_OK)
+        if (err == PB_OK && i + 1 < n)
             err = move_place(ed, way, i + 1, original, e);
         original = next;
     }
-    if (err == PB_OK && PKL_ID_SOURCE(way[n - 1].owner) == 0)
+    if (err == PB_OK && spare > 0 && PKL_ID_SOURCE(way[n - 1].owner) == 0)
         err = error_set(e, PB_EREADONLY,
                         "this place stands in something that the copy would share, too");
     return err;
 }
 
-enum pb_err pkl_edit_own(struct pkl_edit *ed, struct pkl_child *way, size_t n, struct error *e)
+static enum pb_err own_innermost(struct pkl_edit *ed, struct pkl_child *way, size_t n, size_t spare,
+                                 struct error *e)
 {
     size_t before = ed->log.len - ed->undone;
     uint64_t *uses = mem_realloc(NULL, n, sizeof *uses);
@@ -348,9 +376,9 @@ enum pb_err pkl_edit_own(struct pkl_edit *ed, struct pkl_child *way, size_t n, s
         return error_nomem(e);
     err = pkl_edit_uses(ed, way, n, uses, e);
     pkl_edit_group_begin(ed);
-    for (size_t i = n - 1; i-- > 0 && err == PB_OK;) {
+    for (size_t i = n - spare; i-- > 0 && err == PB_OK;) {
         if (uses[i] > 1) {
-            err = own(ed, way, n, i, e);
+            err = own(ed, way, n, i, spare, e);
             break;
         }
     }
@@ -359,4 +387,15 @@ enum pb_err pkl_edit_own(struct pkl_edit *ed, struct pkl_child *way, size_t n, s
         edit_rollback(ed, before);
     free(uses);
     return err;
+}
+
+enum pb_err pkl_edit_own(struct pkl_edit *ed, struct pkl_child *way, size_t n, struct error *e)
+{
+    return own_innermost(ed, way, n, 1, e);
+}
+
+enum pb_err pkl_edit_own_value(struct pkl_edit *ed, struct pkl_child *way, size_t n,
+                               struct error *e)
+{
+    return own_innermost(ed, way, n, 0, e);
 }

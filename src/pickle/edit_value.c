@@ -119,6 +119,8 @@ static void enter_links(struct pkl_edit *ed, const struct edit_links *links, uin
         struct edit_link l = links->data[i];
 
         l.offset += begin;
+        if (PKL_ID_SOURCE(l.target) == EDIT_INNER)
+            l.target = PKL_ID(1, PKL_TAG_VALUE, begin + PKL_ID_OFFSET(l.target));
         ed->links.data[ed->links.len++] = l;
     }
 }
@@ -259,7 +261,7 @@ enum pb_err edit_same_scalar(struct pkl_edit *ed, const struct pkl_node *a,
 
 /* ---------------------------------------------------------------------- may it be put */
 
-static enum pb_err broken(struct pkl_edit *ed, struct error *e)
+enum pb_err edit_whole(struct pkl_edit *ed, struct error *e)
 {
     struct error why = {0};
 
@@ -282,6 +284,10 @@ static enum pb_err part_may_go(const struct pkl_child *place, const struct liter
                                        : error_set(e, PB_EUSAGE, "keyword arguments are a dict");
     case PKL_STATE:
         return PB_OK;
+    case PKL_CLASS:
+        return value->kind == PKL_GLOBAL
+                   ? PB_OK
+                   : error_set(e, PB_EUSAGE, "a class is set by its name, 'module.Name'");
     default:
         return error_set(e, PB_EREADONLY, "this part of an object is set by what is inside it");
     }
@@ -294,7 +300,9 @@ static enum pb_err kind_may_go(const struct pkl_child *place, struct error *e)
     if (place->value.kind == PKL_PERSID || place->value.kind == PKL_EXTENSION ||
         place->value.kind == PKL_BUFFER || place->value.kind == PKL_BROKEN)
         return error_set(e, PB_EREADONLY, "%s is read-only", path_kind_name(place->value.kind));
-    if (PKL_ID_TAG(place->value.id) != PKL_TAG_VALUE && PKL_ID_TAG(place->value.id) != PKL_TAG_REF)
+    /* The class of an INST is a name inside that opcode. */
+    if (PKL_ID_TAG(place->value.id) != PKL_TAG_VALUE &&
+        PKL_ID_TAG(place->value.id) != PKL_TAG_REF && place->part != PKL_CLASS)
         return error_set(e, PB_EREADONLY, "%s that is no value of its own is read-only",
                          path_kind_name(place->value.kind));
     return PB_OK;
@@ -393,7 +401,7 @@ static enum pb_err first_stood(struct pkl_edit *ed, const struct pkl_child *plac
 enum pb_err edit_may_put(struct pkl_edit *ed, const struct pkl_child *place, struct error *e)
 {
     struct pkl_child first;
-    enum pb_err err = broken(ed, e);
+    enum pb_err err = edit_whole(ed, e);
 
     if (err == PB_OK && place->owner == 0)
         err = error_set(e, PB_EREADONLY, "this is no place of a value");

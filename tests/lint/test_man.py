@@ -94,6 +94,7 @@ def make_options(common):
         if argument != "NULL":
             names += f" \\fI{argument}\\fR"
         yield names
+        where = where.replace("IN_edit", "set|add|del|rename")
         where = [w.replace("IN_", "") for w in where.split("|")]
         yield plain(text if common else f"{text} ({', '.join(where)})")
 

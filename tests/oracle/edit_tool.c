@@ -16,6 +16,7 @@
 
 #include <pklbrowse/digest.h>
 #include <pklbrowse/pkl_path.h>
+#include <pklbrowse/pkl_repr.h>
 #include <pklbrowse/pkl_splice.h>
 
 static void put_pickle(struct buf *out, const struct literal *l, unsigned protocol, struct error *e)
@@ -170,6 +171,96 @@ static enum pb_err set(struct session *s, const char *word, const char *text, si
     return err == PB_OK ? pkl_edit_set(s->edit, place, value, &s->e) : err;
 }
 
+/* The place of a path, without its last step, and that step. */
+static enum pb_err find_spot(struct session *s, const struct pkl_path *path, struct pkl_spot *out)
+{
+    struct pkl_path into = *path;
+    struct pkl_child place;
+    enum pb_err err;
+
+    if (path->count == 0)
+        return error_set(&s->e, PB_EUSAGE, "the whole value is there");
+    into.count--;
+    err = pkl_path_follow(pkl_edit_view(s->edit), &into, &place, &s->e);
+    return err == PB_OK
+               ? pkl_edit_spot(s->edit, &s->mem, &place.value, &path->steps[into.count], out, &s->e)
+               : err;
+}
+
+/* "PATH=LITERAL" */
+static enum pb_err add_or_rename(struct session *s, const char *word, const char *text, size_t n)
+{
+    struct edit_arg arg;
+    struct pkl_child place;
+    struct literal *value;
+    struct pkl_spot spot;
+    size_t at;
+    enum pb_err err = pkl_edit_parse(&s->mem, text, n, &arg, &at, &s->e);
+
+    if (err == PB_OK)
+        err = literal_parse(&s->mem, arg.value, arg.value_len, &value, &at, &s->e);
+    if (err == PB_OK && word[0] == 'r') {
+        err = pkl_path_follow(pkl_edit_view(s->edit), &arg.path, &place, &s->e);
+        return err == PB_OK ? pkl_edit_rename(s->edit, &place, value, &s->e) : err;
+    }
+    if (err == PB_OK)
+        err = find_spot(s, &arg.path, &spot);
+    return err == PB_OK
+               ? pkl_edit_insert(s->edit, &spot.into, spot.step, spot.index, spot.key, value, &s->e)
+               : err;
+}
+
+static enum pb_err find(struct session *s, const char *text, size_t n, struct pkl_child *place);
+
+/* "NUMBER PATH": move there, or convert to that kind */
+static enum pb_err numbered(struct session *s, const char *word, const char *text, size_t n)
+{
+    char *end;
+    uint64_t number = strtoull(text, &end, 10);
+    struct pkl_child place;
+    enum pb_err err = find(s, end + 1, n - (size_t)(end + 1 - text), &place);
+
+    if (err != PB_OK)
+        return err;
+    return word[0] == 'm' ? pkl_edit_move(s->edit, &place, number, &s->e)
+                          : pkl_edit_convert(s->edit, &place, (enum pkl_kind)number, &s->e);
+}
+
+/* "PATH<TAB>PATH": a copy of the second at the first, which "copy" replaces and "insert" adds. */
+static enum pb_err copy(struct session *s, const char *word, const char *text, size_t n)
+{
+    const char *tab = memchr(text, '\t', n);
+    size_t first = tab != NULL ? (size_t)(tab - text) : n;
+    struct pkl_view *v = pkl_edit_view(s->edit);
+    struct pkl_child to, from;
+    struct pkl_path path;
+    struct pkl_spot spot;
+    size_t at;
+    enum pb_err err = tab != NULL ? find(s, tab + 1, n - first - 1, &from) : PB_EUSAGE;
+
+    if (err == PB_OK && word[0] == 'c') {
+        err = find(s, text, first, &to);
+        return err == PB_OK ? pkl_edit_set_copy(s->edit, &to, v, &from.value, &s->e) : err;
+    }
+    if (err == PB_OK)
+        err = pkl_path_parse(&s->mem, text, first, &path, &at, &s->e);
+    if (err == PB_OK)
+        err = find_spot(s, &path, &spot);
+    return err == PB_OK ? pkl_edit_insert_copy(s->edit, &spot.into, spot.step, spot.index, spot.key,
+                                               v, &from.value, &s->e)
+                        : err;
+}
+
+static enum pb_err print(struct session *s, struct buf *out)
+{
+    struct pkl_view *v = pkl_edit_view(s->edit);
+    struct sink to = sink_buf(out);
+    struct pkl_child root;
+    enum pb_err err = v->root(v, 0, &root, &s->e);
+
+    return err == PB_OK ? pkl_repr(v, &root.value, &(struct pkl_repr_opts){0}, &to, &s->e) : err;
+}
+
 static enum pb_err find(struct session *s, const char *text, size_t n, struct pkl_child *place)
 {
     struct pkl_path path;
@@ -236,7 +327,7 @@ static enum pb_err changes(struct session *s, struct buf *out)
         err = pkl_edit_change(s->edit, i, &c, &s->e);
         buf_putc(out, '\t');
         if (err == PB_OK)
-            err = pkl_path_of_place(pkl_edit_view(s->edit), &c.place, PATH_FORM_PATH, out, &s->e);
+            err = pkl_edit_change_path(s->edit, &c, PATH_FORM_PATH, out, &s->e);
     }
     return err;
 }
@@ -323,6 +414,21 @@ static enum pb_err command(struct session *s, const char *word, char **text, siz
         return changes(s, out);
     if (strcmp(word, "shake") == 0)
         return shake(s, *text, out);
+    if (strcmp(word, "add") == 0 || strcmp(word, "rename") == 0)
+        return add_or_rename(s, word, *text, n);
+    if (strcmp(word, "move") == 0 || strcmp(word, "type") == 0)
+        return numbered(s, word, *text, n);
+    if (strcmp(word, "copy") == 0 || strcmp(word, "insert") == 0)
+        return copy(s, word, *text, n);
+    if (strcmp(word, "repr") == 0)
+        return print(s, out);
+    if (strcmp(word, "del") == 0 || strcmp(word, "twice") == 0) {
+        err = find(s, *text, n, &place);
+        if (err != PB_OK)
+            return err;
+        return word[0] == 'd' ? pkl_edit_delete(s->edit, &place, &s->e)
+                              : pkl_edit_duplicate(s->edit, &place, &s->e);
+    }
     if (strcmp(word, "undo") == 0 || strcmp(word, "redo") == 0) {
         bool done = word[0] == 'u' ? pkl_edit_undo(s->edit) : pkl_edit_redo(s->edit);
 

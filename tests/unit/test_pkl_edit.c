@@ -394,7 +394,7 @@ static void test_refused(void **state)
          "[0]=5", PB_EREADONLY, "buffer"},
         {B("\x80\x02"
            "cm\nC\nK\x01\x85R."),
-         "@class=5", PB_EREADONLY, ""},
+         "@class=5", PB_EUSAGE, "name"},
         {B("\x80\x02"
            "cm\nC\nK\x01\x85R."),
          "@args=5", PB_EUSAGE, "tuple"},

@@ -1,5 +1,6 @@
 /*
- * set: open, find the places, change them, prove what would be written, write it.
+ * The editing commands, set, add, del and rename: open, find the places, change them, prove what
+ * would be written, write it.
  *
  * Several EDITs are one save or none.  Nothing is written before everything has been checked.
  */
@@ -9,9 +10,9 @@
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 
-#include "cmd_set.h"
+#include "cmd_edit.h"
 
-struct set_run {
+struct edit_run {
     struct cli *c;
     struct location loc, to;
     bool elsewhere; /* --output, in `to` */
@@ -30,7 +31,7 @@ struct set_run {
 /* --- writing ------------------------------------------------------------------------------------
  */
 
-static enum pb_err make_report(struct set_run *r, const struct app_saved *saved, struct error *e)
+static enum pb_err make_report(struct edit_run *r, const struct app_saved *saved, struct error *e)
 {
     struct report rep = {
         .object = r->object,
@@ -46,7 +47,7 @@ static enum pb_err make_report(struct set_run *r, const struct app_saved *saved,
 
 static void on_saved(void *ctx, const struct app_saved *s, const struct error *e)
 {
-    struct set_run *r = ctx;
+    struct edit_run *r = ctx;
 
     r->done = true;
     if (e != NULL) {
@@ -66,15 +67,15 @@ static void on_saved(void *ctx, const struct app_saved *s, const struct error *e
 
 static void save_progress(void *ctx, struct http_progress *out)
 {
-    app_save_progress(((struct set_run *)ctx)->object, out);
+    app_save_progress(((struct edit_run *)ctx)->object, out);
 }
 
 static void review_progress(void *ctx, struct http_progress *out)
 {
-    app_review_progress(((struct set_run *)ctx)->object, &out->received, &out->receive_total);
+    app_review_progress(((struct edit_run *)ctx)->object, &out->received, &out->receive_total);
 }
 
-static enum pb_err wait_done(struct set_run *r,
+static enum pb_err wait_done(struct edit_run *r,
                              void (*progress)(void *ctx, struct http_progress *out),
                              struct error *e)
 {
@@ -87,7 +88,7 @@ static enum pb_err wait_done(struct set_run *r,
     return err;
 }
 
-static enum pb_err save(struct set_run *r, struct error *e)
+static enum pb_err save(struct edit_run *r, struct error *e)
 {
     const struct location *to = r->elsewhere ? &r->to : NULL;
     enum pb_err err;
@@ -99,7 +100,7 @@ static enum pb_err save(struct set_run *r, struct error *e)
 
 static void on_review(void *ctx, struct app_review *review, const struct error *e)
 {
-    struct set_run *r = ctx;
+    struct edit_run *r = ctx;
 
     r->done = true;
     r->review = review;
@@ -109,7 +110,7 @@ static void on_review(void *ctx, struct app_review *review, const struct error *
     }
 }
 
-static enum pb_err review(struct set_run *r, struct error *e)
+static enum pb_err review(struct edit_run *r, struct error *e)
 {
     enum pb_err err;
 
@@ -121,7 +122,7 @@ static enum pb_err review(struct set_run *r, struct error *e)
 /* --- what was asked for -------------------------------------------------------------------------
  */
 
-static bool to_stdout(const struct set_run *r)
+static bool to_stdout(const struct edit_run *r)
 {
     return r->elsewhere && r->to.scheme == LOC_STDIO;
 }
@@ -133,7 +134,7 @@ static enum edit_reach reach(const struct args *a)
     return a->given[OPT_everywhere] ? REACH_EVERYWHERE : REACH_USUAL;
 }
 
-static enum pb_err check_arguments(struct set_run *r, struct error *e)
+static enum pb_err check_arguments(struct edit_run *r, struct error *e)
 {
     const struct args *a = r->c->args;
     enum pb_err err = cli_location(a->operands[0], &r->loc, e);
@@ -151,14 +152,14 @@ static enum pb_err check_arguments(struct set_run *r, struct error *e)
     if (a->given[OPT_read_only] && !a->given[OPT_dry_run] && !to_stdout(r))
         return error_set(e, PB_EREADONLY, "nothing is written with --read-only");
     r->reach = reach(a);
-    r->count = a->count - 1;
+    r->count = a->command == CMD_rename ? 1 : a->count - 1;
     r->edits = arena_alloc(&r->mem, r->count * sizeof *r->edits);
     if (r->edits == NULL)
         return error_nomem(e);
     return edits_parse(r->c, &r->mem, a->operands + 1, r->count, r->edits, e);
 }
 
-static enum pb_err check_match(const struct set_run *r, struct error *e)
+static enum pb_err check_match(const struct edit_run *r, struct error *e)
 {
     const char *etag = r->c->args->text[OPT_if_match];
     struct buf shown;
@@ -173,23 +174,23 @@ static enum pb_err check_match(const struct set_run *r, struct error *e)
     return PB_ECHANGED;
 }
 
-static enum pb_err change(struct set_run *r, struct error *e)
+static enum pb_err change(struct edit_run *r, struct error *e)
 {
     struct pkl_edit *ed;
     enum pb_err err = cli_open(r->c, &r->loc, &r->object, e);
 
     if (err == PB_OK)
         err = check_match(r, e);
-    if (err == PB_OK)
-        err = edits_find(app_object_view(r->object), &r->mem, r->edits, r->count, r->reach, e);
     if (err != PB_OK)
         return err;
     ed = app_object_edit(r->object); /* not read-only: check_arguments() */
-    err = edits_apply(ed, &r->mem, r->edits, r->count, r->reach, e);
+    err = edits_find(ed, &r->mem, r->edits, r->count, r->reach, e);
+    if (err == PB_OK)
+        err = edits_apply(ed, &r->mem, r->edits, r->count, r->reach, e);
     return err == PB_OK ? review(r, e) : err;
 }
 
-static enum pb_err write_to_stdout(struct set_run *r, struct error *e)
+static enum pb_err write_to_stdout(struct edit_run *r, struct error *e)
 {
     struct sink to = out_sink(&r->c->out);
     enum pb_err err = make_report(r, NULL, e);
@@ -199,7 +200,7 @@ static enum pb_err write_to_stdout(struct set_run *r, struct error *e)
     return err == PB_OK ? out_flush(&r->c->out, e) : err;
 }
 
-static enum pb_err run(struct set_run *r, struct error *e)
+static enum pb_err run(struct edit_run *r, struct error *e)
 {
     enum pb_err err = check_arguments(r, e);
 
@@ -212,9 +213,9 @@ static enum pb_err run(struct set_run *r, struct error *e)
     return to_stdout(r) ? write_to_stdout(r, e) : save(r, e);
 }
 
-int cmd_set(struct cli *c)
+static int edit_command(struct cli *c)
 {
-    struct set_run r = {.c = c};
+    struct edit_run r = {.c = c};
     struct error error;
     enum pb_err err;
 
@@ -232,4 +233,24 @@ int cmd_set(struct cli *c)
     location_release(&r.to);
     arena_release(&r.mem);
     return err == PB_OK ? STATUS_OK : cli_fail(c, &error);
+}
+
+int cmd_set(struct cli *c)
+{
+    return edit_command(c);
+}
+
+int cmd_add(struct cli *c)
+{
+    return edit_command(c);
+}
+
+int cmd_del(struct cli *c)
+{
+    return edit_command(c);
+}
+
+int cmd_rename(struct cli *c)
+{
+    return edit_command(c);
 }

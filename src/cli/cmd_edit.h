@@ -1,8 +1,9 @@
 /*
- * What set is made of: the EDITs of the command line, and the report of what they changed.
+ * What the editing commands are made of: the EDITs and PATHs of the command line, and the report of
+ * what they changed.
  */
-#ifndef PKLBROWSE_CLI_CMD_SET_H
-#define PKLBROWSE_CLI_CMD_SET_H
+#ifndef PKLBROWSE_CLI_CMD_EDIT_H
+#define PKLBROWSE_CLI_CMD_EDIT_H
 
 #include "cli.h"
 
@@ -13,18 +14,21 @@ enum edit_reach {
     REACH_EVERYWHERE
 };
 struct edit {
-    const char *text; /* as typed */
+    enum command_id command; /* CMD_set, CMD_add, CMD_del, CMD_rename */
+    const char *text;        /* as typed */
     struct edit_arg arg;
-    struct literal *value;
-    struct pkl_child *way; /* from the root to the place, way[count - 1] */
+    struct literal *value; /* of rename: the new key */
+    struct pkl_child *way; /* from the root to the place, way[count - 1]; of add: to what gets it */
     size_t count;
+    struct pkl_spot spot; /* of add */
 };
 
-/* Parses all EDITs; reads their files.  Everything lives in mem. */
+/* Parses all EDITs, PATHs (del), or the PATH and the LITERAL (rename, n is 1); reads their files.
+ * Everything lives in mem. */
 enum pb_err edits_parse(struct cli *c, struct arena *mem, const char *const *texts, size_t n,
                         struct edit *out, struct error *e) PB_CHECK;
 /* Finds their places in the object as read: PB_EUSAGE when one is named twice or inside another. */
-enum pb_err edits_find(struct pkl_view *v, struct arena *mem, struct edit *edits, size_t n,
+enum pb_err edits_find(struct pkl_edit *ed, struct arena *mem, struct edit *edits, size_t n,
                        enum edit_reach reach, struct error *e) PB_CHECK;
 /* All or none. */
 enum pb_err edits_apply(struct pkl_edit *ed, struct arena *mem, struct edit *edits, size_t n,

@@ -1,0 +1,146 @@
+/* Paths and edits: what the last step of a path names that is not there yet; where a change is. */
+#include <string.h>
+
+#include <pklbrowse/num.h>
+#include <pklbrowse/text.h>
+
+#include "edit_private.h"
+#include "form.h"
+#include "path_private.h"
+
+static bool has_items(struct pkl_edit *ed, const struct pkl_node *object)
+{
+    struct pkl_child items;
+
+    return ed->view.part(&ed->view, object->target, PKL_ITEMS, &items, NULL) == PB_OK;
+}
+
+static enum pb_err by_call(struct pkl_edit *ed, const struct pkl_node *into, bool *set,
+                           struct error *e)
+{
+    struct form f;
+    enum pb_err err;
+
+    form_init(&f);
+    err = form_read(&ed->view, into, 0, &f, e);
+    *set = err == PB_OK && (f.kind == PKL_SET || f.kind == PKL_FROZENSET);
+    form_release(&f);
+    return err;
+}
+
+/* The index in front of which an item goes; one behind the last is the end. */
+static enum pb_err index_of(struct pkl_edit *ed, const struct pkl_node *into,
+                            const struct literal *key, uint64_t *index, struct error *e)
+{
+    struct pkl_child items;
+    uint64_t count = into->count;
+    int64_t i;
+    enum pb_err err = PB_OK;
+
+    if (into->kind == PKL_OBJECT) {
+        err = ed->view.part(&ed->view, into->target, PKL_ITEMS, &items, e);
+        count = err == PB_OK ? items.value.count : 0;
+    }
+    if (err != PB_OK)
+        return err;
+    if (key->kind != PKL_INT || !num_big_fits_i64((const uint8_t *)key->data, key->len, &i))
+        return error_set(e, PB_EUSAGE, "an item goes in front of an index, or with [] to the end");
+    if (i < 0 ? (uint64_t)0 - (uint64_t)i > count : (uint64_t)i > count)
+        return error_set(e, PB_ENOTFOUND, "there is no index %lld among %llu items", (long long)i,
+                         (unsigned long long)count);
+    *index = i < 0 ? count - ((uint64_t)0 - (uint64_t)i) : (uint64_t)i;
+    return PB_OK;
+}
+
+static enum pb_err no_spot(const struct pkl_node *into, const struct path_step *s, struct error *e)
+{
+    struct buf text;
+    enum pb_err err;
+
+    buf_init(&text, BUF_MAX_LINE);
+    text_escape_cols(&text, s->typed, strlen(s->typed), 100);
+    err = error_set(e, PB_EUSAGE, "%s names nothing that could be added to %s", text.data,
+                    path_kind_name(into->kind));
+    buf_release(&text);
+    return err;
+}
+
+static enum pb_err at_end(struct pkl_edit *ed, struct pkl_spot *out, const struct path_step *s,
+                          struct error *e)
+{
+    bool set = out->into.kind == PKL_SET || out->into.kind == PKL_FROZENSET;
+    enum pb_err err = PB_OK;
+
+    out->index = UINT64_MAX;
+    if (out->into.kind == PKL_OBJECT)
+        err = by_call(ed, &out->into, &set, e);
+    else if (!set && out->into.kind != PKL_LIST && out->into.kind != PKL_TUPLE)
+        return no_spot(&out->into, s, e);
+    out->step = set ? PKL_STEP_MEMBER : PKL_STEP_INDEX;
+    return err;
+}
+
+static enum pb_err by_literal(struct pkl_edit *ed, struct pkl_spot *out, const struct path_step *s,
+                              struct error *e)
+{
+    const struct pkl_node *into = &out->into;
+
+    if (into->kind == PKL_LIST || into->kind == PKL_TUPLE ||
+        (into->kind == PKL_OBJECT && s->key->kind == PKL_INT && has_items(ed, into))) {
+        out->step = PKL_STEP_INDEX;
+        return index_of(ed, into, s->key, &out->index, e);
+    }
+    if (into->kind != PKL_DICT && into->kind != PKL_OBJECT)
+        return no_spot(into, s, e);
+    out->step = PKL_STEP_KEY;
+    out->key = s->key;
+    return PB_OK;
+}
+
+enum pb_err pkl_edit_spot(struct pkl_edit *ed, struct arena *mem, const struct pkl_node *into,
+                          const struct path_step *s, struct pkl_spot *out, struct error *e)
+{
+    struct literal *name;
+
+    *out = (struct pkl_spot){.into = *into, .index = UINT64_MAX};
+    switch (s->kind) {
+    case PATH_LAST:
+        return at_end(ed, out, s, e);
+    case PATH_LITERAL:
+        return by_literal(ed, out, s, e);
+    case PATH_NAME:
+        if (into->kind != PKL_DICT && into->kind != PKL_OBJECT)
+            return no_spot(into, s, e);
+        out->step = into->kind == PKL_DICT ? PKL_STEP_KEY : PKL_STEP_ATTR;
+        name = arena_alloc(mem, sizeof *name);
+        if (name == NULL)
+            return error_nomem(e);
+        *name = (struct literal){.kind = PKL_STR, .data = s->name, .len = s->name_len};
+        out->key = name;
+        return PB_OK;
+    default:
+        return no_spot(into, s, e);
+    }
+}
+
+enum pb_err pkl_edit_change_path(struct pkl_edit *ed, const struct pkl_change *change,
+                                 enum path_form form, struct buf *out, struct error *e)
+{
+    const struct pkl_child *place = &change->place;
+    bool in_document = PKL_ID_SOURCE(place->owner) == 0 && (change->what & PKL_CHANGE_ADDED) == 0;
+    struct pkl_view *v = in_document ? ed->base : &ed->view;
+    enum pb_err err;
+
+    if (place->step == PKL_STEP_ROOT) {
+        buf_printf(out, "@%llu", (unsigned long long)place->index);
+        return buf_status(out, e);
+    }
+    if (in_document || change->what != PKL_CHANGE_DELETED) {
+        err = pkl_path_of_place(v, place, form, out, e);
+    } else {
+        err = pkl_path_of(v, place->owner, form, out, e);
+        if (err == PB_OK)
+            err = pkl_path_step_text(v, place, form, out, e);
+    }
+    return err == PB_OK ? buf_status(out, e) : err;
+}
