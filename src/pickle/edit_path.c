@@ -138,7 +138,13 @@ enum pb_err pkl_edit_change_path(struct pkl_edit *ed, const struct pkl_change *c
     if (in_document || change->what != PKL_CHANGE_DELETED) {
         err = pkl_path_of_place(v, place, form, out, e);
     } else {
-        err = pkl_path_of(v, place->owner, form, out, e);
+        /* Items and entries are the object's, also when none is left. */
+        pkl_id owner =
+            PKL_ID_TAG(place->owner) == PKL_TAG_ITEMS || PKL_ID_TAG(place->owner) == PKL_TAG_ENTRIES
+                ? PKL_ID(1, PKL_TAG_VALUE, PKL_ID_OFFSET(place->owner))
+                : place->owner;
+
+        err = pkl_path_of(v, owner, form, out, e);
         if (err == PB_OK)
             err = pkl_path_step_text(v, place, form, out, e);
     }

@@ -332,6 +332,20 @@ static enum pb_err add_put(struct splice_work *w, struct splice_target *t)
     return vec_push(&w->items, it) && vec_push(&w->spans, s) ? PB_OK : error_nomem(w->e);
 }
 
+/* In the order of the second source. */
+static enum pb_err add_point(struct splice_work *w, size_t number)
+{
+    size_t i = w->points.len;
+
+    if (!vec_push(&w->points, number))
+        return error_nomem(w->e);
+    for (; i > 0 && w->targets.data[w->points.data[i - 1]].behind > w->targets.data[number].behind;
+         i--)
+        w->points.data[i] = w->points.data[i - 1];
+    w->points.data[i] = number;
+    return PB_OK;
+}
+
 static enum pb_err give_slots(struct splice_work *w)
 {
     enum pb_err err = PB_OK;
@@ -349,7 +363,7 @@ static enum pb_err give_slots(struct splice_work *w)
         if (!t->wanted)
             continue;
         if (PKL_ID_SOURCE(t->id) != 0)
-            err = vec_push(&w->points, i) ? PB_OK : error_nomem(w->e);
+            err = add_point(w, i);
         else if (!readable(t))
             err = add_put(w, t);
     }

@@ -327,6 +327,84 @@ def test_set_shared(p: Place):
              [("['y']", record, {"c": 2, "l": [1, 2]}), ("['y']['c']", 1, 2)])
 
 
+def test_add(p: Place):
+    for protocol in range(6):
+        value = {"l": [1, 2, 3], "t": (1,), "s": {1}, "o": collections.OrderedDict(a=1)}
+        p.put("f", pickle.dumps(value, protocol))
+        p.run("add", "f", ".l[]=4", ".l[0]=0", ".l[2]=1.5", ".l[]=5", ".new={'x': []}", "[7]=8",
+              ".t[]='x'", ".s[]=2", ".o['b']=2").expect(0)
+        same(pickle.loads(p.get("f")), {"l": [0, 1, 2, 1.5, 3, 4, 5], "t": (1, "x"), "s": {1, 2},
+                                        "o": collections.OrderedDict(a=1, b=2), "new": {"x": []},
+                                        7: 8}, f"p{protocol}")
+    data = p.get("f")
+    p.run("add", "f", ".l=1").expect(7, "", "already")
+    p.run("add", "f", ".nobody.x=1").expect(3, "", "nobody")
+    p.run("add", "f", ".l[9]=1").expect(3, "", "index 9")
+    p.run("add", "f", ".l[1]=1", ".l[1]=2").expect(2, "", "the same place")
+    p.run("add", "f", "=1").expect(2, "", "whole")
+    p.run("add", "f", "[]=1").expect(2)
+    p.run("add", "f", "[[1]]=1").expect(2, "", "key")
+    p.run("add", "f", ".y=1", ".l=1").expect(7)                     # one save or none
+    same(p.get("f"), data)
+    p.run("set", "f", ".l[]=1").expect(2, "", "add")
+
+
+def test_del(p: Place):
+    value = {"a": 1, "l": [1, 2, 3, 4, 5], "d": {"x": 1, "y": [2]}, "o": JOHN}
+    for protocol in range(6):
+        p.put("f", pickle.dumps(value, protocol))
+        p.run("del", "f", ".l[1]", ".l[-1]", ".l[0]", ".a", ".d.x", "['o'].age").expect(0)
+        same(pickle.loads(p.get("f")), {"l": [3, 4], "d": {"y": [2]},
+                                        "o": {"name": "John", "city": "New York"}}, f"p{protocol}")
+    data = p.get("f")
+    p.run("del", "f", ".nobody").expect(3, "", "nobody")
+    p.run("del", "f", "@0").expect(7)
+    p.run("del", "f", ".l[0]", ".l").expect(2, "", "lies inside")
+    p.run("del", "f", ".l", ".l").expect(2, "", "the same place")
+    same(p.get("f"), data)
+    done = p.run("del", "--dry-run", "f", ".l[0]").expect(0)
+    if "['l'][0]  3 \u2192 (deleted)" not in done.out:
+        raise Failed(f"{done}")
+    same(p.get("f"), data)
+    report = json.loads(p.run("del", "--json", "f", ".d").expect(0).out)
+    same([(c["path"], c["what"], c["old"], "new" in c) for c in report["changes"]],
+         [("['d']", "deleted", {"y": [2]}, False)])
+
+
+def test_rename(p: Place):
+    for protocol in range(6):
+        p.put("f", pickle.dumps(JOHN, protocol))
+        p.run("rename", "f", ".age", "'years'").expect(0)
+        same(list(pickle.loads(p.get("f")).items()),
+             [("name", "John"), ("years", 30), ("city", "New York")], f"p{protocol}")
+        p.run("rename", "f", ".years", "(1, None)").expect(0)
+        same(list(pickle.loads(p.get("f"))), ["name", (1, None), "city"])
+    data = p.get("f")
+    p.run("rename", "f", ".name", "'city'").expect(7, "", "already")
+    p.run("rename", "f", ".name", "[1]").expect(2, "", "key")
+    p.run("rename", "f", ".name", "'x").expect(2, "", "at byte")
+    p.run("rename", "f", ".nobody", "'x'").expect(3)
+    p.run("rename", "f", ".name").expect(2)
+    same(p.get("f"), data)
+    report = json.loads(p.run("rename", "--json", "f", ".name", "'n'").expect(0).out)
+    same([(c["path"], c["what"], c["key"]) for c in report["changes"]],
+         [("['name']", "renamed", "n")])
+
+
+def test_edits_of_shared(p: Place):
+    record = {"c": 1, "l": [1, 2]}
+    p.put("f", pickle.dumps({"x": record, "y": record}))
+    p.run("add", "f", ".x.new=1", ".y.l[]=3", "--here").expect(0)
+    same(pickle.loads(p.get("f")), {"x": {"c": 1, "l": [1, 2], "new": 1},
+                                    "y": {"c": 1, "l": [1, 2, 3]}})
+    p.put("f", pickle.dumps({"x": record, "y": record}))
+    p.run("del", "f", ".x.l[0]", ".x.l[1]", "--here").expect(0)
+    same(pickle.loads(p.get("f")), {"x": {"c": 1, "l": []}, "y": record})
+    p.put("f", pickle.dumps({"x": record, "y": record}))
+    p.run("del", "f", ".x.l[0]").expect(0)
+    same(pickle.loads(p.get("f")), {"x": {"c": 1, "l": [2]}, "y": {"c": 1, "l": [2]}})
+
+
 def test_set_grammar(p: Place):
     p.put("f", BYTES)
     for edit in (".age", ".age=", ".age=[1", ".age=open('x')", "[age]=1", ".age=31 32"):

@@ -728,6 +728,280 @@ def sharing(number):
     check(ok and bytes.fromhex(answer.split()[1]) == data, 'undone: ' + what)
 
 
+# ------------------------------------------------------------------- all kinds of edits
+
+BOOL, INT, FLOAT, STR, BYTES, LIST, TUPLE, SET, FROZENSET = 1, 2, 3, 4, 5, 8, 9, 11, 12
+
+
+def converted(v, kind):
+    """What the type's constructor makes of v; TypeError where the program refuses."""
+    if isinstance(v, (list, tuple, set, frozenset)) and type(v) in (list, tuple, set, frozenset):
+        if kind in (LIST, TUPLE):
+            if isinstance(v, (set, frozenset)) and len(v) > 1:
+                raise TypeError('the order is that of the file')
+            return (list if kind == LIST else tuple)(v)
+        if kind in (SET, FROZENSET):
+            if any(isinstance(i, tuple) for i in v):
+                raise TypeError('a tuple may hold what cannot be hashed')
+            return (set if kind == SET else frozenset)(v)
+    if kind == BOOL and (v is None or isinstance(v, (int, float, str, bytes))):
+        return bool(v)
+    if kind == INT and isinstance(v, (bool, int, float)):
+        return int(v)
+    if kind == FLOAT and isinstance(v, (bool, int, float)):
+        if isinstance(v, int) and v.bit_length() > 1000:
+            raise TypeError(v)
+        return float(v)
+    if kind == STR and isinstance(v, (bool, int, float, str)):
+        return str(v)
+    if kind == BYTES and isinstance(v, (bytes, str)):
+        return v if isinstance(v, bytes) else v.encode()
+    raise TypeError(v)
+
+
+def deep_copy(v):
+    return pickle.loads(pickle.dumps(v, 4))
+
+
+class Owner:
+    """A container that Python can change, with its path."""
+
+    def __init__(self, path, v, way):
+        self.path, self.v, self.way = path, v, way
+        self.keys = (
+            list(range(len(v)))
+            if isinstance(v, list)
+            else list(v)
+            if isinstance(v, dict)
+            else list(getattr(v, '__dict__', ()))
+        )
+
+    def attributes(self):
+        return isinstance(self.v, Plain)
+
+    def step(self, k):
+        if self.attributes():
+            return '.' + k
+        if isinstance(self.v, list):
+            return '[%d]' % k
+        return key_step(k) if type(self.v) is dict else '[' + literal(k) + ']'
+
+    def place(self, k):
+        return self.path + self.step(k)
+
+    def get(self, k):
+        return self.v.__dict__[k] if self.attributes() else self.v[k]
+
+    def set(self, k, item):
+        put(self.v, k, 'attr' if self.attributes() else 'item', item)
+
+    def refill(self, pairs):
+        d = self.v.__dict__ if self.attributes() else self.v
+        d.clear()
+        d.update(pairs)
+
+    def pairs(self):
+        return list((self.v.__dict__ if self.attributes() else self.v).items())
+
+
+def owners(root, protocol):
+    found, seen, todo = [], set(), [('', root, ())]
+    while todo and len(found) < 300:
+        path, v, way = todo.pop(rnd.randrange(len(todo)))
+        if id(v) in seen or isinstance(v, (collections.Counter, Slotted, Args, State)):
+            continue
+        seen.add(id(v))
+        if protocol < 2 and isinstance(v, (MyList, MyDict)):
+            continue
+        o = Owner(path, v, way)
+        if isinstance(v, (list, dict, Plain, set)):
+            found.append(o)
+        if isinstance(v, tuple):
+            todo.extend((path + '[%d]' % i, item, way + (id(v),)) for i, item in enumerate(v))
+        elif not isinstance(v, set):
+            todo.extend((o.place(k), o.get(k), way + (id(v),)) for k in o.keys[:60])
+    return found
+
+
+def new_key(o):
+    if o.attributes():
+        return rnd.choice(['name', 'key', 'other', 'é', 'x%d' % rnd.randrange(5)])
+    return key()
+
+
+def edit_list(o, protocol):
+    v, n = o.v, len(o.v)
+    word = rnd.choice(['add', 'add', 'end', 'del', 'del', 'move', 'twice', 'set', 'type', 'copy'])
+    # Nobody can see that an empty subclass of list is one: [0] could be a key.
+    if n == 0 and (word not in ('add', 'end') or type(v) is not list):
+        word = 'end'
+    new = rebuild(new_value())
+    if word == 'add':
+        i = rnd.randrange(n + 1)
+        v.insert(i, new)
+        return 'add', o.path + '[%d]=%s' % (i, literal(new))
+    if word == 'end':
+        v.append(new)
+        return 'add', o.path + '[]=' + literal(new)
+    i = rnd.randrange(n)
+    if word == 'del':
+        del v[i]
+        return 'del', o.place(i)
+    if word == 'move':
+        to = rnd.randrange(n)
+        v.insert(to, v.pop(i))
+        return 'move', '%d %s' % (to, o.path + '[%d]' % i)
+    if word == 'twice':
+        v.insert(i + 1, deep_copy(v[i]))
+        return 'twice', o.place(i)
+    return edit_place(o, i, word, new)
+
+
+def edit_place(o, k, word, new):
+    old = o.get(k)
+    if word == 'type':
+        kind = rnd.choice([BOOL, INT, FLOAT, STR, BYTES, LIST, TUPLE, SET, FROZENSET])
+        try:
+            item = converted(old, kind)
+        except (TypeError, ValueError, OverflowError, UnicodeEncodeError):
+            return None
+        if type(item) is not type(old):
+            o.set(k, item)
+        return 'type', '%d %s' % (kind, o.place(k))
+    if type(old) is not type(new) or not isinstance(new, SCALARS) or exact(old) != exact(new):
+        o.set(k, new)
+    return 'set', o.place(k) + '=' + literal(new)
+
+
+def edit_pairs(o, protocol):
+    word = rnd.choice(['add', 'add', 'del', 'rename', 'rename', 'move', 'set', 'type'])
+    new = rebuild(new_value())
+    if word == 'add' or not o.keys:
+        k = new_key(o)
+        if k in o.keys:
+            return None
+        o.set(k, new)
+        return 'add', o.path + ('.' + k if o.attributes() else '[' + literal(k) + ']') + (
+            '=' + literal(new)
+        )
+    k = rnd.choice(o.keys)
+    if word == 'del':
+        o.refill([p for p in o.pairs() if p[0] != k])
+        return 'del', o.place(k)
+    if word == 'rename':
+        to = new_key(o)
+        if to in o.keys and to != k:
+            return None
+        place = o.place(k)
+        same_key = type(to) is type(k) and exact(to) == exact(k)
+        o.refill([(to if p[0] == k and not same_key else p[0], p[1]) for p in o.pairs()])
+        return 'rename', place + '=' + literal(to)
+    if word == 'move':
+        pairs = o.pairs()
+        i, to = o.keys.index(k), rnd.randrange(len(pairs))
+        place = o.place(k)
+        pairs.insert(to, pairs.pop(i))
+        o.refill(pairs)
+        return 'move', '%d %s' % (to, place)
+    return edit_place(o, k, word, new)
+
+
+def edit_set(o, protocol):
+    new = rnd.choice([rnd.randrange(1000), 'm%d' % rnd.randrange(100), 2.25, None, (1, 'x')])
+    if new in o.v or (protocol < 4 and not o.v):
+        return None
+    o.v.add(new)
+    return 'add', o.path + '[]=' + literal(new)
+
+
+def edit_copy(o, others):
+    """A copy of one place at another."""
+    if isinstance(o.v, set) or not o.keys:
+        return None
+    source = rnd.choice(others)
+    if isinstance(source.v, set) or not source.keys:
+        return None
+    k, of = rnd.choice(o.keys), rnd.choice(source.keys)
+    asked = o.place(k) + '\t' + source.place(of)
+    o.set(k, deep_copy(source.get(of)))
+    return 'copy', asked
+
+
+def random_edit(mine, protocol):
+    """Makes an edit in Python; the command for the same one, or None."""
+    found = owners(mine, protocol)
+    if not found:
+        return None
+    o = rnd.choice(found)
+    if rnd.random() < 0.1:
+        return edit_copy(o, found)
+    if isinstance(o.v, set):
+        return edit_set(o, protocol)
+    return (edit_list if isinstance(o.v, list) else edit_pairs)(o, protocol)
+
+
+def keep_failure(number, data, commands):
+    """For a failing sequence to be looked at again."""
+    name = os.path.join(os.environ.get('TEST_TMP') or '/tmp', 'edit-failed-%d.%d' % (SEED, number))
+    with open(name + '.pkl', 'wb') as f:
+        f.write(data)
+    with open(name + '.txt', 'w', encoding='utf-8', errors='surrogateescape') as f:
+        f.writelines('%s %r\n' % c for c in commands)
+    print('kept as %s.pkl and .txt' % name)
+
+
+def all_kinds(number):
+    """Sequences of all kinds of edits, on values with sharing and recursion."""
+    global failed
+    rnd.seed('all %d.%d' % (SEED, number))
+    protocol = rnd.randrange(6)
+    root = [value(rnd.choice([1, 2, 3]), []), value(2, [])]
+    data = dumps(root, protocol)
+    if protocol < 2 and data[:1] == b'\x80':
+        protocol = data[1]
+    mine = pickle.loads(data)
+    if not check(tool.ask('open', data)[0], 'open'):
+        return
+    before, commands = failed, []
+    for _ in range(rnd.choice([1, 1, 2, 3, 5, 8])):
+        command = random_edit(mine, protocol)
+        if command is None:
+            continue
+        commands.append(command)
+        ok, why = tool.ask(*command)
+        if not ok and why.startswith('9 '):  # read-only, and why: Python has done it, so this is all
+            kinds_refused[why[:60]] += 1
+            return
+        if not check(ok, 'all %d, protocol %d, %s: %s' % (number, protocol, command, why)):
+            return
+        kinds[command[0]] += 1
+    what = 'all %d, protocol %d, %d bytes, %.400s' % (number, protocol, len(data), commands)
+    ok, answer = tool.ask('save')
+    if not ok and answer.startswith('9 '):
+        kinds_refused[answer[:60]] += 1
+    elif check(ok, 'save: %s; %s' % (answer, what)):
+        result = bytes.fromhex(answer.split()[1])
+        for loads in (pickle.loads, pickle._loads):
+            try:
+                difference = same(loads(result), mine)
+            except Exception as x:
+                difference = repr(x)
+            check(difference is None, '%s: %s; %s' % (loads.__module__, difference, what))
+        kinds['sequences'] += 1
+    check(tool.ask('changes')[0], 'changes: ' + what)
+    if rnd.random() < 0.3:
+        while tool.ask('undo')[1] == 'done':
+            pass
+        again, whole = tool.ask('save')
+        check(again and bytes.fromhex(whole.split()[1]) == data, 'undo of all: ' + what)
+        while tool.ask('redo')[1] == 'done':
+            pass
+        check(tool.ask('save') == (ok, answer), 'redo of all: ' + what)
+    if failed > before:
+        keep_failure(number, data, commands)
+
+
+kinds, kinds_refused = collections.Counter(), collections.Counter()
 shared_refused = [0]
 shared_done = collections.Counter()
 
@@ -902,9 +1176,13 @@ def main():
     print('%d here, %d everywhere' % (shared_done['here'], shared_done['everywhere']))
     check(min(shared_done['here'], shared_done['everywhere']) > COUNT / 20, 'too few are shared')
     check(shared_refused[0] < COUNT / 20 + 5, '%d copies were refused' % shared_refused[0])
+    for number in range(2 * COUNT):
+        all_kinds(number)
+    print(', '.join('%s %d' % k for k in sorted(kinds.items())))
+    print('refused:', shared_refused[0], dict(kinds_refused))
+    check(sum(kinds_refused.values()) < COUNT / 10 + 5, 'too many are refused')
     tool.p.stdin.close()
     check(tool.p.wait() == 0, 'the tool ended with status %s' % tool.p.returncode)
-    print('%d refused' % shared_refused[0])
     print('%d passed, %d failed' % (passed, failed))
     return failed != 0
 
