@@ -28,7 +28,7 @@ static void remove_stop(struct store_op *op)
     remove_free((struct remove_op *)op);
 }
 
-static const struct store_op_class remove_class = {remove_stop, NULL, NULL};
+static const struct store_op_class remove_class = {.stop = remove_stop};
 
 static enum pb_err remove_file(const struct remove_op *d, struct error *e)
 {

@@ -33,7 +33,7 @@ static void remove_stop(struct store_op *op)
     remove_free((struct remove_op *)op);
 }
 
-static const struct store_op_class remove_class = {remove_stop, NULL, NULL};
+static const struct store_op_class remove_class = {.stop = remove_stop};
 
 /* Takes the operation with it. */
 static void finish(struct remove_op *d, const char *marker, const struct error *e)

@@ -37,7 +37,7 @@ static void versions_stop(struct store_op *op)
     versions_free((struct versions_op *)op);
 }
 
-static const struct store_op_class versions_class = {versions_stop, NULL, NULL};
+static const struct store_op_class versions_class = {.stop = versions_stop};
 
 /* ---------------------------------------------------------------------------- parsing */
 

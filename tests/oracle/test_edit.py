@@ -969,7 +969,7 @@ def all_kinds(number):
             continue
         commands.append(command)
         ok, why = tool.ask(*command)
-        if not ok and why.startswith('9 '):  # read-only, and why: Python has done it, so this is all
+        if not ok and why.startswith('9 '):  # read-only; Python has done it, so this is all
             kinds_refused[why[:60]] += 1
             return
         if not check(ok, 'all %d, protocol %d, %s: %s' % (number, protocol, command, why)):
