@@ -217,6 +217,7 @@ struct ui {
     unsigned spin;
     bool quit;
     enum pb_err ended; /* why, when it was not the person's wish */
+    char code_question[512]; /* of code.c */
 };
 
 /* ui.c */
@@ -274,6 +275,10 @@ bool need_shown(const struct ui *u, const struct command *c);
 /* Closing what is open would lose edits: asks, and does it later.  True: asked. */
 bool guard_unsaved(struct ui *u, const char *doing);
 void ui_copy(struct ui *u, const char *what, const struct buf *text);
+
+/* code.c: asks for a code when credentials need it. */
+void code_init(struct ui *u);
+void code_release(struct ui *u);
 
 /* edit.c */
 bool edit_has_text(const struct pkl_node *v); /* is edited as one text */
