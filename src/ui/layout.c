@@ -108,6 +108,7 @@ static void current_location(const struct ui *u, struct buf *out)
 
 static void draw_title(struct ui *u, const struct region *r)
 {
+    static const char unchecked[] = "certificates not checked \xc2\xb7 ";
     const struct location *where = u->right_focus && u->right.object != NULL
                                        ? app_object_location(u->right.object)
                                        : &u->left.where;
@@ -127,8 +128,8 @@ static void draw_title(struct ui *u, const struct region *r)
         left_title(u, &name, &right);
     }
     current_location(u, &left);
-    if (u->options->insecure)
-        buf_puts(&right, " \xc2\xb7 certificates not checked");
+    if (u->options->insecure) /* in front: what does not fit is cut at the end */
+        buf_splice(&right, 0, 0, unchecked, strlen(unchecked));
     buf_putc(&right, ' ');
     if (left.len + right.len > (size_t)r->w && !layout_narrow(u))
         buf_splice(&left, 0, strlen(" pklbrowse "), NULL, 0); /* one's place says more */
