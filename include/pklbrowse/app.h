@@ -112,6 +112,9 @@ const struct error *app_object_error(const struct app_object *o);
 const struct location *app_object_location(const struct app_object *o);
 /* Identity and properties, from APP_BIG_ASK on. */
 const struct store_object *app_object_info(const struct app_object *o);
+/* Tags, who may do what: asked for when first looked at, and changed() is called when they are
+ * here.  NULL: not here yet, or there are none. */
+const struct http_headers *app_object_details(struct app_object *o);
 void app_object_progress(const struct app_object *o, struct http_progress *out);
 struct pkl_doc *app_object_doc(struct app_object *o); /* APP_READY, APP_BROKEN */
 /* The same, and of APP_NOT_PICKLE what was read until that was known. */

@@ -136,6 +136,9 @@ struct store_remove_request {
     const struct store_identity *identity; /* only if it still is this, or NULL */
 };
 
+/* Names and values to show a person, in order; a name may come more than once. */
+typedef void (*store_details_fn)(void *ctx, const struct http_headers *rows, const struct error *e);
+
 struct store_ops {
     const char *scheme; /* "s3", "file" */
     struct store_op *(*list_containers)(struct store *s, const char *token, store_page_fn done,
@@ -160,6 +163,10 @@ struct store_ops {
     /* PB_ECHANGED: it is no longer `identity`, and still there. */
     struct store_op *(*remove)(struct store *s, const struct store_remove_request *r,
                                store_remove_fn done, void *ctx, struct error *e);
+    /* What head() does not say: tags, who may do what.  NULL: there is no more. */
+    struct store_op *(*details)(struct store *s, const char *container, const char *key,
+                                size_t key_len, const char *version_id, store_details_fn done,
+                                void *ctx, struct error *e);
     void (*free)(struct store *s);
 };
 struct store {

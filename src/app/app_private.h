@@ -92,6 +92,10 @@ struct app_object {
     bool indexing; /* the loop has the job */
     struct pkl_edit *edit;
 
+    struct store_op *details_op;
+    struct http_headers details; /* of app_object_details() */
+    bool details_asked, details_here;
+
     struct review *reviewing; /* under way */
     struct review *stored;    /* the last one saved in place: what the store holds; or NULL */
     struct save *save;
@@ -104,6 +108,9 @@ enum pb_err app_object_open_version(struct app *a, const struct location *loc,
                                     struct app_object **out, struct error *e) PB_CHECK;
 /* The bytes that the store holds, as far as we know. */
 struct source *app_object_stored(struct app_object *o);
+
+/* --- details.c */
+void details_forget(struct app_object *o); /* stops it */
 
 /* --- review.c --------------------------------------------------------------------------------- */
 /* A review is held by who asked for it and, once saved in place, by its object as well. */

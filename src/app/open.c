@@ -415,6 +415,7 @@ void app_object_close(struct app_object *o)
     app_review_cancel(o);
     review_unref(o->stored);
     drop_bytes(o);
+    details_forget(o);
     store_object_release(&o->info);
     location_release(&o->loc);
     arena_release(&o->mem);

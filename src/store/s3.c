@@ -30,6 +30,7 @@ static const struct store_ops s3_ops = {
     .write = s3_write,
     .list_versions = s3_list_versions,
     .remove = s3_remove,
+    .details = s3_details,
     .free = s3_free,
 };
 

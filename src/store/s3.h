@@ -7,6 +7,7 @@
  *   s3_list.c     containers and pages
  *   s3_versions.c pages of versions
  *   s3_remove.c   DELETE
+ *   s3_details.c  tags and access lists
  *   s3_headers.c  between an answer's headers and a struct store_object
  *   s3_object.c   HEAD and GET
  *   s3_write.c    the careful write (s3_put.c, s3_doubt.c)
@@ -57,6 +58,7 @@ enum s3_action {
     S3_HEAD,
     S3_GET,
     S3_TAGS,
+    S3_ACL,
     S3_PUT,
     S3_DELETE,
     S3_CREATE_UPLOAD,
@@ -160,6 +162,9 @@ struct store_op *s3_list(struct store *s, const struct store_list_request *r, st
                          void *ctx, struct error *e);
 struct store_op *s3_list_versions(struct store *s, const struct store_list_request *r,
                                   store_page_fn done, void *ctx, struct error *e);
+struct store_op *s3_details(struct store *s, const char *container, const char *key, size_t key_len,
+                            const char *version_id, store_details_fn done, void *ctx,
+                            struct error *e);
 struct store_op *s3_remove(struct store *s, const struct store_remove_request *r,
                            store_remove_fn done, void *ctx, struct error *e);
 struct store_op *s3_head(struct store *s, const char *container, const char *key, size_t key_len,

@@ -108,6 +108,7 @@ static const struct {
     [S3_HEAD] = {"look at", "s3:GetObject"},
     [S3_GET] = {"read", "s3:GetObject"},
     [S3_TAGS] = {"read the tags of", "s3:GetObjectTagging"},
+    [S3_ACL] = {"read the access list of", "s3:GetObjectAcl"},
     [S3_PUT] = {"save", "s3:PutObject"},
     [S3_DELETE] = {"remove", "s3:DeleteObject"},
     [S3_CREATE_UPLOAD] = {"save", "s3:PutObject"},

@@ -65,6 +65,7 @@ static const struct {
     [S3_HEAD] = {"HEAD", HTTP_READ},
     [S3_GET] = {"GET", HTTP_READ},
     [S3_TAGS] = {"GET", HTTP_READ},
+    [S3_ACL] = {"GET", HTTP_READ},
     [S3_PUT] = {"PUT", HTTP_WRITE},
     [S3_DELETE] = {"DELETE", HTTP_READ},
     [S3_CREATE_UPLOAD] = {"POST", HTTP_WRITE},

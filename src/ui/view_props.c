@@ -48,6 +48,12 @@ static void store_lines(const struct store_object *o, struct lines *l)
         (void)lines_printf(l, STYLE_VALUE, "%u %s", o->tags, o->tags == 1 ? "tag" : "tags");
 }
 
+static void detail_lines(const struct http_headers *rows, struct lines *l)
+{
+    for (size_t i = 0; rows != NULL && i < rows->len; i++)
+        pair(l, rows->data[i].name, rows->data[i].value);
+}
+
 static void count_line(struct lines *l, const char *label, uint64_t n)
 {
     struct buf text;
@@ -89,6 +95,8 @@ void props_lines(struct ui *u, struct lines *out)
     if (app_object_info(o)->shown.len == 0)
         identity_lines(&app_object_info(o)->identity, out);
     store_lines(app_object_info(o), out);
+    if (u->right.properties)
+        detail_lines(app_object_details(o), out);
     if (app_object_doc(o) != NULL)
         pickle_lines(app_object_doc(o), out);
     if (grade != NULL)

@@ -7,7 +7,9 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
-from screens import Stage, main  # noqa: E402  pylint: disable=wrong-import-position
+from screens import TOP, Stage, main  # noqa: E402  pylint: disable=wrong-import-position
+sys.path.insert(0, os.path.join(TOP, "tests", "servers"))
+from faultproxy import FaultProxy  # noqa: E402  pylint: disable=wrong-import-position
 
 RECORD = {"name": "John", "age": 30, "city": "New York"}
 
@@ -260,6 +262,38 @@ def odd_keys():
         run(script, where=[f"s3://{bucket.name}/odd/"])
 
 
+def properties():
+    """Tags and who may do what are asked for when properties are looked at; denied ones say so."""
+    with Bucket() as bucket:
+        bucket.s3.put_object_tagging(Bucket=bucket.name, Key="data.pickle", Tagging={"TagSet": [
+            {"Key": "team", "Value": "a b+c"}, {"Key": "x", "Value": ""}]})
+        bucket.s3.put_object_acl(Bucket=bucket.name, Key="data.pickle", ACL="public-read")
+        where = [f"s3://{bucket.name}/data.pickle"]
+        run("""
+            expect 'John'
+            expect-not team
+            key i
+            expect x-amz-meta-owner
+            expect team = a b+c
+            expect x =
+            expect group AllUsers: READ
+            expect FULL_CONTROL
+            key i
+            expect 'John'
+            """, where, size=(40, 120))
+        host, port = SERVER["ENDPOINT"].rsplit("/", 1)[1].split(":")
+        proxy = FaultProxy((host, int(port))).start()
+        proxy.rule("path=acl= do=answer status=403 body=no")
+        proxy.rule("path=tagging= do=answer status=501 body=no")
+        run("""
+            key i
+            expect x-amz-meta-owner
+            expect may not be read
+            expect not known there
+            """, where, size=(40, 120), AWS_ENDPOINT_URL=proxy.url)
+        proxy.stop()
+
+
 def refusals():
     """What a server refuses is said in a sentence, with its own words behind Enter."""
     with Bucket() as bucket:
@@ -310,5 +344,5 @@ if __name__ == "__main__":
         print("0 passed, 0 failed, 1 skipped")
         sys.exit(0)
     sys.exit(main([the_whole_path, somebody_was_faster, mine_on_theirs, both_changed_it,
-                   deleted_meanwhile, save_as, many_keys, odd_keys, refusals,
+                   deleted_meanwhile, save_as, many_keys, odd_keys, properties, refusals,
                    folder_without_its_slash, big_object]))
