@@ -262,6 +262,39 @@ def odd_keys():
         run(script, where=[f"s3://{bucket.name}/odd/"])
 
 
+def session_ends():
+    """Credentials end in the middle of work: nothing is lost, and with new ones it is saved."""
+    with Bucket() as bucket, Stage(samples=False) as stage:
+        host, port = SERVER["ENDPOINT"].rsplit("/", 1)[1].split(":")
+        proxy = FaultProxy((host, int(port))).start()
+        proxy.rule("method=PUT n=1,2 do=answer status=400 body='<Error><Code>ExpiredToken</Code>"
+                   "</Error>'")
+        keys = os.path.join(stage.folder, "credentials")
+        with open(keys, "w", encoding="ascii") as f:
+            f.write(f"[default]\naws_access_key_id = {SERVER['ACCESS_KEY']}\n"
+                    f"aws_secret_access_key = {SERVER['SECRET_KEY']}\n")
+        stage.run("""
+            key j j e ^U
+            type 31
+            key Enter
+            expect was 30
+            key s Enter
+            expect the session has expired
+            expect unsaved
+            expect 31
+            key Esc
+            key s
+            expect 1 change
+            key Enter
+            expect Saved. ETag
+            expect-not unsaved
+            """, where=[f"s3://{bucket.name}/data.pickle"], size=(24, 100), env=environment(
+                AWS_ENDPOINT_URL=proxy.url, AWS_ACCESS_KEY_ID=None, AWS_SECRET_ACCESS_KEY=None,
+                AWS_SHARED_CREDENTIALS_FILE=keys))
+        proxy.stop()
+        assert pickle.loads(bucket.body()) == dict(RECORD, age=31)
+
+
 def properties():
     """Tags and who may do what are asked for when properties are looked at; denied ones say so."""
     with Bucket() as bucket:
@@ -344,5 +377,6 @@ if __name__ == "__main__":
         print("0 passed, 0 failed, 1 skipped")
         sys.exit(0)
     sys.exit(main([the_whole_path, somebody_was_faster, mine_on_theirs, both_changed_it,
-                   deleted_meanwhile, save_as, many_keys, odd_keys, properties, refusals,
+                   deleted_meanwhile, save_as, many_keys, odd_keys, properties, session_ends,
+                   refusals,
                    folder_without_its_slash, big_object]))

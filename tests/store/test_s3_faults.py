@@ -66,6 +66,17 @@ def names_that_are_not_asked_for(rig):
     assert rig.names("list", rig.bucket, "in/", through=rig.proxy) == ["in/x"]
 
 
+def token_is_opaque(rig):
+    """Sent back as it came, encoded once, whatever it looks like."""
+    token = "1/a%2Fb+c=&amp; d%20%C3%A9"
+    rig.proxy.rule("path=continuation-token=1%2Fa%252Fb%2Bc%3D%26%20d%2520%25C3%25A9 "
+                   "do=answer status=200 " + page(key("z")))
+    rig.proxy.rule("n=1 do=answer status=200 " + page(
+        key("a%2Bb"), f"<EncodingType>url</EncodingType><KeyCount>1</KeyCount>"
+        f"<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>"))
+    assert listing(rig) == ["a+b", "z"]
+
+
 def bare_entries(rig):
     """Neither size nor time nor ETag."""
     rig.proxy.rule("do=answer status=200 " + page("<Contents><Key>x</Key></Contents>"))
@@ -711,8 +722,8 @@ def killed_while_saving(rig):
 
 TESTS = (
     prefix_is_always_sent, decoded_only_when_the_answer_says_so, names_that_are_not_asked_for,
-    bare_entries, forbidden_characters, cut_short, error_in_a_good_answer, something_else_answers,
-    no_way_on, empty_pages, first_version_of_listings, busy_servers, words_of_errors,
+    token_is_opaque, bare_entries, forbidden_characters, cut_short, error_in_a_good_answer,
+    something_else_answers, no_way_on, empty_pages, first_version_of_listings, busy_servers, words_of_errors,
     another_region, a_region_that_is_none, another_address, skewed_clock, expired_session,
     other_keys_meanwhile, broken_off, broken_off_for_good, changed_while_reading, no_ranges,
     wrong_part, bare_objects, stalled,
