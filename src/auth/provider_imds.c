@@ -16,6 +16,7 @@
 #define TOKEN_PATH "/latest/api/token"
 #define ROLE_PATH "/latest/meta-data/iam/security-credentials/"
 #define DEAD_US 60000000ull
+#define EXTENDED_S 600
 #define LIMIT_S 1u
 #define LIMIT_MAX_S 60u
 
@@ -128,6 +129,24 @@ static char *one_word(const struct buf *body)
     return mem_strndup(body->data, n);
 }
 
+/* When the service cannot renew a role it goes on handing out what it has, and so do we: servers
+ * take them for longer than they say.  We look again soon. */
+static bool extend(json_t *o)
+{
+    int64_t until, now = clock_now();
+    struct buf text;
+    bool ok = true;
+
+    if (!aws_json_time(o, "Expiration", &until) || until > now)
+        return true;
+    log_line("the instance's credentials have ended: used on, for want of others");
+    buf_init(&text, BUF_MAX_LINE);
+    clock_format_iso(&text, now + EXTENDED_S);
+    ok = text.failed == PB_OK && json_object_set_new(o, "Expiration", json_string(text.data)) == 0;
+    buf_release(&text);
+    return ok;
+}
+
 static enum aws_verdict take_credentials(struct aws_lookup *k, const struct http_result *r,
                                          struct error *e)
 {
@@ -139,8 +158,9 @@ static enum aws_verdict take_credentials(struct aws_lookup *k, const struct http
         json_decref(o);
         return AWS_NOT_MINE;
     }
-    err = aws_json_take(k, o, "Token", true, "the instance's metadata service", e,
-                        "EC2 instance metadata");
+    err = !extend(o) ? error_nomem(e)
+                     : aws_json_take(k, o, "Token", true, "the instance's metadata service", e,
+                                     "EC2 instance metadata");
     json_decref(o);
     return err == PB_OK ? AWS_FOUND : AWS_FAILED;
 }

@@ -524,6 +524,11 @@ def test_container(p: Place):
     p.run("whoami", env=filled(p, {**uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": token})).expect(
         5, err="is more than one line"
     )
+    HERE.life = -100
+    done = who(p, env={**uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN": services.CONTAINER_TOKEN},
+               status=5)
+    same("have expired already" in done["error"], True)
+    HERE.life = 3600
     HERE.problems.clear()
     p.run("whoami", env=filled(p, {**uri, "AWS_CONTAINER_AUTHORIZATION_TOKEN": "a\nb"})).expect(
         5, err="is more than one line"
@@ -554,6 +559,9 @@ def test_metadata(p: Place):
     p.run("whoami", env=filled(p, {**env, "AWS_EC2_METADATA_V1_DISABLED": "true"})).expect(
         5, err="no AWS credentials were found"
     )
+    HERE.life = -100                    # what cannot be renewed there is used on
+    who(p, env=env)
+    HERE.life = 3600
     HERE.metadata = "none"
     p.run("whoami", env=filled(p, env)).expect(5, err="the metadata of an EC2 instance")
     HERE.metadata = "v2"

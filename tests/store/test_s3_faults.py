@@ -353,6 +353,25 @@ def other_keys_meanwhile(rig):
     assert rig.proxy.methods() == "HEAD HEAD"
 
 
+def renewed_before_the_end(rig):
+    """Credentials of a short life: asked for again before they end, and not at every request."""
+    rig.put_many([f"renew/{i}" for i in range(6)])
+    runs = rig.file(b"")
+    process = rig.file(
+        f"import json, time\nopen({runs!r}, 'a').write('x')\n"
+        f"end = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(time.time() + 5))\n"
+        f"print(json.dumps({{'Version': 1, 'AccessKeyId': {rig.env['ACCESS_KEY']!r}, "
+        f"'SecretAccessKey': {rig.env['SECRET_KEY']!r}, 'Expiration': end}}))\n".encode())
+    config = rig.file(f"[default]\ncredential_process = {sys.executable} {process}\n".encode())
+    env = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None, "AWS_CONFIG_FILE": config}
+    rig.proxy.rule("do=pass delay=1200")
+    assert len(rig.names("list", rig.bucket, "renew/", "--max", 1, through=rig.proxy,
+                         env=env)) == 6
+    with open(runs, encoding="ascii") as f:
+        count = len(f.read())
+    assert 2 <= count <= 4 < len(rig.proxy.heads), (count, len(rig.proxy.heads))
+
+
 # -------------------------------------------------------------------------------- reading
 
 def broken_off(rig):
@@ -723,9 +742,11 @@ def killed_while_saving(rig):
 TESTS = (
     prefix_is_always_sent, decoded_only_when_the_answer_says_so, names_that_are_not_asked_for,
     token_is_opaque, bare_entries, forbidden_characters, cut_short, error_in_a_good_answer,
-    something_else_answers, no_way_on, empty_pages, first_version_of_listings, busy_servers, words_of_errors,
+    something_else_answers, no_way_on, empty_pages, first_version_of_listings, busy_servers,
+    words_of_errors,
     another_region, a_region_that_is_none, another_address, skewed_clock, expired_session,
-    other_keys_meanwhile, broken_off, broken_off_for_good, changed_while_reading, no_ranges,
+    other_keys_meanwhile, renewed_before_the_end, broken_off, broken_off_for_good,
+    changed_while_reading, no_ranges,
     wrong_part, bare_objects, stalled,
     what_is_kept, what_is_sent, tags_that_may_not_be_read, metadata_that_cannot_be_sent,
     new_objects, concurrent_writer, between_look_and_write, lost_answers, lost_requests,
