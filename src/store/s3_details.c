@@ -36,7 +36,7 @@ static void details_stop(struct store_op *op)
     details_free((struct details_op *)op);
 }
 
-static const struct store_op_class details_class = {details_stop, NULL, NULL};
+static const struct store_op_class details_class = {.stop = details_stop};
 
 /* Takes the operation with it. */
 static void finish(struct details_op *d, const struct error *e)
