@@ -265,6 +265,31 @@ def test_set_objects(p: Place):
     p.run("set", "f", ".when=os.system('ls')").expect(2, "", "os.system cannot be written here")
 
 
+def test_diff(p: Place):
+    value = {"a": 1, "b": [1, 2, 3], "c": datetime.date(2024, 1, 2)}
+    p.put("f", pickle.dumps(value))
+    p.put("same", pickle.dumps(value, 2))
+    value = {"a": 1, "b": [1, 3, 4], "c": datetime.date(2024, 1, 3), "it's": None}
+    p.put("g", pickle.dumps(value))
+    p.run("diff", "f", "same").expect(0, "", "")
+    p.run("diff", "f", "f", "--bytes").expect(0, "", "")
+    p.run("diff", "f", "g").expect(1, "['b'][1]  2 \u2192 (gone)\n['b'][2]  (new) \u2192 4\n"
+                                      "['c']  datetime.date(2024, 1, 2) \u2192 "
+                                      "datetime.date(2024, 1, 3)\n"
+                                      "[\"it's\"]  (new) \u2192 None\n")
+    same(json.loads(p.run("diff", "--json", "f", "g").expect(1).out)[0],
+         {"path": "['b'][1]", "change": "removed", "old": 2})
+    same(json.loads(p.run("diff", "--json", "f", "same").expect(0).out), [])
+    same(len(json.loads(p.run("diff", "--json", "--bytes", "f", "g").expect(1).out)) > 1, True)
+    same(p.run("diff", "-", "g", stdin=p.get("f")).expect(1).out,
+         p.run("diff", "f", "g").out)
+    p.run("diff", "-", "-").expect(2, "", "one of them")
+    p.run("diff", "f", "nothing").expect(3, "", "nothing")
+    p.put("broken", pickle.dumps(value)[:-5])
+    p.run("diff", "f", "broken").expect(6, "", "broken")
+    p.run("diff", "f").expect(2, "", "too few")
+
+
 def test_set_many_is_one(p: Place):
     p.put("f", BYTES)
     p.run("set", "f", ".age=31", ".nobody=1").expect(3, "", "nobody")

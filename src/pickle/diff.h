@@ -1,0 +1,155 @@
+/* floor 1: pickle */
+/*
+ * The parts of the comparison.
+ *
+ * A machine walks pairs of containers with a stack of its own.  One that probes ends at the first
+ * difference; the one that reports asks probes which items of a list are the same.
+ */
+#ifndef PICKLE_DIFF_H
+#define PICKLE_DIFF_H
+
+#include <pklbrowse/pkl_diff.h>
+
+#include "cursor.h"
+#include "idmap.h"
+#include "lens/lens.h"
+
+#define DIFF_BATCH 64u
+#define DIFF_AHEAD 256u /* children fetched at once where one follows the other */
+
+enum diff_type { DIFF_LIST, DIFF_DICT, DIFF_SET, DIFF_OBJECT };
+
+/* How the children of an object are divided, in their order. */
+enum diff_section { DIFF_ARGS, DIFF_KWARGS, DIFF_STATE, DIFF_ITEMS, DIFF_ENTRIES, DIFF_SECTIONS };
+
+enum diff_op { DIFF_PAIR, DIFF_GONE, DIFF_NEW };
+struct diff_run {
+    enum diff_op op;
+    uint64_t a, b, n; /* children, from the frame's base on */
+};
+struct diff_script {
+    struct diff_run *data;
+    size_t len, cap;
+};
+
+/* Children fetched last: they are asked for one by one, in their order as a rule. */
+struct diff_ahead {
+    struct pkl_child *kids;
+    uint64_t first;
+    size_t got, cap;
+};
+
+/* A pair of containers, or a stretch of the children of two objects. */
+struct diff_frame {
+    enum diff_type type;
+    pkl_id id[2];
+    uint64_t base[2], count[2];
+    uint64_t at; /* pairs passed that correspond by position */
+    struct diff_ahead ahead[2];
+    bool scripted; /* by position they correspond no longer: */
+    struct diff_script script;
+    size_t run;        /* of the script */
+    uint64_t run_done; /* of that run */
+    bool labelled;     /* is itself a step of the path: */
+    struct pkl_child place[2];
+    /* DIFF_OBJECT: children of each section; `at` is the next one. */
+    uint64_t section[2][DIFF_SECTIONS];
+    bool rebuilt[2]; /* its arguments only say which class it is of */
+    bool attributes; /* the state is one or more dicts */
+};
+
+struct diff_machine {
+    struct diff *d;
+    bool probe, different;
+    struct {
+        struct diff_frame *data;
+        size_t len, cap;
+    } frames;
+};
+
+/* Pairs of containers that were met. */
+struct diff_pair {
+    pkl_id a, b;
+    size_t before; /* the pair of the same a before it, + 1 */
+};
+
+/* [a, a + len) on one side follows the same opcodes as [b, b + len) on the other. */
+struct diff_segment {
+    uint64_t a, b, len;
+};
+struct diff_region {
+    uint64_t a, a_end, b, b_end;
+};
+
+struct diff_stream {
+    bool usable;
+    struct pkl_doc *doc[2];
+    struct cursor cursor[2];
+    struct {
+        struct diff_segment *data;
+        size_t len, cap;
+    } segments; /* by a */
+    struct {
+        struct diff_region *data;
+        size_t len, cap;
+    } regions;              /* by a */
+    struct idmap same_text; /* maker on one side -> the other: short leaves found equal */
+};
+
+struct diff {
+    struct pkl_view *v[2];
+    const struct pkl_diff_opts *opts;
+    struct lens_reader reader[2];
+    struct lens lens[2];
+    struct pkl_leaf leaf[2];
+    struct {
+        struct diff_pair *data;
+        size_t len, cap;
+    } pairs;
+    struct idmap by_a; /* number of the latest pair + 1 */
+    struct diff_stream stream;
+    unsigned steps;
+    struct error *e;
+};
+
+struct pkl_diff_place {
+    const struct diff_machine *m;
+    const struct pkl_child *child[2]; /* NULL: stands on the other side only */
+};
+
+/* diff.c */
+/* Whether the two values are equal. */
+enum pb_err diff_probe(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,
+                       bool *equal) PB_CHECK;
+enum pb_err diff_check(struct diff *d) PB_CHECK;
+
+/* diff_leaf.c: what can be told without going into a container. */
+enum diff_verdict { DIFF_SAME, DIFF_OTHER, DIFF_DOWN };
+enum pb_err diff_look(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,
+                      enum diff_verdict *verdict) PB_CHECK;
+/* Of an object: its class, and whether its arguments only say which (copyreg._reconstructor). */
+enum pb_err diff_class(struct diff *d, unsigned side, const struct pkl_node *n,
+                       struct pkl_node *class, bool *rebuilt) PB_CHECK;
+/* The list of members of a set, whoever made it; id 0: none. */
+enum pb_err diff_members(struct diff *d, unsigned side, const struct pkl_node *n,
+                         struct pkl_node *members) PB_CHECK;
+
+/* They are equal, or begin so: what is called the same when a list is aligned. */
+enum pb_err diff_similar(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,
+                         bool *similar) PB_CHECK;
+
+/* diff_match.c: children from f->at on, which do not correspond by position. */
+enum pb_err diff_align(struct diff *d, struct diff_frame *f) PB_CHECK;  /* lists */
+enum pb_err diff_by_key(struct diff *d, struct diff_frame *f) PB_CHECK; /* dicts, sets */
+
+/* diff_stream.c */
+void diff_stream_init(struct diff *d);
+void diff_stream_release(struct diff *d);
+/* Both were written by the same opcodes; false says nothing. */
+enum pb_err diff_same_opcodes(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,
+                              bool *same) PB_CHECK;
+/* The same opcode with the same argument (no GET, no PUT). */
+enum pb_err diff_same_bytes(struct source *x, uint64_t at, struct source *y, uint64_t bt,
+                            uint64_t n, bool *same, struct error *e) PB_CHECK;
+
+#endif

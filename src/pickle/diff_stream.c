@@ -1,0 +1,329 @@
+/*
+ * Values that the same opcodes made, found by reading both sides side by side.
+ *
+ * PUT, MEMOIZE, FRAME make no value and are passed.  What a GET fetches must have been made by
+ * opcodes that correspond.  A stretch is read on until the opcodes differ, beyond the value that
+ * was asked about: so what follows is known already, and nothing is read more than once or twice.
+ * Knows nothing of values; "not the same" only means that somebody has to look.
+ */
+#include "diff.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "index.h"
+
+#define SHORT_TEXT 256u
+
+void diff_stream_init(struct diff *d)
+{
+    struct diff_stream *s = &d->stream;
+    struct pkl_info info[2];
+
+    for (unsigned i = 0; i < 2; i++) {
+        s->doc[i] = d->v[i]->doc(d->v[i], 0);
+        if (s->doc[i] == NULL || pkl_doc_view(s->doc[i]) != d->v[i] ||
+            pkl_doc_error(s->doc[i], NULL) != PB_OK || s->doc[i]->extras.len > 0)
+            return;
+        pkl_doc_info(s->doc[i], &info[i]);
+        cursor_init(&s->cursor[i], pkl_doc_source(s->doc[i]));
+    }
+    /* Names mean the same. */
+    s->usable = pkl_doc_source(s->doc[0]) != pkl_doc_source(s->doc[1]) &&
+                (info[0].protocol < 3) == (info[1].protocol < 3) &&
+                (info[0].protocol < 4) == (info[1].protocol < 4);
+}
+
+void diff_stream_release(struct diff *d)
+{
+    vec_release(&d->stream.segments);
+    vec_release(&d->stream.regions);
+    idmap_release(&d->stream.same_text);
+}
+
+enum pb_err diff_same_bytes(struct source *x, uint64_t at, struct source *y, uint64_t bt,
+                            uint64_t n, bool *same, struct error *e)
+{
+    *same = true;
+    while (n > 0 && *same) {
+        size_t want = n < SOURCE_VIEW_MAX ? (size_t)n : SOURCE_VIEW_MAX, got[2] = {0, 0};
+        const uint8_t *p, *q;
+        uint8_t copy[512];
+        enum pb_err err = source_view(x, at, want, &p, &got[0], e);
+
+        if (err == PB_OK && x == y && !x->stable) { /* the second look takes the first away */
+            got[0] = got[0] < sizeof copy ? got[0] : sizeof copy;
+            memcpy(copy, p, got[0]);
+            p = copy;
+        }
+        if (err == PB_OK)
+            err = source_view(y, bt, want, &q, &got[1], e);
+        if (err != PB_OK)
+            return err;
+        want = got[0] < want ? got[0] : want;
+        want = got[1] < want ? got[1] : want;
+        *same = want > 0 && memcmp(p, q, want) == 0;
+        at += want;
+        bt += want;
+        n -= want;
+    }
+    return PB_OK;
+}
+
+/* ------------------------------------------------------------------ what corresponds */
+
+static bool corresponds(const struct diff_stream *s, uint64_t a, uint64_t b)
+{
+    size_t low = 0, high = s->segments.len;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (s->segments.data[mid].a <= a)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (low == 0)
+        return false;
+    return a - s->segments.data[low - 1].a < s->segments.data[low - 1].len &&
+           s->segments.data[low - 1].b + (a - s->segments.data[low - 1].a) == b;
+}
+
+/* Regions begin in any order: an item from the end of a list before those in front of it. */
+static size_t region_after(const struct diff_stream *s, uint64_t a)
+{
+    size_t low = 0, high = s->regions.len;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (s->regions.data[mid].a <= a)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* Opcodes of one reading with the same distance are one segment (`join`: not the first of it), and
+ * what was passed between them makes no value. */
+static bool insert_segment(struct diff_stream *s, size_t *at, bool join, uint64_t a, uint64_t b,
+                           uint64_t len)
+{
+    struct diff_segment *last = *at > 0 ? &s->segments.data[*at - 1] : NULL;
+
+    if (join && last != NULL && b > last->b && a - last->a == b - last->b) {
+        last->len = a + len - last->a;
+        return true;
+    }
+    if (!vec_reserve(&s->segments, s->segments.len + 1))
+        return false;
+    memmove(s->segments.data + *at + 1, s->segments.data + *at,
+            (s->segments.len - *at) * sizeof *s->segments.data);
+    s->segments.data[*at] = (struct diff_segment){a, b, len};
+    s->segments.len++;
+    (*at)++;
+    return true;
+}
+
+static size_t segment_after(const struct diff_stream *s, uint64_t a)
+{
+    size_t low = 0, high = s->segments.len;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (s->segments.data[mid].a <= a)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+/* ------------------------------------------------------------------- side by side */
+
+/* The next opcode that makes a difference to values. */
+static enum pb_err next_op(struct diff *d, unsigned side, uint64_t *at, struct op *op, bool *end)
+{
+    struct diff_stream *s = &d->stream;
+
+    for (;;) {
+        enum pb_err err;
+        uint8_t class;
+
+        *end = *at >= s->doc[side]->end;
+        if (*end)
+            return PB_OK;
+        err = cursor_read(&s->cursor[side], *at, op, d->e);
+        if (err != PB_OK)
+            return err;
+        class = op_info[op->code].class;
+        if (class != OP_PUT && class != OP_FRAME)
+            return PB_OK;
+        *at = op->end;
+    }
+}
+
+/* Somebody looks at the sources, which may take our views away. */
+static void forget_views(struct diff_stream *s)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        if (!pkl_doc_source(s->doc[i])->stable)
+            s->cursor[i].n = 0;
+    }
+}
+
+/* Short texts that stand in places that do not correspond may still be the same. */
+static enum pb_err same_text(struct diff *d, uint64_t a, uint64_t b, bool *same)
+{
+    struct diff_stream *s = &d->stream;
+    uint64_t there = 0, header[2], payload[2], at[2] = {a, b};
+    uint8_t code[2];
+    enum pb_err err = PB_OK;
+
+    *same = idmap_get(&s->same_text, a, &there) && there == b;
+    if (*same)
+        return PB_OK;
+    for (unsigned i = 0; i < 2 && err == PB_OK; i++) {
+        struct source *src = pkl_doc_source(s->doc[i]);
+        const uint8_t *p;
+        size_t n;
+
+        err = source_view(src, at[i], 1, &p, &n, d->e);
+        if (err != PB_OK || n == 0)
+            return err;
+        code[i] = p[0];
+        if (op_info[code[i]].class != OP_STR && op_info[code[i]].class != OP_BYTES)
+            return PB_OK;
+        err = pkl_opcode_length(src, at[i], &header[i], &payload[i], d->e);
+    }
+    if (err != PB_OK || code[0] != code[1] || header[0] != header[1] || payload[0] != payload[1] ||
+        payload[0] > SHORT_TEXT)
+        return err;
+    err = diff_same_bytes(pkl_doc_source(s->doc[0]), a, pkl_doc_source(s->doc[1]), b,
+                          header[0] + payload[0], same, d->e);
+    if (err == PB_OK && *same && !idmap_put(&s->same_text, a, b))
+        err = error_nomem(d->e);
+    return err;
+}
+
+static enum pb_err same_fetch(struct diff *d, const struct op *a, const struct op *b, bool *same)
+{
+    struct diff_stream *s = &d->stream;
+    uint64_t maker[2];
+    enum pb_err err;
+
+    *same = false;
+    if (a->code == '2' || b->code == '2') /* DUP: of what stands in front */
+        return PB_OK;
+    err = memo_target(s->doc[0], a->at, &maker[0], d->e);
+    if (err == PB_OK)
+        err = memo_target(s->doc[1], b->at, &maker[1], d->e);
+    forget_views(s);
+    if (err != PB_OK)
+        return err;
+    *same = corresponds(s, maker[0], maker[1]);
+    return *same ? PB_OK : same_text(d, maker[0], maker[1], same);
+}
+
+static enum pb_err same_op(struct diff *d, const struct op *a, const struct op *b, bool *same)
+{
+    struct diff_stream *s = &d->stream;
+    uint64_t n = a->end - a->at;
+    uint8_t class = op_info[a->code].class;
+
+    *same = false;
+    if (class == OP_REF && op_info[b->code].class == OP_REF)
+        return same_fetch(d, a, b, same);
+    if (a->code != b->code || b->end - b->at != n || class == OP_BUFFER)
+        return PB_OK;
+    if (n <= a->n && n <= b->n) {
+        *same = memcmp(a->p, b->p, (size_t)n) == 0;
+        return PB_OK;
+    }
+    forget_views(s);
+    return diff_same_bytes(pkl_doc_source(s->doc[0]), a->at, pkl_doc_source(s->doc[1]), b->at, n,
+                           same, d->e);
+}
+
+/* Reads on from (a, b) until the opcodes differ or a region is reached that is known. */
+static enum pb_err read_on(struct diff *d, struct diff_region *r)
+{
+    struct diff_stream *s = &d->stream;
+    size_t next = region_after(s, r->a), at = segment_after(s, r->a);
+    const struct diff_region *known = next < s->regions.len ? &s->regions.data[next] : NULL;
+    uint64_t a = r->a, b = r->b;
+    bool same = true, join = false, end[2];
+    enum pb_err err = PB_OK;
+
+    while (err == PB_OK && same) {
+        struct op x, y;
+
+        if (known != NULL && a >= known->a) {
+            if (a == known->a && b == known->b) {
+                a = known->a_end;
+                b = known->b_end;
+            }
+            break;
+        }
+        err = next_op(d, 0, &a, &x, &end[0]);
+        if (err == PB_OK)
+            err = next_op(d, 1, &b, &y, &end[1]);
+        if (err != PB_OK || end[0] || end[1])
+            break;
+        if (known != NULL && a >= known->a)
+            continue;
+        err = same_op(d, &x, &y, &same);
+        if (err == PB_OK && same && !insert_segment(s, &at, join, x.at, y.at, x.end - x.at))
+            err = error_nomem(d->e);
+        if (err == PB_OK && same) {
+            a = x.end;
+            b = y.end;
+            join = true;
+            err = diff_check(d);
+        }
+    }
+    s->doc[0]->viewed = s->doc[1]->viewed = true;
+    forget_views(s);
+    r->a_end = a;
+    r->b_end = b;
+    return err;
+}
+
+enum pb_err diff_same_opcodes(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,
+                              bool *same)
+{
+    struct diff_stream *s = &d->stream;
+    struct diff_region r = {a->begin, 0, b->begin, 0};
+    size_t at;
+    enum pb_err err;
+
+    *same = false;
+    if (!s->usable || a->kind != b->kind ||
+        (PKL_ID_TAG(a->id) != PKL_TAG_VALUE && PKL_ID_TAG(a->id) != PKL_TAG_REF) ||
+        PKL_ID_TAG(a->id) != PKL_ID_TAG(b->id))
+        return PB_OK;
+    at = region_after(s, a->begin);
+    if (at > 0 && a->begin < s->regions.data[at - 1].a_end) {
+        const struct diff_region *known = &s->regions.data[at - 1];
+
+        *same = a->end <= known->a_end && b->begin >= known->b && b->end <= known->b_end &&
+                corresponds(s, a->begin, b->begin);
+        return PB_OK;
+    }
+    err = read_on(d, &r);
+    if (err != PB_OK)
+        return err;
+    *same = a->end <= r.a_end && b->end <= r.b_end;
+    if (r.a_end == r.a)
+        return PB_OK;
+    if (!vec_reserve(&s->regions, s->regions.len + 1))
+        return error_nomem(d->e);
+    memmove(s->regions.data + at + 1, s->regions.data + at,
+            (s->regions.len - at) * sizeof *s->regions.data);
+    s->regions.data[at] = r;
+    s->regions.len++;
+    return PB_OK;
+}
