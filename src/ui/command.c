@@ -64,6 +64,8 @@ bool need_shown(const struct ui *u, const struct command *c)
     if ((c->needs & SHOW_HERE) != 0 &&
         (u->right_focus ? u->right.object == NULL : u->left.listing == NULL))
         return false;
+    if ((c->needs & SHOW_EDITOR) != 0 && (ask_top(u) == NULL || ask_top(u)->ops->take == NULL))
+        return false;
     if ((c->needs & SHOW_CHANGED) != 0 && !pkl_edit_changed(edit))
         return false;
     if ((c->needs & SHOW_UNSAVED) != 0 && !pkl_edit_dirty(edit))

@@ -4,13 +4,16 @@
 
 #include <pklbrowse/mem.h>
 #include <pklbrowse/num.h>
+#include <pklbrowse/pkl_lens.h>
 #include <pklbrowse/pkl_repr.h>
 #include <pklbrowse/text.h>
 
 #include "commands.h"
 #include "state.h"
 
-#define EDIT_MAX (128u * 1024u) /* bytes of a value that is edited in a line */
+#define EDIT_MAX (128u * 1024u) /* bytes of a value that is edited in a line, */
+#define INLINE_MAX 4096u        /* of one with others inside */
+#define EDITOR_MAX (16u << 20)  /* in the editor */
 #define FOLLOW_MAX 1000         /* changes among which the one that undo took back is looked for */
 
 /* --- what was typed ------------------------------------------------------------------------- */
@@ -31,6 +34,7 @@ static const char *type_name(enum pkl_kind k)
         [PKL_DICT] = "dict",
         [PKL_SET] = "set",
         [PKL_FROZENSET] = "frozenset",
+        [PKL_GLOBAL] = "class or function",
     };
 
     return (size_t)k < sizeof names / sizeof names[0] && names[k] != NULL ? names[k] : "object";
@@ -43,6 +47,10 @@ static void describe(const struct literal *l, struct buf *out)
 
     if (l->complex_number) {
         buf_puts(out, "complex");
+        return;
+    }
+    if (l->kind == PKL_OBJECT) {
+        buf_printf(out, "%s.%s", l->module, l->name);
         return;
     }
     buf_puts(out, type_name(l->kind));
@@ -99,30 +107,90 @@ static void edit_check(struct ui *u, const char *text, size_t n, struct ask_note
     arena_release(&mem);
 }
 
-static bool edit_accept(struct ui *u, const char *text, size_t n, void *ctx, struct ask_note *note)
+/* A value that is being edited: the places from the root down to it, and its text as it was. */
+struct edited {
+    struct pkl_child *way;
+    size_t n;
+    char *text;
+};
+
+static void edited_free(void *ctx)
 {
-    const struct pkl_child *place = ctx;
+    struct edited *x = ctx;
+
+    if (x != NULL) {
+        free(x->way);
+        free(x->text);
+    }
+    free(x);
+}
+
+/* Where the rows above say that it stands. */
+static bool find_way(struct ui *u, uint64_t row, struct edited *x, struct error *e)
+{
+    uint64_t at = row, parent;
+
+    x->n = 1;
+    while (tree_parent(u->right.tree, at, &parent)) {
+        at = parent;
+        x->n++;
+    }
+    x->way = mem_realloc(NULL, x->n, sizeof *x->way);
+    if (x->way == NULL)
+        return error_nomem(e) == PB_OK;
+    for (size_t i = x->n; i-- > 0;) {
+        if (tree_child(u->right.tree, row, &x->way[i], e) != PB_OK)
+            return false;
+        (void)tree_parent(u->right.tree, row, &row);
+    }
+    return true;
+}
+
+/* What was typed takes the value's place, or is refused at *at. */
+static bool edit_take(struct ui *u, const char *text, size_t n, void *ctx, size_t *at,
+                      struct error *e)
+{
+    const struct edited *x = ctx;
     struct pkl_edit *edit = right_edit(u);
     struct arena mem;
     struct literal *l;
-    struct error e;
     enum pb_err err;
 
-    if (edit == NULL)
+    if (edit == NULL || (strlen(x->text) == n && memcmp(x->text, text, n) == 0))
         return true;
     arena_init(&mem);
-    err = literal_parse(&mem, text, n, &l, &note->at, &e);
+    err = literal_parse(&mem, text, n, &l, at, e);
     if (err == PB_OK) {
-        note->at = 0;
-        err = pkl_edit_set(edit, place, l, &e);
+        *at = 0;
+        err = edit_set_shared(u, x->way, x->n, l, text, n, e);
     }
-    if (err == PB_OK)
-        right_refresh(u);
-    note->wrong = err != PB_OK;
-    if (err != PB_OK)
-        buf_puts(&note->text, e.msg);
     arena_release(&mem);
     return err == PB_OK;
+}
+
+static bool edit_accept(struct ui *u, const char *text, size_t n, void *ctx, struct ask_note *note)
+{
+    struct error e;
+
+    note->wrong = !edit_take(u, text, n, ctx, &note->at, &e);
+    if (note->wrong)
+        buf_puts(&note->text, e.msg);
+    return !note->wrong;
+}
+
+/* Over several lines while it is as it was. */
+static void edit_long_text(struct ui *u, const char *text, size_t n, void *ctx, struct buf *out)
+{
+    const struct edited *x = ctx;
+    struct pkl_repr_opts o = {.style = PKL_REPR_INDENT, .max_output = EDITOR_MAX};
+    struct sink to = sink_buf(out);
+    struct error e;
+
+    if (strlen(x->text) == n && memcmp(x->text, text, n) == 0 && strstr(text, "User") != text &&
+        pkl_repr(tree_view(u->right.tree), &x->way[x->n - 1].value, &o, &to, &e) == PB_OK)
+        return;
+    buf_clear(out);
+    buf_append(out, text, n);
 }
 
 static const struct ask_ops edit_ops = {
@@ -130,7 +198,9 @@ static const struct ask_ops edit_ops = {
     .inline_value = true,
     .check = edit_check,
     .accept = edit_accept,
-    .release = free,
+    .take = edit_take,
+    .long_text = edit_long_text,
+    .release = edited_free,
 };
 
 /* Only what has a text of its own is edited as one. */
@@ -139,46 +209,86 @@ bool edit_has_text(const struct pkl_node *v)
     return v->kind <= PKL_PY2STR || (v->kind <= PKL_FROZENSET && v->count == 0);
 }
 
+/* The text that can be typed for the value: a UserDict shows its dict, which would be one. */
 static bool value_text(struct ui *u, const struct pkl_node *value, struct buf *out, struct error *e)
 {
-    struct pkl_repr_opts o = {.style = PKL_REPR_LINE, .max_output = EDIT_MAX};
+    struct pkl_repr_opts o = {.style = PKL_REPR_LINE, .max_output = EDITOR_MAX};
+    struct pkl_view *v = tree_view(u->right.tree);
     struct sink to = sink_buf(out);
+    const char *type = NULL;
+    bool user;
 
-    return pkl_repr(app_object_view(u->right.object), value, &o, &to, e) == PB_OK &&
-           buf_status(out, e) == PB_OK;
+    if (pkl_lens_type(v, value, &type, e) != PB_OK)
+        return false;
+    user = type != NULL && strncmp(type, "collections.User", 16) == 0;
+    if (user)
+        buf_printf(out, "%s(", type + strlen("collections."));
+    if (pkl_repr(v, value, &o, &to, e) != PB_OK)
+        return false;
+    if (user)
+        buf_putc(out, ')');
+    return buf_status(out, e) == PB_OK;
+}
+
+static bool can_be_typed(const struct buf *text)
+{
+    struct arena mem;
+    struct literal *l;
+    struct error e;
+    size_t at;
+    bool good;
+
+    arena_init(&mem);
+    good = literal_parse(&mem, text->data, text->len, &l, &at, &e) == PB_OK;
+    arena_release(&mem);
+    return good;
+}
+
+/* In its line, or in the editor when it is long. */
+static void edit_text(struct ui *u, struct edited *x, const struct buf *text)
+{
+    x->text = mem_strndup(text->data, text->len);
+    if (x->text == NULL) {
+        ui_say(u, SAY_ERROR, "out of memory");
+        edited_free(x);
+    } else if (text->len <= (edit_has_text(&x->way[x->n - 1].value) ? EDIT_MAX : INLINE_MAX)) {
+        ask_open(u, &edit_ops, x, text->data, text->len);
+    } else {
+        editor_open(u, &edit_ops, text->data, text->len, x);
+        edited_free(x);
+    }
 }
 
 void cmd_edit(struct ui *u, int arg)
 {
-    struct pkl_child place, *copy;
+    struct edited *x = mem_alloc(sizeof *x);
+    const struct pkl_node *value;
     struct buf text;
     struct error e;
 
     (void)arg;
-    if (tree_child(u->right.tree, u->right.list.cur, &place, &e) != PB_OK) {
+    if (x == NULL) {
+        ui_say(u, SAY_ERROR, "out of memory");
+        return;
+    }
+    if (!find_way(u, u->right.list.cur, x, &e)) {
         ui_error(u, &e);
+        edited_free(x);
         return;
     }
-    if (!edit_has_text(&place.value)) {
-        ui_say(u, SAY_INFO,
-               place.value.kind <= PKL_FROZENSET
-                   ? "Single values are edited; open this with Enter and edit inside."
-                   : "This has no text that could be edited; look inside for what has.");
-        return;
-    }
-    buf_init(&text, EDIT_MAX);
-    copy = mem_alloc(sizeof *copy);
-    if (!value_text(u, &place.value, &text, &e)) {
+    value = &x->way[x->n - 1].value;
+    buf_init(&text, EDITOR_MAX + BUF_MAX_LINE);
+    if (!value_text(u, value, &text, &e)) {
         if (e.code == PB_ELIMIT)
-            ui_say(u, SAY_WARNING, "This value is too long to be edited in a line.");
+            ui_say(u, SAY_WARNING, "This value is too long to be edited as text; look inside.");
         else
             ui_error(u, &e);
-        free(copy);
-    } else if (copy == NULL) {
-        ui_say(u, SAY_ERROR, "out of memory");
+        edited_free(x);
+    } else if (!edit_has_text(value) && !can_be_typed(&text)) {
+        ui_say(u, SAY_INFO, "This has no text that could be edited; look inside for what has.");
+        edited_free(x);
     } else {
-        *copy = place;
-        ask_open(u, &edit_ops, copy, text.data, text.len);
+        edit_text(u, x, &text);
     }
     buf_release(&text);
 }

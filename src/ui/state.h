@@ -205,6 +205,7 @@ struct ui {
     struct messages messages;
     struct pending pending;
     struct saving saving;
+    struct asked_where *asked; /* an edit that waits for an answer, or NULL */
     struct ahead ahead;
     struct pointer pointer;
     bool mouse_off; /* by the person */
@@ -216,7 +217,7 @@ struct ui {
     loop_timer tick;
     unsigned spin;
     bool quit;
-    enum pb_err ended; /* why, when it was not the person's wish */
+    enum pb_err ended;       /* why, when it was not the person's wish */
     char code_question[512]; /* of code.c */
 };
 
@@ -230,6 +231,7 @@ bool ui_busy(const struct ui *u);           /* something runs that Esc stops */
 bool ui_resize(struct ui *u, int rows, int cols);
 
 struct ask_note;
+struct ask_ops;
 
 /* config.c */
 /* Options first, then the file; what is wrong in it is said, with its line, and left out. */
@@ -280,6 +282,18 @@ void ui_copy(struct ui *u, const char *what, const struct buf *text);
 void code_init(struct ui *u);
 void code_release(struct ui *u);
 
+/* editor.c: a text in $VISUAL or $EDITOR, outside the screen, until it is taken or left as it was.
+ */
+void editor_open(struct ui *u, const struct ask_ops *ops, const char *text, size_t n, void *ctx);
+
+/* edit_share.c: sets a value, or asks where when it is shared.  The last of the way is its place.
+ */
+struct asked_where;
+enum pb_err edit_set_shared(struct ui *u, const struct pkl_child *way, size_t n,
+                            const struct literal *value, const char *text, size_t len,
+                            struct error *e) PB_CHECK;
+void asked_where_free(struct asked_where *a); /* NULL is fine */
+
 /* edit.c */
 bool edit_has_text(const struct pkl_node *v); /* is edited as one text */
 
@@ -298,6 +312,10 @@ struct ask_ops {
     void (*changed)(struct ui *u, const char *text, size_t n);
     /* Enter.  False: stays open (a message or note says why). */
     bool (*accept)(struct ui *u, const char *text, size_t n, void *ctx, struct ask_note *note);
+    /* May be NULL: the text cannot go through the editor.  Else: what the editor shows, and taking
+     * what it wrote (false: wrong at *at). */
+    void (*long_text)(struct ui *u, const char *text, size_t n, void *ctx, struct buf *out);
+    bool (*take)(struct ui *u, const char *text, size_t n, void *ctx, size_t *at, struct error *e);
     void (*cancelled)(struct ui *u); /* may be NULL */
     void (*release)(void *ctx);      /* may be NULL */
 };

@@ -606,6 +606,20 @@ void term_suspend(struct term *t)
     term_resized(t);
 }
 
+void term_leave(struct term *t)
+{
+    paste_reports(t, false);
+    (void)endwin();
+}
+
+void term_return(struct term *t)
+{
+    take_keys(t);
+    paste_reports(t, true);
+    term_resized(t);
+    t->whole = true;
+}
+
 /* --- clipboard ------------------------------------------------------------------------------ */
 
 static void base64(struct buf *out, const char *p, size_t n)

@@ -40,6 +40,9 @@ void term_flush(struct term *t, const struct screen *s);
 void term_redraw(struct term *t); /* the next frame is sent whole, over whatever stands there */
 /* Gives the terminal back, stops the process group, and takes it again when it is continued. */
 void term_suspend(struct term *t);
+/* Gives the terminal to another program of ours, and takes it again. */
+void term_leave(struct term *t);
+void term_return(struct term *t);
 /* To the clipboard (OSC 52).  False: this terminal is known to have no such thing. */
 bool term_copy(struct term *t, const char *text, size_t n);
 

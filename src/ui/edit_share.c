@@ -1,0 +1,182 @@
+/* An edit of a value that stands at several places: here, or everywhere. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/mem.h>
+
+#include "state.h"
+
+/* Looking for all places walks over everything: a pickle of so many opcodes is not asked about, and
+ * an edit in it is one of the value itself. */
+#define OPCODES_MAX 2000000u
+
+struct asked_where {
+    struct pkl_child *way;
+    size_t n;
+    char *text;
+    size_t len;
+    bool itself; /* the value is shared, not only something around it */
+};
+
+enum where { WHERE_HERE, WHERE_EVERYWHERE, WHERE_CANCEL };
+static const struct dialog_button buttons[] = {
+    {'o', "Only here"}, {'e', "Everywhere"}, {K_NONE, "Cancel"}};
+
+void asked_where_free(struct asked_where *a)
+{
+    if (a == NULL)
+        return;
+    free(a->way);
+    free(a->text);
+    free(a);
+}
+
+static enum pb_err set_here(struct pkl_edit *edit, struct asked_where *a, const struct literal *l,
+                            struct error *e)
+{
+    enum pb_err err;
+
+    pkl_edit_group_begin(edit);
+    err = pkl_edit_own(edit, a->way, a->n, e);
+    if (err == PB_OK)
+        err = pkl_edit_set(edit, &a->way[a->n - 1], l, e);
+    pkl_edit_group_end(edit);
+    return err;
+}
+
+/* A value inside a shared one is everywhere as soon as it is set. */
+static enum pb_err set_everywhere(struct pkl_edit *edit, const struct asked_where *a,
+                                  const struct literal *l, struct error *e)
+{
+    const struct pkl_child *place = &a->way[a->n - 1];
+
+    return a->itself ? pkl_edit_set_everywhere(edit, place, l, e) : pkl_edit_set(edit, place, l, e);
+}
+
+static void on_where(struct ui *u, int button)
+{
+    struct asked_where *a = u->asked;
+    struct pkl_edit *edit = right_edit(u);
+    struct literal *l;
+    struct arena mem;
+    struct error e;
+    size_t at;
+    enum pb_err err;
+
+    u->asked = NULL;
+    if (a == NULL || edit == NULL || (button != WHERE_HERE && button != WHERE_EVERYWHERE)) {
+        asked_where_free(a);
+        return;
+    }
+    arena_init(&mem);
+    err = literal_parse(&mem, a->text, a->len, &l, &at, &e);
+    if (err == PB_OK)
+        err = button == WHERE_HERE ? set_here(edit, a, l, &e) : set_everywhere(edit, a, l, &e);
+    if (err != PB_OK)
+        ui_error(u, &e);
+    right_refresh(u);
+    arena_release(&mem);
+    asked_where_free(a);
+}
+
+/* How many places the value has, and the innermost container around it that is shared. */
+static enum pb_err count_uses(struct ui *u, const struct pkl_child *way, size_t n, uint64_t *self,
+                              uint64_t *around, size_t *which, struct error *e)
+{
+    struct pkl_edit *edit = right_edit(u);
+    struct pkl_info info;
+    uint64_t *uses;
+    enum pb_err err;
+
+    *self = *around = 1;
+    pkl_doc_info(app_object_doc(u->right.object), &info);
+    if (info.opcodes > OPCODES_MAX)
+        return PB_OK;
+    uses = mem_realloc(NULL, n, sizeof *uses);
+    if (uses == NULL)
+        return error_nomem(e);
+    err = pkl_edit_uses(edit, way, n, uses, e);
+    if (err == PB_OK)
+        *self = uses[n - 1];
+    for (size_t i = 0; err == PB_OK && i + 1 < n; i++) {
+        if (uses[i] > 1) {
+            *around = uses[i];
+            *which = i;
+        }
+    }
+    free(uses);
+    return err;
+}
+
+static enum pb_err put_where(struct ui *u, const struct pkl_child *way, size_t which,
+                             struct buf *out, struct error *e)
+{
+    enum pb_err err = PB_OK;
+
+    for (size_t i = 0; i <= which && err == PB_OK; i++)
+        err = pkl_path_step_text(tree_view(u->right.tree), &way[i], PATH_FORM_PYTHON, out, e);
+    return err;
+}
+
+static bool is_immutable(enum pkl_kind k)
+{
+    return k != PKL_LIST && k != PKL_DICT && k != PKL_SET && k != PKL_OBJECT && k != PKL_BYTEARRAY;
+}
+
+static enum pb_err ask(struct ui *u, const struct pkl_child *way, size_t n, const char *text,
+                       size_t len, uint64_t self, uint64_t around, size_t which, struct error *e)
+{
+    struct asked_where *a = mem_alloc(sizeof *a);
+    bool here = self > 1 && is_immutable(way[n - 1].value.kind);
+    struct dialog *d;
+    struct buf line;
+
+    if (a != NULL) {
+        a->way = mem_realloc(NULL, n, sizeof *a->way);
+        a->text = mem_strndup(text, len);
+    }
+    if (a == NULL || a->way == NULL || a->text == NULL) {
+        asked_where_free(a);
+        return error_nomem(e);
+    }
+    memcpy(a->way, way, n * sizeof *way);
+    a->n = n;
+    a->len = len;
+    a->itself = self > 1;
+    asked_where_free(u->asked);
+    u->asked = a;
+    d = dialog_new(u, "Where?", buttons, sizeof buttons / sizeof buttons[0],
+                   here ? WHERE_HERE : WHERE_EVERYWHERE, on_where);
+    if (d == NULL)
+        return error_nomem(e);
+    buf_init(&line, BUF_MAX_LINE);
+    if (self > 1) {
+        buf_printf(&line, "This value stands at %llu places.", (unsigned long long)self);
+    } else {
+        buf_puts(&line, "It is inside of ");
+        if (put_where(u, way, which, &line, e) != PB_OK)
+            buf_puts(&line, "a value");
+        buf_printf(&line, ", which stands at %llu places.", (unsigned long long)around);
+    }
+    (void)lines_add(&d->head, STYLE_VALUE, line.data);
+    buf_release(&line);
+    dialog_open(u, d);
+    return PB_OK;
+}
+
+enum pb_err edit_set_shared(struct ui *u, const struct pkl_child *way, size_t n,
+                            const struct literal *value, const char *text, size_t len,
+                            struct error *e)
+{
+    uint64_t self, around;
+    size_t which = 0;
+    enum pb_err err = count_uses(u, way, n, &self, &around, &which, e);
+
+    if (err == PB_OK && (self > 1 || around > 1))
+        return ask(u, way, n, text, len, self, around, which, e);
+    if (err == PB_OK)
+        err = pkl_edit_set(right_edit(u), &way[n - 1], value, e);
+    if (err == PB_OK)
+        right_refresh(u);
+    return err;
+}

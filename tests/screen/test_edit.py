@@ -1,0 +1,228 @@
+#!/usr/bin/python3
+"""Editing on the screen beyond single values: objects as their lens shows them, containers, shared
+values here and everywhere, and the editor."""
+import collections
+import datetime
+import os
+import pickle
+import stat
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
+from screens import NOW, Stage, main  # noqa: E402  pylint: disable=wrong-import-position
+
+
+def put(stage, value):
+    name = stage.path("my-bucket/data.pickle")
+    with open(name, "wb") as f:
+        f.write(pickle.dumps(value))
+    os.utime(name, (NOW - 60, NOW - 60))
+    return name
+
+
+def saved(name):
+    with open(name, "rb") as f:
+        return pickle.load(f)
+
+
+def editor(stage, commands):
+    """A shell script in place of an editor; $1 is the file, n counts how often it was called."""
+    name = os.path.join(stage.folder, "editor")
+    with open(name, "w", encoding="utf-8") as f:
+        f.write(
+            f"#!/bin/sh\ncd {stage.folder}\necho x >> calls\nn=$(wc -l < calls)\n"
+            f"for f; do :; done\ncp \"$f\" seen$n\n{commands}\n"
+        )
+    os.chmod(name, stat.S_IRWXU)
+    return [("VISUAL", name)]
+
+
+WHERE = ["demo/my-bucket/data.pickle"]
+
+
+def objects_and_containers():
+    with Stage() as stage:
+        name = put(
+            stage,
+            {
+                "when": datetime.date(2024, 1, 2),
+                "l": [1, {"a": 2}],
+                "od": collections.OrderedDict(z=1),
+                "u": collections.UserDict(k=1),
+            },
+        )
+        stage.run(
+            """
+            key j e
+            expect datetime.date(2024, 1, 2)
+            expect datetime.date
+            key ^U
+            type datetime.date(2024, 2, 30)
+            expect ^ a day
+            key Enter Left Backspace Backspace
+            type 29
+            key Enter
+            expect was datetime.date(2024, 1, 2)
+            expect 1 unsaved
+            key j e
+            expect [1, {'a': 2}]
+            key Enter
+            expect 1 unsaved
+            key e ^U
+            type (1, 'two', {3})
+            key Enter
+            expect tuple
+            key j e
+            expect OrderedDict([('z', 1)])
+            key ^U
+            type deque([1, 2], maxlen=2)
+            expect collections.deque
+            key Enter j e
+            expect UserDict({'k': 1})
+            key ^U
+            type UserDict({'k': 2})
+            key Enter
+            expect 4 unsaved
+            key s y
+            await Saved.
+        """,
+            where=WHERE,
+            size=(24, 100),
+        )
+        value = saved(name)
+        assert value["when"] == datetime.date(2024, 2, 29), value
+        assert value["l"] == (1, "two", {3}), value
+        assert value["od"] == collections.deque([1, 2], 2), value
+        assert type(value["u"]) is collections.UserDict and value["u"] == {"k": 2}, value
+
+
+def shared():
+    inner = [1, 2]
+    for key, left, right in (("o", [1, 5], [1, 2]), ("e", [1, 5], [1, 5]), ("Esc", [1, 2], [1, 2])):
+        with Stage() as stage:
+            name = put(stage, {"x": inner, "y": inner})
+            stage.run(
+                f"""
+                type :
+                type .x[1]
+                key Enter e ^U
+                type 5
+                key Enter
+                expect Where?
+                expect ['x'], which stands at 2 places
+                key {key}
+                expect-not Where?
+                {"expect unsaved" if key != "Esc" else "expect-not unsaved"}
+                key {"s y" if key != "Esc" else "Esc"}
+                {"await Saved." if key != "Esc" else ""}
+            """.replace(
+                    "\n                \n", "\n"
+                ),
+                where=WHERE,
+                size=(24, 100),
+            )
+            value = saved(name)
+            assert value == {"x": left, "y": right}, value
+            assert (value["x"] is value["y"]) == (key != "o"), value
+    with Stage() as stage:
+        text = "a text"
+        name = put(stage, {"x": text, "y": text})
+        stage.run(
+            """
+            key j e ^U
+            type 3
+            key Enter
+            expect This value stands at 2 places
+            key e
+            expect 2 unsaved
+            key s y
+            await Saved.
+        """,
+            where=WHERE,
+            size=(24, 100),
+        )
+        assert saved(name) == {"x": 3, "y": 3}, saved(name)
+
+
+def in_the_editor():
+    with Stage() as stage:
+        name = put(stage, {"a": {"k": [1, 2]}, "b": 1})
+        env = editor(stage, "printf '{\\n  \"k\": [1,\\n 2, 3],\\n}\\n' > \"$f\"")
+        stage.run(
+            """
+            key j e ^X
+            expect 1 unsaved
+            key s y
+            await Saved.
+        """,
+            where=WHERE,
+            size=(24, 100),
+            env=env,
+        )
+        assert saved(name) == {"a": {"k": [1, 2, 3]}, "b": 1}, saved(name)
+        with open(os.path.join(stage.folder, "seen1"), encoding="utf-8") as f:
+            seen = f.read()
+        assert seen == "{\n    'k': [\n        1,\n        2,\n    ],\n}\n", seen
+    with Stage() as stage:  # wrong once: it opens again and says where
+        name = put(stage, {"a": {"k": [1, 2]}, "b": 1})
+        env = editor(
+            stage,
+            "[ $n = 1 ] && printf '{\\n 1: 2\\n 3: 4}' > \"$f\" || " "sed -i 's/2$/2,/' \"$f\"",
+        )
+        stage.run(
+            """
+            key j e ^X
+            expect 1 unsaved
+            key s y
+            await Saved.
+        """,
+            where=WHERE,
+            size=(24, 100),
+            env=env,
+        )
+        assert saved(name) == {"a": {1: 2, 3: 4}, "b": 1}, saved(name)
+        with open(os.path.join(stage.folder, "seen2"), encoding="utf-8") as f:
+            seen = f.read()
+        assert seen.split("\n")[2] == "#! a comma is missing before this (column 2)", seen
+    for commands, message in (
+        ("true", "Nothing was changed in the editor"),
+        ("exit 1", "did not end well"),
+        ("rm \"$f\"", "cannot be read"),
+    ):
+        with Stage() as stage:
+            name = put(stage, {"a": 1})
+            env = editor(stage, commands)
+            stage.run(
+                f"""
+                key j e ^X
+                expect {message}
+                key Esc
+                expect-not unsaved
+            """,
+                where=WHERE,
+                size=(24, 100),
+                env=env,
+            )
+            left = [
+                n for n in os.listdir("/tmp") if n.startswith("pklbrowse-") and n.endswith(".py")
+            ]
+            assert not left, left
+    with Stage() as stage:  # too long for a line: the editor at once
+        name = put(stage, {"a": list(range(3000))})
+        env = editor(stage, "echo '[1]' > \"$f\"")
+        stage.run(
+            """
+            key j e
+            expect 1 unsaved
+            key s y
+            await Saved.
+        """,
+            where=WHERE,
+            size=(24, 100),
+            env=env,
+        )
+        assert saved(name) == {"a": [1]}, saved(name)
+
+
+if __name__ == "__main__":
+    sys.exit(main([objects_and_containers, shared, in_the_editor]))
