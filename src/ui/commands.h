@@ -34,6 +34,14 @@ void cmd_undo(struct ui *u, int arg);
 void cmd_redo(struct ui *u, int arg);
 void cmd_revert(struct ui *u, int arg);
 
+/* structure.c */
+void cmd_row_add(struct ui *u, int arg);
+void cmd_row_delete(struct ui *u, int arg);
+void cmd_row_rename(struct ui *u, int arg);
+void cmd_row_type(struct ui *u, int arg);
+void cmd_row_double(struct ui *u, int arg);
+void cmd_row_shift(struct ui *u, int direction);
+
 /* view_object.c, view_props.c */
 void cmd_fetch(struct ui *u, int arg);
 void cmd_properties(struct ui *u, int arg);

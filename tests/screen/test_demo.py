@@ -488,8 +488,8 @@ def mouse():
         mouse release 29 10
         shot dragged
         mouse wheel-down 5 5
-        mouse click 4 23
-        shot wheel on the left, first key clicked
+        mouse click 20 23
+        shot wheel on the left, a key clicked
         key Esc M-m
         expect selects text of the terminal
     """)

@@ -224,5 +224,107 @@ def in_the_editor():
         assert saved(name) == {"a": [1]}, saved(name)
 
 
+class Thing:
+    pass
+
+
+def add_and_delete():
+    with Stage() as stage:
+        name = put(stage, {"l": [1, 2, 3], "s": {1}, "t": (1, 2)})
+        stage.run(
+            """
+            key j a
+            expect add an item:
+            type 4
+            key Enter
+            expect ['l'][3]
+            key k d
+            expect ['l'][2]
+            key k k a
+            type 'first but one'
+            key Enter
+            expect ['l'][1]
+            key g a
+            expect KEY: VALUE
+            type 'n' 5
+            expect a comma is missing
+            key Esc a
+            type 'n': {'x': 5}
+            key Enter
+            expect ['n']
+            key a
+            type 'y': 6
+            key Enter
+            expect ['n']['y']
+            key g a
+            type 'n': 1
+            key Enter
+            expect already
+            key Esc d
+            expect-not Saved
+            key s y
+            await Saved.
+        """,
+            where=WHERE,
+            size=(24, 100),
+        )
+        assert saved(name) == {
+            "l": [1, "first but one", 2, 4],
+            "s": {1},
+            "t": (1, 2),
+            "n": {"x": 5, "y": 6},
+        }, saved(name)
+
+
+def move_rename_type_double():
+    with Stage() as stage:
+        name = put(stage, {"l": [1, 2, 3], "k": 5, "t": (1, 2), "f": "12"})
+        stage.run(
+            """
+            key j Enter j >
+            expect ['l'][1]
+            key >
+            expect ['l'][2]
+            key >
+            expect the last one already
+            key < +
+            expect ['l'][2]
+            key u U J
+            type :
+            type .k
+            key Enter r ^U
+            type 'renamed'
+            key Enter
+            expect 'renamed'
+            key t
+            expect Change the type to
+            expect float
+            key Enter
+            expect 5.0
+            type :
+            type .t
+            key Enter t Enter
+            expect list (2)
+            type :
+            type .f
+            key Enter t Enter
+            expect int
+            key s y
+            await Saved.
+        """,
+            where=WHERE,
+            size=(24, 100),
+        )
+        value = saved(name)
+        assert (
+            list(value.items()) == [("l", [2, 1, 3]), ("renamed", 5.0), ("t", [1, 2]), ("f", 12)]
+            or value
+        ), value
+
+
 if __name__ == "__main__":
-    sys.exit(main([objects_and_containers, shared, in_the_editor]))
+    sys.exit(
+        main(
+            [objects_and_containers, shared, in_the_editor, add_and_delete, move_rename_type_double]
+        )
+    )

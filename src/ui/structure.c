@@ -1,0 +1,535 @@
+/* Children that come and go: add, delete, rename, change of type, move, double. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/mem.h>
+#include <pklbrowse/pkl_lens.h>
+#include <pklbrowse/pkl_repr.h>
+
+#include "commands.h"
+#include "state.h"
+
+#define KEY_MAX (64u * 1024u) /* bytes of a key that is renamed */
+
+/* The row of the cursor; false: said. */
+static bool here(struct ui *u, struct pkl_child *place)
+{
+    struct error e;
+
+    if (tree_child(u->right.tree, u->right.list.cur, place, &e) == PB_OK)
+        return true;
+    ui_error(u, &e);
+    return false;
+}
+
+static bool edited(struct ui *u, enum pb_err err, const struct error *e)
+{
+    if (err != PB_OK)
+        ui_error(u, e);
+    right_refresh(u);
+    return err == PB_OK;
+}
+
+/* ---------------------------------------------------------------------------- add */
+
+/* Where something is to be added: as what, and in front of which item. */
+struct addition {
+    struct pkl_node into;
+    enum pkl_step step;
+    uint64_t index;
+    char *path; /* of the container */
+};
+
+static void addition_free(void *ctx)
+{
+    struct addition *a = ctx;
+
+    if (a != NULL)
+        free(a->path);
+    free(a);
+}
+
+static bool is_container(enum pkl_kind k)
+{
+    return k == PKL_LIST || k == PKL_TUPLE || k == PKL_DICT || k == PKL_SET || k == PKL_FROZENSET ||
+           k == PKL_OBJECT;
+}
+
+/* An object takes more of what it has last: items, entries, attributes. */
+static enum pb_err object_step(struct pkl_view *v, const struct pkl_node *n, enum pkl_step *step,
+                               struct error *e)
+{
+    static const char *const keyed[] = {"collections.OrderedDict", "collections.defaultdict",
+                                        "collections.Counter"};
+    const char *type = NULL;
+    struct pkl_child last;
+    uint64_t count = 0;
+    size_t got = 0;
+    enum pb_err err = v->count_children(v, n->target, &count, e);
+
+    *step = PKL_STEP_ATTR;
+    if (err == PB_OK && count > 0)
+        err = v->children(v, n->target, count - 1, 1, &last, &got, e);
+    if (err == PB_OK && got == 1 && last.step != PKL_STEP_PART)
+        *step = last.step;
+    if (err == PB_OK)
+        err = pkl_lens_type(v, n, &type, e);
+    for (size_t i = 0; type != NULL && i < sizeof keyed / sizeof keyed[0]; i++)
+        *step = strcmp(type, keyed[i]) == 0 ? PKL_STEP_KEY : *step;
+    if (type != NULL && strcmp(type, "collections.deque") == 0)
+        *step = PKL_STEP_INDEX;
+    return err;
+}
+
+static enum pb_err add_step(struct pkl_view *v, const struct pkl_node *n, enum pkl_step *step,
+                            struct error *e)
+{
+    switch (n->kind) {
+    case PKL_DICT:
+        *step = PKL_STEP_KEY;
+        return PB_OK;
+    case PKL_SET:
+    case PKL_FROZENSET:
+        *step = PKL_STEP_MEMBER;
+        return PB_OK;
+    case PKL_OBJECT:
+        return object_step(v, n, step, e);
+    default:
+        *step = PKL_STEP_INDEX;
+        return PB_OK;
+    }
+}
+
+/* Into the container under the cursor; of anything else, behind it. */
+static enum pb_err find_addition(struct ui *u, struct addition *a, struct error *e)
+{
+    uint64_t row = u->right.list.cur, parent;
+    const char *type = NULL;
+    struct pkl_child place, around;
+    struct buf path;
+    bool inside;
+    enum pb_err err = tree_child(u->right.tree, row, &place, e);
+
+    if (err == PB_OK && place.value.kind == PKL_OBJECT)
+        err = pkl_lens_type(tree_view(u->right.tree), &place.value, &type, e);
+    if (err != PB_OK)
+        return err;
+    inside =
+        is_container(place.value.kind) && (type == NULL || strncmp(type, "collections.", 12) == 0 ||
+                                           strcmp(type, "types.SimpleNamespace") == 0);
+    a->index = UINT64_MAX;
+    if (!inside) {
+        if (!tree_parent(u->right.tree, row, &parent))
+            return error_set(e, PB_EREADONLY, "Nothing can be added to a single value.");
+        err = tree_child(u->right.tree, parent, &around, e);
+        row = parent;
+        a->index = place.step == PKL_STEP_INDEX ? place.index + 1 : UINT64_MAX;
+        place = around;
+    }
+    a->into = place.value;
+    if (err == PB_OK)
+        err = add_step(tree_view(u->right.tree), &a->into, &a->step, e);
+    buf_init(&path, BUF_MAX_LINE);
+    if (err == PB_OK)
+        err = tree_path(u->right.tree, row, PATH_FORM_PATH, &path, e);
+    if (err == PB_OK)
+        err = buf_status(&path, e);
+    if (err == PB_OK) {
+        a->path = mem_strndup(path.len > 0 ? path.data : "", path.len);
+        err = a->path != NULL ? PB_OK : error_nomem(e);
+    }
+    buf_release(&path);
+    return err;
+}
+
+/* "KEY: VALUE" as the inside of a dict. */
+static enum pb_err parse_pair(struct arena *mem, const char *text, size_t n,
+                              const struct literal **key, struct literal **value, size_t *at,
+                              struct error *e)
+{
+    struct literal *l = NULL;
+    struct buf all;
+    enum pb_err err;
+
+    buf_init(&all, SIZE_MAX / 2);
+    buf_putc(&all, '{');
+    buf_append(&all, text, n);
+    buf_putc(&all, '}');
+    err = buf_status(&all, e);
+    if (err == PB_OK)
+        err = literal_parse(mem, all.data, all.len, &l, at, e);
+    *at = *at > 0 ? *at - 1 : 0;
+    *at = *at < n ? *at : n;
+    buf_release(&all);
+    if (err == PB_OK && (l->kind != PKL_DICT || l->count != 1))
+        err = error_set(e, PB_EUSAGE, "write KEY: VALUE");
+    if (err == PB_OK) {
+        *key = l->first;
+        *value = l->first->next;
+    }
+    return err;
+}
+
+static size_t trimmed(const char *text, size_t n)
+{
+    while (n > 0 && text[n - 1] == ' ')
+        n--;
+    return n;
+}
+
+/* "name = VALUE" */
+static enum pb_err parse_attribute(struct arena *mem, const char *text, size_t n,
+                                   const struct literal **key, struct literal **value, size_t *at,
+                                   struct error *e)
+{
+    const char *equals = n > 0 ? memchr(text, '=', n) : NULL;
+    size_t before = equals != NULL ? (size_t)(equals - text) : n;
+    struct literal *name = NULL;
+    enum pb_err err;
+
+    *at = before;
+    if (equals == NULL || trimmed(text, before) == 0)
+        return error_set(e, PB_EUSAGE, "write name = VALUE");
+    err = literal_text(mem, text, trimmed(text, before), &name, e);
+    if (err == PB_OK)
+        err = literal_parse(mem, equals + 1, n - before - 1, value, at, e);
+    *at += before + 1;
+    *key = name;
+    return err;
+}
+
+static enum pb_err parse_addition(const struct addition *a, struct arena *mem, const char *text,
+                                  size_t n, const struct literal **key, struct literal **value,
+                                  size_t *at, struct error *e)
+{
+    *key = NULL;
+    *at = 0;
+    if (a->step == PKL_STEP_KEY)
+        return parse_pair(mem, text, n, key, value, at, e);
+    if (a->step == PKL_STEP_ATTR)
+        return parse_attribute(mem, text, n, key, value, at, e);
+    return literal_parse(mem, text, n, value, at, e);
+}
+
+static void add_check(struct ui *u, const char *text, size_t n, struct ask_note *note)
+{
+    const struct addition *a = ask_top(u) != NULL ? ask_top(u)->ctx : NULL;
+    const struct literal *key;
+    struct literal *value;
+    struct arena mem;
+    struct error e;
+
+    if (a == NULL || n == 0)
+        return;
+    arena_init(&mem);
+    note->wrong = parse_addition(a, &mem, text, n, &key, &value, &note->at, &e) != PB_OK;
+    if (note->wrong)
+        buf_puts(&note->text, e.msg);
+    arena_release(&mem);
+}
+
+/* The cursor goes to what was added. */
+static void show_added(struct ui *u, const struct addition *a)
+{
+    struct pkl_view *v = app_object_view(u->right.object);
+    struct pkl_child child;
+    uint64_t count = 0;
+    size_t got = 0;
+    struct buf path;
+
+    buf_init(&path, BUF_MAX_LINE);
+    buf_puts(&path, a->path);
+    if (v->count_children(v, a->into.target, &count, NULL) == PB_OK && count > 0 &&
+        v->children(v, a->into.target,
+                    a->step == PKL_STEP_INDEX && a->index < count ? a->index : count - 1, 1, &child,
+                    &got, NULL) == PB_OK &&
+        got == 1 && pkl_path_step_text(v, &child, PATH_FORM_PATH, &path, NULL) == PB_OK)
+        (void)tree_show_path(u, path.data, path.len, NULL);
+    buf_release(&path);
+}
+
+static bool add_accept(struct ui *u, const char *text, size_t n, void *ctx, struct ask_note *note)
+{
+    struct addition *a = ctx;
+    struct pkl_edit *edit = right_edit(u);
+    const struct literal *key;
+    struct literal *value;
+    struct arena mem;
+    struct error e;
+    enum pb_err err;
+
+    if (edit == NULL)
+        return true;
+    arena_init(&mem);
+    err = parse_addition(a, &mem, text, n, &key, &value, &note->at, &e);
+    if (err == PB_OK) {
+        note->at = 0;
+        err = pkl_edit_insert(edit, &a->into, a->step, a->index, key, value, &e);
+    }
+    arena_release(&mem);
+    note->wrong = err != PB_OK;
+    if (err != PB_OK) {
+        buf_puts(&note->text, e.msg);
+        return false;
+    }
+    right_refresh(u);
+    show_added(u, a);
+    return true;
+}
+
+#define ADD_OPS(text)                                                                              \
+    {                                                                                              \
+        .label = text, .check = add_check, .accept = add_accept, .release = addition_free          \
+    }
+static const struct ask_ops add_item = ADD_OPS("add an item: "),
+                            add_member = ADD_OPS("add a member: "),
+                            add_pair = ADD_OPS("add KEY: VALUE: "),
+                            add_attribute = ADD_OPS("add name = VALUE: ");
+
+void cmd_row_add(struct ui *u, int arg)
+{
+    struct addition *a = mem_alloc(sizeof *a);
+    struct error e;
+
+    (void)arg;
+    if (a == NULL) {
+        ui_say(u, SAY_ERROR, "out of memory");
+        return;
+    }
+    if (find_addition(u, a, &e) != PB_OK) {
+        ui_error(u, &e);
+        addition_free(a);
+        return;
+    }
+    ask_open(u,
+             a->step == PKL_STEP_KEY      ? &add_pair
+             : a->step == PKL_STEP_ATTR   ? &add_attribute
+             : a->step == PKL_STEP_MEMBER ? &add_member
+                                          : &add_item,
+             a, "", 0);
+}
+
+/* ------------------------------------------------------------------ delete, double, move */
+
+void cmd_row_delete(struct ui *u, int arg)
+{
+    struct pkl_child place;
+    struct error e;
+
+    (void)arg;
+    if (here(u, &place))
+        (void)edited(u, pkl_edit_delete(right_edit(u), &place, &e), &e);
+}
+
+static void to_sibling(struct ui *u, int direction)
+{
+    uint64_t row;
+
+    if (tree_sibling(u->right.tree, u->right.list.cur, direction, &row))
+        list_go(&u->right.list, row);
+}
+
+void cmd_row_double(struct ui *u, int arg)
+{
+    struct pkl_child place;
+    struct error e;
+
+    (void)arg;
+    if (here(u, &place) && edited(u, pkl_edit_duplicate(right_edit(u), &place, &e), &e))
+        to_sibling(u, 1);
+}
+
+void cmd_row_shift(struct ui *u, int direction)
+{
+    struct pkl_child place;
+    uint64_t row;
+    struct error e;
+
+    if (!here(u, &place))
+        return;
+    if (!tree_sibling(u->right.tree, u->right.list.cur, direction, &row)) {
+        ui_say(u, SAY_INFO, "This is the %s one already.", direction < 0 ? "first" : "last");
+        return;
+    }
+    if (edited(u,
+               pkl_edit_move(right_edit(u), &place,
+                             direction < 0 ? place.index - 1 : place.index + 1, &e),
+               &e))
+        to_sibling(u, direction);
+}
+
+/* -------------------------------------------------------------------------- rename */
+
+static bool rename_accept(struct ui *u, const char *text, size_t n, void *ctx,
+                          struct ask_note *note)
+{
+    const struct pkl_child *place = ctx;
+    struct pkl_edit *edit = right_edit(u);
+    struct literal *key = NULL;
+    struct arena mem;
+    struct error e;
+    enum pb_err err;
+
+    if (edit == NULL)
+        return true;
+    arena_init(&mem);
+    if (place->step == PKL_STEP_ATTR)
+        err = literal_text(&mem, text, n, &key, &e);
+    else
+        err = literal_parse(&mem, text, n, &key, &note->at, &e);
+    if (err == PB_OK) {
+        note->at = 0;
+        err = pkl_edit_rename(edit, place, key, &e);
+    }
+    arena_release(&mem);
+    note->wrong = err != PB_OK;
+    if (err != PB_OK)
+        buf_puts(&note->text, e.msg);
+    else
+        right_refresh(u);
+    return err == PB_OK;
+}
+
+static void rename_check(struct ui *u, const char *text, size_t n, struct ask_note *note)
+{
+    const struct pkl_child *place = ask_top(u) != NULL ? ask_top(u)->ctx : NULL;
+    struct literal *key;
+    struct arena mem;
+    struct error e;
+
+    if (place == NULL || place->step == PKL_STEP_ATTR)
+        return;
+    arena_init(&mem);
+    note->wrong = literal_parse(&mem, text, n, &key, &note->at, &e) != PB_OK;
+    if (note->wrong)
+        buf_puts(&note->text, e.msg);
+    arena_release(&mem);
+}
+
+static const struct ask_ops rename_ops = {
+    .label = "new name: ",
+    .check = rename_check,
+    .accept = rename_accept,
+    .release = free,
+};
+
+static enum pb_err key_text(struct ui *u, const struct pkl_child *place, struct buf *out,
+                            struct error *e)
+{
+    struct pkl_repr_opts o = {.style = PKL_REPR_LINE, .max_output = KEY_MAX};
+    struct pkl_view *v = tree_view(u->right.tree);
+    struct sink to = sink_buf(out);
+    struct pkl_leaf leaf;
+    enum pb_err err;
+
+    if (place->step != PKL_STEP_ATTR)
+        return pkl_repr(v, &place->key, &o, &to, e);
+    pkl_leaf_init(&leaf);
+    err = pkl_leaf_read(v, &place->key, KEY_MAX, &leaf, e);
+    if (err == PB_OK)
+        buf_append(out, leaf.data.data, leaf.data.len);
+    pkl_leaf_release(&leaf);
+    return err == PB_OK ? buf_status(out, e) : err;
+}
+
+void cmd_row_rename(struct ui *u, int arg)
+{
+    struct pkl_child place, *copy;
+    struct buf text;
+    struct error e;
+
+    (void)arg;
+    if (!here(u, &place))
+        return;
+    if (place.step != PKL_STEP_KEY && place.step != PKL_STEP_ATTR) {
+        ui_say(u, SAY_INFO, "Keys and attributes have names; this has none.");
+        return;
+    }
+    buf_init(&text, KEY_MAX + 64);
+    copy = mem_alloc(sizeof *copy);
+    if (key_text(u, &place, &text, &e) != PB_OK) {
+        ui_error(u, &e);
+        free(copy);
+    } else if (copy == NULL) {
+        ui_say(u, SAY_ERROR, "out of memory");
+    } else {
+        *copy = place;
+        ask_open(u, &rename_ops, copy, text.data, text.len);
+    }
+    buf_release(&text);
+}
+
+/* ---------------------------------------------------------------------------- type */
+
+static const struct {
+    enum pkl_kind kind;
+    const char *name;
+} types[] = {
+    {PKL_INT, "int"},     {PKL_FLOAT, "float"}, {PKL_STR, "str"},
+    {PKL_BYTES, "bytes"}, {PKL_BOOL, "bool"},   {PKL_LIST, "list"},
+    {PKL_TUPLE, "tuple"}, {PKL_SET, "set"},     {PKL_FROZENSET, "frozenset"},
+};
+#define SINGLE 5u /* of them are single values */
+
+struct retype {
+    struct pkl_child place;
+    size_t which[sizeof types / sizeof types[0]];
+    size_t count;
+};
+
+static uint64_t type_count(struct ui *u, void *ctx)
+{
+    (void)u;
+    return ((const struct retype *)ctx)->count;
+}
+
+static void type_draw(struct ui *u, void *ctx, uint64_t row, const struct region *r)
+{
+    const struct retype *t = ctx;
+
+    (void)u;
+    (void)screen_puts(r, 0, 0, STYLE_TYPE, types[t->which[row]].name);
+}
+
+static void type_take(struct ui *u, void *ctx, uint64_t row)
+{
+    const struct retype *t = ctx;
+    struct error e;
+
+    if (right_edit(u) != NULL)
+        (void)edited(u, pkl_edit_convert(right_edit(u), &t->place, types[t->which[row]].kind, &e),
+                     &e);
+}
+
+static const struct picker_ops type_ops = {
+    .count = type_count, .draw = type_draw, .take = type_take, .release = free, .empty = ""};
+
+void cmd_row_type(struct ui *u, int arg)
+{
+    struct retype *t = mem_alloc(sizeof *t);
+    enum pkl_kind k;
+
+    (void)arg;
+    if (t == NULL) {
+        ui_say(u, SAY_ERROR, "out of memory");
+        return;
+    }
+    if (!here(u, &t->place)) {
+        free(t);
+        return;
+    }
+    k = t->place.value.kind;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        bool single = k >= PKL_BOOL && k <= PKL_PY2STR;
+        bool many = k == PKL_LIST || k == PKL_TUPLE || k == PKL_SET || k == PKL_FROZENSET;
+
+        if (types[i].kind != k && (i < SINGLE ? single : many))
+            t->which[t->count++] = i;
+    }
+    if (t->count == 0) {
+        ui_say(u, SAY_INFO, "This cannot become of another type; edit it with e.");
+        free(t);
+        return;
+    }
+    picker_open(u, &type_ops, t, "Change the type to");
+}
