@@ -51,7 +51,7 @@ static const bool takes_all[256] = {
 #define ALIKE 8u     /* so many of one opcode in a row: more will follow */
 
 struct run {
-    size_t n, most;
+    size_t n;
     const uint8_t *starts[KEPT]; /* where the last values begin: the i-th in i % KEPT */
 };
 
@@ -64,17 +64,13 @@ static inline void run_add(struct quick *q, struct run *r, const uint8_t *end)
 
 /* Values of one opcode: where the next begins does not depend on what was read, so that the
  * processor need not wait. */
-static inline void take_alike(struct quick *q, struct run *r, size_t length)
+static inline void take_alike(struct quick *q, struct run *r, uint8_t code)
 {
     const uint8_t *p = q->p;
-    const uint8_t code = *p;
-    size_t most = (size_t)(q->stop - p + (ptrdiff_t)length - 1) / length, n = 0;
+    size_t n = 0, length = fixed_length[code];
 
-    if (most > r->most - r->n)
-        most = r->most - r->n;
-    while (n < most && p[n * length] == code)
+    for (; p < q->stop && *p == code; p += length)
         n++;
-    p += n * length;
     for (size_t i = 1; i <= n && i <= KEPT; i++)
         r->starts[(r->n + n - i) % KEPT] = p - i * length;
     q->p = p;
@@ -84,21 +80,24 @@ static inline void take_alike(struct quick *q, struct run *r, size_t length)
 /* Values of fixed length, mixed: nothing to guess wrong but the end. */
 static inline void take_fixed(struct quick *q, struct run *r)
 {
-    const uint8_t *p = q->p;
+    const uint8_t *p = q->p, *stop = q->stop;
+    bool *seen = q->d->seen;
     size_t n = r->n, alike = 0, length = fixed_length[*p];
     uint8_t code = *p;
 
     do {
-        q->d->seen[*p] = true;
+        uint8_t next = *p;
+
+        seen[next] = true;
         r->starts[n++ % KEPT] = p;
-        alike = *p == code ? alike + 1 : 0;
-        code = *p;
+        alike = (alike + 1) & (0 - (size_t)(next == code)); /* no branch */
+        code = next;
         p += length;
-    } while (p < q->stop && n < r->most && alike < ALIKE && (length = fixed_length[*p]) != 0);
+    } while (p < stop && alike < ALIKE && (length = fixed_length[*p]) != 0);
     q->p = p;
     r->n = n;
-    if (alike == ALIKE && p < q->stop && *p == code)
-        take_alike(q, r, fixed_length[code]);
+    if (alike == ALIKE)
+        take_alike(q, r, code);
 }
 
 /* Where a payload of n bytes at p ends, if all of it and more is in the window; NULL otherwise. */
@@ -168,7 +167,7 @@ static inline bool take_gets(struct quick *q, struct run *r)
     const uint8_t *p = q->p;
     size_t n = r->n;
 
-    while (*p == 'j' && p < q->stop && n < r->most && quick_le32(p + 1) - q->bias < q->filled) {
+    while (*p == 'j' && p < q->stop && quick_le32(p + 1) - q->bias < q->filled) {
         r->starts[n++ % KEPT] = p;
         p += 5;
     }
@@ -196,20 +195,22 @@ static inline bool take_get_line(struct quick *q, struct run *r)
     return end != NULL && take_get(q, r, slot, end + 1);
 }
 
-static inline bool take_values(struct quick *q, struct run *r)
+/* One value at q->p, or several of some kinds unless it is to be one; false: there is none for
+ * us. */
+static inline bool take_values(struct quick *q, struct run *r, bool one)
 {
     const uint8_t *p = q->p;
 
     switch ((enum form)forms[*p]) {
     case FIXED:
         run_add(q, r, p + fixed_length[*p]);
-        if (fixed_length[*q->p] != 0 && q->p < q->stop && r->n < r->most)
+        if (!one && fixed_length[*q->p] != 0 && q->p < q->stop)
             take_fixed(q, r);
         return true;
     case GET1:
         return take_get(q, r, p[1], p + 2);
     case GET4:
-        return take_gets(q, r);
+        return one ? take_get(q, r, quick_le32(p + 1), p + 5) : take_gets(q, r);
     case TEXT1:
         return take_leaf(q, r, text_end(q, p + 2, p[1]));
     case TEXT4:
@@ -312,11 +313,11 @@ static inline bool give_run(struct quick *q, const struct run *r)
 static inline bool take_run(struct quick *q)
 {
     const uint8_t *first = q->p;
+    bool odd = quick_place(q) != 0;
     struct run r;
 
     r.n = 0;
-    r.most = quick_place(q) == 0 ? SIZE_MAX : 1;
-    while (take_values(q, &r) && q->p < q->stop && r.n < r.most)
+    while (take_values(q, &r, odd) && q->p < q->stop && !odd)
         ;
     if (r.n == 0)
         return false;
