@@ -29,7 +29,7 @@ struct grain {
     uint64_t payload; /* leaves recorded so that they are skipped */
     uint64_t fold;    /* entries of the stack from which its lower part is folded */
 };
-#define GRAIN_USUAL ((struct grain){4096, 64, 4096, 4096, 16384, 258048})
+#define GRAIN_USUAL ((struct grain){4096, 64, 4096, 4096, 16384, 204800})
 
 #define NO_RECORD UINT32_MAX
 #define ARGS_UNKNOWN UINT64_MAX /* few: counted when somebody asks */

@@ -272,14 +272,23 @@ static const uint8_t *last_begin(const struct pkl_doc *d, const struct window *w
     return s->at < end ? w->p + (end - w->off) : NULL;
 }
 
-/* The stacks with some room; false: there is none. */
+/* Some room on the stacks.  One that becomes large gets at once what it may need before it is
+ * folded, and not half as much again. */
+static bool reserve_stacks(struct scan *s, size_t fold)
+{
+    size_t need = s->stack.len + 8 * KEPT;
+
+    if (need >= fold / 3 && need > s->stack.cap && need < fold + 8 * KEPT)
+        need = fold + 8 * KEPT;
+    return vec_reserve(&s->stack, need) && vec_reserve(&s->marks, s->marks.len + 8);
+}
+
 static bool load_stacks(struct quick *q)
 {
     struct scan *s = &q->d->scan;
     size_t room = q->d->grain.fold;
 
-    if (s->folded > s->stack.len || !vec_reserve(&s->stack, s->stack.len + 8 * KEPT) ||
-        !vec_reserve(&s->marks, s->marks.len + 8))
+    if (s->folded > s->stack.len || !reserve_stacks(s, room))
         return false;
     q->values = s->stack.data;
     q->top = q->values + s->stack.len;
