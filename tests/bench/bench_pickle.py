@@ -21,8 +21,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get('builddir', '.')
 TOOL = os.path.join(BUILD, 'tests/bench/bench_tool')
 PROGRAM = os.environ.get('PKLBROWSE', os.path.join(BUILD, 'pklbrowse'))
-TEXT_MOST = 20 * shapes.MB  # file whose repr and JSON are printed
-DIS_MOST = shapes.MB // 2  # pickletools takes minutes otherwise
+TEXT_MOST = 5 * shapes.MB  # file whose repr and JSON are printed
+DIS_MOST = 2 * shapes.MB  # pickletools takes minutes otherwise
 
 PYTHON = {
     'loads': 'pickle.loads(data)',
