@@ -1,17 +1,17 @@
 /* The quick way's loop, and what it does with marks and small containers. */
 #include "scan_runs.h"
 
-/* Which of the functions below executes an opcode. */
-enum way { GENERAL, RUN, MARK, EMPTY, PUT, GROUP, MARKED, TUPLE, SINGLE, CALL, BUILD };
+/* Which of the functions below executes an opcode.  The last ones make a value. */
+enum way { GENERAL, RUN, PUT, MARK, GROUP, APPEND, SETITEM, BUILD, EMPTY, MARKED, TUPLE, CALL };
 
 static const uint8_t ways[256] = {
-    ['N'] = RUN,    [0x88] = RUN,   [0x89] = RUN,   ['K'] = RUN,    ['M'] = RUN,    ['J'] = RUN,
-    ['G'] = RUN,    [')'] = RUN,    [0x8a] = RUN,   [0x8c] = RUN,   ['X'] = RUN,    ['C'] = RUN,
-    ['B'] = RUN,    ['U'] = RUN,    ['T'] = RUN,    ['I'] = RUN,    ['L'] = RUN,    ['F'] = RUN,
-    ['V'] = RUN,    ['h'] = RUN,    ['j'] = RUN,    ['g'] = RUN,    ['('] = MARK,   [']'] = EMPTY,
-    ['}'] = EMPTY,  [0x8f] = EMPTY, [0x94] = PUT,   ['q'] = PUT,    ['r'] = PUT,    ['p'] = PUT,
-    ['e'] = GROUP,  ['u'] = GROUP,  [0x90] = GROUP, ['l'] = MARKED, ['d'] = MARKED, ['t'] = MARKED,
-    [0x85] = TUPLE, [0x86] = TUPLE, [0x87] = TUPLE, ['a'] = SINGLE, ['s'] = SINGLE, ['R'] = CALL,
+    ['N'] = RUN,    [0x88] = RUN,   [0x89] = RUN,   ['K'] = RUN,    ['M'] = RUN,     ['J'] = RUN,
+    ['G'] = RUN,    [')'] = RUN,    [0x8a] = RUN,   [0x8c] = RUN,   ['X'] = RUN,     ['C'] = RUN,
+    ['B'] = RUN,    ['U'] = RUN,    ['T'] = RUN,    ['I'] = RUN,    ['L'] = RUN,     ['F'] = RUN,
+    ['V'] = RUN,    ['h'] = RUN,    ['j'] = RUN,    ['g'] = RUN,    ['('] = MARK,    [']'] = EMPTY,
+    ['}'] = EMPTY,  [0x8f] = EMPTY, [0x94] = PUT,   ['q'] = PUT,    ['r'] = PUT,     ['p'] = PUT,
+    ['e'] = GROUP,  ['u'] = GROUP,  [0x90] = GROUP, ['l'] = MARKED, ['d'] = MARKED,  ['t'] = MARKED,
+    [0x85] = TUPLE, [0x86] = TUPLE, [0x87] = TUPLE, ['a'] = APPEND, ['s'] = SETITEM, ['R'] = CALL,
     [0x81] = CALL,  ['b'] = BUILD,
 };
 
@@ -205,11 +205,9 @@ static inline bool group(struct quick *q)
 }
 
 /* APPEND, SETITEM */
-static inline bool single(struct quick *q)
+static inline bool single(struct quick *q, ptrdiff_t n, enum pkl_kind want)
 {
-    ptrdiff_t n = *q->p == 's' ? 2 : 1;
-
-    return has_singles(q, n + 1) && take(q, q->top - n, n == 2 ? PKL_DICT : PKL_LIST);
+    return has_singles(q, n + 1) && take(q, q->top - n, want);
 }
 
 static inline bool execute(struct quick *q, enum way way)
@@ -225,8 +223,10 @@ static inline bool execute(struct quick *q, enum way way)
         return marked(q);
     case TUPLE:
         return tuple(q);
-    case SINGLE:
-        return single(q);
+    case APPEND:
+        return single(q, 1, PKL_LIST);
+    case SETITEM:
+        return single(q, 2, PKL_DICT);
     case CALL:
         return call(q);
     case BUILD:
@@ -251,6 +251,8 @@ static inline void go(struct quick *q)
             if (!execute(q, way))
                 break;
             quick_done(q);
+            if (way >= EMPTY)
+                quick_put_behind(q);
         }
     }
 }

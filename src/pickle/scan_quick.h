@@ -140,6 +140,15 @@ static inline const uint8_t *quick_put(struct quick *q, const uint8_t *p)
     return end;
 }
 
+/* The PUT behind the opcode that made the value on top, if there is a dense one. */
+static inline void quick_put_behind(struct quick *q)
+{
+    const uint8_t *end = quick_put(q, q->p);
+
+    if (end != NULL)
+        q->p = end;
+}
+
 /* Executes opcodes from scan.at on while they are simple, up to about `until`. */
 void scan_quick(struct pkl_doc *d, const struct window *w, uint64_t until);
 

@@ -146,9 +146,7 @@ static inline bool take_leaf(struct quick *q, struct run *r, const uint8_t *end)
     if (end == NULL)
         return false;
     run_add(q, r, end);
-    end = quick_put(q, end);
-    if (end != NULL)
-        q->p = end;
+    quick_put_behind(q);
     return true;
 }
 
