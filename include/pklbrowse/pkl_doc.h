@@ -228,6 +228,9 @@ struct pkl_memo_walk {
     size_t logged;
 };
 void pkl_memo_walk_init(struct pkl_memo_walk *w, struct pkl_doc *d);
+/* Before the first step: begins at or somewhat in front of an offset, when numbers can be known
+ * there. */
+enum pb_err pkl_memo_walk_seek(struct pkl_memo_walk *w, uint64_t at, struct error *e) PB_CHECK;
 /* About `budget` bytes more.  see() returns false to end it. */
 enum pb_err pkl_memo_walk_step(struct pkl_memo_walk *w, uint64_t budget,
                                bool (*see)(void *ctx, const struct pkl_memo_event *ev), void *ctx,

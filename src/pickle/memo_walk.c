@@ -9,6 +9,35 @@ void pkl_memo_walk_init(struct pkl_memo_walk *w, struct pkl_doc *d)
     *w = (struct pkl_memo_walk){.doc = d};
 }
 
+enum pb_err pkl_memo_walk_seek(struct pkl_memo_walk *w, uint64_t at, struct error *e)
+{
+    struct pkl_doc *d = w->doc;
+    struct pickle_mark in;
+    size_t low = 0, high = d->marks.len;
+    enum pb_err err;
+
+    if (d->puts.len > 0 || d->scan.shared)
+        return PB_OK;
+    err = pickle_around(d, at, &in, e);
+    if (err != PB_OK)
+        return err;
+    w->at = in.offset;
+    w->pickle = in.number;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (d->marks.data[middle].offset <= at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low > 0 && d->marks.data[low - 1].offset > in.offset) {
+        w->at = d->marks.data[low - 1].offset;
+        w->used = d->marks.data[low - 1].count_bias >> 24;
+    }
+    return PB_OK;
+}
+
 /* The slot of a memo opcode; what a PUT occupies is counted. */
 static enum pb_err slot_of(struct pkl_memo_walk *w, const struct op *op, enum op_class class,
                            uint64_t *slot, struct error *e)
@@ -40,6 +69,16 @@ enum pb_err pkl_memo_walk_step(struct pkl_memo_walk *w, uint64_t budget,
     while (w->at < until && err == PB_OK) {
         enum op_class class;
 
+        /* Nearly all of them are of no interest. */
+        if (w->at >= c.off && w->at - c.off + 9 < c.n) {
+            const uint8_t *from = c.p + (w->at - c.off), *to = c.p + c.n - 9;
+            uint64_t over;
+
+            to = until - w->at < (uint64_t)(to - from) ? from + (until - w->at) : to;
+            w->at += (uint64_t)(op_skip_plain(from, to, &over) - from) + over;
+            if (w->at >= until)
+                break;
+        }
         err = cursor_read(&c, w->at, &op, e);
         if (err != PB_OK)
             break;

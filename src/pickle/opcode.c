@@ -174,3 +174,53 @@ enum pb_err pkl_opcode_length(struct source *s, uint64_t offset, uint64_t *heade
         return error_pickle(e, offset, p[0], "negative length");
     return PB_OK;
 }
+
+/* What a plain opcode is passed by: its length, and whether a payload follows it; 0: not plain. */
+#define LENGTH_1 16
+#define LENGTH_4 32
+#define STRIDE_NONE 1
+#define STRIDE_U1 2
+#define STRIDE_U2 3
+#define STRIDE_U4 5
+#define STRIDE_I4 5
+#define STRIDE_U8 9
+#define STRIDE_F8 9
+#define STRIDE_LINE 0
+#define STRIDE_LINES 0
+#define STRIDE_B1 (2 | LENGTH_1)
+#define STRIDE_B4 (5 | LENGTH_4)
+#define STRIDE_BS4 0
+#define STRIDE_B8 0
+#define IS_PLAIN(class)                                                                            \
+    ((class) != OP_BUFFER && (class) != OP_REF && (class) != OP_PUT && (class) != OP_STOP &&       \
+     (class) != OP_PROTO && (class) != OP_FRAME)
+
+static const uint8_t strides[256] = {
+#define OP(name, code, arg, class, proto, effect, doc)                                             \
+    [code] = IS_PLAIN(OP_##class) ? STRIDE_##arg : 0,
+#include "opcodes.def"
+#undef OP
+};
+
+const uint8_t *op_skip_plain(const uint8_t *p, const uint8_t *end, uint64_t *over)
+{
+    *over = 0;
+    while (p < end) {
+        uint8_t n = strides[*p];
+        uint64_t length;
+
+        if ((n & (LENGTH_1 | LENGTH_4)) == 0) {
+            if (n == 0)
+                break;
+            p += n;
+            continue;
+        }
+        length = (n & LENGTH_1) != 0 ? 2u + p[1] : 5u + op_le(p + 1, 4);
+        if (length > (uint64_t)(end - p)) {
+            *over = length - (uint64_t)(end - p);
+            return end;
+        }
+        p += length;
+    }
+    return p;
+}

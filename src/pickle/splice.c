@@ -75,6 +75,9 @@ static enum pb_err sort(struct planner *p)
     if (err == PB_OK)
         err = splice_events(w, 1);
     pkl_memo_walk_init(&p->walk, w->ed->doc);
+    /* Slots that are free again would be looked for from the beginning. */
+    if (err == PB_OK && w->spans.len > 0 && w->targets.len == 0)
+        err = pkl_memo_walk_seek(&p->walk, w->spans.data[0].begin, w->e);
     return err == PB_OK ? splice_memo_begin(&p->memo, w) : err;
 }
 
@@ -82,7 +85,9 @@ static enum pb_err memo(struct planner *p, bool *done)
 {
     enum pb_err err;
 
-    *done = p->work.spans.len == 0;
+    /* Behind the last span it is of interest what reads slots that were stored into inside one. */
+    *done = p->memo.span == p->work.spans.len && p->memo.open == 0 && p->work.puts.len == 0 &&
+            p->work.targets.len == 0;
     if (*done)
         return PB_OK;
     err = pkl_memo_walk_step(&p->walk, BYTES_AT_ONCE, splice_memo_see, &p->memo, done, p->work.e);

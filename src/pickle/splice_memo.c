@@ -60,8 +60,6 @@ static bool follow(struct splice_memo *m, const struct pkl_memo_event *ev)
     struct splice_work *w = m->w;
     uint64_t number;
 
-    if (w->targets.len == 0)
-        return true;
     if (idmap_get(&m->of_slot, ev->slot + 1, &number) && number != 0) {
         if (w->targets.data[number - 1].gone == UINT64_MAX)
             w->targets.data[number - 1].gone = ev->offset;
@@ -89,8 +87,10 @@ static bool put(struct splice_memo *m, const struct pkl_memo_event *ev)
     }
     if (ev->slot > w->max_slot)
         w->max_slot = ev->slot;
-    if (!follow(m, ev) || !watch(m, ev, m->open == 0))
+    if (w->targets.len > 0 && (!follow(m, ev) || !watch(m, ev, m->open == 0)))
         return false;
+    if (m->open == 0 && w->ed->doc->puts.len == 0)
+        return true; /* no slot is stored into twice */
     if (m->open == 0)
         return !idmap_get(&m->slots, ev->slot + 1, &known) || idmap_put(&m->slots, ev->slot + 1, 0);
     return vec_push(&w->puts, p) && idmap_put(&m->slots, ev->slot + 1, w->puts.len);
@@ -106,7 +106,7 @@ static bool get(struct splice_memo *m, const struct pkl_memo_event *ev)
         w->numbered = m->last_implicit;
     for (size_t i = m->open; i != 0; i = w->spans.data[i - 1].parent)
         w->spans.data[i - 1].any_get = true;
-    if (!watch(m, ev, false))
+    if (w->targets.len > 0 && !watch(m, ev, false))
         return false;
     if (!idmap_get(&m->slots, ev->slot + 1, &number) || number == 0)
         return true;
