@@ -354,8 +354,12 @@ static enum pb_err give_slots(struct splice_work *w)
     for (size_t i = 0; i < w->targets.len; i++) {
         const struct splice_target *t = &w->targets.data[i];
 
-        if (t->wanted && readable(t) && t->put > w->numbered)
+        if (!t->wanted || !readable(t))
+            continue;
+        if (t->put > w->numbered)
             w->numbered = t->put;
+        if (t->slot < w->slots.len && w->slots.data[t->slot].last < t->last_use)
+            w->slots.data[t->slot].last = t->last_use;
     }
     for (size_t i = 0; i < w->targets.len && err == PB_OK; i++) {
         struct splice_target *t = &w->targets.data[i];
