@@ -157,8 +157,9 @@ uint64_t verify_source_of(const struct verify *v, uint64_t at);
 uint64_t verify_result_of(const struct verify *v, uint64_t from);
 /* Sorts and joins. */
 void verify_join(struct verify_ranges *r);
-/* The range that covers an offset, its two borders included; NULL: none. */
-const struct verify_range *verify_range_at(const struct verify_ranges *r, uint64_t at);
+/* The first range that has to do with [from, to], all borders included; NULL: none. */
+const struct verify_range *verify_range_in(const struct verify_ranges *r, uint64_t from,
+                                           uint64_t to);
 
 /* verify_read.c: children as the source with its edits has them. */
 enum pb_err verify_list(struct verify *v, pkl_id a, pkl_id b, struct verify_lists *out) PB_CHECK;

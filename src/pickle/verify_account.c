@@ -246,12 +246,14 @@ static size_t frames_before(const struct verify *v, uint64_t at)
     return low;
 }
 
-/* A segment of the plan's own bytes, where the original is read up to `off`. */
+/* A segment of the plan's own bytes, where the original is copied up to `off` and goes on at
+ * `next`.
+ */
 static enum pb_err own_segment(struct verify *v, const struct splice_segment *s, uint64_t off,
-                               size_t *builds)
+                               uint64_t next, size_t *builds)
 {
     const struct pkl_splice *plan = v->plan;
-    bool in_gone = verify_range_at(&v->gone, off) != NULL;
+    bool in_gone = verify_range_in(&v->gone, off, next) != NULL;
 
     if (s->from > plan->bytes.len || s->len > plan->bytes.len - s->from)
         return verify_refuse(v, "a segment lies outside the plan");
@@ -270,7 +272,7 @@ static enum pb_err own_segment(struct verify *v, const struct splice_segment *s,
     default:
         break;
     }
-    if (!in_gone && verify_range_at(&v->edited, off) == NULL && !only_put(v, s))
+    if (!in_gone && verify_range_in(&v->edited, off, next) == NULL && !only_put(v, s))
         return verify_refuse(v, "bytes were added at offset %llu", (unsigned long long)off);
     return s->kind == SPLICE_GLUE ? check_opcodes(v, s, builds) : PB_OK;
 }
@@ -285,7 +287,7 @@ static enum pb_err missing(struct verify *v, uint64_t from, uint64_t to)
     size_t n;
 
     while (from < to) {
-        const struct verify_range *g = verify_range_at(&v->gone, from);
+        const struct verify_range *g = verify_range_in(&v->gone, from, from);
         enum pb_err err;
 
         if (g != NULL && g->end > from) {
@@ -293,8 +295,8 @@ static enum pb_err missing(struct verify *v, uint64_t from, uint64_t to)
             continue;
         }
         err = source_view(v->original, from, 1, &p, &n, v->e);
-        if (err == PB_OK &&
-            (n == 0 || !((is_glue(*p) && verify_range_at(&v->edited, from)) || *p == CODE_FRAME)))
+        if (err == PB_OK && (n == 0 || !((is_glue(*p) && verify_range_in(&v->edited, from, from)) ||
+                                         *p == CODE_FRAME)))
             err = verify_refuse(v, "bytes at offset %llu are missing", (unsigned long long)from);
         if (err == PB_OK)
             err = pkl_opcode_length(v->original, from, &header, &payload, v->e);
@@ -345,6 +347,18 @@ static enum pb_err check_missing(struct verify *v)
     return err == PB_OK && frames != own ? verify_refuse(v, "a FRAME is missing or added") : err;
 }
 
+/* Where the original is copied again. */
+static uint64_t next_copied(const struct verify *v, size_t i, uint64_t off)
+{
+    for (; i < v->plan->count; i++) {
+        const struct splice_segment *s = &v->plan->segments[i];
+
+        if (s->kind == SPLICE_COPY && s->from >= off)
+            return s->from;
+    }
+    return v->original->size;
+}
+
 static enum pb_err walk_segments(struct verify *v)
 {
     uint64_t at = 0, size = v->original->size, off = 0; /* the original is copied up to `off` */
@@ -358,7 +372,7 @@ static enum pb_err walk_segments(struct verify *v)
             return verify_refuse(v, "segment %zu is out of place", i);
         at += s->len;
         if (s->kind != SPLICE_COPY) {
-            err = own_segment(v, s, off, &builds);
+            err = own_segment(v, s, off, next_copied(v, i, off), &builds);
             off = s->kind == SPLICE_FRAME ? behind_frame(v, off) : off;
             continue;
         }
@@ -368,8 +382,8 @@ static enum pb_err walk_segments(struct verify *v)
         v->placed[i] = s->from >= off;
         if (v->placed[i])
             off = s->from + s->len;
-        else if (verify_range_at(&v->gone, s->from) == NULL ||
-                 verify_range_at(&v->gone, s->from)->end < s->from + s->len)
+        else if (verify_range_in(&v->gone, s->from, s->from) == NULL ||
+                 verify_range_in(&v->gone, s->from, s->from)->end < s->from + s->len)
             err = verify_refuse(v, "segment %zu copies what was not moved", i);
     }
     if (err == PB_OK && (at != v->plan->size || at != v->result->size))

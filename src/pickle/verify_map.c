@@ -77,17 +77,18 @@ void verify_join(struct verify_ranges *r)
     r->len = n;
 }
 
-const struct verify_range *verify_range_at(const struct verify_ranges *r, uint64_t at)
+const struct verify_range *verify_range_in(const struct verify_ranges *r, uint64_t from,
+                                           uint64_t to)
 {
     size_t low = 0, high = r->len;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (r->data[middle].end < at)
+        if (r->data[middle].end < from)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < r->len && r->data[low].begin <= at ? &r->data[low] : NULL;
+    return low < r->len && r->data[low].begin <= to ? &r->data[low] : NULL;
 }
