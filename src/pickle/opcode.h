@@ -79,9 +79,9 @@ uint64_t op_le(const uint8_t *p, size_t n);
 /* Payload length declared in the header at p (op_info.header bytes present). False: negative. */
 bool op_payload(const uint8_t *p, uint64_t *payload);
 
-/* Passes opcodes without text that have nothing to do with memo, frames or the stream: from p on, as
- * long as they begin in front of `end`, behind which nine bytes can be read.  *over: bytes of the
- * last one's payload that lie behind `end`. */
+/* Passes opcodes without text that have nothing to do with memo, frames or the stream: from p on,
+ * as long as they begin in front of `end`, behind which nine bytes can be read.  *over: bytes of
+ * the last one's payload that lie behind `end`. */
 const uint8_t *op_skip_plain(const uint8_t *p, const uint8_t *end, uint64_t *over);
 
 #endif
