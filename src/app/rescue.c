@@ -28,6 +28,7 @@
 
 struct kept_change {
     char *path, *digest, *literal;
+    bool other; /* no value that was set */
 };
 struct rescue {
     struct app_rescue pub; /* first */
@@ -129,7 +130,7 @@ static enum pb_err add_change(struct app_object *o, size_t i, struct buf *out, s
     if (err == PB_OK)
         err = pkl_repr(v, &change.place.value, &opts, &to, e);
     if (err == PB_OK) {
-        buf_puts(out, "change: ");
+        buf_puts(out, change.what == PKL_CHANGE_SET ? "change: " : "other: ");
         uri_encode(out, path.data, path.len, false);
         buf_putc(out, ' ');
         if (change.old.id != 0)
@@ -212,9 +213,9 @@ static char *decoded(const char *s, size_t n)
     return b.failed == PB_OK ? mem_strndup(b.data, b.len) : NULL;
 }
 
-static bool take_change(struct rescue *r, const char *s, size_t n)
+static bool take_change(struct rescue *r, const char *s, size_t n, bool other)
 {
-    struct kept_change c;
+    struct kept_change c = {.other = other};
     size_t a = 0, b;
 
     while (a < n && s[a] != ' ')
@@ -254,8 +255,8 @@ static bool take_line(struct rescue *r, struct kept_head *h, const char *line, s
     if (value == NULL)
         return true;
     n -= len;
-    if (which == 1)
-        return take_change(r, value, n);
+    if (which == 1 || which == 7)
+        return take_change(r, value, n, which == 7);
     if (which <= 4)
         (void)num_parse_u64(value, n, which == 2 ? &h->when : which == 3 ? &h->size : &h->mtime);
     else if (which == 5)
@@ -360,6 +361,8 @@ static enum pb_err make_again(struct app_object *o, const struct kept_change *c,
     bool there; /* already: the save that was cut off had arrived */
     enum pb_err err;
 
+    if (c->other)
+        return error_set(e, PB_EUNSUPPORTED, "was added, deleted, renamed or moved; do it again");
     arena_init(&mem);
     buf_init(&hex, 2 * sizeof hash);
     err = pkl_path_parse(&mem, c->path, strlen(c->path), &path, &at, e);
