@@ -13,6 +13,7 @@
 #include <pklbrowse/pkl_lens.h>
 #include <pklbrowse/pkl_path.h>
 #include <pklbrowse/pkl_repr.h>
+#include <pklbrowse/text.h>
 
 #include "app_private.h"
 
@@ -266,8 +267,14 @@ static enum pb_err differs(struct comparer *c, const struct pkl_child *a, const 
         err = PB_ENOMEM;
     if (err == PB_OK && b != NULL && (d.now = preview(c->b, b, e)) == NULL)
         err = PB_ENOMEM;
-    if (err == PB_OK)
-        d.path = buf_take(&path, NULL);
+    if (err == PB_OK) {
+        struct buf shown;
+
+        buf_init(&shown, BUF_MAX_TEXT);
+        text_escape(&shown, path.data, path.len);
+        d.path = buf_take(&shown, NULL);
+        buf_release(&shown);
+    }
     buf_release(&path);
     if (d.path != NULL && vec_push(&c->found, d))
         return PB_OK;

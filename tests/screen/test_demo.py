@@ -867,6 +867,19 @@ def hostile_names_and_values():
             shot edited
             key Esc i
             shot properties
+            key i Enter
+            shot the text
+            key x
+            shot its bytes
+            key q x
+            shot opcodes
+            key q k T
+            key / ^U
+            type 2J
+            key Enter
+            shot found
+            key !
+            shot audit
         """, where=["demo/hostile/"], size=(24, 100))
     for shot in seen.values():
         bad = [c for c in shot if c != "\n" and (ord(c) < 32 or 0x7f <= ord(c) < 0xa0
