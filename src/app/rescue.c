@@ -120,9 +120,6 @@ static enum pb_err add_change(struct app_object *o, size_t i, struct buf *out, s
 
     buf_init(&path, BUF_MAX_TEXT);
     buf_init(&text, FILE_MAX);
-    if (err == PB_OK && change.what != PKL_CHANGE_SET)
-        err =
-            error_set(e, PB_EUNSUPPORTED, "what was added, deleted, renamed or moved is not kept");
     if (err == PB_OK)
         err = app_change_path(o, &change, PATH_FORM_PATH, &path, e);
     if (err == PB_OK && change.old.id != 0)

@@ -11,6 +11,7 @@ struct ui;
 void cmd_list_open(struct ui *u, int arg);
 void cmd_list_parent(struct ui *u, int arg);
 void cmd_filter(struct ui *u, int arg);
+void cmd_count(struct ui *u, int arg);
 void cmd_sort(struct ui *u, int arg);
 void cmd_copy_name(struct ui *u, int arg);
 
@@ -54,6 +55,10 @@ void cmd_save_as(struct ui *u, int arg);
 void cmd_go(struct ui *u, int arg);
 void cmd_back(struct ui *u, int direction);
 void cmd_reload(struct ui *u, int arg);
+
+/* bookmarks.c */
+void cmd_bookmark(struct ui *u, int arg);
+void cmd_bookmarks(struct ui *u, int arg);
 
 /* view_opcodes.c */
 void cmd_opcodes(struct ui *u, int arg);

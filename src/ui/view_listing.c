@@ -512,6 +512,33 @@ void cmd_filter(struct ui *u, int arg)
     ask_open(u, &filter_ops, NULL, u->left.filter.data, u->left.filter.len);
 }
 
+/* Of the rows that pass the filter. */
+void cmd_count(struct ui *u, int arg)
+{
+    struct left *l = &u->left;
+    uint64_t objects = 0, bytes = 0, n = listing_count(l->listing);
+    struct listing_row row;
+    struct buf text;
+
+    (void)arg;
+    for (uint64_t i = 0; i < n && listing_row(l->listing, i, &row); i++) {
+        objects += row.kind == STORE_OBJECT;
+        bytes += row.kind == STORE_OBJECT && row.size < UINT64_MAX - bytes ? row.size : 0;
+    }
+    buf_init(&text, 200);
+    text_count(&text, objects);
+    buf_puts(&text, objects == 1 ? " object, " : " objects, ");
+    text_size(&text, bytes);
+    if (n > objects) {
+        buf_puts(&text, "; ");
+        text_count(&text, n - objects);
+        buf_puts(&text, n - objects == 1 ? " folder" : " folders");
+    }
+    ui_say(u, SAY_INFO, "%s%s", text.data,
+           listing_complete(l->listing) ? "." : ", of what is read so far; G reads all.");
+    buf_release(&text);
+}
+
 /* The cursor stays on its row. */
 void cmd_sort(struct ui *u, int arg)
 {

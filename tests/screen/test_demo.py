@@ -518,6 +518,29 @@ def palette():
     """)
 
 
+def bookmarks():
+    golden("bookmarks", """
+        key B
+        shot none yet
+        key q Enter #
+        expect 3 objects, 55.9 kB; 1 folder.
+        key b
+        expect Bookmark, B shows all
+        key j h B
+        shot one
+        key Enter
+        expect 'John'
+        key b
+        expect No bookmark any more
+        key B
+        expect No bookmarks yet
+        key q Esc j b B
+        expect models/
+        key Enter
+        expect models/
+    """)
+
+
 def sort():
     golden("sort", """
         key Enter o
@@ -911,6 +934,6 @@ if __name__ == "__main__":
                    both_changed_it, theirs_is_no_pickle, one_object, help_screen,
                    filter_names, narrow, wide, properties, not_a_pickle, broken, audit,
                    search, search_beside, configuration, palette, table, opcodes, sort,
-                   long_values, mouse, unknown_keys, quit_with_changes, resize, tree_moves,
-                   undo_redo, back_and_forward, messages, details, ascii_only,
+                   bookmarks, long_values, mouse, unknown_keys, quit_with_changes, resize,
+                   tree_moves, undo_redo, back_and_forward, messages, details, ascii_only,
                    hostile_names_and_values, script_failures, no_terminal]))
