@@ -7,7 +7,9 @@
  *   change: PATH DIGEST LITERAL
  *
  * the path in the object as it was read, the SHA-256 of the repr() of what stood there ("-":
- * nothing did), and what shall.  A line without its end was cut off and does not count.
+ * nothing did), and what shall.  What was added, deleted, renamed or moved stands the same way
+ * behind "other:", for a person to read; it is not made again.  A line without its end was cut off
+ * and does not count.
  */
 #include <errno.h>
 #include <fcntl.h>
