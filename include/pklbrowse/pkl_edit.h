@@ -58,7 +58,8 @@ enum pb_err pkl_edit_set_everywhere(struct pkl_edit *ed, const struct pkl_child 
  * duplicate: a copy with all that is inside it, right behind.
  * convert: what the constructor of that type makes of the value.  PB_EUSAGE: it takes no such one.
  * set_copy, insert_copy: a value of this or another pickle (any view) with all that is inside it,
- *   sharing and recursion as there.
+ *   sharing and recursion as there.  PB_EREADONLY: a tuple, set or object that is part of what it
+ *   is made of; a persistent id of another pickle; a buffer.
  */
 enum pb_err pkl_edit_insert(struct pkl_edit *ed, const struct pkl_node *into, enum pkl_step step,
                             uint64_t index, const struct literal *key, const struct literal *value,

@@ -496,25 +496,17 @@ static enum pb_err children(struct deep *d)
     return err == PB_OK && c.key.id != 0 ? push_value(d, &c.key) : err;
 }
 
-/* It was made already while what is inside it was written: that is taken. */
-static enum pb_err made_inside(struct deep *d, const struct task *t, uint64_t offset)
-{
-    if (t->kind == TASK_FROZENSET || t->start)
-        op(d, CODE_POP_MARK);
-    else
-        for (uint64_t i = 0; i < (t->kind == TASK_TUPLE ? t->count : 1); i++)
-            op(d, CODE_POP);
-    return link_to(d, offset - 1);
-}
-
 static enum pb_err finish(struct deep *d, const struct task *t)
 {
     static const uint8_t closed[] = {CODE_EMPTY_TUPLE, CODE_TUPLE1, CODE_TUPLE2, CODE_TUPLE3};
     uint64_t offset;
     enum pb_err err;
 
+    /* pickle.py pops what stands here then; nobody could tell those bytes from garbage. */
     if (idmap_get(&d->made, t->node.target, &offset))
-        return made_inside(d, t, offset);
+        return error_set(d->e, PB_EREADONLY,
+                         "%s that is part of what it is made of cannot be copied",
+                         t->kind == TASK_OBJECT ? "an object" : "a tuple or set");
     if (t->kind == TASK_TUPLE)
         op(d, t->start ? CODE_TUPLE : closed[t->count]);
     else if (t->kind == TASK_FROZENSET)

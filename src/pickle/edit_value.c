@@ -143,10 +143,7 @@ static enum pb_err enter(struct pkl_edit *ed, const struct buf *b, const struct 
     ed->stale = err != PB_OK;
     if (err != PB_OK)
         return err;
-    /* What was made inside itself stands behind what was popped: that belongs to it. */
     v.node = root.value;
-    v.node.end = ed->bytes->size - 1;
-    v.node.begin = v.node.end - b->len;
     scalar = edit_is_scalar(v.node.kind);
     if (scalar && idmap_get(&ed->by_hash, hash, &first))
         v.same_hash = (size_t)first;

@@ -627,6 +627,8 @@ def sharing_here(number, protocol, data):
 
     def wanted(chain):
         shared = [i for i, (v, how, k) in enumerate(chain) if uses[id(v)] > 1]
+        if len({id(v) for v, how, k in chain}) < len(chain):
+            return False  # round in a circle: which is copied first would show
         # Python cannot put the copy into a tuple.
         return shared and (shared[-1] == 0 or not isinstance(chain[shared[-1] - 1][0], tuple))
 
