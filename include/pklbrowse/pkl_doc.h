@@ -62,9 +62,10 @@ enum pkl_tag {
     PKL_TAG_STREAM,
     PKL_TAG_BROKEN,
     PKL_TAG_SLOTS,
-    PKL_TAG_ARGS,  /* arguments of INST and OBJ: a tuple that is not in the file */
-    PKL_TAG_CLASS, /* class of INST: named inside the opcode */
-    PKL_TAG_LENS   /* entries that an object shows through its lens and that stand in pairs */
+    PKL_TAG_ARGS,   /* arguments of INST and OBJ: a tuple that is not in the file */
+    PKL_TAG_CLASS,  /* class of INST: named inside the opcode */
+    PKL_TAG_LENS,   /* entries that an object shows through its lens and that stand in pairs */
+    PKL_TAG_ELEMENT /* element of an array: computed from its bytes; see the lenses */
 };
 #define PKL_ID(source, tag, offset)                                                                \
     ((uint64_t)(source) << 60 | (uint64_t)(tag) << 56 | (uint64_t)(offset))

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "index.h"
+#include "lens/nd.h"
 
 static uint64_t or_default(uint64_t limit, uint64_t usual)
 {
@@ -59,6 +60,7 @@ void pkl_doc_free(struct pkl_doc *d)
     vec_release(&d->scan.marks);
     free(d->hash.slot);
     free(d->cache);
+    nd_book_free(d->book);
     free(d);
 }
 

@@ -405,6 +405,9 @@ enum pb_err edit_may_put(struct pkl_edit *ed, const struct pkl_child *place, str
 
     if (err == PB_OK && place->owner == 0)
         err = error_set(e, PB_EREADONLY, "this is no place of a value");
+    if (err == PB_OK && PKL_ID_TAG(place->owner) == PKL_TAG_ELEMENT)
+        err = error_set(e, PB_EREADONLY,
+                        "what is shown of an array is computed from its bytes: it is read-only");
     if (err == PB_OK && place->part == PKL_KEY)
         err = kind_may_go(place, e);
     if (err == PB_OK)

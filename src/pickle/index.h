@@ -176,6 +176,7 @@ struct memo_hash {
 };
 
 struct wval;
+struct nd_book;
 struct pkl_doc {
     struct pkl_view view;
     struct source *src;
@@ -225,7 +226,8 @@ struct pkl_doc {
     struct pkl_info info;
     uint64_t end; /* one past the last STOP */
 
-    struct wval *cache; /* containers located lately */
+    struct wval *cache;   /* containers located lately */
+    struct nd_book *book; /* of what lenses compute; see lens/nd.h */
     struct {
         uint64_t slot, maker;
         uint32_t epoch;

@@ -311,7 +311,7 @@ static enum pb_err quoted(void *ctx, const void *p, size_t n, struct error *e)
 static enum pb_err put_lens(struct writer *w, const struct pkl_node *node, struct error *e)
 {
     struct lens *l = &w->lens;
-    const char *type = l->row->type;
+    const char *type = l->type;
     struct sink to = {quoted, w};
     bool is_new = true,
          text = l->pieces.len - l->first == 1 && l->pieces.data[l->first].kind == LENS_TEXT;

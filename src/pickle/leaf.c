@@ -6,6 +6,7 @@
 #include <pklbrowse/text.h>
 
 #include "cursor.h"
+#include "lens/nd.h"
 #include "line.h"
 
 #define WHOLE_MAX ((size_t)1 << 30)
@@ -256,6 +257,8 @@ enum pb_err pkl_leaf_read(struct pkl_view *v, const struct pkl_node *node, size_
     out->real = 0;
     out->total = 0;
     out->kind = node->kind;
+    if (PKL_ID_TAG(node->target) == PKL_TAG_ELEMENT)
+        return nd_element_leaf(v, node, max, out, e);
     if (d == NULL || PKL_ID_TAG(node->target) != PKL_TAG_VALUE)
         return error_set(e, PB_EUSAGE, "this is no single value");
     cursor_init(&c, pkl_doc_source(d));

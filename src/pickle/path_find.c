@@ -12,7 +12,8 @@
 #include "path_private.h"
 
 #define BATCH 64
-#define FEW 48 /* so many children are looked at one by one */
+#define ELEMENTS 1024 /* of an array that are looked at */
+#define FEW 48        /* so many children are looked at one by one */
 
 /* What is looked for: a value, or a place. */
 struct wanted {
@@ -216,6 +217,11 @@ static enum pb_err step(struct search *s, bool *found)
     if (got == 0) {
         s->levels.len--;
         s->chain->len--;
+        return PB_OK;
+    }
+    /* The elements of an array are reached by their index; they refer to nothing. */
+    if (lv->count > ELEMENTS && PKL_ID_TAG(batch[0].value.target) == PKL_TAG_ELEMENT) {
+        lv->next = lv->count;
         return PB_OK;
     }
     for (size_t i = 0; i < got && err == PB_OK && !*found && s->levels.len == depth; i++) {

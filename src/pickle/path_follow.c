@@ -279,6 +279,12 @@ enum pb_err pkl_path_follow(struct pkl_view *v, const struct pkl_path *path, str
 
         w.step = &path->steps[i];
         err = one_step(&w, &found);
+        if (err == PB_OK && !found && kind == PKL_OBJECT) {
+            /* What a lens shows something else for is still reached: the attributes of a table. */
+            w.v = v;
+            err = one_step(&w, &found);
+            w.v = pkl_lenses_view(lenses);
+        }
         if (err == PB_OK && !found)
             err = not_found(path, i, kind, e);
     }

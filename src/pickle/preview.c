@@ -271,7 +271,7 @@ static enum pb_err put_raw(struct preview *p, const struct pkl_node *node, bool 
 static enum pb_err put_lensed(struct preview *p, bool brief, struct error *e)
 {
     struct lens *l = &p->lens;
-    const char *dot = strrchr(l->row->type, '.');
+    const char *dot = strrchr(l->type, '.');
 
     switch (l->kind) {
     case PKL_BYTES:
@@ -292,7 +292,7 @@ static enum pb_err put_lensed(struct preview *p, bool brief, struct error *e)
     default:
         if (!brief || (!l->nested && l->pieces.len - l->first == 1))
             return put_script(p, l->first, e);
-        buf_printf(&p->text, "%s(…)", dot != NULL ? dot + 1 : l->row->type);
+        buf_printf(&p->text, "%s(…)", dot != NULL ? dot + 1 : l->type);
         return PB_OK;
     }
 }
@@ -439,8 +439,8 @@ static enum pb_err object_type(struct preview *p, const struct pkl_node *node, s
         return err;
     if (p->lens.row == NULL)
         return put_class(p, node, e);
-    dot = strrchr(p->lens.row->type, '.');
-    buf_puts(&p->text, dot != NULL ? dot + 1 : p->lens.row->type);
+    dot = strrchr(p->lens.type, '.');
+    buf_puts(&p->text, dot != NULL ? dot + 1 : p->lens.type);
     return PB_OK;
 }
 

@@ -214,7 +214,7 @@ static enum pb_err enter_lens(struct printer *p, const struct pkl_node *node, st
 {
     struct lens *l = &p->lens;
     struct pkl_node self = *node;
-    const char *again = l->again, *dot = strrchr(l->row->type, '.');
+    const char *again = l->again, *dot = strrchr(l->type, '.');
     uint64_t saved = 0;
     struct frame *fr;
     enum pb_err err;
@@ -227,7 +227,7 @@ static enum pb_err enter_lens(struct printer *p, const struct pkl_node *node, st
     if ((again != NULL && frames_has(&p->frames, node->target)) || (is_deep(p) && l->nested) ||
         (again == NULL && saved == p->frames.ids_used + 1)) {
         if (again == NULL)
-            buf_printf(&p->out, "%s(...)", dot != NULL ? dot + 1 : l->row->type);
+            buf_printf(&p->out, "%s(...)", dot != NULL ? dot + 1 : l->type);
         else
             buf_puts(&p->out, again);
         lens_drop(l, l->first, l->start);

@@ -15,8 +15,12 @@
 /* Makes at least `want` bytes at scan.at visible, or all that there are. */
 enum pb_err scan_look(struct pkl_doc *d, struct window *w, size_t want, struct error *e)
 {
-    size_t ask = want > WINDOW ? want : WINDOW;
-    enum pb_err err = source_view(d->src, d->scan.at, ask, &w->p, &w->n, e);
+    size_t ask = want > WINDOW ? want * 2 : WINDOW; /* a long line is not looked at byte by byte */
+    enum pb_err err;
+
+    if (ask > SOURCE_VIEW_MAX)
+        ask = want > SOURCE_VIEW_MAX ? want : SOURCE_VIEW_MAX;
+    err = source_view(d->src, d->scan.at, ask, &w->p, &w->n, e);
 
     w->off = d->scan.at;
     w->last = err == PB_OK && w->n < ask;

@@ -4,9 +4,11 @@
  *   pkl_tool COMMAND FILE ...     (FILE `-`: paths are read from standard input, one a line)
  *
  * Commands: repr, indent, json, tree, check (accept or refuse, one line), walk (every value is
- * reached and found again by its id), spans (every value with its bytes and place).  Each file's
- * output ends with a line "-- ok" or "-- CODE MESSAGE". PKL_GRAIN=N in the environment: an index of
- * N bytes' grain.  PKL_PIECE=N: the file arrives N bytes at a time, and is indexed meanwhile.
+ * reached and found again by its id), spans (every value with its bytes and place), shown (what
+ * stands below the root through lenses: path and repr, every child found again by its id).  Each
+ * file's output ends with a line "-- ok" or "-- CODE MESSAGE". PKL_GRAIN=N in the environment: an
+ * index of N bytes' grain.  PKL_PIECE=N: the file arrives N bytes at a time, and is indexed
+ * meanwhile.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,6 +16,8 @@
 #include <string.h>
 
 #include <pklbrowse/mem.h>
+#include <pklbrowse/pkl_lens.h>
+#include <pklbrowse/pkl_path.h>
 #include <pklbrowse/pkl_repr.h>
 
 #include "pickle/idmap.h"
@@ -134,6 +138,58 @@ static enum pb_err walk(struct pkl_doc *d, bool print, struct error *e)
     }
     vec_release(&todo);
     buf_release(&text);
+    return err;
+}
+
+/* Depth first, through lenses. */
+static enum pb_err shown_below(struct pkl_view *v, pkl_id id, const char *path, unsigned *left,
+                               struct error *e)
+{
+    struct pkl_child kids[7];
+    uint64_t count, at = 0;
+    size_t got;
+    enum pb_err err = v->count_children(v, id, &count, e);
+
+    while (err == PB_OK && at<count && * left> 0) {
+        err = v->children(v, id, at, sizeof kids / sizeof kids[0], kids, &got, e);
+        if (err == PB_OK && got == 0)
+            err = error_set(e, PB_EREFUSED, "too few children");
+        for (size_t i = 0; err == PB_OK && i<got && * left> 0; i++, at++, (*left)--) {
+            const struct pkl_node *n = &kids[i].value;
+            struct buf text;
+
+            buf_init(&text, BUF_MAX_TEXT);
+            buf_puts(&text, path);
+            err = check_child(v, &kids[i], e);
+            if (err == PB_OK)
+                err = pkl_path_step_text(v, &kids[i], PATH_FORM_PYTHON, &text, e);
+            printf("%s = ", text.data);
+            if (err == PB_OK)
+                err = pkl_repr(v, n, NULL, &out, e);
+            putchar('\n');
+            if (err == PB_OK && (n->kind >= PKL_LIST) && !n->ref)
+                err = shown_below(v, n->id, text.data, left, e);
+            buf_release(&text);
+        }
+    }
+    return err;
+}
+
+static enum pb_err shown(struct pkl_doc *d, struct error *e)
+{
+    struct pkl_lenses *l;
+    struct pkl_child root;
+    unsigned left = 3000;
+    struct pkl_view *v;
+    enum pb_err err = pkl_lenses_new(pkl_doc_view(d), &l, e);
+
+    if (err != PB_OK)
+        return err;
+    v = pkl_lenses_view(l);
+    err = v->root(v, 0, &root, e);
+    if (err == PB_OK)
+        err = shown_below(v, root.value.id, "", &left, e);
+    pkl_lenses_free(l);
     return err;
 }
 
@@ -261,6 +317,8 @@ static enum pb_err one_file(const char *command, const char *path, struct error 
         err = walk(d, false, e);
     else if (err == PB_OK && strcmp(command, "spans") == 0)
         err = spans(d, e);
+    else if (err == PB_OK && strcmp(command, "shown") == 0)
+        err = shown(d, e);
     else if (err == PB_OK && strcmp(command, "tree") == 0)
         err = walk(d, true, e);
     else if (err == PB_OK && strcmp(command, "check") != 0)

@@ -77,6 +77,79 @@ static void check_all(const struct sample *s, size_t n)
         check_sample(&s[i]);
 }
 
+#define F8                                                                                         \
+    "cnumpy\ndtype\n(X\x02\x00\x00\x00"                                                            \
+    "f8I00\nI01\ntR(K\x03X\x01\x00\x00\x00<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+#define O8                                                                                         \
+    "cnumpy\ndtype\n(X\x02\x00\x00\x00O8I00\nI01\ntR(K\x03X\x01\x00\x00\x00|"                      \
+    "NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK?tb"
+#define ND                                                                                         \
+    "cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85"                            \
+    "C\x01"                                                                                        \
+    "btR"
+
+static void test_numpy(void **state)
+{
+    static const struct sample all[] = {
+        S("\x80\x03" ND "(K\x01K\x02\x85" F8 "I00\n"
+          "C\x10\0\0\0\0\0\0\xf0\x3f\0\0\0\0\0\0\0\x40tb.",
+          "<numpy.ndarray float64 (2,) [1.0, 2.0]>", "ndarray"),
+        /* numpy 2, without a version, order of Fortran, data as in Python 2 */
+        S("\x80\x02"
+          "cnumpy._core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\x00\x85U\x01"
+          "btR"
+          "(K\x01K\x02\x86" F8 "I01\nU\x10\0\0\0\0\0\0\xf0\x3f\0\0\0\0\0\0\0\x40tb.",
+          "<numpy.ndarray float64 (1, 2) [1.0, 2.0]>", "ndarray"),
+        S("\x80\x05"
+          "cnumpy._core.numeric\n_frombuffer\n(\x96\x08\0\0\0\0\0\0\0\0\0\0\0\0\0\xf8\x3f" F8
+          ")X\x01\0\0\0Ct\x52.",
+          "<numpy.ndarray float64 () 1.5>", "ndarray"),
+        S("\x80\x03" ND "(K\x01K\x02\x85" O8 "I00\n](K\x01]etb.",
+          "<numpy.ndarray object (2,) [1, []]>", "ndarray"),
+        S("\x80\x03"
+          "cnumpy.core.multiarray\nscalar\n" F8 "C\x08\0\0\0\0\0\0\xf8\x3f\x86R.",
+          "<numpy.float64 1.5>", "float64"),
+        S("\x80\x03" F8 ".", "dtype('float64')", "dtype"),
+        RAW("\x80\x03" F8 "}K\x01K\x02sb.", "<numpy.dtype args=('f8', False, True) state={1: 2}>",
+            "numpy.dtype", "its state is set more than once"),
+        RAW("\x80\x03"
+            "cnumpy\ndtype\n(X\x02\0\0\0i3I00\nI01\ntR.",
+            "<numpy.dtype args=('i3', False, True)>", "numpy.dtype",
+            "its dtype has an impossible size"),
+        RAW("\x80\x03"
+            "cnumpy\ndtype\n(X\x02\0\0\0z3I00\nI01\ntR.",
+            "<numpy.dtype args=('z3', False, True)>", "numpy.dtype",
+            "the code of its dtype is not known"),
+        RAW("\x80\x03" ND "(K\x01K\x03\x85" F8
+            "I00\nC\x10\0\0\0\0\0\0\xf0\x3f\0\0\0\0\0\0\0\x40tb.",
+            "<numpy.core.multiarray._reconstruct args=(<global numpy.ndarray>, (0,), b'b') "
+            "state=(1, (3,), dtype('float64'), False, "
+            "b'\\x00\\x00\\x00\\x00\\x00\\x00\\xf0?\\x00\\x00\\x00\\x00\\x00\\x00\\x00@')>",
+            "numpy.core.multiarray._reconstruct", "it has 16 bytes where its shape needs 24"),
+        RAW("\x80\x03" ND "(K\x01L9223372036854775807L\nK\x04\x86" F8 "I00\nC\x00tb.",
+            "<numpy.core.multiarray._reconstruct args=(<global numpy.ndarray>, (0,), b'b') "
+            "state=(1, (9223372036854775807, 4), dtype('float64'), False, b'')>",
+            "numpy.core.multiarray._reconstruct", "its shape is too large"),
+        RAW("\x80\x03" ND "(K\x01K\x03\x85" O8 "I00\n]tb.",
+            "<numpy.core.multiarray._reconstruct args=(<global numpy.ndarray>, (0,), b'b') "
+            "state=(1, (3,), dtype('O'), False, [])>",
+            "numpy.core.multiarray._reconstruct", "it has 0 objects where its shape needs 3"),
+        RAW("\x80\x03"
+            "cnumpy.core.multiarray\n_reconstruct\n(cmine\nArray\nK\x00\x85"
+            "C\x01"
+            "btR.",
+            "<numpy.core.multiarray._reconstruct args=(<global mine.Array>, (0,), b'b')>",
+            "numpy.core.multiarray._reconstruct", "it is of another class than numpy.ndarray"),
+        RAW("\x80\x05"
+            "cnumpy._core.numeric\n_frombuffer\n(\x97" F8 "K\x01\x85X\x01\0\0\0CtR.",
+            "<numpy._core.numeric._frombuffer args=(<buffer 0>, dtype('float64'), (1,), 'C')>",
+            "numpy._core.numeric._frombuffer", "its bytes are in a buffer outside of the pickle"),
+    };
+
+    (void)state;
+    check_all(all, sizeof all / sizeof all[0]);
+}
+
 static void test_datetime(void **state)
 {
     static const struct sample all[] = {
@@ -576,10 +649,11 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_datetime),    cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_collections), cmocka_unit_test(test_texts),
-        cmocka_unit_test(test_names),       cmocka_unit_test(test_preview),
-        cmocka_unit_test(test_children),    cmocka_unit_test(test_out_of_memory),
+        cmocka_unit_test(test_numpy),         cmocka_unit_test(test_datetime),
+        cmocka_unit_test(test_numbers),       cmocka_unit_test(test_collections),
+        cmocka_unit_test(test_texts),         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_preview),       cmocka_unit_test(test_children),
+        cmocka_unit_test(test_out_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -163,7 +163,7 @@ enum pb_err lens_inline(struct lens_reader *r, const struct pkl_node *n, const c
     err = lens_read(r, n, SIZE_MAX, &inner, e);
     if (err == PB_OK && inner.row != NULL && !inner.nested) {
         for (size_t i = 0; types[i] != NULL && !*done; i++)
-            *done = strcmp(types[i], inner.row->type) == 0;
+            *done = strcmp(types[i], inner.type) == 0;
         if (*done)
             buf_append(&l->text, inner.text.data, inner.text.len);
     }

@@ -42,6 +42,15 @@ struct lens_piece {
 };
 
 struct lens_row;
+
+/* Children that an object shows instead of its own: elements of an array, columns of a table. */
+struct lens_kids {
+    enum pb_err (*count)(struct pkl_view *v, const struct pkl_node *node, uint64_t *count,
+                         struct error *e);
+    enum pb_err (*children)(struct pkl_view *v, const struct pkl_node *node, uint64_t first,
+                            size_t count, struct pkl_child *out, size_t *got, struct error *e);
+};
+
 struct lens {
     struct {
         struct lens_piece *data;
@@ -54,12 +63,14 @@ struct lens {
     size_t mark;                /* text from here on is in no piece yet */
     enum pkl_kind
         kind; /* PKL_OBJECT, or the built-in value it is: bytes, bytearray, set, frozenset */
-    struct pkl_node items; /* of a set: what holds the members; id 0: there are none */
-    bool partial;          /* of bytes: not all of them are in the text */
-    bool nested;           /* holds values of any kind */
-    const char *again;     /* written when the object stands in itself; NULL: nobody looks */
-    pkl_id list;           /* children of its own, 0: those of the raw object */
-    char reason[200];      /* why it is raw; "": the class is in no row */
+    struct pkl_node items;        /* of a set: what holds the members; id 0: there are none */
+    bool partial;                 /* of bytes: not all of them are in the text */
+    bool nested;                  /* holds values of any kind */
+    const char *again;            /* written when the object stands in itself; NULL: nobody looks */
+    pkl_id list;                  /* children of its own, 0: those of the raw object */
+    const struct lens_kids *kids; /* or these; NULL: none */
+    const char *type;             /* what it is shown as: that of its row, or a subclass */
+    char reason[200];             /* why it is raw; "": the class is in no row */
 };
 
 void lens_init(struct lens *l);
@@ -101,7 +112,8 @@ enum lens_flags {
     LENS_STATE = 1 << 2, /* parts it may have */
     LENS_WITH_ITEMS = 1 << 3,
     LENS_WITH_ENTRIES = 1 << 4,
-    LENS_NAMED = 1 << 5, /* a class or function: JSON keeps the raw form */
+    LENS_NAMED = 1 << 5,    /* a class or function: JSON keeps the raw form */
+    LENS_IS_ARRAY = 1 << 6, /* elements as nd.h knows them */
     LENS_BOTH = LENS_CALL | LENS_NEW
 };
 
@@ -120,7 +132,8 @@ struct lens_family {
     size_t count;
 };
 extern const struct lens_family lens_builtins, lens_types, lens_datetime, lens_numbers,
-    lens_collections, lens_array, lens_regex, lens_ipaddress, lens_pathlib, lens_exceptions;
+    lens_collections, lens_array, lens_regex, lens_ipaddress, lens_pathlib, lens_exceptions,
+    lens_numpy;
 
 const struct lens_row *lens_row_find(const char *module, const char *name);
 
@@ -132,6 +145,9 @@ unsigned lens_name_find(const char *text, size_t n, const char **module, const c
 enum pb_err lens_global(struct lens_reader *r, const struct pkl_node *global, const char **text,
                         struct error *e) PB_CHECK;
 
+/* An object taken apart; c->row is NULL when its class is in no row. */
+enum pb_err lens_call_of(struct lens_reader *r, const struct pkl_node *node, struct lens_call *c,
+                         struct error *e) PB_CHECK;
 /* Reads the script of an object on top of `out`; out->row says whether there is one. */
 enum pb_err lens_read(struct lens_reader *r, const struct pkl_node *node, size_t max,
                       struct lens *out, struct error *e) PB_CHECK;
@@ -187,11 +203,16 @@ enum pb_err lens_most_common(struct pkl_view *v, pkl_id list, uint64_t count,
 enum pb_err lens_alias_text(struct lens_reader *r, const struct pkl_node *n, struct buf *out,
                             bool *done, struct error *e) PB_CHECK;
 
-/* A view in which ids of PKL_TAG_LENS have children. */
+/* A view in which ids of PKL_TAG_LENS and PKL_TAG_ELEMENT are known. */
 struct lens_view {
     struct pkl_view view;
     struct pkl_view *under;
 };
 void lens_view_over(struct lens_view *lv, struct pkl_view *under);
+/* What such a view answers, for one that answers more. */
+enum pb_err lens_view_count(struct lens_view *lv, pkl_id id, uint64_t *count,
+                            struct error *e) PB_CHECK;
+enum pb_err lens_view_children(struct lens_view *lv, pkl_id id, uint64_t first, size_t count,
+                               struct pkl_child *out, size_t *got, struct error *e) PB_CHECK;
 
 #endif

@@ -15,8 +15,10 @@ static struct pkl_lenses *lenses_of(struct pkl_view *v)
     return (struct pkl_lenses *)v;
 }
 
-/* The container whose children stand for the object's own; the object itself when there is none. */
-static enum pb_err shown_id(struct pkl_view *v, pkl_id id, pkl_id *out, struct error *e)
+/* The container whose children stand for the object's own; the object itself when there is none;
+ * or who makes them up. */
+static enum pb_err shown_id(struct pkl_view *v, pkl_id id, pkl_id *out, struct pkl_node *self,
+                            const struct lens_kids **kids, struct error *e)
 {
     struct pkl_view *under = lenses_of(v)->lv.under;
     struct lens_reader r;
@@ -25,6 +27,7 @@ static enum pb_err shown_id(struct pkl_view *v, pkl_id id, pkl_id *out, struct e
     enum pb_err err;
 
     *out = id;
+    *kids = NULL;
     if (PKL_ID_TAG(id) != PKL_TAG_VALUE && PKL_ID_TAG(id) != PKL_TAG_REF)
         return PB_OK;
     err = under->node(under, id, &node, e);
@@ -36,6 +39,9 @@ static enum pb_err shown_id(struct pkl_view *v, pkl_id id, pkl_id *out, struct e
     /* Pairs that are lists of their own cannot be taken out as entries are: they stay raw. */
     if (err == PB_OK && l.row != NULL && l.list != 0 && PKL_ID_TAG(l.list) == PKL_TAG_VALUE)
         *out = l.list;
+    else if (err == PB_OK && l.row != NULL)
+        *kids = l.kids;
+    *self = node;
     lens_release(&l);
     lens_reader_release(&r);
     return err;
@@ -43,20 +49,28 @@ static enum pb_err shown_id(struct pkl_view *v, pkl_id id, pkl_id *out, struct e
 
 static enum pb_err count_shown(struct pkl_view *v, pkl_id id, uint64_t *count, struct error *e)
 {
-    struct pkl_view *under = lenses_of(v)->lv.under;
-    enum pb_err err = shown_id(v, id, &id, e);
+    struct lens_view *lv = &lenses_of(v)->lv;
+    const struct lens_kids *kids;
+    struct pkl_node self;
+    enum pb_err err = shown_id(v, id, &id, &self, &kids, e);
 
-    return err == PB_OK ? under->count_children(under, id, count, e) : err;
+    if (err == PB_OK && kids != NULL)
+        return kids->count(v, &self, count, e);
+    return err == PB_OK ? lens_view_count(lv, id, count, e) : err;
 }
 
 static enum pb_err children_shown(struct pkl_view *v, pkl_id id, uint64_t first, size_t count,
                                   struct pkl_child *out, size_t *got, struct error *e)
 {
-    struct pkl_view *under = lenses_of(v)->lv.under;
-    enum pb_err err = shown_id(v, id, &id, e);
+    struct lens_view *lv = &lenses_of(v)->lv;
+    const struct lens_kids *kids;
+    struct pkl_node self;
+    enum pb_err err = shown_id(v, id, &id, &self, &kids, e);
 
     *got = 0;
-    return err == PB_OK ? under->children(under, id, first, count, out, got, e) : err;
+    if (err == PB_OK && kids != NULL)
+        return kids->children(v, &self, first, count, out, got, e);
+    return err == PB_OK ? lens_view_children(lv, id, first, count, out, got, e) : err;
 }
 
 static bool is_raw(struct pkl_view *v, pkl_id id)

@@ -1,5 +1,6 @@
 /* An object taken apart, its row found, its script read. */
 #include "lens.h"
+#include "nd.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -250,8 +251,8 @@ static enum pb_err reconstructed(struct lens_reader *r, struct lens_call *c, str
     return err;
 }
 
-static enum pb_err read_call(struct lens_reader *r, const struct pkl_node *node,
-                             struct lens_call *c, struct error *e)
+enum pb_err lens_call_of(struct lens_reader *r, const struct pkl_node *node, struct lens_call *c,
+                         struct error *e)
 {
     struct pkl_node self = *node, class, args = {.id = 0};
     enum pb_err err = part_of(r, node->target, PKL_CLASS, &class, e);
@@ -332,11 +333,15 @@ enum pb_err lens_read(struct lens_reader *r, const struct pkl_node *node, size_t
     out->partial = out->nested = false;
     out->again = NULL;
     out->list = 0;
+    out->kids = NULL;
+    out->type = NULL;
     out->reason[0] = '\0';
+    if (PKL_ID_TAG(node->target) == PKL_TAG_ELEMENT)
+        return nd_element_script(r, node, max, out, e);
     if (node->kind != PKL_OBJECT ||
         (r->view->is_raw != NULL && r->view->is_raw(r->view, node->target)))
         return PB_OK;
-    err = read_call(r, node, &c, e);
+    err = lens_call_of(r, node, &c, e);
     if (err != PB_OK || c.row == NULL)
         return err;
     r->max = max;
@@ -348,10 +353,12 @@ enum pb_err lens_read(struct lens_reader *r, const struct pkl_node *node, size_t
         err = error_nomem(e);
     if (err == PB_OK)
         err = buf_status(&out->text, e);
-    if (err == PB_OK)
+    if (err == PB_OK) {
         out->row = c.row;
-    else
+        out->type = out->type != NULL ? out->type : c.row->type;
+    } else {
         lens_drop(out, out->first, out->start);
+    }
     return err == PB_EUNSUPPORTED ? PB_OK : err;
 }
 
@@ -365,11 +372,13 @@ enum pb_err pkl_lens_type(struct pkl_view *v, const struct pkl_node *node, const
     enum pb_err err;
 
     *type = NULL;
+    if (PKL_ID_TAG(node->target) == PKL_TAG_ELEMENT)
+        return PB_OK; /* has no other form */
     lens_reader_init(&r, v);
     lens_init(&l);
     err = lens_read(&r, node, 64, &l, e);
     if (err == PB_OK && l.row != NULL)
-        *type = l.row->type;
+        *type = l.type;
     lens_release(&l);
     lens_reader_release(&r);
     return err;

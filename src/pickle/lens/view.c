@@ -1,6 +1,7 @@
-/* A view that knows one kind of ids more: the pairs of an OrderedDict that Python 2 wrote as a list
- * of lists. */
+/* A view that knows two kinds of ids more: the pairs of an OrderedDict that Python 2 wrote as a
+ * list of lists, and elements of arrays. */
 #include "lens.h"
+#include "nd.h"
 
 static struct lens_view *lens_of(struct pkl_view *v)
 {
@@ -33,6 +34,8 @@ static enum pb_err lens_node(struct pkl_view *v, pkl_id id, struct pkl_node *out
     struct pkl_child list;
     enum pb_err err;
 
+    if (PKL_ID_TAG(id) == PKL_TAG_ELEMENT)
+        return nd_element_node(v, id, out, e);
     if (PKL_ID_TAG(id) != PKL_TAG_LENS)
         return under->node(under, id, out, e);
     err = pair_list(under, id, &list, e);
@@ -51,10 +54,10 @@ static enum pb_err lens_count(struct pkl_view *v, pkl_id id, uint64_t *count, st
     struct pkl_node n;
     enum pb_err err;
 
-    if (PKL_ID_TAG(id) != PKL_TAG_LENS)
+    if (PKL_ID_TAG(id) != PKL_TAG_LENS && PKL_ID_TAG(id) != PKL_TAG_ELEMENT)
         return under->count_children(under, id, count, e);
     err = lens_node(v, id, &n, e);
-    *count = n.count;
+    *count = n.kind == PKL_DICT || n.kind == PKL_OBJECT ? n.count : 0;
     return err;
 }
 
@@ -84,6 +87,8 @@ static enum pb_err lens_children(struct pkl_view *v, pkl_id id, uint64_t first, 
     struct pkl_child list;
     enum pb_err err;
 
+    if (PKL_ID_TAG(id) == PKL_TAG_ELEMENT)
+        return nd_element_children(v, id, first, count, out, got, e);
     if (PKL_ID_TAG(id) != PKL_TAG_LENS)
         return under->children(under, id, first, count, out, got, e);
     *got = 0;
@@ -100,6 +105,8 @@ static enum pb_err lens_part(struct pkl_view *v, pkl_id id, enum pkl_part part,
 {
     struct pkl_view *under = lens_of(v)->under;
 
+    if (PKL_ID_TAG(id) == PKL_TAG_ELEMENT)
+        return error_set(e, PB_ENOTFOUND, "an element has no parts");
     return under->part(under, id, part, out, e);
 }
 
@@ -136,4 +143,15 @@ void lens_view_over(struct lens_view *lv, struct pkl_view *under)
     lv->view = (struct pkl_view){lens_node,  lens_count, lens_children, lens_part,
                                  lens_roots, lens_root,  lens_doc,      lens_is_raw};
     lv->under = under;
+}
+
+enum pb_err lens_view_count(struct lens_view *lv, pkl_id id, uint64_t *count, struct error *e)
+{
+    return lens_count(&lv->view, id, count, e);
+}
+
+enum pb_err lens_view_children(struct lens_view *lv, pkl_id id, uint64_t first, size_t count,
+                               struct pkl_child *out, size_t *got, struct error *e)
+{
+    return lens_children(&lv->view, id, first, count, out, got, e);
 }
