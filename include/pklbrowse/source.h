@@ -17,12 +17,22 @@
  */
 #define SOURCE_VIEW_MAX (1024u * 1024u)
 
+/* Bytes that belong to what stands in front of them: noted by who reads a format and finds that out
+ * (an array in the midst of a pickle), for all who read it after. */
+struct source_gap {
+    uint64_t at, len; /* of what they belong to; how many */
+};
+
 struct source_ops;
 struct source {
     const struct source_ops *ops;
     uint64_t size; /* bytes in all, or SOURCE_SIZE_UNKNOWN while that is not known */
     uint64_t here; /* bytes [0, here) have arrived */
     bool stable;
+    struct {
+        struct source_gap *data;
+        size_t len, cap;
+    } gaps; /* by offset */
 };
 
 struct source_ops {
@@ -37,6 +47,11 @@ struct source_ops {
 enum pb_err source_view(struct source *s, uint64_t off, size_t want, const uint8_t **p, size_t *n,
                         struct error *e) PB_CHECK;
 void source_free(struct source *s); /* NULL is fine */
+/* False: no memory.  Known ones may be noted again. */
+bool source_gap_add(struct source *s, uint64_t at, uint64_t len);
+uint64_t source_gap(const struct source *s, uint64_t at); /* 0: none is noted there */
+/* The last one in front of `end`; false: there is none. */
+bool source_gap_before(const struct source *s, uint64_t end, struct source_gap *out);
 
 /* Copies [off, off+n) into the sink, in pieces. */
 enum pb_err source_copy(struct source *s, uint64_t off, uint64_t n, const struct sink *to,

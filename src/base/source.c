@@ -14,8 +14,59 @@ enum pb_err source_view(struct source *s, uint64_t off, size_t want, const uint8
 
 void source_free(struct source *s)
 {
-    if (s != NULL)
-        s->ops->free(s);
+    if (s == NULL)
+        return;
+    vec_release(&s->gaps);
+    s->ops->free(s);
+}
+
+/* The first gap at `at` or behind it. */
+static size_t gap_index(const struct source *s, uint64_t at)
+{
+    size_t low = 0, high = s->gaps.len;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (s->gaps.data[middle].at < at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+bool source_gap_add(struct source *s, uint64_t at, uint64_t len)
+{
+    struct source_gap gap = {at, len};
+    size_t i = gap_index(s, at);
+
+    if (i < s->gaps.len && s->gaps.data[i].at == at) {
+        s->gaps.data[i] = gap;
+        return true;
+    }
+    if (!vec_reserve(&s->gaps, s->gaps.len + 1))
+        return false;
+    memmove(s->gaps.data + i + 1, s->gaps.data + i, (s->gaps.len - i) * sizeof gap);
+    s->gaps.data[i] = gap;
+    s->gaps.len++;
+    return true;
+}
+
+uint64_t source_gap(const struct source *s, uint64_t at)
+{
+    size_t i = s->gaps.len > 0 ? gap_index(s, at) : 0;
+
+    return i < s->gaps.len && s->gaps.data[i].at == at ? s->gaps.data[i].len : 0;
+}
+
+bool source_gap_before(const struct source *s, uint64_t end, struct source_gap *out)
+{
+    size_t i = gap_index(s, end);
+
+    if (i > 0)
+        *out = s->gaps.data[i - 1];
+    return i > 0;
 }
 
 enum pb_err source_copy(struct source *s, uint64_t off, uint64_t n, const struct sink *to,

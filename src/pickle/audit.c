@@ -12,7 +12,7 @@
 #include "audit.h"
 #include "where.h"
 
-#define DEEPEST 16u   /* pickles in pickles */
+#define DEEPEST 16u               /* pickles in pickles */
 #define LATER ((size_t)64 * 1024) /* bytes of index a step of a nested one makes */
 
 static enum pkl_grade worse(enum pkl_grade a, enum pkl_grade b)
@@ -294,6 +294,12 @@ static enum pb_err do_op(struct pkl_audit *a, struct machine *m, const struct op
         return err;
     }
     case OP_GROUP:
+        if (op->code == 'b' && op->payload > 0) { /* an array of joblib, perhaps pickled */
+            enum pb_err err = look_inside(a, m, op, e);
+
+            if (err != PB_OK)
+                return err;
+        }
         return do_group(a, m, op, e);
     case OP_MARK:
         return stack_push(m, A_MARK, 0) ? PB_OK : error_nomem(e);
@@ -443,8 +449,7 @@ static enum pb_err step(struct pkl_audit *a, struct machine *m, uint64_t budget,
         return err;
     }
     *used = 0;
-    while (err == PB_OK && a->machines.len == level && *used < budget &&
-           m->at < m->doc->scan.at) {
+    while (err == PB_OK && a->machines.len == level && *used < budget && m->at < m->doc->scan.at) {
         struct op op;
 
         err = cursor_read(&m->cursor, m->at, &op, e);

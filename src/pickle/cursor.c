@@ -81,6 +81,8 @@ enum pb_err cursor_read(struct cursor *c, uint64_t at, struct op *op, struct err
         return error_pickle(e, at, op->code, "the pickle ends inside an opcode");
     if (!op_payload(op->p, &op->payload))
         return error_pickle(e, at, op->code, "negative length");
+    if (op->code == 'b' && c->src->gaps.len > 0)
+        op->payload = source_gap(c->src, at); /* an array of joblib */
     op->end = at + op_info[op->code].header + op->payload;
     return PB_OK;
 }

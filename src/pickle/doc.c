@@ -61,6 +61,8 @@ void pkl_doc_free(struct pkl_doc *d)
     free(d->hash.slot);
     free(d->cache);
     nd_book_free(d->book);
+    vec_release(&d->wrappers);
+    vec_release(&d->dtypes);
     free(d);
 }
 

@@ -132,7 +132,21 @@ struct pickle_mark {
     bool lengthy; /* reaches up to the next mark */
 };
 
+/* An array that joblib wrote behind the BUILD of its wrapper, while it is passed over. */
+struct scan_inline {
+    uint64_t at;    /* one past the BUILD; 0: none */
+    uint64_t bytes; /* of the array and of what aligns it */
+    uint64_t align;
+    bool pickled; /* a whole pickle instead */
+    bool padded;  /* what aligns it is counted */
+};
+struct inline_dtype {
+    uint64_t maker, size;
+    bool objects;
+};
+
 struct scan {
+    struct scan_inline inlined;
     uint64_t at;         /* of the next opcode */
     uint64_t last;       /* the last opcode but PUT, FRAME, PROTO */
     uint64_t start;      /* of this pickle */
@@ -226,7 +240,15 @@ struct pkl_doc {
     struct pkl_info info;
     uint64_t end; /* one past the last STOP */
 
-    struct wval *cache;   /* containers located lately */
+    struct wval *cache; /* containers located lately */
+    struct {
+        uint64_t *data;
+        size_t len, cap;
+    } wrappers; /* makers of globals that are joblib's wrapper of arrays */
+    struct {
+        struct inline_dtype *data;
+        size_t len, cap;
+    } dtypes;             /* of such arrays */
     struct nd_book *book; /* of what lenses compute; see lens/nd.h */
     struct {
         uint64_t slot, maker;

@@ -172,6 +172,8 @@ enum pb_err pkl_opcode_length(struct source *s, uint64_t offset, uint64_t *heade
         return text_length(s, offset + 1, op_info[p[0]].arg == ARG_LINES ? 2 : 1, payload, e);
     if (!op_payload(p, payload))
         return error_pickle(e, offset, p[0], "negative length");
+    if (p[0] == 'b' && s->gaps.len > 0)
+        *payload = source_gap(s, offset); /* an array of joblib */
     return PB_OK;
 }
 

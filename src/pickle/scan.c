@@ -46,6 +46,7 @@ static void begin_pickle(struct pkl_doc *d, uint64_t at, uint64_t number)
     s->ops = 0;
     s->first_record = d->records.len;
     s->stack.len = s->marks.len = s->folded = 0;
+    s->inlined.at = 0;
     s->in_payload = s->in_line = s->slot_missing = s->frame_short = false;
     if (!s->shared) {
         s->memo_count = s->memo_sparse = 0;
@@ -173,6 +174,10 @@ static enum pb_err one(struct pkl_doc *d, struct window *w, struct error *e)
         have = w->n;
     }
     s->code = -1;
+    if (s->inlined.at != 0) {
+        w->n = 0;
+        return scan_inline_go(d, e);
+    }
     if (have == 0)
         return error_set(e, PB_EPICKLE, "the pickle ends without STOP");
     op.p = w->p + (s->at - w->off);
@@ -188,6 +193,10 @@ static enum pb_err one(struct pkl_doc *d, struct window *w, struct error *e)
     stop = class == OP_STOP;
     if (err == PB_OK)
         err = execute(d, w, &op, e);
+    if (err != PB_OK)
+        return err;
+    if (op.code == 'b' && d->wrappers.len > 0)
+        err = scan_inline_begin(d, &op, e);
     if (err != PB_OK)
         return err;
     d->seen[op.code] = true;
@@ -293,6 +302,7 @@ static bool break_here(struct pkl_doc *d, struct error *e)
         d->error.code = e->code;
     }
     d->broken = true;
+    scan_inline_break(d);
     scan_settle(d);
     if (scan_stand(d, s->at, &ignored) != PB_OK)
         d->error = ignored;
@@ -355,7 +365,8 @@ enum pb_err pkl_doc_step(struct pkl_doc *d, uint64_t budget, bool *done, struct 
             d->done = true;
             break;
         }
-        scan_quick(d, &w, until);
+        if (d->scan.inlined.at == 0)
+            scan_quick(d, &w, until);
         err = one(d, &w, &why);
         if (err == PB_OK)
             continue;

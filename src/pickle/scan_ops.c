@@ -148,15 +148,20 @@ static enum pb_err make_marked(struct pkl_doc *d, const struct op *op, struct er
     return scan_make(d, first, begin, (uint8_t)kind, flags, phase, kids, true, op->end, e);
 }
 
-static enum pb_err check_head(struct pkl_doc *d, uint8_t code, size_t first, struct error *e)
+static enum pb_err check_head(struct pkl_doc *d, const struct op *op, size_t first, struct error *e)
 {
+    uint8_t code = op->code;
     enum pb_err err = PB_OK;
 
     if (code == 'Q')
         return PB_OK;
     if (code == 0x93) {
         err = expect(d, first, PKL_STR, "the module", e);
-        return err == PB_OK ? expect(d, first + 1, PKL_STR, "the name", e) : err;
+        if (err == PB_OK)
+            err = expect(d, first + 1, PKL_STR, "the name", e);
+        return err == PB_OK ? scan_inline_named(d, op, &d->scan.stack.data[first],
+                                                &d->scan.stack.data[first + 1], e)
+                            : err;
     }
     err = expect_callable(&d->scan.stack.data[first], e);
     if (err == PB_OK)
@@ -204,7 +209,7 @@ enum pb_err scan_op_make(struct pkl_doc *d, const struct op *op, struct error *e
     if (phase == PH_ITEM)
         flags = tuple_flags(s, first);
     else
-        err = check_head(d, op->code, first, e);
+        err = check_head(d, op, first, e);
     if (err != PB_OK)
         return err;
     return scan_make(d, first, s->stack.data[first].begin, (uint8_t)op_kind(op->code), flags, phase,

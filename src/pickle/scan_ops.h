@@ -37,4 +37,15 @@ enum pb_err scan_op_fixed(struct pkl_doc *d, const struct op *op, struct error *
 enum pb_err scan_op_text(struct pkl_doc *d, struct window *w, struct op *op,
                          struct error *e) PB_CHECK;
 
+/* scan_inline.c: arrays that joblib writes into the pickle. */
+/* A GLOBAL, a STACK_GLOBAL: remembered when it is joblib's wrapper. */
+enum pb_err scan_inline_global(struct pkl_doc *d, const struct op *op, struct error *e) PB_CHECK;
+enum pb_err scan_inline_named(struct pkl_doc *d, const struct op *op, const struct sval *module,
+                              const struct sval *name, struct error *e) PB_CHECK;
+/* Behind a BUILD, when such a class was met: sets scan.inlined when an array follows. */
+enum pb_err scan_inline_begin(struct pkl_doc *d, const struct op *op, struct error *e) PB_CHECK;
+/* One step over it; scan.inlined.at is 0 when it is passed. */
+enum pb_err scan_inline_go(struct pkl_doc *d, struct error *e) PB_CHECK;
+void scan_inline_break(struct pkl_doc *d); /* the pickle breaks, perhaps in there */
+
 #endif

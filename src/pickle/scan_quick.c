@@ -165,8 +165,9 @@ static inline bool build(struct quick *q)
 {
     struct sval *state = q->top - 1, *object = state - 1;
 
-    if (!has_singles(q, 2) || object->kind != PKL_OBJECT || (object->flags & SV_STATE) ||
-        state->kind == PKL_NONE || (state->flags & SV_REF) || quick_is_large(q, object))
+    if (q->d->wrappers.len > 0 || !has_singles(q, 2) || object->kind != PKL_OBJECT ||
+        (object->flags & SV_STATE) || state->kind == PKL_NONE || (state->flags & SV_REF) ||
+        quick_is_large(q, object))
         return false;
     object->flags |= SV_STATE;
     drop_to(q, state);

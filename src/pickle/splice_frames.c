@@ -8,6 +8,7 @@
 #include "splice_private.h"
 
 #define FRAME_HEADER 9
+#define ALIGNMENT 16 /* of joblib */
 
 /* The first cut that ends behind `at`, or begins there. */
 static size_t first_cut(const struct splice_work *w, size_t count, uint64_t at)
@@ -118,6 +119,40 @@ static int by_begin(const void *a, const void *b)
     return (x->first > y->first) - (x->first < y->first);
 }
 
+/*
+ * joblib aligns an array in the file by a few bytes in front of it; one that is mapped into memory
+ * must stay where it is aligned.
+ */
+static enum pb_err check_alignment(struct splice_work *w)
+{
+    const struct source *src = pkl_doc_source(w->ed->doc);
+    int64_t moved = 0;
+    size_t cut = 0;
+
+    for (size_t i = 0; i < src->gaps.len; i++) {
+        const struct source_gap *gap = &src->gaps.data[i];
+        const uint8_t *p;
+        size_t n;
+        enum pb_err err;
+
+        for (; cut < w->cuts.len && w->cuts.data[cut].end <= gap->at; cut++)
+            moved += (int64_t)added(&w->cuts.data[cut]) -
+                     (int64_t)(w->cuts.data[cut].end - w->cuts.data[cut].begin);
+        if (moved % ALIGNMENT == 0 ||
+            (cut < w->cuts.len && w->cuts.data[cut].begin <= gap->at)) /* it goes */
+            continue;
+        err = source_view(pkl_doc_source(w->ed->doc), gap->at + 1, 1, &p, &n, w->e);
+        if (err != PB_OK)
+            return err;
+        if (n > 0 && *p >= 1 && *p <= ALIGNMENT && (gap->at + 2 + *p) % ALIGNMENT == 0)
+            return error_set(w->e, PB_EREADONLY,
+                             "the array at offset %llu is aligned to %d bytes of the file, and the "
+                             "edits would move it by %lld",
+                             (unsigned long long)gap->at, ALIGNMENT, (long long)moved);
+    }
+    return PB_OK;
+}
+
 enum pb_err splice_frames(struct splice_work *w)
 {
     const struct pkl_frame *frames;
@@ -128,5 +163,5 @@ enum pb_err splice_frames(struct splice_work *w)
         err = one_frame(w, count, &frames[i], i + 1 < n ? &frames[i + 1] : NULL);
     if (err == PB_OK && w->cuts.len > 1)
         qsort(w->cuts.data, w->cuts.len, sizeof *w->cuts.data, by_begin);
-    return err;
+    return err == PB_OK ? check_alignment(w) : err;
 }

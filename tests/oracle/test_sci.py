@@ -6,7 +6,11 @@ numpy in every protocol; what is shown is compared with what numpy says of them.
 (its sci folder was made for this project by two generations of numpy): everything that numpy wrote
 there is shown through a lens, whatever protocol it is in.  PKLBROWSE_SEED repeats a run.
 """
+import bz2
+import csv
 import glob
+import gzip
+import lzma
 import os
 import pickle
 import random
@@ -14,6 +18,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import zlib
 
 TOOL = os.environ.get('PKL_TOOL') or os.path.join(
     os.environ.get('builddir', 'build'), 'tests/oracle/pkl_tool'
@@ -320,6 +325,70 @@ def test_corpus():
         check(len(texts) == 1, '%s: not the same in all protocols: %s' % (what, texts))
 
 
+# --- joblib: arrays in the midst of the pickle --------------------------------------------------
+
+UNPACK = {'raw': bytes, 'gzip': gzip.decompress, 'bz2': bz2.decompress, 'zlib': zlib.decompress}
+UNPACK.update(xz=lzma.decompress, lzma=lzma.decompress)
+
+
+def joblib_streams():
+    """(name, bytes) of all the streams of the corpus that hold joblib's wrapper; never loaded."""
+    index = os.path.join(CORPUS, 'INDEX.tsv')
+    if not os.path.exists(index):
+        return
+    with open(index) as f:
+        rows = list(csv.DictReader(f, delimiter='\t'))
+    for row in rows:
+        path = os.path.join(CORPUS, row['path'])
+        if row['container'] not in UNPACK or not os.path.exists(path):
+            continue
+        with open(path, 'rb') as f:
+            data = f.read()
+        try:
+            data = UNPACK[row['container']](data)
+        except (OSError, EOFError, lzma.LZMAError, zlib.error):
+            continue
+        if b'NumpyArrayWrapper' in data:
+            yield row['path'], data
+
+
+def test_joblib():
+    streams = list(joblib_streams())
+    if not streams:
+        print('no joblib files in a corpus at %s: skipped' % CORPUS)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        names = []
+        for i, (_, data) in enumerate(streams):
+            names.append(os.path.join(folder, str(i)))
+            with open(names[-1], 'wb') as f:
+                f.write(data)
+        for (name, data), (lines, status) in zip(streams, run('check', names)):
+            want = 'pickles 1 end %d ' % len(data)
+            check(
+                status == 'ok' and lines and lines[-1].startswith(want),
+                '%s: %s %s instead of %s' % (name, status, lines, want),
+            )
+        for command in ['walk', 'spans', 'repr']:
+            for (name, _), (lines, status) in zip(streams, run(command, names)):
+                check(status == 'ok', '%s: %s %s' % (command, name, status))
+                if command == 'repr':
+                    check(
+                        'NumpyArrayWrapper' not in '\n'.join(lines),
+                        '%s: a wrapper is raw: %s' % (name, '\n'.join(lines)),
+                    )
+        # Half of it: everything up to there is shown, and nothing is taken for the end.
+        halves = []
+        for i, (_, data) in enumerate(streams):
+            for part in range(1, 20):
+                halves.append(os.path.join(folder, '%d_%d' % (i, part)))
+                with open(halves[-1], 'wb') as f:
+                    f.write(data[: len(data) * part // 20])
+        for name, (lines, status) in zip(halves, run('walk', halves)):
+            check('not a valid pickle' in status, 'half of %s: %s' % (name, status))
+    print('%d joblib streams' % len(streams))
+
+
 if np is None:
     print('python3-numpy is not installed: only the corpus is looked at')
 else:
@@ -328,5 +397,6 @@ else:
     for test in [test_arrays, test_elements, test_objects, test_scalars, test_dtypes]:
         test()
 test_corpus()
+test_joblib()
 print('%d passed, %d failed' % (passed, failed))
 sys.exit(failed > 0)

@@ -201,12 +201,93 @@ static enum pb_err read_frombuffer(struct lens_reader *r, const struct lens_call
     return read_data(r, &c->arg[0], a, l, e);
 }
 
+/* ------------------------------------------------------- an array that joblib wrote */
+
+/* The attributes of its wrapper. */
+struct wrapped {
+    struct pkl_node class, shape, order, dtype;
+};
+
+static enum pb_err read_attributes(struct lens_reader *r, const struct pkl_node *state,
+                                   struct wrapped *out, struct error *e)
+{
+    static const char *const names[] = {"subclass", "shape", "order", "dtype"};
+    struct pkl_node *const to[] = {&out->class, &out->shape, &out->order, &out->dtype};
+    struct pkl_child kids[16];
+    size_t got;
+    enum pb_err err = r->view->children(r->view, state->target, 0, 16, kids, &got, e);
+
+    for (size_t i = 0; i < got && err == PB_OK; i++) {
+        if (kids[i].key.kind != PKL_STR && kids[i].key.kind != PKL_PY2STR)
+            continue;
+        err = pkl_leaf_read(r->view, &kids[i].key, 256, &r->leaf, e);
+        for (size_t k = 0; k < 4 && err == PB_OK; k++) {
+            if (strcmp(r->leaf.data.data, names[k]) == 0)
+                *to[k] = kids[i].value;
+        }
+    }
+    return err;
+}
+
+/* Behind the wrapper; what aligns the array stands in front of it. */
+static enum pb_err read_inline(struct lens_reader *r, pkl_id self, struct nd_array *a,
+                               struct lens *l, struct error *e)
+{
+    struct pkl_doc *d = r->view->doc(r->view, PKL_ID_SOURCE(self));
+    struct source_gap gap;
+    uint64_t size;
+    enum pb_err err = r->view->node(r->view, self, &a->data, e);
+
+    if (err != PB_OK)
+        return err;
+    if (d == NULL || !source_gap_before(pkl_doc_source(d), a->data.end, &gap) ||
+        gap.at < PKL_ID_OFFSET(self))
+        return lens_refuse(l, "its array is not behind it");
+    a->opaque = a->types.type.data[0].objects;
+    if (a->opaque)
+        return PB_OK;
+    if (!num_mul(a->count, a->types.type.data[0].size, &size) || size > gap.len)
+        return lens_refuse(l, "it has %llu bytes where its shape needs more",
+                           (unsigned long long)gap.len);
+    a->at = gap.at + 1 + gap.len - size;
+    return PB_OK;
+}
+
+static enum pb_err read_wrapper(struct lens_reader *r, const struct lens_call *c,
+                                struct nd_array *a, struct lens *l, struct error *e)
+{
+    struct wrapped w = {.shape = {.id = 0}};
+    uint32_t type;
+    enum pb_err err;
+
+    if (c->state.id == 0 || c->state.kind != PKL_DICT)
+        return lens_refuse(l, "its state is no dict");
+    err = read_attributes(r, &c->state, &w, e);
+    if (err != PB_OK)
+        return err;
+    if (w.class.id == 0 || w.shape.id == 0 || w.order.id == 0 || w.dtype.id == 0)
+        return lens_refuse(l, "an attribute of it is missing");
+    err = read_class(r, &w.class, &a->class, l, e);
+    if (err == PB_OK)
+        err = read_shape(r, &w.shape, a, l, e);
+    if (err == PB_OK)
+        err = nd_type_read(r, &w.dtype, &a->types, &type, l, e);
+    if (err == PB_OK)
+        err = lens_str(r, &w.order, "its order", l, e);
+    if (err != PB_OK)
+        return err;
+    a->fortran = strcmp(r->leaf.data.data, "F") == 0;
+    return read_inline(r, c->self, a, l, e);
+}
+
 enum pb_err nd_array_call(struct lens_reader *r, const struct lens_call *c, struct nd_array *a,
                           struct lens *l, struct error *e)
 {
     switch ((enum nd_form)c->row->detail) {
     case ND_RECONSTRUCT:
         return read_reconstruct(r, c, a, l, e);
+    case ND_WRAPPER:
+        return read_wrapper(r, c, a, l, e);
     default:
         return read_frombuffer(r, c, a, l, e);
     }
@@ -457,6 +538,10 @@ static const struct lens_row rows[] = {
      4, 4, read_array, ND_FROMBUFFER},
     {"numpy._core.numeric", "_frombuffer", "numpy.ndarray", LENS_CALL | LENS_NAMED | LENS_IS_ARRAY,
      4, 4, read_array, ND_FROMBUFFER},
+    {"joblib.numpy_pickle", "NumpyArrayWrapper", "numpy.ndarray",
+     LENS_BOTH | LENS_STATE | LENS_NAMED | LENS_IS_ARRAY, 0, 0, read_array, ND_WRAPPER},
+    {"sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper", "numpy.ndarray",
+     LENS_BOTH | LENS_STATE | LENS_NAMED | LENS_IS_ARRAY, 0, 0, read_array, ND_WRAPPER},
     {"numpy", "dtype", "numpy.dtype", LENS_CALL | LENS_STATE | LENS_NAMED, 1, 3, read_dtype, 0},
     {"numpy.core.multiarray", "scalar", "numpy.generic", LENS_CALL | LENS_NAMED, 2, 2, read_scalar,
      0},
