@@ -136,7 +136,7 @@ static enum pb_err check_alignment(struct splice_work *w)
         enum pb_err err;
 
         for (; cut < w->cuts.len && w->cuts.data[cut].end <= gap->at; cut++)
-            moved += (int64_t)added(&w->cuts.data[cut]) -
+            moved += (int64_t)w->cuts.data[cut].added -
                      (int64_t)(w->cuts.data[cut].end - w->cuts.data[cut].begin);
         if (moved % ALIGNMENT == 0 ||
             (cut < w->cuts.len && w->cuts.data[cut].begin <= gap->at)) /* it goes */

@@ -133,7 +133,7 @@ struct lens_family {
 };
 extern const struct lens_family lens_builtins, lens_types, lens_datetime, lens_numbers,
     lens_collections, lens_array, lens_regex, lens_ipaddress, lens_pathlib, lens_exceptions,
-    lens_numpy;
+    lens_numpy, lens_torch;
 
 const struct lens_row *lens_row_find(const char *module, const char *name);
 

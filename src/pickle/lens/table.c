@@ -6,7 +6,7 @@
 static const struct lens_family *const families[] = {
     &lens_builtins,    &lens_types,      &lens_datetime, &lens_numbers,
     &lens_collections, &lens_array,      &lens_regex,    &lens_ipaddress,
-    &lens_pathlib,     &lens_exceptions, &lens_numpy,
+    &lens_pathlib,     &lens_exceptions, &lens_numpy,    &lens_torch,
 };
 
 const struct lens_row *lens_row_find(const char *module, const char *name)
