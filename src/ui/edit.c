@@ -11,10 +11,10 @@
 #include "commands.h"
 #include "state.h"
 
-#define EDIT_MAX (128u * 1024u) /* bytes of a value that is edited in a line, */
-#define INLINE_MAX 4096u        /* of one with others inside */
-#define EDITOR_MAX (16u << 20)  /* in the editor */
-#define FOLLOW_MAX 1000         /* changes among which the one that undo took back is looked for */
+#define EDIT_MAX (128u * 1024u)   /* bytes of a value that is edited in a line, */
+#define INLINE_MAX 4096u          /* of one with others inside */
+#define EDITOR_MAX (256u * 1024u) /* in the editor: what is written in the time of a key */
+#define FOLLOW_MAX 1000 /* changes among which the one that undo took back is looked for */
 
 /* --- what was typed ------------------------------------------------------------------------- */
 

@@ -8,7 +8,7 @@
 
 /* Looking for all places walks over everything: a pickle of so many opcodes is not asked about, and
  * an edit in it is one of the value itself. */
-#define OPCODES_MAX 2000000u
+#define OPCODES_MAX 300000u
 
 struct asked_where {
     struct pkl_child *way;
