@@ -7,37 +7,12 @@
 
 #include <cmocka.h>
 
-#include "../../src/pickle/edit_private.h"
 #include "../../src/pickle/index.h"
 #include "../../src/pickle/opcode_bytes.h"
-#include "support/edit_rig.h"
+#include "support/list_rig.h"
 
 #define B(text) text, sizeof text - 1
 #define F(n) "\x95" n "\0\0\0\0\0\0\0"
-
-/* One child of the new list: an original by its number, or a new one; of pairs with a new key. */
-struct child {
-    int from; /* or NEW, END */
-    const char *key, *value;
-};
-#define NEW (-1)
-#define END (-2)
-#define OLD(n)                                                                                     \
-    {                                                                                              \
-        n, NULL, NULL                                                                              \
-    }
-#define ITEM(value)                                                                                \
-    {                                                                                              \
-        NEW, NULL, value                                                                           \
-    }
-#define PAIR(key, value)                                                                           \
-    {                                                                                              \
-        NEW, key, value                                                                            \
-    }
-#define STOP                                                                                       \
-    {                                                                                              \
-        END, NULL, NULL                                                                            \
-    }
 
 struct list {
     const char *name;
@@ -49,65 +24,6 @@ struct list {
     size_t want_n;
     const char *says; /* it is refused */
 };
-
-static size_t number_of(struct rig *r, const char *text)
-{
-    struct pkl_node none = {.kind = PKL_BROKEN};
-    struct literal *l;
-    size_t at, number;
-
-    if (text == NULL)
-        return 0;
-    if (literal_parse(&r->mem, text, strlen(text), &l, &at, &r->e) != PB_OK ||
-        edit_add_value(r->edit, l, &none, &number, &r->e) != PB_OK)
-        fail_msg("%s: %s", text, r->e.msg);
-    return number;
-}
-
-static pkl_id owner_of(struct rig *r, const char *path)
-{
-    const char *space = strchr(path, ' ');
-    struct pkl_child place;
-    char head[64];
-    enum pkl_tag tag = PKL_TAG_VALUE;
-
-    if (space == NULL)
-        space = path + strlen(path);
-    else
-        tag = strcmp(space, " items") == 0     ? PKL_TAG_ITEMS
-              : strcmp(space, " entries") == 0 ? PKL_TAG_ENTRIES
-                                               : PKL_TAG_ARGS;
-    assert_true((size_t)(space - path) < sizeof head);
-    memcpy(head, path, (size_t)(space - path));
-    head[space - path] = '\0';
-    if (rig_find(r, head, &place) != PB_OK)
-        fail_msg("%s: %s", path, r->e.msg);
-    return PKL_ID(PKL_ID_SOURCE(place.value.target), tag, PKL_ID_OFFSET(place.value.target));
-}
-
-/* As an edit leaves them. */
-static void set_list(struct rig *r, const struct list *l)
-{
-    struct edit_container c = {.owner = owner_of(r, l->path)};
-    struct pkl_view *v = PKL_ID_SOURCE(c.owner) == 0 ? r->edit->base : r->edit->second;
-    uint64_t count;
-
-    assert_int_equal(v->count_children(v, c.owner, &count, &r->e), PB_OK);
-    assert_true(pieces_init(&c.now, 0) && pieces_init(&c.saved, count));
-    c.now.originals = count;
-    for (size_t i = 0; l->children[i].from != END; i++) {
-        const struct child *k = &l->children[i];
-        struct piece p = {.first = k->from == NEW ? PIECE_NEW + i : (uint64_t)k->from,
-                          .count = 1,
-                          .key = number_of(r, k->key),
-                          .value = number_of(r, k->value)};
-
-        assert_true(pieces_replace(&c.now, i, 0, &p, 1, NULL));
-    }
-    assert_true(vec_push(&r->edit->containers, c));
-    assert_true(idmap_put(&r->edit->by_owner, c.owner, r->edit->containers.len));
-    r->edit->fresh = false;
-}
 
 static void must_be(const struct list *l, const struct buf *out)
 {
@@ -574,7 +490,7 @@ static void test_lists(void **state)
         rig_open(&r, l->bytes, l->n);
         if (pkl_doc_error(r.doc, &r.e) != PB_OK)
             fail_msg("%s: %s", l->name, r.e.msg);
-        set_list(&r, l);
+        rig_list(&r, l->path, l->children);
         err = rig_save(&r, &out);
         if (l->says != NULL) {
             if (err != PB_EREADONLY || strstr(r.e.msg, l->says) == NULL)
@@ -638,7 +554,7 @@ static size_t any_value(struct rig *r, struct rig_dice *d)
                                         "2.5",   "{'k': [9]}", "()",      "'é'",      "70000",
                                         "b'by'", "True",       "[[], {}]"};
 
-    return number_of(r, texts[dice(d, sizeof texts / sizeof *texts)]);
+    return rig_number(r, texts[dice(d, sizeof texts / sizeof *texts)]);
 }
 
 /* A new order of some children, with others between them. */
