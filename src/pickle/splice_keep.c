@@ -356,7 +356,7 @@ static enum pb_err give_slots(struct splice_work *w)
 
         if (!t->wanted || !readable(t))
             continue;
-        if (t->put > w->numbered)
+        if (t->implicit && t->put > w->numbered)
             w->numbered = t->put;
         if (t->slot < w->slots.len && w->slots.data[t->slot].last < t->last_use)
             w->slots.data[t->slot].last = t->last_use;

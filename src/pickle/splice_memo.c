@@ -69,6 +69,7 @@ static bool follow(struct splice_memo *m, const struct pkl_memo_event *ev)
     if (!idmap_get(&m->put_of, ev->offset + 1, &number))
         return true;
     w->targets.data[number - 1].slot = ev->slot;
+    w->targets.data[number - 1].implicit = ev->op == PKL_MEMO_IMPLICIT;
     return idmap_put(&m->of_slot, ev->slot + 1, number);
 }
 

@@ -77,6 +77,7 @@ struct splice_target {
     uint64_t slot, gone;       /* what that stores into, and from where on it is something else */
     uint64_t last_use;         /* the last place in the original where it is read */
     uint64_t first_use;
+    bool implicit; /* by counting */
     bool wanted, needed;
     bool added;   /* a PUT is added behind it, into `slot` */
     bool written; /* and stands in the result */

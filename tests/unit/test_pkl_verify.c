@@ -30,21 +30,55 @@ static const struct subject subjects[] = {
     /* plain: a record */
     {B("\x80\x04" F("\x20") "}\x94(\x8c\x04name\x94\x8c\x04John\x94\x8c\x03"
                             "age\x94K\x1e\x8c\x01x\x94Nu."),
-     {".age=3000", ".name='Ann'"}},
+     {".age=3000", ".name='Ann'"},
+     NULL,
+     {STOP}},
     /* copy-on-write, frames, a part that stays, dummies, trailing bytes */
     {B("\x80\x04" F("\x29") "](\x8c\x01x\x94\x8c\x01y\x94h\x00]\x94(\x8c\x02zz\x94\x8c\x01w\x94"
                             "e"
                             "\x8c\x02vv\x94h\x05h\x03K\x01K\x02K\x03"
                             "e" F("\x01") ".tail"),
-     {"[0]='new'", "[3]=None", "[7]=70000"}},
+     {"[0]='new'", "[3]=None", "[7]=70000"},
+     NULL,
+     {STOP}},
     /* protocol 2, two pickles, an object with shared state */
     {B("\x80\x02"
        "cm\nC\nq\x00)\x81q\x01}q\x02(X\x01\0\0\0aq\x03X\x01\0\0\0bq\x04X\x01\0\0\0cq\x05h\x04ub."
        "\x80\x02](h\x01K\x07"
        "e."),
-     {".a='q'", ".c=1.5", "@1[1]=8"}},
+     {".a='q'", ".c=1.5", "@1[1]=8"},
+     NULL,
+     {STOP}},
     /* protocol 0 */
-    {B("(dp0\nVa\np1\nVx\np2\nsVb\np3\ng2\nsVc\np4\nF1.5\ns."), {".a='yy'", ".b=True", ".c=2.5"}},
+    {B("(dp0\nVa\np1\nVx\np2\nsVb\np3\ng2\nsVc\np4\nF1.5\ns."),
+     {".a='yy'", ".b=True", ".c=2.5"},
+     NULL,
+     {STOP}}, /* put in, taken out, moved, in a group */
+    {B("\x80\x04" F("\x17") "]\x94(\x8c\x01x\x94]\x94K\x05"
+                            "aK\x07\x8c\x01y\x94h\x01h\x03"
+                            "e."),
+     {NULL},
+     "",
+     {ITEM("'n'"), OLD(0), OLD(2), OLD(1), ITEM("[8]"), OLD(3), OLD(5), STOP}},
+    /* pairs one by one, a key renamed, a pair moved */
+    {B("\x80\x02}q\x00X\x01\0\0\0aq\x01K\x01sX\x01\0\0\0bq\x02]q\x03K\x02"
+       "as"
+       "X\x01\0\0\0"
+       "ch\x01s."),
+     {NULL},
+     "",
+     {PAIR("'z'", "9"), {0, "'k'", NULL}, OLD(2), OLD(1), STOP}},
+    /* a tuple that grows and is read again */
+    {B("\x80\x04](K\x01K\x02\x86\x94h\0K\x03"
+       "e."),
+     {"[2]=4"},
+     "[0]",
+     {OLD(1), ITEM("5"), OLD(0), ITEM("'v'"), STOP}},
+    /* protocol 0, a part of what goes stays */
+    {B("(lp0\n(lp1\nVx\np2\naaI5\nag2\na."),
+     {NULL},
+     "",
+     {ITEM("2"), OLD(1), ITEM("'w'"), OLD(2), STOP}},
 };
 
 struct bench {
