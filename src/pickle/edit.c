@@ -396,8 +396,8 @@ static enum pb_err family(struct pkl_edit *ed, size_t number, const struct piece
 }
 
 /* 'package.module.Name', or 'package.module:Class.Inner' where the name itself has dots. */
-static enum pb_err class_name(const struct literal *text, struct literal *out, struct buf *module,
-                              struct buf *name, struct error *e)
+enum pb_err edit_class_name(const struct literal *text, struct literal *out, struct buf *module,
+                            struct buf *name, struct error *e)
 {
     const char *colon = memchr(text->data, ':', text->len), *dot = colon;
 
@@ -461,7 +461,7 @@ enum pb_err pkl_edit_set(struct pkl_edit *ed, const struct pkl_child *place,
         return set(ed, place, value, e);
     buf_init(&module, BUF_MAX_TEXT);
     buf_init(&name, BUF_MAX_TEXT);
-    err = class_name(value, &named, &module, &name, e);
+    err = edit_class_name(value, &named, &module, &name, e);
     if (err == PB_OK)
         err = set(ed, place, &named, e);
     buf_release(&module);

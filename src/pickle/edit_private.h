@@ -184,6 +184,9 @@ enum pb_err edit_copy_as(struct pkl_edit *ed, const struct pkl_node *list, enum 
 /* A value with all that is inside it. */
 enum pb_err edit_add_copy(struct pkl_edit *ed, struct pkl_view *from, const struct pkl_node *node,
                           size_t *number, struct error *e) PB_CHECK;
+/* A class by its name; the two buffers, empty, hold the names. */
+enum pb_err edit_class_name(const struct literal *text, struct literal *out, struct buf *module,
+                            struct buf *name, struct error *e) PB_CHECK;
 /* PB_EREADONLY: a broken pickle. */
 enum pb_err edit_whole(struct pkl_edit *ed, struct error *e) PB_CHECK;
 /* Puts a value at a place whatever stands there; 0: the original. */

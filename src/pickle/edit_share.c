@@ -217,8 +217,8 @@ static bool has_identity(enum pkl_kind kind)
     return kind >= PKL_LIST || kind == PKL_BYTEARRAY;
 }
 
-enum pb_err pkl_edit_set_everywhere(struct pkl_edit *ed, const struct pkl_child *at,
-                                    const struct literal *value, struct error *e)
+static enum pb_err set_everywhere(struct pkl_edit *ed, const struct pkl_child *at,
+                                  const struct literal *value, struct error *e)
 {
     struct places p = {.v = &ed->view, .target = at->value.target};
     size_t before = ed->log.len - ed->undone;
@@ -253,6 +253,26 @@ enum pb_err pkl_edit_set_everywhere(struct pkl_edit *ed, const struct pkl_child 
         edit_rollback(ed, before);
     pkl_name_release(&p.name);
     vec_release(&p.all);
+    return err;
+}
+
+/* A class is another one also where it is only named. */
+enum pb_err pkl_edit_set_everywhere(struct pkl_edit *ed, const struct pkl_child *at,
+                                    const struct literal *value, struct error *e)
+{
+    struct buf module, name;
+    struct literal named;
+    enum pb_err err;
+
+    if (at->part != PKL_CLASS || value->kind != PKL_STR)
+        return set_everywhere(ed, at, value, e);
+    buf_init(&module, BUF_MAX_TEXT);
+    buf_init(&name, BUF_MAX_TEXT);
+    err = edit_class_name(value, &named, &module, &name, e);
+    if (err == PB_OK)
+        err = set_everywhere(ed, at, &named, e);
+    buf_release(&module);
+    buf_release(&name);
     return err;
 }
 

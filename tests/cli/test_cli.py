@@ -430,6 +430,22 @@ def test_edits_of_shared(p: Place):
     same(pickle.loads(p.get("f")), {"x": {"c": 1, "l": [2]}, "y": {"c": 1, "l": [2]}})
 
 
+def test_class_names(p: Place):
+    def shown():
+        return p.run("show", "--repr", "f").expect(0).out
+
+    for protocol in (b"\x80\x02", b"\x80\x04"):
+        data = protocol + b"](cm\nC\nq\x00)\x81h\x00)\x81h\x00cm\nD\n)\x81cm\nC\ne."
+        p.put("f", data)
+        p.run("set", "f", "[1]@class='n.o.E'").expect(0)
+        same(shown(), "[<m.C>, <n.o.E>, <global m.C>, <m.D>, <global m.C>]\n")
+        p.put("f", data)
+        p.run("set", "f", "[1]@class='n.o.E'", "--everywhere").expect(0)
+        same(shown(), "[<n.o.E>, <n.o.E>, <global n.o.E>, <m.D>, <global n.o.E>]\n")
+        p.run("set", "f", "[1]@class='E'").expect(2, "", "module.Name")
+        p.run("set", "f", "[1]@class=5").expect(2, "", "module.Name")
+
+
 def test_set_grammar(p: Place):
     p.put("f", BYTES)
     for edit in (".age", ".age=", ".age=[1", ".age=open('x')", "[age]=1", ".age=31 32"):

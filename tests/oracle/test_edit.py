@@ -682,8 +682,10 @@ def sharing_everywhere(number, protocol, data):
             return None  # deepcopy would replace the key, too
         if isinstance(v, (Args, State, set, frozenset)):
             return None
-    new = scalar()
-    if type(old[0]) is type(new) and exact(old[0]) == exact(new):
+    new = scalar() if rnd.random() < 0.6 else [scalar(), {'k': [scalar()]}]
+    if isinstance(new, list):
+        new = rebuild(new)
+    elif type(old[0]) is type(new) and exact(old[0]) == exact(new):
         return None
     return path_of(chain), new, copy.deepcopy(mine, {id(old[0]): new})
 
