@@ -278,6 +278,14 @@ LAXER = {  # some unpickler loads it, genops of 3.11 fails
 }
 
 
+JOBLIB = 'joblib writes an array into it, which genops takes for opcodes'
+
+
+def holds_array(path):
+    with open(path, 'rb') as f:
+        return b'NumpyArrayWrapper' in f.read()
+
+
 def corpus_rows():
     index = os.path.join(CORPUS, 'INDEX.tsv')
     if not os.path.exists(index):
@@ -299,8 +307,13 @@ def test_corpus(_):
         return
     paths = [os.path.join(CORPUS, r['path']) for r in rows]
     differ = collections.Counter()
-    for row, (_, status) in zip(rows, run('check', paths)):
+    arrays = [holds_array(path) for path in paths]
+    for row, array, (_, status) in zip(rows, arrays, run('check', paths)):
         stops = row['parse'] == 'STOP'
+        if array and not stops:
+            check(status == 'ok', f"{row['path']}: {JOBLIB}, we say {status}")
+            differ['accepted: ' + JOBLIB] += 1
+            continue
         if stops == (status == 'ok'):
             check(True, '')
             continue
@@ -313,8 +326,9 @@ def test_corpus(_):
         print(f'  {n:3} {why}')
     for path, (_, status) in zip(paths, run('walk', paths)):
         check('refused' not in status and status != 'crashed', f'walk {path}: {status}')
+    plain = [path for path, array in zip(paths, arrays) if not array]
     for grain in (None, 16):
-        compare_spans(paths, grain, 'corpus')
+        compare_spans(plain, grain, 'corpus')
     test_ours(rows)
 
 
