@@ -9,7 +9,7 @@
 #define CHILDREN_AT_ONCE 64u
 #define BYTES_AT_ONCE (1u << 20)
 
-enum plan_phase { PLAN_LISTS, PLAN_SORT, PLAN_MEMO, PLAN_KEEP, PLAN_WRITE, PLAN_DONE };
+enum plan_phase { PLAN_LISTS, PLAN_SORT, PLAN_MEMO, PLAN_KEEP, PLAN_WRITE, PLAN_FRAMES, PLAN_DONE };
 
 struct planner {
     struct job job; /* first */
@@ -144,11 +144,14 @@ static enum pb_err write_plan(struct splice_work *w)
 {
     enum pb_err err = splice_events(w, 0);
 
-    if (err == PB_OK)
-        err = splice_write(w);
-    if (err == PB_OK)
-        err = splice_frames(w);
-    return err == PB_OK ? segments(w) : err;
+    return err == PB_OK ? splice_write(w) : err;
+}
+
+static enum pb_err frames(struct splice_work *w, bool *done)
+{
+    enum pb_err err = splice_frames(w, done);
+
+    return err == PB_OK && *done ? segments(w) : err;
 }
 
 /* --------------------------------------------------------------------------------- job */
@@ -167,6 +170,8 @@ static enum pb_err work(struct planner *p, bool *done)
         return splice_keep(&p->work);
     case PLAN_WRITE:
         return write_plan(&p->work);
+    case PLAN_FRAMES:
+        return frames(&p->work, done);
     default:
         return PB_OK;
     }

@@ -8,6 +8,7 @@
 #include "splice_private.h"
 
 #define FRAME_HEADER 9
+#define FRAMES_AT_ONCE 8
 #define ALIGNMENT 16 /* of joblib */
 
 /* The first cut that ends behind `at`, or begins there. */
@@ -153,15 +154,19 @@ static enum pb_err check_alignment(struct splice_work *w)
     return PB_OK;
 }
 
-enum pb_err splice_frames(struct splice_work *w)
+enum pb_err splice_frames(struct splice_work *w, bool *done)
 {
     const struct pkl_frame *frames;
-    size_t n = pkl_doc_frames(w->ed->doc, &frames), count = w->cuts.len;
+    size_t n = pkl_doc_frames(w->ed->doc, &frames), last = w->frame + FRAMES_AT_ONCE;
     enum pb_err err = PB_OK;
 
-    for (size_t i = 0; i < n && err == PB_OK; i++)
-        err = one_frame(w, count, &frames[i], i + 1 < n ? &frames[i + 1] : NULL);
-    if (err == PB_OK && w->cuts.len > 1)
+    if (w->frame == 0)
+        w->cuts_made = w->cuts.len;
+    for (; w->frame < n && w->frame < last && err == PB_OK; w->frame++)
+        err = one_frame(w, w->cuts_made, &frames[w->frame],
+                        w->frame + 1 < n ? &frames[w->frame + 1] : NULL);
+    *done = w->frame == n;
+    if (err == PB_OK && *done && w->cuts.len > 1)
         qsort(w->cuts.data, w->cuts.len, sizeof *w->cuts.data, by_begin);
-    return err == PB_OK ? check_alignment(w) : err;
+    return err == PB_OK && *done ? check_alignment(w) : err;
 }

@@ -156,6 +156,7 @@ struct splice_work {
         struct splice_piece *data;
         size_t len, cap;
     } pieces;
+    size_t frame, cuts_made;        /* frames that are done; cuts that are none of a frame */
     struct splice_events events[2]; /* of the original; of new values */
     struct {
         struct splice_free *data; /* by slot, the first ones */
@@ -244,7 +245,7 @@ void splice_put_put(struct splice_work *w, struct buf *out, uint64_t slot);
 
 /* splice_write.c: spans and parts into cuts. */
 enum pb_err splice_write(struct splice_work *w) PB_CHECK;
-/* splice_frames.c */
-enum pb_err splice_frames(struct splice_work *w) PB_CHECK;
+/* splice_frames.c: some frames at a time. */
+enum pb_err splice_frames(struct splice_work *w, bool *done) PB_CHECK;
 
 #endif
