@@ -197,9 +197,12 @@ enum pb_err pkl_opcode_length(struct source *s, uint64_t offset, uint64_t *heade
     ((class) != OP_BUFFER && (class) != OP_REF && (class) != OP_PUT && (class) != OP_STOP &&       \
      (class) != OP_PROTO && (class) != OP_FRAME)
 
+/* An array of joblib may follow it. */
+#define BUILD_CODE 0x62
+
 static const uint8_t strides[256] = {
 #define OP(name, code, arg, class, proto, effect, doc)                                             \
-    [code] = IS_PLAIN(OP_##class) ? STRIDE_##arg : 0,
+    [code] = IS_PLAIN(OP_##class) && code != BUILD_CODE ? STRIDE_##arg : 0,
 #include "opcodes.def"
 #undef OP
 };

@@ -92,7 +92,7 @@ static enum pb_err read_opcode(struct reading *r, uint64_t at, struct opcode *op
     }
     p = r->p + (at - r->off);
     info = &op_info[*p];
-    if (info->class == OP_BAD || op_is_text(*p))
+    if (info->class == OP_BAD || op_is_text(*p) || (*p == CODE_BUILD && r->src->gaps.len > 0))
         return read_slowly(r, at, op, e);
     if (info->arg >= ARG_B1 && !op_payload(p, &payload))
         return read_slowly(r, at, op, e);
@@ -253,8 +253,8 @@ static uint64_t quickly(struct verify *v, const struct reading *r, uint64_t at, 
 {
     const uint8_t *p = r->p + (at - r->off), *first = p, *stop = r->p + r->n - 16;
     bool even = v->was.dense == v->is.dense && v->was.count == v->was.dense &&
-                v->is.count == v->is.dense && v->was.sparse.count == 0 &&
-                v->is.sparse.count == 0 && v->drift == UINT64_MAX;
+                v->is.count == v->is.dense && v->was.sparse.count == 0 && v->is.sparse.count == 0 &&
+                v->drift == UINT64_MAX;
     uint64_t over = 0, memoized = 0;
 
     if (end - at < (uint64_t)(stop - p))
