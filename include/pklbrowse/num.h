@@ -20,6 +20,10 @@ bool num_parse_double(const char *s, size_t n, double *out);
 /* repr(float): shortest text that reads back the same ('0.1', '1e-05', '1e+16', 'inf', 'nan',
  * '-0.0'). */
 void num_repr_double(struct buf *out, double d);
+/* The same, and an int in decimal, into memory; returns its length.  No NUL is added. */
+#define NUM_TEXT_MAX 32u
+size_t num_put_double(char to[NUM_TEXT_MAX], double d);
+size_t num_put_int(char to[NUM_TEXT_MAX], int64_t v);
 
 /* Integers of any size as pickles store them: two's complement, little-endian, any length (0 bytes
  * is 0). Decimal conversion is quadratic: above NUM_DECIMAL_DIGITS digits (Python's limit

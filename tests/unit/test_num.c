@@ -220,6 +220,21 @@ static void reads_back(void **state)
 
 /* A comma as the decimal point changes nothing.  Without such a locale on this machine the C one is
  * looked at again. */
+static void spells_ints(void **state)
+{
+    static const int64_t cases[] = {0,  7,   10,   99,        100,       101,      1234,
+                                    -1, -10, -100, INT64_MAX, INT64_MIN, 99999999, 1000000007};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[NUM_TEXT_MAX], want[NUM_TEXT_MAX];
+
+        snprintf(want, sizeof want, "%lld", (long long)cases[i]);
+        assert_int_equal(num_put_int(text, cases[i]), strlen(want));
+        assert_memory_equal(text, want, strlen(want));
+    }
+}
+
 static void any_locale(void **state)
 {
     static const char *const names[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE", "pt_BR.UTF-8"};
@@ -242,7 +257,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(checked_arithmetic), cmocka_unit_test(parses_integers),
         cmocka_unit_test(parses_floats),      cmocka_unit_test(spells_floats),
-        cmocka_unit_test(reads_back),         cmocka_unit_test(any_locale),
+        cmocka_unit_test(reads_back),         cmocka_unit_test(spells_ints),
+        cmocka_unit_test(any_locale),
     };
 
     return cmocka_run_group_tests_name("num", tests, NULL, NULL);
