@@ -33,6 +33,9 @@ void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);
 void buf_fill(struct buf *b, char c, size_t n);
 void buf_printf(struct buf *b, const char *fmt, ...) PB_PRINTF(2, 3);
+/* Room for n bytes at the end, to be written there; how many of them count is added to b->len.
+ * NULL: the buffer has failed.  b->data may move, and has no NUL until the next append. */
+char *buf_room(struct buf *b, size_t n);
 void buf_truncate(struct buf *b, size_t len); /* len <= b->len */
 /* Replaces [at, at + remove) by n bytes, which must not lie in the buffer itself. */
 void buf_splice(struct buf *b, size_t at, size_t remove, const void *p, size_t n);

@@ -152,6 +152,9 @@ struct pkl_view {
     struct pkl_doc *(*doc)(struct pkl_view *v, unsigned source); /* who owns ids of that source */
     /* The object is shown without its lens (pkl_lens.h).  NULL: none is. */
     bool (*is_raw)(struct pkl_view *v, pkl_id id);
+    /* The document that this view shows just as it is, edits and all else aside: what prints much
+     * of it may read it directly.  NULL, or returns NULL: there is none. */
+    struct pkl_doc *(*unedited)(struct pkl_view *v);
 };
 
 /* Limits; 0 means the default.  Exceeding one is PB_ELIMIT and names it. */

@@ -28,6 +28,11 @@ size_t utf8_count(const void *p, size_t n); /* code points of valid text */
 bool text_printable(uint32_t cp);
 /* May be drawn in a terminal as it is: printable, not a bidi control, not zero-width format. */
 bool text_drawable(uint32_t cp);
+/* How many bytes of p can be copied as they stand: no control characters, no backslash, no `quote`,
+ * and beyond ASCII nothing, what is printable, or what is drawable.  Stops before what is no UTF-8;
+ * lone surrogates are none.  Fast. */
+enum text_plain { TEXT_ASCII, TEXT_PRINTABLE, TEXT_DRAWABLE };
+size_t text_plain(const void *p, size_t n, char quote, enum text_plain how);
 
 /* Columns of one code point on the terminal, by libc's wcwidth; combining 0, unknown 1. */
 int text_cp_width(uint32_t cp);

@@ -76,6 +76,11 @@ void buf_append(struct buf *b, const void *p, size_t n)
     b->data[b->len] = '\0';
 }
 
+char *buf_room(struct buf *b, size_t n)
+{
+    return make_room(b, n) ? b->data + b->len : NULL;
+}
+
 void buf_puts(struct buf *b, const char *s)
 {
     buf_append(b, s, strlen(s));

@@ -23,7 +23,7 @@ bool text_printable(uint32_t cp)
 
 /* Letters and marks that Unicode calls printable although nothing is drawn for them: with one of
  * these, two different names look the same. */
-static bool draws_nothing(uint32_t cp)
+bool unicode_draws_nothing(uint32_t cp)
 {
     switch (cp) {
     case 0x034f:
@@ -41,7 +41,7 @@ static bool draws_nothing(uint32_t cp)
 
 bool text_drawable(uint32_t cp)
 {
-    return text_printable(cp) && !draws_nothing(cp);
+    return text_printable(cp) && !unicode_draws_nothing(cp);
 }
 
 static void with_unit(struct buf *out, uint64_t value, uint64_t unit, const char *name)

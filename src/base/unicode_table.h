@@ -3,6 +3,7 @@
 #ifndef PKLBROWSE_BASE_UNICODE_TABLE_H
 #define PKLBROWSE_BASE_UNICODE_TABLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,5 +13,7 @@ struct unicode_range {
 
 extern const struct unicode_range unicode_printable[];
 extern const size_t unicode_printable_count;
+/* Printable, and yet nothing is drawn (text.c). */
+bool unicode_draws_nothing(uint32_t cp);
 
 #endif

@@ -57,8 +57,8 @@ static enum pb_err count_of(struct pkl_doc *d, const struct wval *v, enum pkl_ki
     }
 }
 
-static enum pb_err fill(struct pkl_doc *d, const struct wval *v, struct pkl_node *out,
-                        struct error *e)
+enum pb_err doc_view_node(struct pkl_doc *d, const struct wval *v, struct pkl_node *out,
+                          struct error *e)
 {
     struct wval target = *v;
     uint64_t maker;
@@ -81,7 +81,7 @@ static enum pb_err node_at(struct pkl_doc *d, uint64_t maker, struct pkl_node *o
     struct wval v;
     enum pb_err err = walk_locate(d, maker, &v, e);
 
-    return err == PB_OK ? fill(d, &v, out, e) : err;
+    return err == PB_OK ? doc_view_node(d, &v, out, e) : err;
 }
 
 /* Containers that are not in the file as such: an object's items, entries, direct arguments, class.
@@ -195,7 +195,7 @@ static enum pb_err put_child(struct pkl_doc *d, struct want *w, enum pkl_step st
     enum pb_err err;
 
     *c = (struct pkl_child){.step = step, .owner = owner, .index = index, .position = w->first};
-    err = fill(d, value, &c->value, e);
+    err = doc_view_node(d, value, &c->value, e);
     if (err == PB_OK) {
         w->got++;
         w->first++;
@@ -227,7 +227,7 @@ static enum pb_err put_phase(struct pkl_doc *d, struct want *w, uint64_t maker, 
             if (err == PB_OK && per == 2) {
                 struct pkl_child *c = &w->out[w->got - 1];
 
-                err = fill(d, &v[i * per], &c->key, e);
+                err = doc_view_node(d, &v[i * per], &c->key, e);
                 if (step == PKL_STEP_ATTR && c->key.kind != PKL_STR && c->key.kind != PKL_PY2STR)
                     c->step = PKL_STEP_KEY;
             }
@@ -556,7 +556,7 @@ static enum pb_err view_root(struct pkl_view *view, uint64_t n, struct pkl_child
         return PB_OK;
     }
     err = walk_root(d, n, &v, &start, e);
-    return err == PB_OK ? fill(d, &v, &out->value, e) : err;
+    return err == PB_OK ? doc_view_node(d, &v, &out->value, e) : err;
 }
 
 static struct pkl_doc *view_doc(struct pkl_view *view, unsigned source)
@@ -564,6 +564,11 @@ static struct pkl_doc *view_doc(struct pkl_view *view, unsigned source)
     struct pkl_doc *d = doc_of(view);
 
     return source == d->no ? d : NULL;
+}
+
+static struct pkl_doc *view_unedited(struct pkl_view *view)
+{
+    return doc_of(view);
 }
 
 const struct pkl_view doc_view = {
@@ -574,4 +579,5 @@ const struct pkl_view doc_view = {
     .roots = view_roots,
     .root = view_root,
     .doc = view_doc,
+    .unedited = view_unedited,
 };

@@ -189,6 +189,13 @@ static struct pkl_doc *doc(struct pkl_view *v, unsigned source)
     return source == 0 ? ed->doc : source == 1 ? ed->news : NULL;
 }
 
+static struct pkl_doc *unedited(struct pkl_view *v)
+{
+    struct pkl_edit *ed = session(v);
+
+    return ed->containers.len == 0 ? ed->doc : NULL;
+}
+
 void edit_view_init(struct pkl_edit *ed)
 {
     ed->view = (struct pkl_view){
@@ -199,5 +206,6 @@ void edit_view_init(struct pkl_edit *ed)
         .roots = roots,
         .root = root,
         .doc = doc,
+        .unedited = unedited,
     };
 }

@@ -25,7 +25,7 @@ struct finder {
     } all;
 };
 
-static uint64_t hash_bytes(const char *p, size_t n)
+uint64_t equal_hash(const char *p, size_t n)
 {
     uint64_t h = 0x9e3779b97f4a7c15u ^ n;
 
@@ -129,7 +129,7 @@ static enum pb_err hash_keys(struct finder *f, const struct pkl_child *kids, siz
     for (size_t i = 0; i < n && err == PB_OK; i++) {
         err = canon(f, f->dict ? &kids[i].key : &kids[i].value, &f->key, e);
         if (err == PB_OK) {
-            struct hashed h = {hash_bytes(f->key.data, f->key.len), at + i};
+            struct hashed h = {equal_hash(f->key.data, f->key.len), at + i};
 
             err = vec_push(&f->all, h) ? PB_OK : error_nomem(e);
         }

@@ -25,6 +25,7 @@ struct equals {
 enum pb_err equals_find(struct pkl_view *v, pkl_id id, uint64_t count, const struct pkl_child *kids,
                         bool dict, struct equals *out, struct error *e) PB_CHECK;
 void equals_release(struct equals *q);
+uint64_t equal_hash(const char *p, size_t n);
 /* The child shown at place `index`, or EQUAL_GONE. */
 uint64_t equals_shown(const struct equals *q, uint64_t index);
 

@@ -9,6 +9,7 @@
 #define PICKLE_FRAMES_H
 
 #include "equal.h"
+#include "plain.h"
 
 struct frame {
     struct pkl_node node; /* as it was met; target 0: may stand in itself */
@@ -25,6 +26,15 @@ struct frame {
     bool seq;        /* a sequence in the script of a lens */
     size_t pieces, text; /* of a lens: where its script begins */
     uint64_t saved;      /* of a lens: what the printer knew before */
+    struct frame_place {
+        struct tape *tape; /* NULL: none yet */
+        uint64_t serial;   /* of the tape then */
+        uint64_t pos;      /* child that `node` is; of a pair the key */
+        uint32_t node;
+    } at;
+    bool taped; /* its children can be had from one, in this phase: */
+    enum phase phase;
+    bool keys_known, names; /* of a dict: all its keys could name members of a JSON object */
 };
 
 struct frames {
@@ -33,7 +43,9 @@ struct frames {
         struct frame *data;
         size_t len, cap;
     } stack;
-    uint64_t *ids; /* hash set, cleared in reverse order of entry */
+    struct plain *plain;     /* NULL: everything is asked of the view */
+    struct frame_place last; /* the value given by frames_child() last */
+    uint64_t *ids;           /* hash set, cleared in reverse order of entry */
     size_t ids_size, ids_used;
 };
 
@@ -54,5 +66,11 @@ void frames_pop(struct frames *f);
  * with the value of the last); *end when there is none.  Valid until the stack changes. */
 enum pb_err frames_child(struct frames *f, struct pkl_child *out, bool *end,
                          struct error *e) PB_CHECK;
+/* The same child on a tape, when it can be had there: *node is its key when it has one; 0: it can
+ * not, or is equal to another one. */
+enum pb_err frames_place(struct frames *f, struct tape **t, uint32_t *node,
+                         struct error *e) PB_CHECK;
+/* The child given by frames_place() has been dealt with. */
+void frames_passed(struct frames *f);
 
 #endif

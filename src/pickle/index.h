@@ -258,6 +258,8 @@ struct pkl_doc {
 
 /* doc_view.c */
 extern const struct pkl_view doc_view;
+enum pb_err doc_view_node(struct pkl_doc *d, const struct wval *v, struct pkl_node *out,
+                          struct error *e) PB_CHECK;
 
 /* Before the first step: for tests, which meet every corner of a fine index in small files. */
 void pkl_doc_set_grain(struct pkl_doc *d, const struct grain *g);

@@ -13,6 +13,7 @@
 #include <pklbrowse/text.h>
 
 #include "frames.h"
+#include "json_text.h"
 #include "lens/lens.h"
 #include "repr_text.h"
 #include "trail.h"
@@ -59,6 +60,7 @@ struct writer {
     struct pkl_leaf leaf;
     struct lens_reader reader;
     struct lens lens;
+    struct plain plain;
     struct trail trail; /* containers written, and where */
     const struct pkl_node *root;
 };
@@ -71,77 +73,6 @@ static enum pb_err flush(struct writer *w, struct error *e)
         err = sink_write(w->to, w->out.data, w->out.len, e);
     buf_clear(&w->out);
     return err;
-}
-
-static bool has_surrogate(const char *s, size_t n)
-{
-    return utf8_check(s, n, false, NULL) != n;
-}
-
-static void put_escape(struct buf *out, uint32_t cp)
-{
-    if (cp == '"' || cp == '\\')
-        buf_printf(out, "\\%c", (int)cp);
-    else if (cp == '\n')
-        buf_puts(out, "\\n");
-    else if (cp == '\t')
-        buf_puts(out, "\\t");
-    else if (cp == '\r')
-        buf_puts(out, "\\r");
-    else if (cp < 0x10000)
-        buf_printf(out, "\\u%04x", (unsigned)cp);
-    else
-        buf_printf(out, "\\u%04x\\u%04x", (unsigned)(0xd800 + ((cp - 0x10000) >> 10)),
-                   (unsigned)(0xdc00 + ((cp - 0x10000) & 0x3ff)));
-}
-
-/* Inside of a JSON string; lone surrogates cannot come here.  What a terminal would act on is
- * escaped. */
-static void put_escaped(struct buf *out, const char *s, size_t n)
-{
-    size_t plain = 0, used;
-
-    for (size_t i = 0; i < n; i += used) {
-        unsigned char c = (unsigned char)s[i];
-        uint32_t cp = c;
-
-        used = c < 0x80 ? 1 : utf8_decode(s + i, n - i, &cp, false);
-        if (used == 0)
-            used = 1;
-        if (cp != '"' && cp != '\\' && text_drawable(cp))
-            continue;
-        buf_append(out, s + plain, i - plain);
-        plain = i + used;
-        put_escape(out, cp);
-    }
-    if (n > 0)
-        buf_append(out, s + plain, n - plain);
-}
-
-static void put_string(struct buf *out, const char *s, size_t n)
-{
-    buf_putc(out, '"');
-    put_escaped(out, s, n);
-    buf_putc(out, '"');
-}
-
-/* A str: plain, or with its lone surrogates escaped as Python writes them. */
-static void put_str(struct buf *out, const char *s, size_t n)
-{
-    struct buf repr;
-
-    if (!has_surrogate(s, n)) {
-        put_string(out, s, n);
-        return;
-    }
-    buf_init(&repr, SIZE_MAX / 2);
-    pkl_repr_str(&repr, s, n, true);
-    buf_puts(out, "{\"$str\": ");
-    put_string(out, repr.data, repr.len);
-    buf_putc(out, '}');
-    if (repr.failed != PB_OK)
-        out->failed = repr.failed;
-    buf_release(&repr);
 }
 
 static void put_base64(struct buf *out, const char *what, const struct buf *data)
@@ -204,10 +135,10 @@ static enum pb_err put_leaf(struct writer *w, const struct pkl_node *node, struc
         if (!repr_is_ascii(&l->data))
             put_base64(&w->out, "py2str", &l->data);
         else
-            put_string(&w->out, l->data.data, l->data.len);
+            pkl_json_string(&w->out, l->data.data, l->data.len);
         break;
     default:
-        put_str(&w->out, l->data.data, l->data.len);
+        pkl_json_str(&w->out, l->data.data, l->data.len);
         break;
     }
     return buf_status(&w->out, e);
@@ -236,7 +167,7 @@ static enum pb_err is_plain_dict(struct writer *w, const struct pkl_node *node, 
             }
             err = pkl_leaf_read(v, &kids[i].key, SIZE_MAX, &w->leaf, e);
             *plain = err == PB_OK && !(w->leaf.data.len > 0 && w->leaf.data.data[0] == '$') &&
-                     !has_surrogate(w->leaf.data.data, w->leaf.data.len) &&
+                     pkl_json_can(w->leaf.data.data, w->leaf.data.len) &&
                      (kids[i].key.kind == PKL_STR || repr_is_ascii(&w->leaf.data));
         }
     }
@@ -252,7 +183,7 @@ static enum pb_err put_ref(struct writer *w, const struct pkl_node *node, struct
     err = trail_path(&w->trail, node->target, &path, e);
     if (err == PB_OK) {
         buf_puts(&w->out, "{\"$ref\": ");
-        put_string(&w->out, path.data, path.len);
+        pkl_json_string(&w->out, path.data, path.len);
         buf_putc(&w->out, '}');
     }
     buf_release(&path);
@@ -273,19 +204,19 @@ static enum pb_err enter(struct writer *w, const struct pkl_node *node, enum sha
         if (err != PB_OK || !is_new)
             return err != PB_OK ? err : put_ref(w, node, e);
     }
-    if (shape == JSON_DICT && count > 0) {
-        bool plain;
-
-        err = is_plain_dict(w, node, &plain, e);
-        if (plain)
-            shape = JSON_PLAIN_DICT;
-    } else if (shape == JSON_DICT) {
-        shape = JSON_PLAIN_DICT;
-    }
-    if (err == PB_OK)
-        err = frames_push(&w->frames, node, list, count, (uint8_t)shape, how, e);
+    err = frames_push(&w->frames, node, list, count, (uint8_t)shape, how, e);
     if (err == PB_OK)
         err = trail_open(&w->trail, node->target, e);
+    if (err == PB_OK && shape == JSON_DICT) {
+        struct frame *fr = frames_top(&w->frames);
+        bool plain = count == 0 || (fr->keys_known && fr->names);
+
+        if (count > 0 && !fr->keys_known)
+            err = is_plain_dict(w, node, &plain, e);
+        if (plain)
+            shape = JSON_PLAIN_DICT;
+        fr->shape = (uint8_t)shape;
+    }
     if (err == PB_OK)
         buf_puts(&w->out, brackets[shape].open);
     return err;
@@ -294,7 +225,7 @@ static enum pb_err enter(struct writer *w, const struct pkl_node *node, enum sha
 static void put_type(struct writer *w, const char *type)
 {
     buf_puts(&w->out, ", \"$type\": ");
-    put_string(&w->out, type, strlen(type));
+    pkl_json_string(&w->out, type, strlen(type));
     buf_putc(&w->out, '}');
 }
 
@@ -303,7 +234,7 @@ static enum pb_err quoted(void *ctx, const void *p, size_t n, struct error *e)
 {
     struct writer *w = ctx;
 
-    put_escaped(&w->out, p, n);
+    pkl_json_escaped(&w->out, p, n);
     return flush(w, e);
 }
 
@@ -327,7 +258,7 @@ static enum pb_err put_lens(struct writer *w, const struct pkl_node *node, struc
     }
     buf_puts(&w->out, "{\"$repr\": \"");
     if (text)
-        put_escaped(&w->out, l->text.data + l->start, l->text.len - l->start);
+        pkl_json_escaped(&w->out, l->text.data + l->start, l->text.len - l->start);
     lens_drop(l, l->first, l->start);
     if (!text)
         err = pkl_repr(w->frames.view, node, NULL, &to, e);
@@ -434,7 +365,7 @@ static enum pb_err put_head(struct writer *w, const struct pkl_node *node, struc
                                                  : "buffer");
         err = pkl_leaf_read(v, node, SIZE_MAX, &w->leaf, e);
         if (err == PB_OK && node->kind == PKL_PERSID)
-            put_str(&w->out, w->leaf.data.data, w->leaf.data.len);
+            pkl_json_str(&w->out, w->leaf.data.data, w->leaf.data.len);
         else if (err == PB_OK)
             err = put_int(&w->out, &w->leaf, e);
         return err;
@@ -442,7 +373,7 @@ static enum pb_err put_head(struct writer *w, const struct pkl_node *node, struc
     buf_init(&name, BUF_MAX_TEXT);
     err = repr_name(v, node->kind == PKL_GLOBAL ? node : &part.value, &name, e);
     buf_puts(&w->out, node->kind == PKL_GLOBAL ? "\"$global\": " : "\"$object\": ");
-    put_string(&w->out, name.data, name.len);
+    pkl_json_string(&w->out, name.data, name.len);
     buf_release(&name);
     return err;
 }
@@ -503,6 +434,40 @@ static enum pb_err step_pair(struct writer *w, struct frame *fr, const struct pk
     return put_value(w, &child->key, e);
 }
 
+/* Children that are plain, one after the other; the rest is for step(). */
+static enum pb_err step_plain(struct writer *w, struct error *e)
+{
+    struct frame *fr = frames_top(&w->frames);
+    bool pairs = fr->shape == JSON_DICT, dict = pairs || fr->shape == JSON_PLAIN_DICT;
+    enum pb_err err = PB_OK;
+
+    if (!fr->taped || fr->half || fr->shape > JSON_PLAIN_DICT || dict != (fr->phase == PH_PAIR))
+        return PB_OK;
+    while (err == PB_OK) {
+        size_t before = w->out.len;
+        struct tape *t;
+        uint32_t node;
+
+        err = frames_place(&w->frames, &t, &node, e);
+        if (err != PB_OK || node == 0)
+            break;
+        if (fr->any)
+            buf_puts(&w->out, pairs ? "], " : ", ");
+        if (pairs)
+            buf_putc(&w->out, '[');
+        if (!(dict ? plain_put_pair(&w->plain, t, node, pairs ? ", " : ": ")
+                   : plain_put(&w->plain, t, node))) {
+            buf_truncate(&w->out, before);
+            break;
+        }
+        fr->any = true;
+        frames_passed(&w->frames);
+        if (w->out.len >= FLUSH_AT)
+            err = flush(w, e);
+    }
+    return err;
+}
+
 static enum pb_err step(struct writer *w, struct error *e)
 {
     struct frame *fr = frames_top(&w->frames);
@@ -512,6 +477,9 @@ static enum pb_err step(struct writer *w, struct error *e)
 
     if (fr->shape == JSON_OBJECT)
         return step_object(w, e);
+    err = step_plain(w, e);
+    if (err != PB_OK)
+        return err;
     err = frames_child(&w->frames, &child, &end, e);
     if (err != PB_OK)
         return err;
@@ -550,7 +518,12 @@ enum pb_err pkl_json(struct pkl_view *v, const struct pkl_node *node, const stru
     pkl_leaf_init(&w.leaf);
     lens_reader_init(&w.reader, &lenses.view);
     lens_init(&w.lens);
-    err = put_value(&w, node, e);
+    plain_init(&w.plain, &plain_json, v, &lenses.view, &w.reader, &w.out);
+    if (plain_on(&w.plain))
+        w.frames.plain = &w.plain;
+    err = plain_find_shared(&w.plain, node, e);
+    if (err == PB_OK)
+        err = put_value(&w, node, e);
     while (err == PB_OK && w.frames.stack.len > 0) {
         err = step(&w, e);
         if (err == PB_OK && w.out.len >= FLUSH_AT)
@@ -560,6 +533,7 @@ enum pb_err pkl_json(struct pkl_view *v, const struct pkl_node *node, const stru
         err = flush(&w, e);
     trail_release(&w.trail);
     frames_release(&w.frames);
+    plain_release(&w.plain);
     buf_release(&w.out);
     pkl_leaf_release(&w.leaf);
     lens_reader_release(&w.reader);

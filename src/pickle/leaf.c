@@ -6,6 +6,7 @@
 #include <pklbrowse/text.h>
 
 #include "cursor.h"
+#include "index.h"
 #include "lens/nd.h"
 #include "line.h"
 
@@ -248,7 +249,6 @@ enum pb_err pkl_leaf_read(struct pkl_view *v, const struct pkl_node *node, size_
     struct pkl_doc *d = v->doc(v, PKL_ID_SOURCE(node->target));
     struct cursor c;
     struct op op;
-    struct pkl_info info;
     enum pb_err err;
 
     buf_clear(&out->data);
@@ -269,8 +269,7 @@ enum pb_err pkl_leaf_read(struct pkl_view *v, const struct pkl_node *node, size_
         return error_set(e, PB_EUSAGE, "this is no single value");
     if (op_is_text(op.code) && op.code != 'S' && op.code != 'V' && op.payload > op.n)
         return error_set(e, PB_ELIMIT, "a line of text above 1 MiB");
-    pkl_doc_info(d, &info);
-    out->long_suffix = info.py2 && (op.code == 'L' || op.code == 0x8a || op.code == 0x8b);
+    out->long_suffix = d->info.py2 && (op.code == 'L' || op.code == 0x8a || op.code == 0x8b);
     if (node->kind == PKL_BUFFER)
         return buffer_number(d, op.at, out, e);
     err = read_op(pkl_doc_source(d), &op, max, out, e);

@@ -68,6 +68,7 @@ struct printer {
     unsigned indent; /* bracketed containers around */
     struct pkl_leaf leaf;
     struct lens_reader reader;
+    struct plain plain;
     struct lens lens; /* scripts of the lenses on the stack */
     struct idmap
         open;    /* lensed objects on the stack that Python does not watch: guards around, plus 1 */
@@ -461,6 +462,38 @@ static enum pb_err put_item(struct printer *p, const struct frame *fr, const str
     return err == PB_OK && !done ? put_value(p, item, e) : err;
 }
 
+/* Children that are plain, one after the other; the rest is for step(). */
+static enum pb_err step_plain(struct printer *p, struct error *e)
+{
+    struct frame *fr = frames_top(&p->frames);
+    bool dict = fr->shape == SHAPE_DICT;
+    enum pb_err err = PB_OK;
+
+    if (!fr->taped || fr->half || fr->shape > SHAPE_FROZENSET || dict != (fr->phase == PH_PAIR))
+        return PB_OK;
+    while (err == PB_OK) {
+        size_t before = p->out.len;
+        struct tape *t;
+        uint32_t node;
+
+        err = frames_place(&p->frames, &t, &node, e);
+        if (err != PB_OK || node == 0)
+            break;
+        if (fr->any)
+            buf_puts(&p->out, p->opts.style == PKL_REPR_INDENT ? "," : ", ");
+        new_line(p);
+        if (!(dict ? plain_put_pair(&p->plain, t, node, ": ") : plain_put(&p->plain, t, node))) {
+            buf_truncate(&p->out, before);
+            break;
+        }
+        fr->any = true;
+        frames_passed(&p->frames);
+        if (p->out.len >= FLUSH_AT)
+            err = flush(p, e);
+    }
+    return err;
+}
+
 static enum pb_err step(struct printer *p, struct error *e)
 {
     struct frame *fr = frames_top(&p->frames);
@@ -472,6 +505,9 @@ static enum pb_err step(struct printer *p, struct error *e)
         return step_object(p, e);
     if (fr->shape == SHAPE_LENS)
         return step_lens(p, e);
+    err = step_plain(p, e);
+    if (err != PB_OK)
+        return err;
     err = frames_child(&p->frames, &child, &end, e);
     if (err != PB_OK)
         return err;
@@ -513,6 +549,11 @@ enum pb_err pkl_repr(struct pkl_view *v, const struct pkl_node *node, const stru
     pkl_leaf_init(&p.leaf);
     lens_reader_init(&p.reader, &lenses.view);
     lens_init(&p.lens);
+    plain_init(&p.plain, &plain_repr, v, &lenses.view, &p.reader, &p.out);
+    p.plain.indent = p.opts.style == PKL_REPR_INDENT ? &p.indent : NULL;
+    p.plain.ascii = p.opts.ascii;
+    if (plain_on(&p.plain) && p.opts.depth == 0)
+        p.frames.plain = &p.plain;
     err = put_value(&p, node, e);
     while (err == PB_OK && p.frames.stack.len > 0) {
         err = step(&p, e);
@@ -527,6 +568,7 @@ enum pb_err pkl_repr(struct pkl_view *v, const struct pkl_node *node, const stru
             err = flushed;
     }
     frames_release(&p.frames);
+    plain_release(&p.plain);
     buf_release(&p.out);
     pkl_leaf_release(&p.leaf);
     lens_reader_release(&p.reader);

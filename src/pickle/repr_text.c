@@ -13,73 +13,110 @@ static char quote_for(const char *p, size_t n)
     return memchr(p, '\'', n) != NULL && memchr(p, '"', n) == NULL ? '"' : '\'';
 }
 
-/* \t, \n, \r, the backslash and the quote in use; false: none of these. */
-static bool put_short_escape(struct buf *out, uint32_t c, char quote)
+static const char hex[] = "0123456789abcdef";
+
+/* A byte's escape at `to`; its length, at most 4. */
+static size_t put_byte_escape(char *to, uint8_t c)
 {
-    if (c == '\t')
-        buf_puts(out, "\\t");
-    else if (c == '\n')
-        buf_puts(out, "\\n");
-    else if (c == '\r')
-        buf_puts(out, "\\r");
-    else if (c == '\\')
-        buf_puts(out, "\\\\");
-    else if (c == (unsigned char)quote)
-        buf_printf(out, "\\%c", quote);
+    to[0] = '\\';
+    switch (c) {
+    case '\t':
+        to[1] = 't';
+        return 2;
+    case '\n':
+        to[1] = 'n';
+        return 2;
+    case '\r':
+        to[1] = 'r';
+        return 2;
+    case '\\':
+    case '\'':
+    case '"':
+        to[1] = (char)c;
+        return 2;
+    default:
+        to[1] = 'x';
+        to[2] = hex[c >> 4];
+        to[3] = hex[c & 15];
+        return 4;
+    }
+}
+
+/* A code point that does not stand for itself. */
+static void put_escape(struct buf *out, uint32_t cp)
+{
+    char to[4];
+
+    if (cp < 0x100)
+        buf_append(out, to, put_byte_escape(to, (uint8_t)cp));
     else
-        return false;
-    return true;
+        buf_printf(out, cp < 0x10000 ? "\\u%04x" : "\\U%08x", cp);
+}
+
+void repr_str_piece(struct buf *out, const char *utf8, size_t n, char quote, bool ascii)
+{
+    size_t at = 0;
+
+    while (at < n) {
+        uint32_t cp;
+        size_t run = text_plain(utf8 + at, n - at, quote, ascii ? TEXT_ASCII : TEXT_PRINTABLE);
+        size_t used;
+
+        buf_append(out, utf8 + at, run);
+        at += run;
+        if (at == n)
+            break;
+        used = utf8_decode(utf8 + at, n - at, &cp, true);
+        if (used == 0) {
+            cp = (uint8_t)utf8[at];
+            used = 1;
+        }
+        put_escape(out, cp);
+        at += used;
+    }
 }
 
 void pkl_repr_str(struct buf *out, const char *utf8, size_t n, bool ascii)
 {
     char quote = n > 0 ? quote_for(utf8, n) : '\'';
-    size_t plain = 0, at = 0;
 
     buf_putc(out, quote);
-    while (at < n) {
-        uint32_t cp;
-        size_t used = utf8_decode(utf8 + at, n - at, &cp, true);
+    repr_str_piece(out, utf8, n, quote, ascii);
+    buf_putc(out, quote);
+}
 
-        if (used == 0) {
-            cp = (uint8_t)utf8[at];
-            used = 1;
-        } else if (cp != '\\' && cp != (unsigned char)quote && text_printable(cp) &&
-                   !(ascii && cp >= 0x80)) {
-            at += used;
-            continue;
+#define BYTES_AT_ONCE 16384u
+
+void repr_bytes_piece(struct buf *out, const void *p, size_t n, char quote, bool array)
+{
+    const uint8_t *s = p;
+
+    while (n > 0) {
+        size_t piece = n < BYTES_AT_ONCE ? n : BYTES_AT_ONCE, used = 0;
+        char *to = buf_room(out, piece * 4);
+
+        for (size_t i = 0; to != NULL && i < piece; i++) {
+            uint8_t c = s[i];
+
+            if (c >= 0x20 && c < 0x7f && c != '\\' && c != (uint8_t)quote && !(array && c == '\''))
+                to[used++] = (char)c;
+            else
+                used += put_byte_escape(to + used, c);
         }
-        buf_append(out, utf8 + plain, at - plain);
-        if (!put_short_escape(out, cp, quote))
-            buf_printf(out, cp < 0x100 ? "\\x%02x" : cp < 0x10000 ? "\\u%04x" : "\\U%08x", cp);
-        at += used;
-        plain = at;
+        out->len += used;
+        s += piece;
+        n -= piece;
     }
-    if (n > 0)
-        buf_append(out, utf8 + plain, n - plain);
-    buf_putc(out, quote);
 }
 
 /* A bytearray's repr has a backslash before every "'", whatever the quotes are. */
 static void put_bytes(struct buf *out, const void *p, size_t n, bool array)
 {
-    const uint8_t *s = p;
     char quote = n > 0 ? quote_for(p, n) : '\'';
-    size_t plain = 0;
 
     buf_putc(out, 'b');
     buf_putc(out, quote);
-    for (size_t i = 0; i < n; i++) {
-        if (s[i] >= 0x20 && s[i] < 0x7f && s[i] != '\\' && s[i] != (uint8_t)quote &&
-            !(array && s[i] == '\''))
-            continue;
-        buf_append(out, s + plain, i - plain);
-        if (!put_short_escape(out, s[i], array ? '\'' : quote))
-            buf_printf(out, "\\x%02x", s[i]);
-        plain = i + 1;
-    }
-    if (n > 0)
-        buf_append(out, s + plain, n - plain);
+    repr_bytes_piece(out, p, n, quote, array);
     buf_putc(out, quote);
 }
 

@@ -15,6 +15,9 @@ enum pb_err repr_big(struct buf *out, const struct pkl_leaf *l, struct error *e)
 /* "module.name" of a global, escaped; what is computed as "?". */
 enum pb_err repr_name(struct pkl_view *v, const struct pkl_node *global, struct buf *out,
                       struct error *e) PB_CHECK;
+/* Parts of what stands between the quotes: of a str whole characters; of a bytearray, `array`. */
+void repr_str_piece(struct buf *out, const char *utf8, size_t n, char quote, bool ascii);
+void repr_bytes_piece(struct buf *out, const void *p, size_t n, char quote, bool array);
 bool repr_is_ascii(const struct buf *b);
 
 #endif

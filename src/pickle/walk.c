@@ -80,7 +80,7 @@ static void drop(struct walk *w, size_t to)
 }
 
 /* What was met is likely to be asked for next; once taken by another value it is final. */
-static void remember(struct pkl_doc *d, const struct wval *v)
+void walk_remember(struct pkl_doc *d, const struct wval *v)
 {
     if (d->cache != NULL && !v->ref && op_kind(v->opcode) >= PKL_LIST)
         d->cache[(v->maker ^ v->maker >> 10) & (CACHE - 1)] = *v;
@@ -94,8 +94,8 @@ void walk_picked(struct pkl_doc *d, struct pick *p, const struct wval *v, size_t
         if (p->index >= p->first) {
             memcpy(&p->out[p->got * per], &v[i], per * sizeof *v);
             p->got++;
-            remember(d, &v[i]);
-            remember(d, &v[i + per - 1]);
+            walk_remember(d, &v[i]);
+            walk_remember(d, &v[i + per - 1]);
         }
     }
 }
@@ -118,7 +118,7 @@ enum pb_err walk_push(struct walk *w, const struct wval *v, struct error *e)
 }
 
 /* How many values an opcode takes when no MARK says so. */
-static size_t takes(uint8_t code)
+size_t walk_takes(uint8_t code)
 {
     switch (code) {
     case 'Q':
@@ -132,12 +132,12 @@ static size_t takes(uint8_t code)
     }
 }
 
-static bool is_marked(uint8_t code)
+bool walk_is_marked(uint8_t code)
 {
     return code == 't' || code == 'l' || code == 'd' || code == 'i' || code == 'o' || code == 0x91;
 }
 
-static enum phase make_phase(uint8_t code)
+enum phase walk_make_phase(uint8_t code)
 {
     switch (op_kind(code)) {
     case PKL_LIST:
@@ -154,17 +154,17 @@ static enum phase make_phase(uint8_t code)
 static enum pb_err make(struct walk *w, const struct op *op, struct error *e)
 {
     struct wval v = {.maker = op->at, .end = op->end, .opcode = op->code};
-    enum phase phase = make_phase(op->code);
+    enum phase phase = walk_make_phase(op->code);
     size_t first, kids, n;
 
-    if (is_marked(op->code)) {
+    if (walk_is_marked(op->code)) {
         if (w->marks.len == 0)
             return lost(w, e);
         w->marks.len--;
         first = w->marks.data[w->marks.len].height;
         v.begin = w->marks.data[w->marks.len].offset;
     } else {
-        n = takes(op->code);
+        n = walk_takes(op->code);
         if (w->vals.len < n)
             return lost(w, e);
         first = w->vals.len - n;
@@ -318,18 +318,16 @@ static enum pb_err of_record(struct pkl_doc *d, struct cursor *c, uint32_t index
     return err;
 }
 
-/* Pushes the recorded value that begins here. */
-static enum pb_err skip(struct walk *w, struct error *e)
+enum pb_err walk_skip(struct walk *w, struct wval *out, struct error *e)
 {
     const struct record *r = &w->d->records.data[w->next];
-    struct wval v;
-    enum pb_err err = of_record(w->d, &w->c, w->next, &v, e);
+    enum pb_err err = r->begin == w->pos ? of_record(w->d, &w->c, w->next, out, e) : lost(w, e);
 
     if (err != PB_OK)
         return err;
     w->pos = r->end;
     w->next = w->next + 1 < w->d->records.len ? climb(w->d, w->next + 1, w->ceiling) : NO_RECORD;
-    return walk_push(w, &v, e);
+    return PB_OK;
 }
 
 /* Runs to the limit, to STOP, or until what was looked for is there. */
@@ -340,8 +338,12 @@ enum pb_err walk_go(struct walk *w, struct error *e)
     while (err == PB_OK && w->pos < w->limit && !w->stopped && !w->gone) {
         struct op op;
 
-        if (w->next != NO_RECORD && w->d->records.data[w->next].begin <= w->pos) {
-            err = w->d->records.data[w->next].begin == w->pos ? skip(w, e) : lost(w, e);
+        if (walk_at_record(w)) {
+            struct wval v;
+
+            err = walk_skip(w, &v, e);
+            if (err == PB_OK)
+                err = walk_push(w, &v, e);
             continue;
         }
         err = cursor_read(&w->c, w->pos, &op, e);

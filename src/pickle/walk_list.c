@@ -5,11 +5,8 @@
 
 /* ----------------------------------------------------------------- own children */
 
-/* The last checkpoint of the phase with an index not above `first`, and the first one from `last`
- * on. */
-static void points_around(const struct checkpoints *c, enum phase phase, uint64_t first,
-                          uint64_t last, const struct checkpoint **from,
-                          const struct checkpoint **to)
+void walk_points(const struct checkpoints *c, enum phase phase, uint64_t first, uint64_t last,
+                 const struct checkpoint **from, const struct checkpoint **to)
 {
     size_t at = 0, high = c->mixed ? 0 : c->len;
 
@@ -63,7 +60,7 @@ static enum pb_err list_ground(struct pkl_doc *d, const struct ground *g, struct
     struct walk w;
     enum pb_err err;
 
-    points_around(&g->r->points, pick->phase, pick->first, pick->first + pick->count, &from, &to);
+    walk_points(&g->r->points, pick->phase, pick->first, pick->first + pick->count, &from, &to);
     pick->index = from != NULL ? from->index : 0;
     err = walk_begin_at(&w, d, g, from, to != NULL ? CHECKPOINT_OFFSET(to) : g->r->end, e);
     w.target = g->standing ? UINT64_MAX : g->r->maker;
@@ -112,7 +109,7 @@ static enum pb_err list_extra(struct pkl_doc *d, const struct extra *x, struct p
     struct walk w;
     enum pb_err err;
 
-    points_around(&x->points, pick->phase, pick->first, pick->first + pick->count, &from, &to);
+    walk_points(&x->points, pick->phase, pick->first, pick->first + pick->count, &from, &to);
     pick->index = from != NULL ? from->index : 0;
     walk_init(&w, d, from != NULL ? CHECKPOINT_OFFSET(from) : x->begin,
               to != NULL ? CHECKPOINT_OFFSET(to) : x->op + 1, walk_enclosing(d, x->op));
@@ -147,6 +144,15 @@ static const struct extra *extras_of(const struct pkl_doc *d, uint64_t maker, si
         ;
     *n = end - low;
     return *n > 0 ? &d->extras.data[low] : NULL;
+}
+
+bool walk_changed(const struct pkl_doc *d, uint64_t maker)
+{
+    size_t n = 0;
+
+    if (d->extras.len > 0)
+        extras_of(d, maker, &n);
+    return n > 0;
 }
 
 static uint64_t own_count(const struct wval *v, enum phase phase)

@@ -58,8 +58,26 @@ enum pb_err walk_go(struct walk *w, struct error *e) PB_CHECK;
 /* Begins at a checkpoint of the ground, or (NULL) where that begins. */
 enum pb_err walk_begin_at(struct walk *w, struct pkl_doc *d, const struct ground *g,
                           const struct checkpoint *p, uint64_t limit, struct error *e) PB_CHECK;
+/* The recorded value that begins where the walk is, if one does: not pushed, only passed. */
+static inline bool walk_at_record(const struct walk *w)
+{
+    return w->next != NO_RECORD && w->d->records.data[w->next].begin <= w->pos;
+}
+enum pb_err walk_skip(struct walk *w, struct wval *out, struct error *e) PB_CHECK;
+/* How many values an opcode takes when no MARK says so; whether one does; as what it takes them. */
+size_t walk_takes(uint8_t code);
+bool walk_is_marked(uint8_t code);
+enum phase walk_make_phase(uint8_t code);
+/* The last checkpoint of the phase with an index not above `first`, and the first one from `last`
+ * on. */
+void walk_points(const struct checkpoints *c, enum phase phase, uint64_t first, uint64_t last,
+                 const struct checkpoint **from, const struct checkpoint **to);
+/* Whether the container was changed away from its own span. */
+bool walk_changed(const struct pkl_doc *d, uint64_t maker);
 /* The innermost record with begin <= at < end. */
 uint32_t walk_enclosing(const struct pkl_doc *d, uint64_t at);
+/* The value, complete, is likely to be asked for next. */
+void walk_remember(struct pkl_doc *d, const struct wval *v);
 /* Takes what is wanted of n values. */
 void walk_picked(struct pkl_doc *d, struct pick *p, const struct wval *v, size_t n);
 

@@ -9,6 +9,7 @@
  * file's output ends with a line "-- ok" or "-- CODE MESSAGE". PKL_GRAIN=N in the environment: an
  * index of N bytes' grain.  PKL_PIECE=N: the file arrives N bytes at a time, and is indexed
  * meanwhile.
+ * PKL_ASK: printing asks the view for every value and takes none straight.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -310,6 +311,8 @@ static enum pb_err one_file(const char *command, const char *path, struct error 
         err = pkl_doc_new(spool != NULL ? spool : src, 0, NULL, &d, e);
     if (err == PB_OK && getenv("PKL_GRAIN") != NULL)
         set_grain(d, strtoull(getenv("PKL_GRAIN"), NULL, 10));
+    if (err == PB_OK && getenv("PKL_ASK") != NULL)
+        pkl_doc_view(d)->unedited = NULL;
     if (err == PB_OK)
         err = piece == NULL ? pkl_doc_index(d, e)
                             : arrive(src, strtoull(piece, NULL, 10), spool, d, e);

@@ -42,10 +42,12 @@ def check(ok, what):
             print('FAILED', what)
 
 
-def run(command, paths, grain=None):
+def run(command, paths, grain=None, ask=False):
     """Output and status of every file."""
     env = dict(os.environ)
     env.pop('PKL_GRAIN', None)
+    if ask:
+        env['PKL_ASK'] = '1'
     if grain:
         env['PKL_GRAIN'] = str(grain)
     r = subprocess.run(
@@ -199,6 +201,8 @@ def test_values(folder):
                 same and status == 'ok',
                 f'repr seed {SEED}: {want[:200]} is {got[:200]} {status} {data[:60]!r}',
             )
+    for grain in (None, 8):
+        compare_ways(paths, grain, f'value seed {SEED}')
     for (lines, status), v, data in zip(run('json', paths), values, datas):
         try:
             got = json.loads(lines[0])
@@ -254,6 +258,17 @@ def test_programs(folder):
     paths = write_all(folder, datas)
     for grain in (None, 8, 20, 300):
         compare_spans(paths, grain, f'program seed {SEED}')
+        compare_ways(paths, grain, f'program seed {SEED}')
+
+
+def compare_ways(paths, grain, what):
+    """What is printed straight from the bytes is what asking for each value prints."""
+    for command in ('repr', 'indent', 'json'):
+        asked = run(command, paths, grain, ask=True)
+        for path, want, got in zip(paths, asked, run(command, paths, grain)):
+            check(
+                got == want, f'{what} {command} grain {grain} {path}: {want!r:.200} is {got!r:.200}'
+            )
 
 
 # ---------------------------------------------------------------------------------- corpus
@@ -386,6 +401,8 @@ def test_cut(folder):
         datas.append(genpickle.program(r, 120))
         datas.append(pickle.dumps(genpickle.value(r), i % 6)[:400])
     paths = write_all(folder, [d[:n] for d in datas for n in range(len(d))])
+    for grain in (None, 50):
+        compare_ways([p for p in paths if os.path.getsize(p) < 200000], grain, 'corpus')
     for grain in (None, 8):
         for path, (_, status) in zip(paths, run('walk', paths, grain)):
             check(

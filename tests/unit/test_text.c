@@ -206,6 +206,45 @@ static void printable(void **state)
         assert_false(text_printable(no[i]));
 }
 
+/* Every byte at every place of a word, and at every distance from the end. */
+static void plain_runs(void **state)
+{
+    static const struct {
+        const char *text;
+        char quote;
+        enum text_plain how;
+        size_t run;
+    } cases[] = {
+        {"", '\'', TEXT_ASCII, 0},
+        {"it's", '\'', TEXT_ASCII, 2},
+        {"it's", '"', TEXT_ASCII, 4},
+        {"caf\xc3\xa9", '\'', TEXT_ASCII, 3},
+        {"caf\xc3\xa9 " NI, '\'', TEXT_PRINTABLE, 9},
+        {"a\xc2\xa0", '\'', TEXT_PRINTABLE, 1},
+        {"a\xe3\x85\xa4", '\'', TEXT_PRINTABLE, 4}, /* U+3164: printable, nothing drawn */
+        {"a\xe3\x85\xa4", '\'', TEXT_DRAWABLE, 1},
+        {NI "\xed\xa0\x80", '\'', TEXT_PRINTABLE, 3},
+        {NI "\xe4\xbd", '\'', TEXT_PRINTABLE, 3},
+    };
+    char text[24];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(
+            text_plain(cases[i].text, strlen(cases[i].text), cases[i].quote, cases[i].how),
+            cases[i].run);
+    for (int c = 0; c < 256; c++) {
+        bool plain = c >= 0x20 && c < 0x7f && c != '\\' && c != '"';
+
+        for (size_t at = 0; at < sizeof text; at++) {
+            memset(text, 'x', sizeof text);
+            text[at] = (char)c;
+            assert_int_equal(text_plain(text, sizeof text, '"', TEXT_ASCII),
+                             plain ? sizeof text : at);
+        }
+    }
+}
+
 static void widths(void **state)
 {
     static const struct {
@@ -421,6 +460,7 @@ int main(void)
         cmocka_unit_test(escapes_into_a_full_buffer),
         cmocka_unit_test(every_code_point_is_safe),
         cmocka_unit_test(printable),
+        cmocka_unit_test(plain_runs),
         cmocka_unit_test(widths),
         cmocka_unit_test(fits),
         cmocka_unit_test(steps_by_graphemes),

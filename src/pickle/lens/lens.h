@@ -148,6 +148,10 @@ enum pb_err lens_global(struct lens_reader *r, const struct pkl_node *global, co
 /* An object taken apart; c->row is NULL when its class is in no row. */
 enum pb_err lens_call_of(struct lens_reader *r, const struct pkl_node *node, struct lens_call *c,
                          struct error *e) PB_CHECK;
+/* The row of a class (or of a getattr(CLASS, 'name') that stands for one); NULL: there is none. */
+enum pb_err lens_row_of(struct lens_reader *r, const struct pkl_node *class,
+                        const struct lens_row **row, struct error *e) PB_CHECK;
+
 /* Reads the script of an object on top of `out`; out->row says whether there is one. */
 enum pb_err lens_read(struct lens_reader *r, const struct pkl_node *node, size_t max,
                       struct lens *out, struct error *e) PB_CHECK;

@@ -169,8 +169,8 @@ static enum pb_err attribute_name(struct lens_reader *r, const struct pkl_node *
     return *module != NULL && *name != NULL ? PB_OK : error_nomem(e);
 }
 
-static enum pb_err find_row(struct lens_reader *r, const struct pkl_node *class,
-                            const struct lens_row **row, struct error *e)
+enum pb_err lens_row_of(struct lens_reader *r, const struct pkl_node *class,
+                        const struct lens_row **row, struct error *e)
 {
     struct lens_known *known = &r->known[(class->target ^ class->target >> 7) & 63];
     struct pkl_name n;
@@ -244,7 +244,7 @@ static enum pb_err reconstructed(struct lens_reader *r, struct lens_call *c, str
         c->arg[2].kind == PKL_NONE)
         err = lens_is_builtin(r, &c->arg[1], "object", &object, e);
     if (err == PB_OK && object)
-        err = find_row(r, &c->arg[0], &c->row, e);
+        err = lens_row_of(r, &c->arg[0], &c->row, e);
     c->created = true;
     c->count = 0;
     c->args.id = 0;
@@ -261,7 +261,7 @@ enum pb_err lens_call_of(struct lens_reader *r, const struct pkl_node *node, str
     if (err != PB_OK || (class.kind != PKL_GLOBAL && class.kind != PKL_OBJECT) || class.id == 0 ||
         class.count > (class.kind == PKL_OBJECT))
         return err;
-    err = find_row(r, &class, &c->row, e);
+    err = lens_row_of(r, &class, &c->row, e);
     if (err != PB_OK || c->row == NULL)
         return err;
     if (node->ref)
