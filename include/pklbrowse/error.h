@@ -65,10 +65,11 @@ enum pb_err error_nomem(struct error *e);
  * Permission denied".  `where` may be NULL. */
 enum pb_err error_errno(struct error *e, int err, const char *what, const char *where);
 
-/* A pickle that breaks: where, at which opcode (-1: none), why.  The message says all three:
- * "byte 17, opcode 'R': the stack is empty". */
-enum pb_err error_pickle(struct error *e, uint64_t offset, int opcode, const char *fmt, ...)
-    PB_PRINTF(4, 5);
+/* A pickle that breaks: where, at which opcode (-1: none; name NULL: there is no such), why.  The
+ * message says all three: "byte 17, REDUCE: the stack is empty".  The engine, which knows the
+ * names, calls it. */
+enum pb_err error_opcode(struct error *e, uint64_t offset, int opcode, const char *name,
+                         const char *fmt, va_list ap) PB_PRINTF(5, 0);
 
 /* The code's name in plain words ("not permitted"), never NULL. */
 const char *error_name(enum pb_err code);

@@ -97,9 +97,10 @@ enum pb_err error_errno(struct error *e, int err, const char *what, const char *
     return error_set(e, code_of_errno(err), "%s %s: %s", what, where, why);
 }
 
-enum pb_err error_pickle(struct error *e, uint64_t offset, int opcode, const char *fmt, ...)
+enum pb_err error_opcode(struct error *e, uint64_t offset, int opcode, const char *name,
+                         const char *fmt, va_list ap)
 {
-    va_list ap;
+    unsigned long long byte = offset;
     int at;
 
     if (e == NULL)
@@ -108,16 +109,12 @@ enum pb_err error_pickle(struct error *e, uint64_t offset, int opcode, const cha
     e->offset = offset;
     e->opcode = opcode;
     if (opcode < 0)
-        at = snprintf(e->msg, sizeof e->msg, "byte %llu: ", (unsigned long long)offset);
-    else if (opcode > 0x20 && opcode < 0x7f)
-        at = snprintf(e->msg, sizeof e->msg, "byte %llu, opcode '%c': ", (unsigned long long)offset,
-                      opcode);
+        at = snprintf(e->msg, sizeof e->msg, "byte %llu: ", byte);
+    else if (name != NULL)
+        at = snprintf(e->msg, sizeof e->msg, "byte %llu, %s: ", byte, name);
     else
-        at = snprintf(e->msg, sizeof e->msg,
-                      "byte %llu, opcode 0x%02x: ", (unsigned long long)offset, (unsigned)opcode);
-    va_start(ap, fmt);
+        at = snprintf(e->msg, sizeof e->msg, "byte %llu, opcode 0x%02x: ", byte, (unsigned)opcode);
     format_message(e, at < 0 ? 0 : (size_t)at, fmt, ap);
-    va_end(ap);
     return PB_EPICKLE;
 }
 

@@ -54,7 +54,8 @@ static enum pb_err print_row(struct cli *c, const struct tree_row *r, unsigned i
     if (r->label.len > 0)
         buf_puts(&line, "  ");
     buf_append(&line, r->type.data, r->type.len);
-    if (r->preview.len > 0 && !opens) {
+    /* Rows below say what a container holds, but not of which class an object is. */
+    if (r->preview.len > 0 && (!opens || r->child.value.kind == PKL_OBJECT)) {
         buf_puts(&line, "  ");
         buf_append(&line, r->preview.data, r->preview.len);
     }

@@ -115,6 +115,45 @@ static const char *first_place(struct tree *t, pkl_id target)
     return text;
 }
 
+static enum pkl_step step_at(struct tree *t, const struct pkl_node *n, uint64_t position)
+{
+    struct pkl_child c;
+    size_t got;
+
+    if (t->view->children(t->view, n->target, position, 1, &c, &got, NULL) != PB_OK || got == 0)
+        return PKL_STEP_PART;
+    return c.step;
+}
+
+/* The word, without its plural when there is one: "1 entry". */
+static void put_counted(struct buf *out, const char *words, uint64_t count)
+{
+    if (count == 1 && strcmp(words, "entries") == 0)
+        buf_puts(out, "entry");
+    else
+        buf_append(out, words, strlen(words) - (count == 1));
+}
+
+/* What an object's children are, in the plural: they stand in the order arguments, attributes,
+ * items, entries, so that the first and the last one tell. */
+static const char *what_children_are(struct tree *t, const struct pkl_node *n, uint64_t count)
+{
+    enum pkl_step first = step_at(t, n, 0);
+
+    if (step_at(t, n, count - 1) != first)
+        return "parts";
+    switch (first) {
+    case PKL_STEP_ATTR:
+        return "attributes";
+    case PKL_STEP_INDEX:
+        return "items";
+    case PKL_STEP_KEY:
+        return "entries";
+    default:
+        return "parts";
+    }
+}
+
 static void describe_object(struct tree *t, const struct pkl_node *n, uint64_t count,
                             struct tree_row *r)
 {
@@ -134,7 +173,8 @@ static void describe_object(struct tree *t, const struct pkl_node *n, uint64_t c
     if (count > 0) {
         buf_puts(&r->preview, ", ");
         text_count(&r->preview, count);
-        buf_puts(&r->preview, count == 1 ? " part" : " parts");
+        buf_putc(&r->preview, ' ');
+        put_counted(&r->preview, what_children_are(t, n, count), count);
     }
     buf_release(&name);
 }

@@ -95,6 +95,18 @@ enum pkl_kind op_kind(uint8_t code)
     }
 }
 
+enum pb_err error_pickle(struct error *e, uint64_t offset, int opcode, const char *fmt, ...)
+{
+    const char *name = opcode >= 0 && opcode < 256 ? public_info[opcode].name : NULL;
+    enum pb_err err;
+    va_list ap;
+
+    va_start(ap, fmt);
+    err = error_opcode(e, offset, opcode, name, fmt, ap);
+    va_end(ap);
+    return err;
+}
+
 uint64_t op_le(const uint8_t *p, size_t n)
 {
     uint64_t v = 0;

@@ -73,6 +73,10 @@ static inline bool op_is_text(uint8_t code)
     return op_info[code].arg == ARG_LINE || op_info[code].arg == ARG_LINES;
 }
 
+/* A pickle that breaks: where, at which opcode (-1: none), why. */
+enum pb_err error_pickle(struct error *e, uint64_t offset, int opcode, const char *fmt, ...)
+    PB_PRINTF(4, 5);
+
 /* Little-endian numbers of n bytes, 1 <= n <= 8. */
 uint64_t op_le(const uint8_t *p, size_t n);
 

@@ -179,7 +179,8 @@ static enum pb_err one(struct pkl_doc *d, struct window *w, struct error *e)
         return scan_inline_go(d, e);
     }
     if (have == 0)
-        return error_set(e, PB_EPICKLE, "the pickle ends without STOP");
+        return error_set(e, PB_EPICKLE,
+                         s->at == 0 ? "it is empty" : "the pickle ends without STOP");
     op.p = w->p + (s->at - w->off);
     op.n = have;
     op.code = op.p[0];

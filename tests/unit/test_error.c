@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-#include <pklbrowse/error.h>
+#include "pickle/opcode.h"
 
 static void sets_code_and_message(void **state)
 {
@@ -111,11 +111,11 @@ static void says_where_a_pickle_breaks(void **state)
 
     (void)state;
     assert_int_equal(error_pickle(&e, 5000000000u, 'R', "the stack is %s", "empty"), PB_EPICKLE);
-    assert_string_equal(e.msg, "byte 5000000000, opcode 'R': the stack is empty");
+    assert_string_equal(e.msg, "byte 5000000000, REDUCE: the stack is empty");
     assert_int_equal(e.offset, 5000000000u);
     assert_int_equal(e.opcode, 'R');
     error_pickle(&e, 2, 0x95, "cut short");
-    assert_string_equal(e.msg, "byte 2, opcode 0x95: cut short");
+    assert_string_equal(e.msg, "byte 2, FRAME: cut short");
     error_pickle(&e, 0, -1, "no bytes");
     assert_string_equal(e.msg, "byte 0: no bytes");
     assert_int_equal(e.opcode, -1);
@@ -124,7 +124,7 @@ static void says_where_a_pickle_breaks(void **state)
     text[sizeof text - 1] = '\0';
     error_pickle(&e, 1, '.', "%s", text);
     assert_true(strlen(e.msg) < ERROR_MSG_MAX);
-    assert_memory_equal(e.msg, "byte 1, opcode '.': yyy", 23);
+    assert_memory_equal(e.msg, "byte 1, STOP: yyyyyyyyyy", 23);
     assert_string_equal(e.msg + strlen(e.msg) - 4, "y\xe2\x80\xa6");
 }
 
