@@ -18,11 +18,16 @@
 
 enum pkl_repr_style { PKL_REPR_LINE, PKL_REPR_INDENT };
 
+/* A Python 2 str does not say what its bytes mean.  ASCII: 'text', and b'...' when it is not all
+ * ASCII; the others read it so where they can, and as bytes where not. */
+enum pkl_py2_str { PKL_PY2_ASCII, PKL_PY2_LATIN1, PKL_PY2_UTF8, PKL_PY2_BYTES };
+
 struct pkl_repr_opts {
     enum pkl_repr_style style;
     unsigned depth;      /* deeper containers print as [...], 0: all */
     uint64_t max_output; /* bytes; 0: no limit; then PB_ELIMIT */
     bool ascii;          /* only ASCII in strings, like ascii() */
+    enum pkl_py2_str py2_str;
 };
 enum pb_err pkl_repr(struct pkl_view *v, const struct pkl_node *node, const struct pkl_repr_opts *o,
                      const struct sink *to, struct error *e) PB_CHECK;

@@ -10,6 +10,26 @@
 
 #define TREE_PREVIEW 200 /* bytes of a value on its row */
 
+static const char *const py2_forms[] = {
+    [PKL_PY2_ASCII] = "ascii",
+    [PKL_PY2_LATIN1] = "latin1",
+    [PKL_PY2_UTF8] = "utf8",
+    [PKL_PY2_BYTES] = "bytes",
+};
+#define PY2_FORMS (sizeof py2_forms / sizeof py2_forms[0])
+
+/* As what --py2-str says to show them; PY2_FORMS: it says something else. */
+static size_t py2_form(const struct args *a)
+{
+    size_t i = 0;
+
+    if (!a->given[OPT_py2_str])
+        return PKL_PY2_ASCII;
+    while (i < PY2_FORMS && strcmp(a->text[OPT_py2_str], py2_forms[i]) != 0)
+        i++;
+    return i;
+}
+
 static enum pb_err print_value(struct cli *c, struct pkl_view *v, const struct pkl_node *node,
                                struct error *e)
 {
@@ -19,6 +39,7 @@ static enum pb_err print_value(struct cli *c, struct pkl_view *v, const struct p
         .style = a->given[OPT_repr] ? PKL_REPR_LINE : PKL_REPR_INDENT,
         .depth = (unsigned)a->depth,
         .ascii = a->given[OPT_ascii],
+        .py2_str = (enum pkl_py2_str)py2_form(a),
     };
     enum pb_err err;
 
@@ -162,6 +183,10 @@ static enum pb_err check_form(const struct args *a, struct error *e)
         return error_set(e, PB_EUSAGE, "--repr, --json and --tree exclude each other");
     if (a->given[OPT_json] && a->given[OPT_depth])
         return error_set(e, PB_EUSAGE, "--json leaves nothing out: --depth does not go with it");
+    if (py2_form(a) == PY2_FORMS)
+        return error_set(e, PB_EUSAGE, "--py2-str takes ascii, latin1, utf8 or bytes");
+    if (a->given[OPT_py2_str] && (a->given[OPT_json] || a->given[OPT_tree]))
+        return error_set(e, PB_EUSAGE, "--py2-str is for text: not with --json or --tree");
     return PB_OK;
 }
 

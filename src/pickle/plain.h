@@ -12,6 +12,8 @@
 #ifndef PICKLE_PLAIN_H
 #define PICKLE_PLAIN_H
 
+#include <pklbrowse/pkl_repr.h>
+
 #include "idmap.h"
 #include "lens/lens.h"
 #include "tape.h"
@@ -74,6 +76,7 @@ struct plain {
     struct buf *out;
     unsigned *indent; /* NULL: all on one line */
     bool ascii;
+    enum pkl_py2_str py2_str;
     struct tapes tapes;
     struct idmap shared; /* JSON: makers + 1 of containers that references lead to */
     struct {

@@ -168,15 +168,6 @@ const char *plain_text(struct plain *w, const struct tape_node *n, size_t *len)
     return (const char *)p + header;
 }
 
-static bool is_ascii(const char *s, size_t n)
-{
-    unsigned char any = 0;
-
-    for (size_t i = 0; i < n; i++)
-        any |= (unsigned char)s[i];
-    return any < 0x80;
-}
-
 static void put_base64(struct plain *w, const char *what, const char *s, size_t n)
 {
     buf_puts(w->out, "{\"$");
@@ -202,12 +193,12 @@ static bool leaf_text(struct plain *w, const struct tape_node *n)
             pkl_repr_bytes(w->out, s, len);
         return true;
     case PKL_PY2STR:
-        if (!is_ascii(s, len))
-            return false;
-        if (json)
+        if (!json)
+            repr_py2_str(w->out, s, len, w->ascii, w->py2_str);
+        else if (text_plain(s, len, '"', TEXT_ASCII) == len)
             pkl_json_string(w->out, s, len);
         else
-            pkl_repr_str(w->out, s, len, w->ascii);
+            return false;
         return true;
     case PKL_STR:
         if (json)

@@ -41,7 +41,7 @@ static enum pb_err put_leaf(struct preview *p, const struct pkl_node *node, stru
         buf_printf(&p->text, "int of %llu bytes", (unsigned long long)p->leaf.total);
         return PB_OK;
     }
-    err = repr_leaf(&p->text, &p->leaf, false, e);
+    err = repr_leaf(&p->text, &p->leaf, false, PKL_PY2_ASCII, e);
     if (err == PB_OK && p->leaf.partial && !full(p))
         buf_puts(&p->text, "…");
     return err;
@@ -252,7 +252,7 @@ static enum pb_err put_bytes(struct preview *p, struct error *e)
     p->leaf.kind = l->kind;
     buf_clear(&p->leaf.data);
     buf_append(&p->leaf.data, l->text.data + l->start, l->text.len - l->start);
-    return repr_leaf(&p->text, &p->leaf, false, e);
+    return repr_leaf(&p->text, &p->leaf, false, PKL_PY2_ASCII, e);
 }
 
 static enum pb_err put_raw(struct preview *p, const struct pkl_node *node, bool brief,

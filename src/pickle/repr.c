@@ -106,7 +106,7 @@ static enum pb_err put_leaf(struct printer *p, const struct pkl_node *node, stru
 {
     enum pb_err err = pkl_leaf_read(p->frames.view, node, SIZE_MAX, &p->leaf, e);
 
-    return err == PB_OK ? repr_leaf(&p->out, &p->leaf, p->opts.ascii, e) : err;
+    return err == PB_OK ? repr_leaf(&p->out, &p->leaf, p->opts.ascii, p->opts.py2_str, e) : err;
 }
 
 static bool is_deep(const struct printer *p)
@@ -155,7 +155,7 @@ static enum pb_err put_head(struct printer *p, const struct pkl_node *node, stru
     default:
         err = pkl_leaf_read(p->frames.view, node, SIZE_MAX, &p->leaf, e);
         if (err == PB_OK)
-            return repr_leaf(&p->out, &p->leaf, p->opts.ascii, e);
+            return repr_leaf(&p->out, &p->leaf, p->opts.ascii, p->opts.py2_str, e);
         return err;
     }
 }
@@ -273,7 +273,7 @@ static enum pb_err put_object(struct printer *p, const struct pkl_node *node, st
         buf_append(&p->leaf.data, l->text.data + l->start, l->text.len - l->start);
         lens_drop(l, l->first, l->start);
         err = buf_status(&p->leaf.data, e);
-        return err == PB_OK ? repr_leaf(&p->out, &p->leaf, p->opts.ascii, e) : err;
+        return err == PB_OK ? repr_leaf(&p->out, &p->leaf, p->opts.ascii, p->opts.py2_str, e) : err;
     }
     if (l->kind != PKL_OBJECT)
         return enter(p, node, l->kind == PKL_SET ? SHAPE_SET : SHAPE_FROZENSET, l->items.target,
@@ -552,6 +552,7 @@ enum pb_err pkl_repr(struct pkl_view *v, const struct pkl_node *node, const stru
     plain_init(&p.plain, &plain_repr, v, &lenses.view, &p.reader, &p.out);
     p.plain.indent = p.opts.style == PKL_REPR_INDENT ? &p.indent : NULL;
     p.plain.ascii = p.opts.ascii;
+    p.plain.py2_str = p.opts.py2_str;
     if (plain_on(&p.plain) && p.opts.depth == 0)
         p.frames.plain = &p.plain;
     err = put_value(&p, node, e);

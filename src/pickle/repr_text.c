@@ -125,13 +125,18 @@ void pkl_repr_bytes(struct buf *out, const void *p, size_t n)
     put_bytes(out, p, n, false);
 }
 
-bool repr_is_ascii(const struct buf *b)
+static bool is_ascii(const char *s, size_t n)
 {
     unsigned char any = 0;
 
-    for (size_t i = 0; i < b->len; i++)
-        any |= (unsigned char)b->data[i];
+    for (size_t i = 0; i < n; i++)
+        any |= (unsigned char)s[i];
     return any < 0x80;
+}
+
+bool repr_is_ascii(const struct buf *b)
+{
+    return is_ascii(b->data, b->len);
 }
 
 enum pb_err repr_big(struct buf *out, const struct pkl_leaf *l, struct error *e)
@@ -157,7 +162,34 @@ enum pb_err repr_big(struct buf *out, const struct pkl_leaf *l, struct error *e)
     return num_big_to_hex(out, le, l->data.len, e);
 }
 
-enum pb_err repr_leaf(struct buf *out, const struct pkl_leaf *l, bool ascii, struct error *e)
+static void put_latin1(struct buf *out, const char *s, size_t n, bool ascii)
+{
+    struct buf text;
+    char utf8[4];
+
+    buf_init(&text, SIZE_MAX / 2);
+    for (size_t i = 0; i < n; i++)
+        buf_append(&text, utf8, utf8_encode((uint8_t)s[i], utf8));
+    pkl_repr_str(out, text.data, text.len, ascii);
+    if (text.failed != PB_OK)
+        out->failed = text.failed;
+    buf_release(&text);
+}
+
+void repr_py2_str(struct buf *out, const char *s, size_t n, bool ascii, enum pkl_py2_str how)
+{
+    if (how != PKL_PY2_BYTES && is_ascii(s, n))
+        pkl_repr_str(out, s, n, ascii);
+    else if (how == PKL_PY2_LATIN1)
+        put_latin1(out, s, n, ascii);
+    else if (how == PKL_PY2_UTF8 && utf8_check(s, n, false, NULL) == n)
+        pkl_repr_str(out, s, n, ascii);
+    else
+        pkl_repr_bytes(out, s, n);
+}
+
+enum pb_err repr_leaf(struct buf *out, const struct pkl_leaf *l, bool ascii, enum pkl_py2_str how,
+                      struct error *e)
 {
     const char *s = l->data.data;
     size_t n = l->data.len;
@@ -183,10 +215,7 @@ enum pb_err repr_leaf(struct buf *out, const struct pkl_leaf *l, bool ascii, str
         pkl_repr_bytes(out, s, n);
         break;
     case PKL_PY2STR:
-        if (repr_is_ascii(&l->data))
-            pkl_repr_str(out, s, n, ascii);
-        else
-            pkl_repr_bytes(out, s, n);
+        repr_py2_str(out, s, n, ascii, how);
         break;
     case PKL_STR:
         pkl_repr_str(out, s, n, ascii);

@@ -8,8 +8,9 @@
 #include <pklbrowse/pkl_repr.h>
 
 /* A leaf that has been read. */
-enum pb_err repr_leaf(struct buf *out, const struct pkl_leaf *l, bool ascii,
+enum pb_err repr_leaf(struct buf *out, const struct pkl_leaf *l, bool ascii, enum pkl_py2_str how,
                       struct error *e) PB_CHECK;
+void repr_py2_str(struct buf *out, const char *s, size_t n, bool ascii, enum pkl_py2_str how);
 /* An int in decimal, above Python's limit of digits in hex. */
 enum pb_err repr_big(struct buf *out, const struct pkl_leaf *l, struct error *e) PB_CHECK;
 /* "module.name" of a global, escaped; what is computed as "?". */

@@ -95,6 +95,15 @@ def test_show_json(p: Place):
     same(json.loads(p.run("show", "--json", "f").expect(0).out), JOHN)
 
 
+def test_show_py2_str(p: Place):
+    p.put("f", b"U\x02\xc3\xa9.")
+    for how, text in (("ascii", "b'\\xc3\\xa9'"), ("latin1", "'Ã©'"), ("utf8", "'é'"),
+                      ("bytes", "b'\\xc3\\xa9'")):
+        p.run("show", "--py2-str", how, "f").expect(0, text + "\n")
+    p.run("show", "--py2-str=cp437", "f").expect(2, "", "latin1")
+    p.run("show", "--py2-str=utf8", "--json", "f").expect(2, "", "text")
+
+
 def test_show_tree(p: Place):
     p.put("f", pickle.dumps({"users": [{"name": "Ann"}, {"name": "Bob"}], "n": 3}))
     lines = p.run("show", "--tree", "f").expect(0).out.split("\n")

@@ -120,6 +120,32 @@ static void test_ascii(void **state)
     each(s, 1, &opts);
 }
 
+static void test_py2_str(void **state)
+{
+    static const char bytes[] = "(lp0\nS'abc'\naS'caf\\xc3\\xa9'\naU\1\xff"
+                                "aU\2'\"a}U\2\xc3\xa9Nsa.";
+    static const struct {
+        enum pkl_py2_str how;
+        const char *text;
+    } cases[] = {
+        {PKL_PY2_ASCII, "['abc', b'caf\\xc3\\xa9', b'\\xff', '\\'\"', {b'\\xc3\\xa9': None}]"},
+        {PKL_PY2_LATIN1, "['abc', 'caf\xc3\x83\xc2\xa9', '\xc3\xbf', '\\'\"', "
+                         "{'\xc3\x83\xc2\xa9': None}]"},
+        {PKL_PY2_UTF8, "['abc', 'caf\xc3\xa9', b'\\xff', '\\'\"', {'\xc3\xa9': None}]"},
+        {PKL_PY2_BYTES, "[b'abc', b'caf\\xc3\\xa9', b'\\xff', b'\\'\"', {b'\\xc3\\xa9': None}]"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct sample s = {bytes, sizeof bytes - 1, cases[i].text};
+        struct pkl_repr_opts opts = {.py2_str = cases[i].how}, asked = opts;
+
+        asked.depth = 100; /* every value asked of the view */
+        each(&s, 1, &opts);
+        each(&s, 1, &asked);
+    }
+}
+
 static void test_indent(void **state)
 {
     static const struct sample s[] = {
@@ -301,11 +327,12 @@ static void test_deep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),      cmocka_unit_test(test_line),
-        cmocka_unit_test(test_ascii),      cmocka_unit_test(test_indent),
-        cmocka_unit_test(test_depth),      cmocka_unit_test(test_limit),
-        cmocka_unit_test(test_sink_fails), cmocka_unit_test(test_preview),
-        cmocka_unit_test(test_json),       cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_forms),   cmocka_unit_test(test_line),
+        cmocka_unit_test(test_ascii),   cmocka_unit_test(test_py2_str),
+        cmocka_unit_test(test_indent),  cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_limit),   cmocka_unit_test(test_sink_fails),
+        cmocka_unit_test(test_preview), cmocka_unit_test(test_json),
+        cmocka_unit_test(test_deep),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
