@@ -61,6 +61,15 @@ static bool find_range(uint32_t cp, struct unicode_range *out)
     return false;
 }
 
+/* What most characters of the East are; false: another length, or wrong, or a surrogate. */
+static inline bool three_bytes(const unsigned char *s, size_t n, uint32_t *cp)
+{
+    if (n < 3 || (s[0] & 0xf0) != 0xe0 || (s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80)
+        return false;
+    *cp = (uint32_t)(s[0] & 15) << 12 | (uint32_t)(s[1] & 63) << 6 | (s[2] & 63);
+    return *cp >= 0x800 && (*cp < 0xd800 || *cp > 0xdfff);
+}
+
 size_t text_plain(const void *p, size_t n, char quote, enum text_plain how)
 {
     const unsigned char *s = p;
@@ -81,7 +90,7 @@ size_t text_plain(const void *p, size_t n, char quote, enum text_plain how)
         }
         if (how == TEXT_ASCII)
             break;
-        used = utf8_decode(s + at, n - at, &cp, false);
+        used = three_bytes(s + at, n - at, &cp) ? 3 : utf8_decode(s + at, n - at, &cp, false);
         if (used == 0 || ((cp < in.first || cp > in.last) && !find_range(cp, &in)) ||
             (how == TEXT_DRAWABLE && unicode_draws_nothing(cp)))
             break;

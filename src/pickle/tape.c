@@ -48,7 +48,7 @@ static struct tape_node *top(struct builder *b)
     return node_at(b, b->all->stack.data[b->all->stack.len - 1]);
 }
 
-static enum pb_err push(struct builder *b, const struct tape_node *n, struct error *e)
+static inline enum pb_err push(struct builder *b, const struct tape_node *n, struct error *e)
 {
     uint32_t index = (uint32_t)b->t->nodes.len;
 
@@ -320,6 +320,64 @@ static enum pb_err push_recorded(struct builder *b, const struct wval *v, struct
     return err == PB_OK ? push(b, &n, e) : err;
 }
 
+/* Bytes behind the header at p; false: not a length that can be read so. */
+static bool quick_payload(const uint8_t *p, uint64_t *len)
+{
+    switch ((enum op_arg)op_info[*p].arg) {
+    case ARG_LINE:
+    case ARG_LINES:
+        return false;
+    case ARG_B1:
+        *len = p[1];
+        return true;
+    case ARG_B4:
+    case ARG_BS4:
+    case ARG_B8:
+        return op_payload(p, len);
+    default:
+        *len = 0;
+        return true;
+    }
+}
+
+#define HEADER_MOST 9u /* bytes of the longest header */
+
+/* Leaves and what puts them into the memo: most of all opcodes, without ceremony.  Stops before
+ * anything else. */
+static enum pb_err run_leaves(struct builder *b, struct error *e)
+{
+    struct walk *w = &b->w;
+    const struct cursor *c = &w->c;
+    uint64_t end = w->next != NO_RECORD && b->d->records.data[w->next].begin < w->limit
+                       ? b->d->records.data[w->next].begin
+                       : w->limit;
+
+    while (w->pos < end && w->pos >= c->off && c->n >= HEADER_MOST &&
+           w->pos - c->off <= c->n - HEADER_MOST) {
+        const uint8_t *p = c->p + (w->pos - c->off);
+        const struct op_info *info = &op_info[*p];
+        struct tape_node n = {.at = w->pos, .begin = w->pos, .code = *p};
+        enum pb_err err;
+
+        if (!quick_payload(p, &n.len))
+            break;
+        n.end = w->pos + info->header + n.len;
+        if (info->class == OP_PUT && b->all->stack.len > 0) {
+            top(b)->end = n.end;
+        } else if (info->class >= OP_NONE && info->class <= OP_PY2STR) {
+            /* Classes of leaves stand in the order of their kinds. */
+            n.kind = (uint8_t)(info->class - OP_NONE);
+            err = push(b, &n, e);
+            if (err != PB_OK)
+                return err;
+        } else {
+            break;
+        }
+        w->pos = n.end;
+    }
+    return PB_OK;
+}
+
 static enum pb_err run(struct builder *b, struct error *e)
 {
     struct walk *w = &b->w;
@@ -329,6 +387,9 @@ static enum pb_err run(struct builder *b, struct error *e)
         struct wval v;
         struct op op;
 
+        err = run_leaves(b, e);
+        if (err != PB_OK || w->pos >= w->limit)
+            break;
         if (walk_at_record(w)) {
             err = walk_skip(w, &v, e);
             if (err == PB_OK)
