@@ -15,6 +15,7 @@
 #include "frames.h"
 #include "json_text.h"
 #include "lens/lens.h"
+#include "long_leaf.h"
 #include "repr_text.h"
 #include "trail.h"
 
@@ -106,11 +107,23 @@ static void put_float(struct buf *out, double d)
     buf_puts(out, "\"}");
 }
 
+static enum pb_err flush_much(void *ctx, struct error *e)
+{
+    struct writer *w = ctx;
+
+    return w->out.len >= FLUSH_AT ? flush(w, e) : PB_OK;
+}
+
 static enum pb_err put_leaf(struct writer *w, const struct pkl_node *node, struct error *e)
 {
     struct pkl_leaf *l = &w->leaf;
-    enum pb_err err = pkl_leaf_read(w->frames.view, node, SIZE_MAX, l, e);
+    struct long_leaf_to to = {&w->out, flush_much, w};
+    bool done;
+    enum pb_err err = long_leaf_json(w->frames.view, node, &to, &done, e);
 
+    if (err != PB_OK || done)
+        return err;
+    err = pkl_leaf_read(w->frames.view, node, SIZE_MAX, l, e);
     if (err != PB_OK)
         return err;
     switch (l->kind) {

@@ -6,6 +6,7 @@
 #include "frames.h"
 #include "idmap.h"
 #include "lens/lens.h"
+#include "long_leaf.h"
 #include "repr_text.h"
 
 #define FLUSH_AT 65536u
@@ -102,10 +103,22 @@ static void new_line(struct printer *p)
     buf_fill(&p->out, ' ', (size_t)p->indent * 4);
 }
 
+static enum pb_err flush_much(void *ctx, struct error *e)
+{
+    struct printer *p = ctx;
+
+    return p->out.len >= FLUSH_AT ? flush(p, e) : PB_OK;
+}
+
 static enum pb_err put_leaf(struct printer *p, const struct pkl_node *node, struct error *e)
 {
-    enum pb_err err = pkl_leaf_read(p->frames.view, node, SIZE_MAX, &p->leaf, e);
+    struct long_leaf_to to = {&p->out, flush_much, p};
+    bool done;
+    enum pb_err err = long_leaf_repr(p->frames.view, node, &p->opts, &to, &done, e);
 
+    if (err != PB_OK || done)
+        return err;
+    err = pkl_leaf_read(p->frames.view, node, SIZE_MAX, &p->leaf, e);
     return err == PB_OK ? repr_leaf(&p->out, &p->leaf, p->opts.ascii, p->opts.py2_str, e) : err;
 }
 

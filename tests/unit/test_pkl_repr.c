@@ -146,6 +146,27 @@ static void test_py2_str(void **state)
     }
 }
 
+/* Longer than what is read at once, with a character across every border. */
+static void test_long(void **state)
+{
+    enum { MANY = 300001 };
+    static char bytes[2 * MANY + 8], text[2 * MANY + 8];
+    struct sample s = {bytes, 2 * MANY + 8, text};
+
+    (void)state;
+    memcpy(bytes, "X\x44\x27\x09\x00\"'", 7);
+    for (unsigned i = 0; i < 4; i++)
+        bytes[1 + i] = (char)((2u * MANY + 2) >> (8 * i) & 0xff);
+    memcpy(text, "'\"\\'", 4);
+    for (size_t i = 0; i < MANY; i++) {
+        memcpy(bytes + 7 + 2 * i, "\xc3\xa9", 2);
+        memcpy(text + 4 + 2 * i, "\xc3\xa9", 2);
+    }
+    bytes[2 * MANY + 7] = '.';
+    text[2 * MANY + 4] = '\'';
+    each(&s, 1, NULL);
+}
+
 static void test_indent(void **state)
 {
     static const struct sample s[] = {
@@ -327,12 +348,12 @@ static void test_deep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),   cmocka_unit_test(test_line),
-        cmocka_unit_test(test_ascii),   cmocka_unit_test(test_py2_str),
-        cmocka_unit_test(test_indent),  cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_limit),   cmocka_unit_test(test_sink_fails),
-        cmocka_unit_test(test_preview), cmocka_unit_test(test_json),
-        cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_forms),      cmocka_unit_test(test_line),
+        cmocka_unit_test(test_ascii),      cmocka_unit_test(test_py2_str),
+        cmocka_unit_test(test_long),       cmocka_unit_test(test_indent),
+        cmocka_unit_test(test_depth),      cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_sink_fails), cmocka_unit_test(test_preview),
+        cmocka_unit_test(test_json),       cmocka_unit_test(test_deep),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
