@@ -228,7 +228,8 @@ enum pb_err frames_push(struct frames *f, const struct pkl_node *node, pkl_id li
 
     if (self != NULL && self->count > 0 && tapes_can(&f->plain->tapes, self->at)) {
         fr.phase = self->kind == PKL_DICT ? PH_PAIR : PH_ITEM;
-        fr.at = (struct frame_place){f->last.tape, f->last.serial, 0, self->kids};
+        fr.at = (struct frame_place){f->last.tape, f->last.serial, 0,
+                                     tape_child(f->last.tape, self->kids, fr.phase)};
         fr.taped = true;
     } else {
         self = NULL;

@@ -112,18 +112,18 @@ bool plain_keys_add(struct plain *w, const struct tape_node *n, bool *name)
 
 bool plain_keys_node(struct plain *w, const struct tape *t, const struct tape_node *n, bool *names)
 {
-    unsigned per = n->kind == PKL_DICT ? 2 : 1;
-    bool good = plain_keys_begin(w, n->count / per), name;
+    enum phase phase = n->kind == PKL_DICT ? PH_PAIR : PH_ITEM;
+    bool good = plain_keys_begin(w, n->count), name;
 
     *names = true;
-    for (uint32_t at = n->kids; at != 0 && good;) {
+    for (uint32_t at = tape_child(t, n->kids, phase); at != 0 && good;) {
         const struct tape_node *k = &t->nodes.data[at];
 
         good = plain_keys_add(w, k, &name);
         *names = *names && name;
-        at = k->next;
-        if (per == 2 && at != 0)
-            at = t->nodes.data[at].next;
+        at = tape_child(t, k->next, phase);
+        if (phase == PH_PAIR && at != 0)
+            at = tape_child(t, t->nodes.data[at].next, phase);
     }
     return good;
 }
