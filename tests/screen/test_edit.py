@@ -316,10 +316,12 @@ def move_rename_type_double():
             size=(24, 100),
         )
         value = saved(name)
-        assert (
-            list(value.items()) == [("l", [2, 1, 3]), ("renamed", 5.0), ("t", [1, 2]), ("f", 12)]
-            or value
-        ), value
+        assert list(value.items()) == [
+            ("l", [2, 1, 3]),
+            ("renamed", 5.0),
+            ("t", [1, 2]),
+            ("f", 12),
+        ], value
 
 
 if __name__ == "__main__":
