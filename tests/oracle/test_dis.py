@@ -214,7 +214,7 @@ def hand_made(folder):
 
 
 BROKEN = {
-    b"": (b"", "ends without STOP"),
+    b"": (b"", "it is empty"),
     b"K\x01": (b"    0: K    BININT1    1\n", "byte 2"),
     b"K\x01\xff": (b"    0: K    BININT1    1\n", "no such opcode"),
     b"\x80\x04]e.": (
