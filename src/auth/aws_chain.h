@@ -196,6 +196,9 @@ void aws_sts_answer_release(struct aws_sts_answer *a);
 /* Reads an answer of 2xx, or fills e with what the server says instead. */
 enum pb_err aws_sts_read(struct aws_sts_answer *a, const struct http_result *r, const char *what,
                          struct error *e) PB_CHECK;
+/* The same of a role's answer, or of why there is none: it holds credentials. */
+enum pb_err aws_role_read(struct aws_sts_answer *a, const struct http_result *r,
+                          const struct error *failed, const char *what, struct error *e) PB_CHECK;
 /* The request with everything but the parameters beyond Action and Version; p is emptied. */
 enum pb_err aws_sts_request(struct aws_request *r, struct aws_session *s, const char *action,
                             struct aws_query *p, struct error *e) PB_CHECK;

@@ -160,6 +160,19 @@ static enum pb_err endpoint(struct buf *out, const struct aws_session *s, const 
     return err;
 }
 
+enum pb_err aws_role_read(struct aws_sts_answer *a, const struct http_result *r,
+                          const struct error *failed, const char *what, struct error *e)
+{
+    enum pb_err err;
+
+    if (failed)
+        return error_set(e, failed->code, "%s: %s", what, failed->msg);
+    err = aws_sts_read(a, r, what, e);
+    if (err == PB_OK && (!a->access_key || !a->secret_key || !a->session_token))
+        err = error_set(e, PB_ESERVER, "%s: the answer holds no credentials", what);
+    return err;
+}
+
 enum pb_err aws_sts_request(struct aws_request *r, struct aws_session *s, const char *action,
                             struct aws_query *p, struct error *e)
 {

@@ -68,12 +68,7 @@ static void answered(void *ctx, const struct http_result *a, const struct error 
     buf_puts(&what, "cannot assume the role ");
     text_escape_cols(&what, w->key.role_arn, strlen(w->key.role_arn), 200);
     buf_puts(&what, " by a web identity token");
-    if (e)
-        (void)error_set(&why, e->code, "%s: %s", what.data, e->msg);
-    else if (aws_sts_read(&answer, a, what.data, &why) == PB_OK &&
-             (!answer.access_key || !answer.secret_key || !answer.session_token))
-        (void)error_set(&why, PB_ESERVER, "%s: the answer holds no credentials", what.data);
-    if (why.code == PB_OK)
+    if (aws_role_read(&answer, a, e, what.data, &why) == PB_OK)
         (void)take(k, &answer, &why);
     if (why.code == PB_OK)
         aws_role_cache_write(&w->key, &answer);
