@@ -298,7 +298,8 @@ enum pb_err splice_slot(struct splice_work *w, struct splice_target *t, uint64_t
     for (size_t i = 0; i < w->slots.len; i++) {
         struct splice_free *f = &w->slots.data[i];
 
-        if (!f->occupied || f->used || f->last > at)
+        /* At one place a link to it may be written, or a PUT stay, behind what is stored now. */
+        if (!f->occupied || f->used || f->last >= at)
             continue;
         f->used = true;
         t->slot = i;

@@ -109,7 +109,7 @@ struct splice_event {
 
 /* A slot that could be stored into again. */
 struct splice_free {
-    uint64_t last; /* place of the last opcode that stores or reads it */
+    uint64_t last; /* where the last opcode that stores or reads it ends, or a link is written */
     bool occupied, used;
 };
 

@@ -477,31 +477,89 @@ static const struct list lists[] = {
      NULL},
 };
 
+static void open_list(struct rig *r, const struct list *l)
+{
+    rig_open(r, l->bytes, l->n);
+    if (pkl_doc_error(r->doc, &r->e) != PB_OK)
+        fail_msg("%s: %s", l->name, r->e.msg);
+}
+
+/* Saves it, as it should be or refused, and closes. */
+static void must_save(struct rig *r, const struct list *l)
+{
+    struct buf out;
+    enum pb_err err;
+
+    buf_init(&out, 1u << 20);
+    err = rig_save(r, &out);
+    if (l->says != NULL) {
+        if (err != PB_EREADONLY || strstr(r->e.msg, l->says) == NULL)
+            fail_msg("%s: %d %s", l->name, (int)err, r->e.msg);
+    } else {
+        if (err != PB_OK)
+            fail_msg("%s: %s", l->name, r->e.msg);
+        must_be(l, &out);
+    }
+    rig_close(r);
+    buf_release(&out);
+}
+
 static void test_lists(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        const struct list *l = &lists[i];
-        struct buf out;
         struct rig r;
-        enum pb_err err;
 
-        buf_init(&out, 1u << 20);
-        rig_open(&r, l->bytes, l->n);
-        if (pkl_doc_error(r.doc, &r.e) != PB_OK)
-            fail_msg("%s: %s", l->name, r.e.msg);
-        rig_list(&r, l->path, l->children);
-        err = rig_save(&r, &out);
-        if (l->says != NULL) {
-            if (err != PB_EREADONLY || strstr(r.e.msg, l->says) == NULL)
-                fail_msg("%s: %d %s", l->name, (int)err, r.e.msg);
-        } else {
-            if (err != PB_OK)
-                fail_msg("%s: %s", l->name, r.e.msg);
-            must_be(l, &out);
-        }
-        rig_close(&r);
-        buf_release(&out);
+        open_list(&r, &lists[i]);
+        rig_list(&r, lists[i].path, lists[i].children);
+        must_save(&r, &lists[i]);
+    }
+}
+
+/* --------------------------------------------------------------------------------- slots */
+
+/* [4] is copied to [3], and [2], a GET, moved behind it: what the copy shares takes a slot that
+ * nobody reads any more. */
+static const struct list slots[] = {
+    {"not that of a GET which comes to stand at the same place",
+     B("\x80\x04](\x8c\x01x\x94\x8c\x01z\x94h\0\x8c\x01y](]\x94h\x02"
+       "ee."),
+     "",
+     {STOP},
+     B("\x80\x04](\x8c\x01x\x94\x8c\x01z\x94](]q\x01h\x01"
+       "eh\0](]\x94h\x02"
+       "ee."),
+     NULL},
+    {"there is no other",
+     B("\x80\x04](\x8c\x01x\x94K\x01h\0\x8c\x01y](]\x94h\x01"
+       "ee."),
+     "",
+     {STOP},
+     NULL,
+     0,
+     "has no room"},
+};
+
+static void copy_and_move(struct rig *r)
+{
+    struct pkl_child from, to, third;
+
+    assert_int_equal(rig_find(r, "[4]", &from), PB_OK);
+    assert_int_equal(rig_find(r, "[3]", &to), PB_OK);
+    assert_int_equal(pkl_edit_set_copy(r->edit, &to, r->view, &from.value, &r->e), PB_OK);
+    assert_int_equal(rig_find(r, "[2]", &third), PB_OK);
+    assert_int_equal(pkl_edit_move(r->edit, &third, 3, &r->e), PB_OK);
+}
+
+static void test_slots(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof slots / sizeof *slots; i++) {
+        struct rig r;
+
+        open_list(&r, &slots[i]);
+        copy_and_move(&r);
+        must_save(&r, &slots[i]);
     }
 }
 
@@ -805,6 +863,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_slots),
         cmocka_unit_test(test_at_random),
     };
 
