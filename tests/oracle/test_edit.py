@@ -415,6 +415,8 @@ def rebuild(v):
         return [rebuild(i) for i in v]
     if isinstance(v, tuple):
         return tuple(rebuild(i) for i in v)
+    if isinstance(v, frozenset):
+        return frozenset([rebuild(i) for i in v])
     if isinstance(v, dict):
         return {k: rebuild(i) for k, i in v.items()}
     return v
