@@ -109,8 +109,17 @@ static enum pb_err push_opcode(struct splice_work *w, uint8_t code)
     return push_glue(w, &code, 1);
 }
 
-/* A container is whole where the engine says; a leaf where its opcode ends. */
-static enum pb_err value_span(struct splice_list *l, const struct pkl_node *n,
+/* Made by one opcode for good: nothing can be put into it behind that. */
+static bool is_single(const struct pkl_node *n)
+{
+    enum op_class class = (enum op_class)op_info[n->opcode].class;
+
+    return class < OP_BUFFER && (class < OP_LIST || class > OP_SET);
+}
+
+/* A container is whole where the engine says, with memo opcodes in its midst; a leaf where its
+ * opcode ends.  A persistent object that has a state is no leaf. */
+static enum pb_err value_span(struct splice_list *l, const struct pkl_node *n, bool *leaf,
                               struct splice_span *out)
 {
     uint64_t maker = PKL_ID_OFFSET(n->id), header, payload, first;
@@ -120,8 +129,11 @@ static enum pb_err value_span(struct splice_list *l, const struct pkl_node *n,
     if (err != PB_OK)
         return err;
     out->made = maker + header + payload;
-    if (!n->ref && !edit_is_scalar(n->kind) && n->end > out->made)
-        out->made = n->end;
+    err = splice_memo_end(l->src, out->made, &first, &out->end, l->w->e);
+    *leaf = n->ref || (is_single(n) && n->end <= out->end);
+    if (err != PB_OK || *leaf || n->end <= out->made)
+        return err;
+    out->made = n->end;
     return splice_memo_end(l->src, out->made, &first, &out->end, l->w->e);
 }
 
@@ -129,7 +141,8 @@ static enum pb_err value_span(struct splice_list *l, const struct pkl_node *n,
 static enum pb_err replace(struct splice_list *l, const struct pkl_node *n, size_t number)
 {
     struct splice_span s;
-    enum pb_err err = value_span(l, n, &s);
+    bool leaf;
+    enum pb_err err = value_span(l, n, &leaf, &s);
 
     if (err == PB_OK && number != 0)
         err = push_item(l->w, ITEM_VALUE, number, 0);
@@ -200,7 +213,8 @@ static enum pb_err taken_by(struct splice_list *l, const struct pkl_child *c, st
     struct splice_span s;
     const uint8_t *p;
     size_t n;
-    enum pb_err err = value_span(l, &c->value, &s);
+    bool leaf;
+    enum pb_err err = value_span(l, &c->value, &leaf, &s);
 
     *t = (struct taken){.end = s.end};
     for (at = s.end; err == PB_OK && at < l->src->size;) {
@@ -244,16 +258,15 @@ static enum pb_err remove_child(struct splice_list *l, uint64_t index)
 static enum pb_err elsewhere(struct splice_list *l, const struct pkl_node *n,
                              struct splice_item *out)
 {
-    enum op_class class = (enum op_class)op_info[n->opcode].class;
-    bool single = class < OP_BUFFER && class != OP_LIST && class != OP_DICT && class != OP_SET;
     pkl_id id = n->ref ? n->target : n->id;
     struct splice_target *t;
     struct splice_span s;
     uint64_t number;
-    enum pb_err err = value_span(l, n, &s);
+    bool leaf;
+    enum pb_err err = value_span(l, n, &leaf, &s);
 
     *out = (struct splice_item){ITEM_COPY, s.begin, s.made};
-    if (err != PB_OK || l->source != 0 || (!n->ref && single && s.made == s.end))
+    if (err != PB_OK || l->source != 0 || (!n->ref && leaf && s.made == s.end))
         return err;
     err = splice_target(l->w, id, &number);
     *out = (struct splice_item){ITEM_LINK, number, !n->ref};
@@ -263,7 +276,7 @@ static enum pb_err elsewhere(struct splice_list *l, const struct pkl_node *n,
     t->begin = s.begin;
     t->made = s.made;
     t->end = s.end;
-    t->leaf = single;
+    t->leaf = leaf;
     return PB_OK;
 }
 

@@ -419,6 +419,37 @@ static const struct list lists[] = {
      B("\x80\x04](\x8c\x01x\x94"
        "0\x8c\x01y\x94h\0h\0e."),
      NULL},
+    {"a class, without its slot, which nobody reads",
+     B("\x80\x02](cm\nC\nq\0K\x02"
+       "e."),
+     "",
+     {OLD(1), OLD(0), STOP},
+     B("\x80\x02](K\x02"
+       "cm\nC\n"
+       "e."),
+     NULL},
+    {"a class that is read",
+     B("\x80\x02](cm\nC\nq\0K\x02h\0e."),
+     "",
+     {OLD(1), OLD(0), OLD(2), STOP},
+     B("\x80\x02](cm\nC\nq\0000K\x02h\0h\0e."),
+     NULL},
+    {"a bytearray, without its slot",
+     B("\x80\x05](\x96\x01\0\0\0\0\0\0\0b\x94K\x02"
+       "e."),
+     "",
+     {OLD(1), OLD(0), STOP},
+     B("\x80\x05](K\x02\x96\x01\0\0\0\0\0\0\0b"
+       "e."),
+     NULL},
+    {"a persistent object with a state",
+     B("\x80\x02](Pid\n}q\0bK\x02"
+       "e."),
+     "",
+     {OLD(1), OLD(0), STOP},
+     B("\x80\x02](Pid\nq\x01}q\0b0K\x02h\x01"
+       "e."),
+     NULL},
     {"a container, through its slot",
      B("\x80\x04](]\x94K\x01"
        "aK\x02"
