@@ -18,6 +18,7 @@ import os
 import pickle
 import pickletools
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -237,7 +238,7 @@ def parts(v):
     if isinstance(v, (list, tuple)):
         return [len(v)], list(v) + attributes(v)
     if isinstance(v, (set, frozenset)):
-        return sorted(map(repr, v)), []
+        return sorted(re.sub(' at 0x[0-9a-f]+', '', repr(i)) for i in v), []
     if isinstance(v, dict):
         return [repr(k) if not isinstance(k, str) else k for k in v], list(v.values()) + attributes(
             v
