@@ -144,6 +144,8 @@ static enum pb_err compare(struct verify *v, const struct pkl_node *a, const str
     /* What was moved may be fetched from where it was. */
     if (is_leaf(a->kind) && a->ref != b->ref && (a->ref || PKL_ID_SOURCE(a->id) != 0))
         return differ(v, b, "a reference");
+    if (!is_leaf(a->kind) && same_value(v, &pair.a, &pair.b))
+        return PB_OK;
     /* Leaves that are not read from the memo need no memory. */
     if (a->ref || b->ref || !is_leaf(a->kind))
         err = correspond(v, pair.a.id, pair.b.id, &met);
@@ -151,7 +153,7 @@ static enum pb_err compare(struct verify *v, const struct pkl_node *a, const str
         return err;
     if (is_leaf(a->kind))
         return same_opcode(v, &pair.a, &pair.b);
-    return same_value(v, &pair.a, &pair.b) || vec_push(&v->todo, pair) ? PB_OK : error_nomem(v->e);
+    return vec_push(&v->todo, pair) ? PB_OK : error_nomem(v->e);
 }
 
 /* A value that was put into a container of the original (its bytes are accounted for), or into a
@@ -405,6 +407,7 @@ static enum pb_err next_container(struct verify *v)
     struct pkl_view *right = pkl_doc_view(v->fresh);
     pkl_id a = PKL_ID(0, PKL_TAG_VALUE, PKL_ID_OFFSET(c->owner)), b;
     struct verify_pair pair;
+    bool met;
     uint64_t at;
     enum pb_err err;
 
@@ -419,7 +422,11 @@ static enum pb_err next_container(struct verify *v)
     err = v->ed->base->node(v->ed->base, a, &pair.a, v->e);
     if (err == PB_OK)
         err = right->node(right, b, &pair.b, v->e);
-    return err == PB_OK ? compare(v, &pair.a, &pair.b) : err;
+    if (err != PB_OK || !same_value(v, &pair.a, &pair.b))
+        return err == PB_OK ? compare(v, &pair.a, &pair.b) : err;
+    /* It is copied whole, so its edits are missing, unless they are of children away from it. */
+    err = correspond(v, pair.a.id, pair.b.id, &met);
+    return err != PB_OK || met || vec_push(&v->todo, pair) ? err : error_nomem(v->e);
 }
 
 enum pb_err verify_values(struct verify *v, bool *done)

@@ -27,6 +27,13 @@ struct subject {
 };
 
 static const struct subject subjects[] = {
+    /* put in, and nothing else */
+    {B("\x80\x04](K\x01)e."), {NULL}, "[1]", {ITEM("5"), STOP}},
+    {B("\x80\x04]K\x01"
+       "a."),
+     {NULL},
+     "",
+     {OLD(0), ITEM("2"), STOP}},
     /* plain: a record */
     {B("\x80\x04" F("\x20") "}\x94(\x8c\x04name\x94\x8c\x04John\x94\x8c\x03"
                             "age\x94K\x1e\x8c\x01x\x94Nu."),
@@ -349,12 +356,30 @@ static void test_other_edits_are_refused(void **state)
         struct bench b = {0};
         struct source *result;
 
-        set_up(&b, &subjects[0]);
+        set_up(&b, &subjects[2]);
         rig_must_set(&b.r, others[i]);
         assert_int_equal(pkl_splice_source(&b.plan, &result, &b.r.e), PB_OK);
         if (rig_verify(&b.r, &b.plan, result) != PB_EREFUSED)
             fail_msg("%s: not refused", others[i]);
         source_free(result);
+        tear_down(&b);
+    }
+}
+
+/* Nor is the document as it was. */
+static void test_the_original_is_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof subjects / sizeof *subjects; i++) {
+        struct bench b = {0};
+        struct pkl_splice p;
+
+        set_up(&b, &subjects[i]);
+        p = copy_plan(&b.plan);
+        p.segments[0] = (struct splice_segment){SPLICE_COPY, 0, subjects[i].n, 0};
+        p.count = 1;
+        judge_plan(&b, &p, "nothing edited", i);
+        assert_int_equal(b.missed, 0);
         tear_down(&b);
     }
 }
@@ -508,7 +533,7 @@ static void test_cancelled(void **state)
     struct job *job;
 
     (void)state;
-    set_up(&b, &subjects[0]);
+    set_up(&b, &subjects[2]);
     assert_int_equal(pkl_splice_source(&b.plan, &result, &b.r.e), PB_OK);
     assert_int_equal(pkl_verify_new(b.r.edit, &b.plan, result, &job, &b.r.e), PB_OK);
     assert_int_equal(job_step(job, 0), JOB_MORE);
@@ -526,6 +551,7 @@ int main(void)
         cmocka_unit_test(test_what_is_right_passes),
         cmocka_unit_test(test_every_fault_is_refused),
         cmocka_unit_test(test_other_edits_are_refused),
+        cmocka_unit_test(test_the_original_is_refused),
         cmocka_unit_test(test_forged_plans_are_refused),
         cmocka_unit_test(test_cancelled),
     };
