@@ -12,7 +12,7 @@ import time
 
 build = os.environ["builddir"]
 corpus = os.environ["PKLBROWSE_CORPUS"]
-seconds = float(os.environ.get("FUZZ_SECONDS", "30"))
+seconds = float(os.environ.get("FUZZ_SECONDS", "20"))
 seed = int(os.environ.get("FUZZ_SEED", random.randrange(1 << 32)))
 passed = failed = skipped = 0
 
