@@ -204,12 +204,13 @@ static enum pb_err read_file(const char *path, struct buf *out, struct error *e)
 static char *decoded(const char *s, size_t n)
 {
     struct buf b;
+    char *text;
 
     buf_init(&b, FILE_MAX);
     uri_decode(&b, s, n, false);
-    if (b.len == 0)
-        buf_append(&b, "", 0);
-    return b.failed == PB_OK ? mem_strndup(b.data, b.len) : NULL;
+    text = buf_status(&b, NULL) == PB_OK ? mem_strndup(b.data, b.len) : NULL;
+    buf_release(&b);
+    return text;
 }
 
 static bool take_change(struct rescue *r, const char *s, size_t n, bool other)
@@ -242,7 +243,7 @@ struct kept_head {
 static bool take_line(struct rescue *r, struct kept_head *h, const char *line, size_t n)
 {
     static const char *const keys[] = {
-        "change: ", "when: ", "size: ", "mtime: ", "etag: ", "version: "};
+        "change: ", "when: ", "size: ", "mtime: ", "etag: ", "version: ", "other: "};
     const char *value = NULL;
     size_t which = 0, len = 0;
 

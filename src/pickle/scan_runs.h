@@ -276,12 +276,11 @@ static inline struct sval *taker(const struct quick *q, size_t n)
             return NULL;
         break;
     case 'u':
-        want = PKL_DICT;
-        if (n % 2 != 0)
-            return NULL;
-        /* fall through */
     case 'e':
-        if (q->top != q->fence || q->fence <= quick_outer_fence(q))
+        if (*q->p == 'u')
+            want = PKL_DICT;
+        if ((want == PKL_DICT && n % 2 != 0) || q->top != q->fence ||
+            q->fence <= quick_outer_fence(q))
             return NULL;
         break;
     default:

@@ -305,7 +305,7 @@ static enum pb_err push_recorded(struct builder *b, const struct wval *v, struct
                           .code = v->opcode,
                           .kind = (uint8_t)op_kind(v->opcode),
                           .flags = TAPE_OUTSIDE | TAPE_HARD};
-    enum pkl_kind kind;
+    enum pkl_kind kind = PKL_BROKEN;
     enum pb_err err = PB_OK;
 
     if (v->ref) {

@@ -693,6 +693,34 @@ static void test_rescue(void **state)
     app_rescue_free(NULL);
 }
 
+/* What is no setting of a value is told, not made again. */
+static void test_rescue_other(void **state)
+{
+    struct fixture *f = *state;
+    struct app_object *o = opened(f, f->file);
+    struct pkl_view *v = app_object_view(o);
+    struct app_rescue *r;
+    struct pkl_child child;
+    struct error e;
+    size_t got;
+
+    set(o, ".b", "3");
+    assert_int_equal(v->root(v, 0, &child, &e), PB_OK);
+    assert_int_equal(v->children(v, child.value.id, 0, 1, &child, &got, &e), PB_OK);
+    assert_int_equal(pkl_edit_delete(app_object_edit(o), &child, &e), PB_OK);
+    assert_int_equal(app_rescue_keep(o, &e), PB_OK);
+    app_object_close(o);
+    o = opened(f, f->file);
+    r = kept(o);
+    assert_int_equal(r->count, 2);
+    assert_int_equal(app_rescue_apply(o, r, &e), 1);
+    assert_non_null(strstr(e.msg, "do it again"));
+    check_value(o, "{'a': 1, 'b': 3, 'l': [5, 6]}");
+    app_rescue_forget(r);
+    app_rescue_free(r);
+    app_object_close(o);
+}
+
 /* The newest of several is offered first; a file that was cut off counts as far as it goes. */
 static void test_rescue_files(void **state)
 {
@@ -1144,6 +1172,7 @@ int main(void)
         TEST(test_review_replaced),
         TEST(test_rescue),
         TEST(test_rescue_files),
+        TEST(test_rescue_other),
         TEST(test_compare),
         TEST(test_compare_and_merge),
         TEST(test_merge),

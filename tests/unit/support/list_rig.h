@@ -33,7 +33,7 @@ static inline size_t rig_number(struct rig *r, const char *text)
 {
     struct pkl_node none = {.kind = PKL_BROKEN};
     struct literal *l;
-    size_t at, number;
+    size_t at, number = 0;
 
     if (text == NULL)
         return 0;
