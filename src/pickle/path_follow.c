@@ -5,6 +5,7 @@
 #include <pklbrowse/pkl_lens.h>
 #include <pklbrowse/text.h>
 
+#include "form.h"
 #include "path_private.h"
 
 #define SCAN 128 /* children read at once */
@@ -72,17 +73,37 @@ static enum pb_err find_last(struct walk *w, const struct literal *key, enum pkl
     return err;
 }
 
+/* Whose children the members are: of a set that an old protocol wrote as a call, its argument's. */
+static enum pb_err holder(struct walk *w, pkl_id *id)
+{
+    struct form f;
+    enum pb_err err = PB_OK;
+
+    *id = w->at.value.id;
+    if (w->at.value.kind != PKL_OBJECT)
+        return PB_OK;
+    form_init(&f);
+    err = form_read(w->v, &w->at.value, 64, &f, w->e);
+    if (err == PB_OK && (f.kind == PKL_SET || f.kind == PKL_FROZENSET) && f.items.id != 0)
+        *id = f.items.target;
+    form_release(&f);
+    return err;
+}
+
 static enum pb_err nth(struct walk *w, uint64_t n, bool *found)
 {
     struct pkl_child child;
-    uint64_t count;
+    uint64_t count = 0;
     size_t got = 0;
-    enum pb_err err = w->v->count_children(w->v, w->at.value.id, &count, w->e);
+    pkl_id id;
+    enum pb_err err = holder(w, &id);
 
     *found = false;
+    if (err == PB_OK)
+        err = w->v->count_children(w->v, id, &count, w->e);
     if (err != PB_OK || n >= count)
         return err;
-    err = w->v->children(w->v, w->at.value.id, n, 1, &child, &got, w->e);
+    err = w->v->children(w->v, id, n, 1, &child, &got, w->e);
     if (err == PB_OK && got == 1) {
         w->at = child;
         *found = true;

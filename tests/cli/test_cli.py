@@ -256,6 +256,17 @@ def test_set_protocols(p: Place):
         same(pickle.loads(p.get("f")), [12345678901234567890, ("b", 2), {"k": [4]}], f"p{protocol}")
 
 
+def test_members_of_sets(p: Place):
+    for protocol in range(6):
+        p.put("f", pickle.dumps({"s": {1, 2}, "f": frozenset({3})}, protocol))
+        same(p.run("show", "--repr", "f", ".s[#1]").out, "2\n", f"p{protocol}")
+        same(p.run("show", "--repr", "f", ".f[#0]").out, "3\n", f"p{protocol}")
+        p.run("show", "f", ".s[#2]").expect(3)
+        p.run("set", "f", ".s[#0]=7").expect(0)
+        p.run("del", "f", ".s[#1]").expect(0)
+        same(pickle.loads(p.get("f")), {"s": {7}, "f": frozenset({3})}, f"p{protocol}")
+
+
 def test_set_objects(p: Place):
     day, key = datetime.date(2024, 1, 2), uuid.UUID(int=5)
     for protocol in range(6):
