@@ -78,6 +78,8 @@ enum pb_err source_file(int fd, const char *name, struct source **out, struct er
  * says PB_ECHANGED.  Not a file source: nothing. */
 void source_file_replaced(struct source *s);
 
+/* TMPDIR, or the system's own folder: where what does not last is put. */
+const char *source_temp_folder(void);
 /* A spool: an unlinked temporary file of ours (mode 0600, in $TMPDIR or /tmp), mapped, filled from
  * its start.  `size` is unknown until source_spool_done(), unless the caller sets it.  A full disk
  * is PB_EIO, and what was there stays; SIGXFSZ must be ignored. */

@@ -197,13 +197,12 @@ static void find_samples(struct buf *out)
 
 static enum pb_err make_folder(struct demo *d, struct error *e)
 {
-    const char *tmp = getenv("TMPDIR");
     struct buf path, absolute;
     enum pb_err err;
 
     buf_init(&path, BUF_MAX_LINE);
     buf_init(&absolute, BUF_MAX_LINE);
-    buf_printf(&path, "%s/pklbrowse-demo.XXXXXX", tmp != NULL && *tmp != '\0' ? tmp : "/tmp");
+    buf_printf(&path, "%s/pklbrowse-demo.XXXXXX", source_temp_folder());
     err = buf_status(&path, e);
     if (err == PB_OK)
         err = app_absolute_path(&absolute, path.data, e);

@@ -60,6 +60,13 @@ static void spool_free(struct source *s)
 
 static const struct source_ops spool_ops = {spool_view, spool_free};
 
+const char *source_temp_folder(void)
+{
+    const char *dir = getenv("TMPDIR");
+
+    return dir != NULL && *dir != '\0' ? dir : P_tmpdir;
+}
+
 /* A file without a name; where the file system makes none, a name is taken and dropped at once. */
 static int open_unnamed(const char *dir)
 {
@@ -82,12 +89,10 @@ static int open_unnamed(const char *dir)
 
 static enum pb_err open_spool_file(struct spool_source *sp, struct error *e)
 {
-    const char *dir = getenv("TMPDIR");
+    const char *dir = source_temp_folder();
     struct buf shown;
     enum pb_err err;
 
-    if (dir == NULL || *dir == '\0')
-        dir = "/tmp";
     sp->fd = open_unnamed(dir);
     if (sp->fd >= 0)
         return PB_OK;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <pklbrowse/mem.h>
+#include <pklbrowse/source.h>
 
 #include "commands.h"
 #include "state.h"
@@ -20,11 +21,10 @@
 
 static bool make_file(char *name, size_t room, int *fd)
 {
-    const char *folder = getenv("TMPDIR");
     struct buf b;
 
     buf_init(&b, room - 1);
-    buf_printf(&b, "%s/pklbrowse-XXXXXX.py", folder != NULL && folder[0] == '/' ? folder : "/tmp");
+    buf_printf(&b, "%s/pklbrowse-XXXXXX.py", source_temp_folder());
     *fd = -1;
     if (b.failed == PB_OK) {
         memcpy(name, b.data, b.len + 1);
