@@ -105,6 +105,8 @@ static enum pb_err nth(struct walk *w, uint64_t n, bool *found)
         return err;
     err = w->v->children(w->v, id, n, 1, &child, &got, w->e);
     if (err == PB_OK && got == 1) {
+        if (id != w->at.value.id)
+            child.step = PKL_STEP_MEMBER; /* what may be put there is what a set takes */
         w->at = child;
         *found = true;
     }

@@ -262,6 +262,8 @@ def test_members_of_sets(p: Place):
         same(p.run("show", "--repr", "f", ".s[#1]").out, "2\n", f"p{protocol}")
         same(p.run("show", "--repr", "f", ".f[#0]").out, "3\n", f"p{protocol}")
         p.run("show", "f", ".s[#2]").expect(3)
+        p.run("set", "f", ".s[#0]=[1]").expect(2)
+        p.run("set", "f", ".s[#0]=2").expect(7)
         p.run("set", "f", ".s[#0]=7").expect(0)
         p.run("del", "f", ".s[#1]").expect(0)
         same(pickle.loads(p.get("f")), {"s": {7}, "f": frozenset({3})}, f"p{protocol}")
