@@ -94,7 +94,7 @@ static void rescue_add(const char *s)
 {
     size_t n = s == NULL || s == (const char *)-1 ? 0 : strlen(s);
 
-    if (n > sizeof rescue.bytes - rescue.len)
+    if (n == 0 || n > sizeof rescue.bytes - rescue.len)
         return;
     memcpy(rescue.bytes + rescue.len, s, n);
     rescue.len += n;

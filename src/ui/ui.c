@@ -222,7 +222,9 @@ static void on_continue(void *ctx)
     on_resize(u);
 }
 
-static enum pb_err watch_terminal(struct ui *u, struct error *e)
+/* Before curses starts: it would handle those that nobody handles in its own way, and end the
+ * program from inside. */
+static enum pb_err watch_signals(struct ui *u, struct error *e)
 {
     static const struct {
         int signo;
@@ -231,18 +233,17 @@ static enum pb_err watch_terminal(struct ui *u, struct error *e)
         {SIGTERM, on_end},     {SIGHUP, on_end},      {SIGINT, on_end},
         {SIGWINCH, on_resize}, {SIGTSTP, on_suspend}, {SIGCONT, on_continue},
     };
-    enum pb_err err = loop_watch_fd(u->loop, term_fd(u->term), on_input, u, e);
+    enum pb_err err = PB_OK;
 
     for (size_t i = 0; i < sizeof signals / sizeof signals[0] && err == PB_OK; i++)
         err = loop_on_signal(u->loop, signals[i].signo, signals[i].fn, u, e);
     return err;
 }
 
-static void unwatch_terminal(struct ui *u)
+static void unwatch_signals(struct ui *u)
 {
     static const int signals[] = {SIGTERM, SIGHUP, SIGINT, SIGWINCH, SIGTSTP, SIGCONT};
 
-    loop_unwatch_fd(u->loop, term_fd(u->term));
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
         enum pb_err err = loop_on_signal(u->loop, signals[i], NULL, NULL, NULL);
 
@@ -286,10 +287,12 @@ static enum pb_err open_screen(struct ui *u, struct error *e)
             return err;
     }
     if (u->script == NULL || !off_screen_size(&rows, &cols)) {
-        err = term_open(&o, &u->term, e);
+        err = watch_signals(u, e);
+        if (err == PB_OK)
+            err = term_open(&o, &u->term, e);
         if (err == PB_OK) {
             term_size(u->term, &rows, &cols);
-            err = watch_terminal(u, e);
+            err = loop_watch_fd(u->loop, term_fd(u->term), on_input, u, e);
         }
     }
     return err == PB_OK ? screen_resize(&u->screen, rows, cols, e) : err;
@@ -349,9 +352,10 @@ static void release(struct ui *u)
     nav_release(u);
     loop_timer_stop(u->loop, u->tick);
     if (u->term != NULL) {
-        unwatch_terminal(u);
+        loop_unwatch_fd(u->loop, term_fd(u->term));
         term_close(u->term);
     }
+    unwatch_signals(u); /* now that whoever dies of one leaves a terminal in order */
     script_free(u->script);
     messages_release(&u->messages);
     screen_release(&u->screen);
