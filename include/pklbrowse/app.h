@@ -101,6 +101,10 @@ struct app_object;
 enum pb_err app_object_open(struct app *a, const struct location *loc,
                             void (*changed)(void *ctx, struct app_object *o), void *ctx,
                             struct app_object **out, struct error *e) PB_CHECK;
+/* One version of it (NULL: as it is now), only to be looked at. */
+enum pb_err app_object_look(struct app *a, const struct location *loc, const char *version_id,
+                            void (*changed)(void *ctx, struct app_object *o), void *ctx,
+                            struct app_object **out, struct error *e) PB_CHECK;
 void app_object_fetch(struct app_object *o); /* APP_BIG_ASK: yes */
 /* Stops what runs; the state becomes APP_FAILED with PB_ECANCELED (changed() is called later). */
 void app_object_cancel(struct app_object *o);
@@ -233,6 +237,51 @@ void app_audit_place(struct buf *out, const struct pkl_audit *a, const char *pat
 enum pb_err app_history_each(struct app *a, const struct location *where, history_fn fn, void *ctx,
                              struct error *e) PB_CHECK;
 
+/* --- versions ------------------------------------------------------------------------------- */
+/* Versions of an object: those that the store has, newest first, then the bytes that were kept here
+ * (of a store without versions: the object that is there, then those).  Of a place to list: the
+ * delete markers of the keys in it that are deleted.  changed(ctx) is called when rows came, and
+ * when all are there. */
+struct app_version {
+    const char *name; /* in the container; NULL: that of the object */
+    size_t name_len;
+    const char *version_id, *etag, *storage_class; /* NULL: none */
+    const char *file;                              /* that holds the bytes kept here; else NULL */
+    uint64_t size;
+    int64_t when;     /* it was written; 0: not known */
+    int64_t replaced; /* of what is kept here */
+    bool in_store, latest, deleted;
+};
+struct app_versions;
+enum pb_err app_versions_start(struct app *a, const struct location *loc,
+                               void (*changed)(void *ctx), void *ctx, struct app_versions **out,
+                               struct error *e) PB_CHECK;
+const struct location *app_versions_of(const struct app_versions *v);
+size_t app_versions_count(const struct app_versions *v);
+const struct app_version *app_versions_row(const struct app_versions *v, size_t i); /* or NULL */
+bool app_versions_loading(const struct app_versions *v);
+bool app_versions_limited(const struct app_versions *v); /* there are more than anyone looks at */
+const struct error *app_versions_error(const struct app_versions *v); /* NULL: none */
+/* Where its bytes are: with its version_id, they are those of exactly this version. */
+enum pb_err app_version_place(const struct app_versions *v, const struct app_version *row,
+                              struct location *where, struct error *e) PB_CHECK;
+void app_versions_free(struct app_versions *v); /* NULL is fine */
+
+/* What differs between two versions of a pickle.  done() comes once; what it is given lives until
+ * app_contrast_free(). */
+struct app_version_at {
+    const struct location *where;
+    const char *version_id;
+};
+typedef void (*app_contrasted_fn)(void *ctx, const struct app_difference *d, size_t count,
+                                  uint64_t total, const struct error *e);
+struct app_contrast;
+enum pb_err app_contrast_start(struct app *a, const struct app_version_at *was,
+                               const struct app_version_at *now, app_contrasted_fn done, void *ctx,
+                               struct app_contrast **out, struct error *e) PB_CHECK;
+void app_contrast_progress(const struct app_contrast *c, struct http_progress *out);
+void app_contrast_free(struct app_contrast *c); /* also stops it; NULL is fine */
+
 /* --- whole objects ---------------------------------------------------------------------------- */
 /* Copies the bytes of `from` over `to`, which is replaced (its old bytes are kept) or made; with
  * `to` "-" they go into *out, whose PB_EAGAIN means: offer the same again a little later.
@@ -249,6 +298,11 @@ typedef void (*app_copied_fn)(void *ctx, const struct app_copied *c, const struc
 enum pb_err app_copy_start(struct app *a, const struct location *from, const struct location *to,
                            const struct sink *out, app_copied_fn done, void *ctx,
                            struct app_copy **copy, struct error *e) PB_CHECK;
+/* The same, of one version: so an older one is brought back, as a new version. */
+enum pb_err app_copy_version_start(struct app *a, const struct location *from,
+                                   const char *version_id, const struct location *to,
+                                   app_copied_fn done, void *ctx, struct app_copy **copy,
+                                   struct error *e) PB_CHECK;
 /* The same, and then `from` is removed, if it is still what was copied. */
 enum pb_err app_move_start(struct app *a, const struct location *from, const struct location *to,
                            app_copied_fn done, void *ctx, struct app_copy **copy,

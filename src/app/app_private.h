@@ -75,7 +75,8 @@ struct app_object {
     struct location loc;
     struct arena mem; /* strings of spot */
     struct app_spot spot;
-    const char *version_id; /* borrowed; NULL: the newest */
+    const char *version_id; /* in mem; NULL: the newest */
+    bool fixed;             /* only to be looked at */
     void (*changed)(void *ctx, struct app_object *o);
     void *ctx;
 
@@ -101,11 +102,10 @@ struct app_object {
     struct save *save;
     struct merge *merge;
 };
-/* app_object_open() of one version; NULL: as it is now, whatever the options say. */
-enum pb_err app_object_open_version(struct app *a, const struct location *loc,
-                                    const char *version_id,
-                                    void (*changed)(void *ctx, struct app_object *o), void *ctx,
-                                    struct app_object **out, struct error *e) PB_CHECK;
+/* app_object_open() as it is now, whatever the options say. */
+enum pb_err app_object_open_now(struct app *a, const struct location *loc,
+                                void (*changed)(void *ctx, struct app_object *o), void *ctx,
+                                struct app_object **out, struct error *e) PB_CHECK;
 /* The bytes that the store holds, as far as we know. */
 struct source *app_object_stored(struct app_object *o);
 

@@ -21,6 +21,7 @@ struct app_copy {
     struct sink out; /* in place of `to` when that is "-" */
     app_copied_fn done;
     void *ctx;
+    const char *version_id;    /* of `from`, in mem; NULL: what is there */
     bool move;                 /* `from` is removed in the end */
     struct store_identity now; /* of what was written, once it was */
     bool unchecked;
@@ -277,7 +278,7 @@ static enum pb_err start_store_read(struct app_copy *c, struct error *e)
         .container = c->from_spot.container,
         .key = c->from_spot.key,
         .key_len = c->from_spot.key_len,
-        .version_id = c->app->options.version_id,
+        .version_id = c->version_id,
         .to = {take, c},
     };
     struct error error;
@@ -316,7 +317,7 @@ static bool same_place(const struct app_copy *c)
 {
     struct stat a, b;
 
-    if (c->from.scheme != c->to.scheme || c->app->options.version_id != NULL)
+    if (c->from.scheme != c->to.scheme || c->version_id != NULL)
         return false; /* an older version is brought back by copying it over the newest */
     if (c->from.scheme == LOC_LOCAL)
         return stat(c->from.key, &a) == 0 && stat(c->to.key, &b) == 0 && a.st_dev == b.st_dev &&
@@ -351,9 +352,9 @@ static enum pb_err find_places(struct app_copy *c, struct error *e)
     return err;
 }
 
-enum pb_err app_copy_start(struct app *a, const struct location *from, const struct location *to,
-                           const struct sink *out, app_copied_fn done, void *ctx,
-                           struct app_copy **copy, struct error *e)
+static enum pb_err copy_start(struct app *a, const struct location *from, const char *version_id,
+                              const struct location *to, const struct sink *out, app_copied_fn done,
+                              void *ctx, struct app_copy **copy, struct error *e)
 {
     struct app_copy *c = mem_alloc(sizeof *c);
     enum pb_err err;
@@ -371,6 +372,10 @@ enum pb_err app_copy_start(struct app *a, const struct location *from, const str
     err = location_copy(&c->from, from, e);
     if (err == PB_OK)
         err = location_copy(&c->to, to, e);
+    if (err == PB_OK && version_id != NULL) {
+        c->version_id = arena_strndup(&c->mem, version_id, strlen(version_id));
+        err = c->version_id != NULL ? PB_OK : error_nomem(e);
+    }
     if (err == PB_OK)
         err = find_places(c, e);
     if (err == PB_OK)
@@ -380,6 +385,21 @@ enum pb_err app_copy_start(struct app *a, const struct location *from, const str
     else
         *copy = c;
     return err;
+}
+
+enum pb_err app_copy_start(struct app *a, const struct location *from, const struct location *to,
+                           const struct sink *out, app_copied_fn done, void *ctx,
+                           struct app_copy **copy, struct error *e)
+{
+    return copy_start(a, from, a->options.version_id, to, out, done, ctx, copy, e);
+}
+
+enum pb_err app_copy_version_start(struct app *a, const struct location *from,
+                                   const char *version_id, const struct location *to,
+                                   app_copied_fn done, void *ctx, struct app_copy **copy,
+                                   struct error *e)
+{
+    return copy_start(a, from, version_id, to, NULL, done, ctx, copy, e);
 }
 
 enum pb_err app_move_start(struct app *a, const struct location *from, const struct location *to,

@@ -524,7 +524,7 @@ static enum pb_err start(struct app_object *mine, app_merged_fn merged, app_comp
     m->merged = merged;
     m->compared = compared;
     m->ctx = ctx;
-    err = app_object_open_version(mine->app, &mine->loc, NULL, on_theirs, m, &m->theirs, e);
+    err = app_object_open_now(mine->app, &mine->loc, on_theirs, m, &m->theirs, e);
     if (err != PB_OK) {
         merge_free(m);
         return err;

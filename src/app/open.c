@@ -5,6 +5,7 @@
  * ours.  changed() may close the object, so calling it is always the last thing a callback does.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include <pklbrowse/clock.h>
 #include <pklbrowse/mem.h>
@@ -104,7 +105,7 @@ static enum pb_err settle_ready(struct app_object *o, struct error *e)
 {
     enum pb_err err = PB_OK;
 
-    if (!o->app->options.read_only)
+    if (!o->app->options.read_only && !o->fixed)
         err = pkl_edit_new(o->doc, &o->edit, e);
     if (err == PB_OK)
         o->state = APP_READY;
@@ -339,17 +340,9 @@ static enum pb_err start_stdin(struct app_object *o, struct error *e)
 
 /* --- for the owner ---------------------------------------------------------------------------- */
 
-enum pb_err app_object_open(struct app *a, const struct location *loc,
-                            void (*changed)(void *ctx, struct app_object *o), void *ctx,
-                            struct app_object **out, struct error *e)
-{
-    return app_object_open_version(a, loc, a->options.version_id, changed, ctx, out, e);
-}
-
-enum pb_err app_object_open_version(struct app *a, const struct location *loc,
-                                    const char *version_id,
-                                    void (*changed)(void *ctx, struct app_object *o), void *ctx,
-                                    struct app_object **out, struct error *e)
+static enum pb_err open_version(struct app *a, const struct location *loc, const char *version_id,
+                                bool fixed, void (*changed)(void *ctx, struct app_object *o),
+                                void *ctx, struct app_object **out, struct error *e)
 {
     struct app_object *o = mem_alloc(sizeof *o);
     enum pb_err err;
@@ -358,13 +351,17 @@ enum pb_err app_object_open_version(struct app *a, const struct location *loc,
     if (o == NULL)
         return error_nomem(e);
     o->app = a;
-    o->version_id = version_id;
+    o->fixed = fixed;
     o->changed = changed;
     o->ctx = ctx;
     o->state = APP_HEAD;
     arena_init(&o->mem);
     store_object_init(&o->info);
     err = location_copy(&o->loc, loc, e);
+    if (err == PB_OK && version_id != NULL) {
+        o->version_id = arena_strndup(&o->mem, version_id, strlen(version_id));
+        err = o->version_id != NULL ? PB_OK : error_nomem(e);
+    }
     if (err == PB_OK && loc->scheme == LOC_STDIO) {
         err = start_stdin(o, e);
     } else if (err == PB_OK) {
@@ -380,6 +377,27 @@ enum pb_err app_object_open_version(struct app *a, const struct location *loc,
     }
     *out = o;
     return PB_OK;
+}
+
+enum pb_err app_object_open(struct app *a, const struct location *loc,
+                            void (*changed)(void *ctx, struct app_object *o), void *ctx,
+                            struct app_object **out, struct error *e)
+{
+    return open_version(a, loc, a->options.version_id, false, changed, ctx, out, e);
+}
+
+enum pb_err app_object_open_now(struct app *a, const struct location *loc,
+                                void (*changed)(void *ctx, struct app_object *o), void *ctx,
+                                struct app_object **out, struct error *e)
+{
+    return open_version(a, loc, NULL, false, changed, ctx, out, e);
+}
+
+enum pb_err app_object_look(struct app *a, const struct location *loc, const char *version_id,
+                            void (*changed)(void *ctx, struct app_object *o), void *ctx,
+                            struct app_object **out, struct error *e)
+{
+    return open_version(a, loc, version_id, true, changed, ctx, out, e);
 }
 
 void app_object_fetch(struct app_object *o)

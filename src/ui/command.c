@@ -23,6 +23,8 @@ static const char *not_editable(const struct ui *u)
 {
     if (u->right.object == NULL)
         return "Open an object first.";
+    if (u->right.version[0] != '\0')
+        return "This is one version, to be looked at; v lists all and b there brings one back.";
     if (u->right.mine != NULL)
         return "This is what someone else saved; Esc goes back to yours.";
     if (right_edit(u) != NULL)

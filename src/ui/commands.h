@@ -69,6 +69,14 @@ void cmd_table_column(struct ui *u, int direction);
 void cmd_table_take(struct ui *u, int edit);
 void cmd_table_sort(struct ui *u, int arg);
 
+/* view_versions.c */
+void cmd_versions(struct ui *u, int arg);
+void cmd_deleted(struct ui *u, int arg);
+void cmd_version_open(struct ui *u, int arg);
+void cmd_version_mark(struct ui *u, int arg);
+void cmd_version_compare(struct ui *u, int arg);
+void cmd_version_restore(struct ui *u, int arg);
+
 /* palette.c */
 void cmd_palette(struct ui *u, int arg);
 

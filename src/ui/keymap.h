@@ -19,8 +19,9 @@ enum context {
     CTX_FIND = 128,  /* the same, narrowed by what is typed */
     CTX_VALUE = 256, /* one long value over the panes */
     CTX_TABLE = 512,
+    CTX_VERSIONS = 1024,
     CTX_PANES = 7,
-    CTX_ALL = 1023
+    CTX_ALL = 2047
 };
 
 enum need {

@@ -131,7 +131,7 @@ void nav_open(struct ui *u, const struct location *where, bool properties, bool 
     struct app_object *o = u->right.object;
     struct error e;
 
-    if (o != NULL && app_object_state(o) != APP_FAILED &&
+    if (o != NULL && app_object_state(o) != APP_FAILED && u->right.version[0] == '\0' &&
         location_same(app_object_location(o), where)) { /* it is open */
         u->right.properties = properties;
         u->right_focus = true;

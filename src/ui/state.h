@@ -72,7 +72,8 @@ struct left {
 struct right {
     struct view view;
     struct app_object *object; /* NULL: none */
-    struct app_object *mine;   /* set aside while `object` shows what someone else wrote */
+    struct app_object *mine;   /* set aside while `object` shows another version of it */
+    char version[48];          /* `object` is this one, only to be looked at; "": what is there */
     struct tree *tree;         /* when there is something to browse */
     struct audit *audit;       /* of what it imports, or NULL */
     struct find *find;         /* the last search in it, or NULL */
@@ -385,6 +386,9 @@ void picker_open(struct ui *u, const struct picker_ops *ops, void *ctx, const ch
 bool value_can_open(const struct pkl_node *n);
 void value_open(struct ui *u); /* of the row of the cursor */
 
+/* view_versions.c */
+bool versions_busy(const struct ui *u);
+
 /* find.c */
 bool find_running(const struct ui *u);
 void find_cancel(struct ui *u);
@@ -418,6 +422,10 @@ void right_init(struct ui *u);
 void right_release(struct ui *u);
 /* Opens; what was open is closed.  The caller has asked about unsaved edits. */
 void right_open(struct ui *u, const struct location *where, bool properties);
+/* Opens one version (NULL: none), only to be looked at; label: what it is called in the title.
+ * When `of` is what is open, that is set aside until Esc comes back to it. */
+void right_look(struct ui *u, const struct location *of, const struct location *where,
+                const char *version_id, const char *label);
 void right_reload(struct ui *u); /* the cursor stays where it is */
 /* An object that is open already (merged, or kept). */
 void right_adopt(struct ui *u, struct app_object *o);
@@ -461,6 +469,8 @@ void review_open(struct ui *u);
 void conflict_open(struct ui *u, const struct app_saved *s);
 void theirs_show(struct ui *u);
 bool theirs_back(struct ui *u); /* to one's own; false: nothing is set aside */
+/* Sets aside what is open while `o` is looked at. */
+void aside_show(struct ui *u, struct app_object *o, const char *label);
 void identity_text(struct buf *out, const struct store_identity *id, enum loc_scheme scheme);
 
 /* rescue.c */

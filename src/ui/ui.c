@@ -150,8 +150,8 @@ void ui_changed(struct ui *u)
 bool ui_busy(const struct ui *u)
 {
     return (u->left.listing != NULL && listing_loading(u->left.listing)) || right_loading(u) ||
-           find_running(u) || u->saving.step == SAVE_CHECKING || u->saving.step == SAVE_WRITING ||
-           u->saving.step == SAVE_MERGING;
+           find_running(u) || versions_busy(u) || u->saving.step == SAVE_CHECKING ||
+           u->saving.step == SAVE_WRITING || u->saving.step == SAVE_MERGING;
 }
 
 static void on_tick(void *ctx)

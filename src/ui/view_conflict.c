@@ -1,4 +1,5 @@
 /* Somebody else was faster: the choice, and looking at what they wrote without losing one's own. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -236,31 +237,43 @@ static void rebuild(struct ui *u)
     u->dirty = true;
 }
 
-void theirs_show(struct ui *u)
+void aside_show(struct ui *u, struct app_object *o, const char *label)
 {
     struct right *r = &u->right;
-    struct app_object *theirs;
-    struct error e;
 
-    if (app_object_open(u->app, app_object_location(r->object), right_object_changed, u, &theirs,
-                        &e) != PB_OK) {
-        ui_error(u, &e);
-        return;
-    }
     audit_stop(u);
     find_drop(u);
     tree_free(r->tree);
     r->tree = NULL;
-    r->mine = r->object;
-    r->object = theirs;
+    if (r->mine == NULL)
+        r->mine = r->object;
+    else
+        app_object_close(r->object); /* one version after the other */
+    r->object = o;
     r->seen = APP_HEAD;
     r->since = clock_mono_us();
+    (void)snprintf(r->version, sizeof r->version, "%s", label);
+    u->dirty = true;
+}
+
+void theirs_show(struct ui *u)
+{
+    struct app_object *theirs;
+    struct error e;
+
+    if (app_object_open(u->app, app_object_location(u->right.object), right_object_changed, u,
+                        &theirs, &e) != PB_OK) {
+        ui_error(u, &e);
+        return;
+    }
+    aside_show(u, theirs, "");
     ui_say(u, SAY_INFO, "This is what is there now; Esc goes back to yours.");
 }
 
 bool theirs_back(struct ui *u)
 {
     struct right *r = &u->right;
+    bool version = r->version[0] != '\0';
 
     if (r->mine == NULL)
         return false;
@@ -269,8 +282,10 @@ bool theirs_back(struct ui *u)
     app_object_close(r->object);
     r->object = r->mine;
     r->mine = NULL;
+    r->version[0] = '\0';
     r->seen = app_object_state(r->object);
     rebuild(u);
-    ui_say(u, SAY_INFO, "These are yours, not saved yet; s tries again.");
+    if (!version)
+        ui_say(u, SAY_INFO, "These are yours, not saved yet; s tries again.");
     return true;
 }

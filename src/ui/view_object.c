@@ -48,6 +48,7 @@ static void close_object(struct ui *u)
     free(r->wanted);
     r->wanted = NULL;
     r->folder_next = r->properties = false;
+    r->version[0] = '\0';
     u->dirty = true;
 }
 
@@ -148,7 +149,7 @@ static void settled(struct ui *u)
     case APP_READY:
         make_tree(u);
         settle_cursor(u);
-        if (r->mine == NULL)
+        if (r->mine == NULL && r->version[0] == '\0')
             rescue_offer(u);
         break;
     case APP_BROKEN:
@@ -195,6 +196,31 @@ void right_open(struct ui *u, const struct location *where, bool properties)
         r->object = NULL;
         ui_error(u, &e);
     }
+}
+
+void right_look(struct ui *u, const struct location *of, const struct location *where,
+                const char *version_id, const char *label)
+{
+    struct right *r = &u->right;
+    struct app_object *shown = r->mine != NULL ? r->mine : r->object, *o;
+    struct error e;
+
+    if (app_object_look(u->app, where, version_id, right_object_changed, u, &o, &e) != PB_OK) {
+        ui_error(u, &e);
+        return;
+    }
+    if (shown != NULL && app_object_state(shown) != APP_FAILED &&
+        location_same(app_object_location(shown), of) &&
+        (r->mine != NULL || r->version[0] == '\0')) {
+        aside_show(u, o, label);
+    } else {
+        close_object(u);
+        r->object = o;
+        r->seen = APP_HEAD;
+        r->since = clock_mono_us();
+        (void)snprintf(r->version, sizeof r->version, "%s", label);
+    }
+    u->right_focus = true;
 }
 
 void right_reload(struct ui *u)
@@ -257,7 +283,9 @@ static void title_urgent(struct ui *u, struct buf *out)
         buf_puts(out, " \xc2\xb7 no pickle");
     if (edit != NULL && pkl_edit_dirty(edit))
         buf_printf(out, " \xc2\xb7 %zu unsaved", pkl_edit_unsaved(edit));
-    if (r->mine != NULL)
+    if (r->version[0] != '\0')
+        buf_printf(out, " \xc2\xb7 %s", r->version);
+    else if (r->mine != NULL)
         buf_puts(out, " \xc2\xb7 THEIRS");
     if (config_read_only(u, app_object_location(r->object)))
         buf_puts(out, " \xc2\xb7 read-only");

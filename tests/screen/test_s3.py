@@ -43,10 +43,11 @@ class Bucket:
         return self
 
     def __exit__(self, *_):
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.name)
+        pages = self.s3.get_paginator("list_object_versions").paginate(Bucket=self.name)
         for page in pages:
-            for row in page.get("Contents", []):
-                self.s3.delete_object(Bucket=self.name, Key=row["Key"])
+            for row in page.get("Versions", []) + page.get("DeleteMarkers", []):
+                self.s3.delete_object(Bucket=self.name, Key=row["Key"],
+                                      VersionId=row["VersionId"])
         self.s3.delete_bucket(Bucket=self.name)
 
     def body(self, key="data.pickle"):
@@ -327,6 +328,98 @@ def properties():
         proxy.stop()
 
 
+def versions():
+    """All of them with their times; one looked at, two compared, one brought back, undeleted."""
+    with Bucket() as bucket:
+        bucket.s3.put_bucket_versioning(Bucket=bucket.name,
+                                        VersioningConfiguration={"Status": "Enabled"})
+        for age in (31, 32):
+            bucket.s3.put_object(Bucket=bucket.name, Key="data.pickle",
+                                 Body=pickle.dumps(dict(RECORD, age=age)), Metadata={"n": str(age)})
+        bucket.put("beside it", key="data.pickle2")
+        where = [f"s3://{bucket.name}/data.pickle"]
+        run("""
+            key v
+            expect Versions of
+            expect 1 of 3
+            key j j
+            key c
+            expect What differs
+            expect ['age']  30 → 32
+            key Esc
+            key k Space G c
+            expect ['age']  30 → 31
+            key Esc
+            key Enter
+            expect as of
+            expect int 30
+            key e
+            expect one version, to be looked at
+            key v j b
+            expect Bring a version back
+            key y
+            expect Brought back.
+            expect 1 of 4
+            key Esc
+            expect int 31
+            expect-not as of
+            """, where)
+        assert pickle.loads(bucket.body())["age"] == 31
+        assert bucket.s3.head_object(Bucket=bucket.name, Key="data.pickle")["Metadata"] == {
+            "n": "31"}
+        bucket.s3.delete_object(Bucket=bucket.name, Key="data.pickle")
+        run("""
+            key V
+            expect Deleted in
+            expect 1 of 1
+            expect data.pickle
+            key Enter
+            expect Versions of
+            expect 1 of 5
+            key Enter
+            expect there are no bytes
+            key b
+            expect Undelete
+            key y
+            expect Undeleted
+            expect 1 of 4
+            """, [f"s3://{bucket.name}/"])
+        assert pickle.loads(bucket.body())["age"] == 31
+        rows = bucket.s3.list_object_versions(Bucket=bucket.name)
+        assert len([x for x in rows["Versions"] if x["Key"] == "data.pickle"]) == 4, rows
+        seen, _ = run("key v j b\nshot refused", where=["--read-only", *where])
+        assert "read-only was asked for" in seen["refused"], seen["refused"]
+
+
+def kept_bytes():
+    """Without versions, what was kept here before it was replaced stands in their place."""
+    with Bucket() as bucket:
+        run("""
+            key j j e ^U
+            type 31
+            key Enter
+            key s Enter
+            expect Saved. ETag
+            key v
+            expect kept here
+            expect 1 of 2
+            key j c
+            expect ['age']  30 → 31
+            key Esc Enter
+            expect int 30
+            key e
+            expect one version
+            key v j b y
+            expect Brought back.
+            expect 1 of 3
+            key Esc
+            expect int 30
+            """, where=[f"s3://{bucket.name}/data.pickle"])
+        assert pickle.loads(bucket.body()) == RECORD
+        assert bucket.s3.head_object(Bucket=bucket.name, Key="data.pickle")["Metadata"] == {
+            "owner": "ops"}
+
+
 def refusals():
     """What a server refuses is said in a sentence, with its own words behind Enter."""
     with Bucket() as bucket:
@@ -378,5 +471,5 @@ if __name__ == "__main__":
         sys.exit(0)
     sys.exit(main([the_whole_path, somebody_was_faster, mine_on_theirs, both_changed_it,
                    deleted_meanwhile, save_as, many_keys, odd_keys, properties, session_ends,
-                   refusals,
+                   versions, kept_bytes, refusals,
                    folder_without_its_slash, big_object]))
