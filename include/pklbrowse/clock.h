@@ -21,6 +21,7 @@ bool clock_parse_iso(const char *s, size_t n, int64_t *out); /* 2026-11-22T10:02
 /* Sun, 22 Nov 2026 10:02:03 GMT, and the two older forms that HTTP knows. */
 bool clock_parse_http(const char *s, size_t n, int64_t *out);
 void clock_format_iso(struct buf *out, int64_t t);   /* 2026-11-22T10:02:03Z */
+void clock_format_http(struct buf *out, int64_t t);  /* Sun, 22 Nov 2026 10:02:03 GMT */
 void clock_format_basic(struct buf *out, int64_t t); /* 20261122T100203Z */
 
 #endif

@@ -15,15 +15,18 @@ enum loc_scheme { LOC_LOCAL, LOC_S3, LOC_GS, LOC_AZ, LOC_HTTP, LOC_STDIO };
 
 struct location {
     enum loc_scheme scheme;
-    char *
-        container; /* bucket; az: account/container (or account: its containers); http:
-                        * https://host[:port]; local: NULL; "" means the list of containers */
-    char *key;     /* key, or the local path; may be "" */
-    size_t key_len; /* keys may hold any byte but NUL in practice; key is NUL-terminated as well */
-    char *url;       /* http: the address as typed, which is what is sent (its query may be signed,
-                      * and %2F is not '/'); else NULL.  Show it through log_redact_url(). */
+    char *container; /* bucket; az: account/container (or account: its containers); http:
+                      * https://host[:port]; local: NULL; "" means the list of containers */
+    char *key;       /* key, or the local path; may be "" */
+    size_t key_len;  /* keys may hold any byte but NUL in practice; key is NUL-terminated as well */
+    /* http: the address as typed, which is what is sent (its query may be signed, and %2F is not
+     * '/').  az: the https:// address that was typed for it, or NULL: its query may be a signature.
+     * Else NULL.  Show it through log_redact_url(). */
+    char *url;
 };
 
+/* https://ACCOUNT.blob.core.windows.net/container/blob, and the like in other Azure clouds, is the
+ * same as az://ACCOUNT/container/blob. */
 enum pb_err location_parse(struct location *loc, const char *text, struct error *e) PB_CHECK;
 enum pb_err location_make(struct location *loc, enum loc_scheme scheme, const char *container,
                           const char *key, size_t key_len, struct error *e) PB_CHECK;

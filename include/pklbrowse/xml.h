@@ -13,6 +13,8 @@
 struct xml_handler {
     /* path is "ListBucketResult/Contents/Key" (local names, no namespaces).  start may be NULL. */
     void (*start)(void *ctx, const char *path);
+    /* One of the element that has just begun, entities decoded; may be NULL. */
+    void (*attribute)(void *ctx, const char *path, const char *name, const char *value, size_t len);
     /* text: the element's own text, entities decoded, not trimmed, NUL-terminated. */
     void (*end)(void *ctx, const char *path, const char *text, size_t len);
     void *ctx;

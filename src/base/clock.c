@@ -275,3 +275,16 @@ void clock_format_basic(struct buf *out, int64_t t)
     buf_printf(out, "%04d%02d%02dT%02d%02d%02dZ", d.year, d.month, d.day, d.hour, d.minute,
                d.second);
 }
+
+/* 1970-01-01 was a Thursday. */
+void clock_format_http(struct buf *out, int64_t t)
+{
+    static const char days[] = "ThuFriSatSunMonTueWed";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    int64_t day = t / DAY - (t % DAY < 0), weekday = (day % 7 + 7) % 7;
+    struct clock_date d;
+
+    clock_split(t, &d);
+    buf_printf(out, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * weekday, d.day,
+               months + 3 * (d.month - 1), d.year, d.hour, d.minute, d.second);
+}

@@ -191,6 +191,52 @@ out:
     return err;
 }
 
+/* Length of ACCOUNT in the host name of an Azure blob service, or 0. */
+static size_t azure_account(const char *host, size_t n)
+{
+    static const char *const services[] = {
+        ".blob.core.windows.net", ".blob.core.chinacloudapi.cn", ".blob.core.usgovcloudapi.net",
+        ".blob.core.cloudapi.de", ".blob.storage.azure.net",
+    };
+    size_t account = strcspn(host, ".:/?#");
+
+    for (size_t i = 0; i < sizeof services / sizeof *services; i++) {
+        size_t len = strlen(services[i]);
+
+        if (n > len && strncasecmp(host + n - len, services[i], len) == 0 && account > 0)
+            return account;
+    }
+    return 0;
+}
+
+/* rest begins with the host, `account` bytes of which name the account. */
+static enum pb_err parse_azure(struct location *loc, const char *text, const char *rest,
+                               size_t account, struct error *e)
+{
+    const char *path = rest + strcspn(rest, "/?#"), *end = path + strcspn(path, "?#");
+    struct buf plain;
+    enum pb_err err;
+
+    buf_init(&plain, BUF_MAX_LINE);
+    for (size_t i = 0; i < account; i++)
+        buf_putc(&plain, rest[i] >= 'A' && rest[i] <= 'Z' ? (char)(rest[i] + 32) : rest[i]);
+    uri_decode(&plain, path, (size_t)(end - path), false);
+    err = buf_status(&plain, e);
+    if (err == PB_OK && memchr(plain.data, '\0', plain.len) != NULL)
+        err = bad(e, text, "no path holds a %00");
+    if (err == PB_OK)
+        err = parse_store(loc, LOC_AZ, text, plain.data, 2, e);
+    if (err == PB_OK) {
+        loc->url = mem_strdup(text);
+        if (loc->url == NULL) {
+            location_release(loc);
+            err = error_nomem(e);
+        }
+    }
+    buf_release(&plain);
+    return err;
+}
+
 static enum pb_err parse_file(struct location *loc, const char *text, const char *rest,
                               struct error *e)
 {
@@ -216,6 +262,7 @@ enum pb_err location_parse(struct location *loc, const char *text, struct error 
 {
     const struct scheme *scheme = find_scheme(text);
     const char *rest = scheme != NULL ? text + strlen(scheme->prefix) : text;
+    size_t account;
 
     memset(loc, 0, sizeof *loc);
     if (*text == '\0')
@@ -228,7 +275,9 @@ enum pb_err location_parse(struct location *loc, const char *text, struct error 
     case LOC_LOCAL:
         return parse_file(loc, text, rest, e);
     case LOC_HTTP:
-        return parse_http(loc, text, rest, e);
+        account = azure_account(rest, strcspn(rest, ":/?#"));
+        return account > 0 ? parse_azure(loc, text, rest, account, e)
+                           : parse_http(loc, text, rest, e);
     case LOC_S3:
     case LOC_GS:
         return parse_store(loc, scheme->scheme, text, rest, 1, e);

@@ -49,6 +49,32 @@ static void take_buf_failure(struct xml *x, const struct buf *b)
         fail(x, PB_ELIMIT, "an XML element is longer than this program takes");
 }
 
+/* libxml2 leaves '&' as "&#38;" in the values of attributes, and nothing else. */
+static void put_value(struct buf *out, const char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        buf_putc(out, p[i]);
+        if (n - i >= 5 && memcmp(p + i, "&#38;", 5) == 0)
+            i += 4;
+    }
+}
+
+/* Five pointers each: name, prefix, namespace, and where its value begins and ends. */
+static void tell_attributes(struct xml *x, int n, const xmlChar **attrs)
+{
+    for (int i = 0; i < n && x->error.code == PB_OK; i++, attrs += 5) {
+        struct buf value;
+
+        buf_init(&value, PATH_MAX_BYTES);
+        put_value(&value, (const char *)attrs[3], (size_t)(attrs[4] - attrs[3]));
+        take_buf_failure(x, &value);
+        if (x->error.code == PB_OK)
+            x->handler.attribute(x->handler.ctx, x->path.data, (const char *)attrs[0], value.data,
+                                 value.len);
+        buf_release(&value);
+    }
+}
+
 static void on_start(void *ctx, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri,
                      int namespaces, const xmlChar **ns, int attributes, int defaulted,
                      const xmlChar **attrs)
@@ -56,7 +82,7 @@ static void on_start(void *ctx, const xmlChar *name, const xmlChar *prefix, cons
     struct xml *x = ctx;
 
     (void)prefix, (void)uri, (void)namespaces, (void)ns;
-    (void)attributes, (void)defaulted, (void)attrs;
+    (void)defaulted;
     if (x->error.code != PB_OK)
         return;
     if (x->depth == DEPTH_MAX) {
@@ -71,6 +97,8 @@ static void on_start(void *ctx, const xmlChar *name, const xmlChar *prefix, cons
     take_buf_failure(x, &x->path);
     if (x->error.code == PB_OK && x->handler.start != NULL)
         x->handler.start(x->handler.ctx, x->path.data);
+    if (x->error.code == PB_OK && x->handler.attribute != NULL)
+        tell_attributes(x, attributes, attrs);
 }
 
 static void on_end(void *ctx, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri)

@@ -274,7 +274,7 @@ static void xml(void **state)
     (void)state;
     for (int i = 0; i < ROUNDS; i++) {
         int ends = 0;
-        const struct xml_handler h = {NULL, count_end, &ends};
+        const struct xml_handler h = {.end = count_end, .ctx = &ends};
         size_t n = MAKE_NOISE(&d, noise, pieces), step = 1 + roll(&d, 50);
         enum pb_err err;
         struct error e;

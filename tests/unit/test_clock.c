@@ -74,6 +74,12 @@ static void formats(void **state)
     clock_format_iso(&out, 1795341723);
     assert_string_equal(out.data, "2026-11-22T10:02:03Z");
     buf_clear(&out);
+    clock_format_http(&out, 1795341723);
+    assert_string_equal(out.data, "Sun, 22 Nov 2026 10:02:03 GMT");
+    buf_clear(&out);
+    clock_format_http(&out, -1);
+    assert_string_equal(out.data, "Wed, 31 Dec 1969 23:59:59 GMT");
+    buf_clear(&out);
     clock_format_basic(&out, 1795341723);
     assert_string_equal(out.data, "20261122T100203Z");
     buf_clear(&out);

@@ -37,6 +37,14 @@ static const struct {
     {"az://account", LOC_AZ, "account", "", NULL},
     {"az://account/", LOC_AZ, "account", "", "az://account"},
     {"az://", LOC_AZ, "", "", NULL},
+    {"https://Acct.blob.core.windows.net/c/a%20b%2Fc//d", LOC_AZ, "acct/c", "a b/c//d",
+     "az://acct/c/a b/c//d"},
+    {"https://acct.BLOB.core.usgovcloudapi.net:443/c?sv=1&sig=secret%2F", LOC_AZ, "acct/c", "",
+     "az://acct/c"},
+    {"http://a1.z05.blob.storage.azure.net", LOC_AZ, "a1", "", "az://a1"},
+    {"https://.blob.core.windows.net/c/k", LOC_HTTP, "https://.blob.core.windows.net", "c/k", NULL},
+    {"https://acct.blob.core.windows.net.evil.example/c/k", LOC_HTTP,
+     "https://acct.blob.core.windows.net.evil.example", "c/k", NULL},
     {"https://h.example/a/b", LOC_HTTP, "https://h.example", "a/b", NULL},
     {"https://h.example:8443/a%20b%2Fc?X-Amz-Signature=1%2F2#f", LOC_HTTP, "https://h.example:8443",
      "a b/c", NULL},
@@ -83,7 +91,7 @@ static void parses_locations(void **state)
         check_text(loc.container, places[i].container);
         check_text(loc.key, places[i].key);
         assert_int_equal(loc.key_len, strlen(places[i].key));
-        check_text(loc.url, loc.scheme == LOC_HTTP ? places[i].text : NULL);
+        check_text(loc.url, strncasecmp(places[i].text, "http", 4) == 0 ? places[i].text : NULL);
         location_format(&out, &loc);
         assert_string_equal(out.data, again);
         assert_int_equal(location_copy(&copy, &loc, &e), PB_OK);
@@ -114,6 +122,10 @@ static void refuses_locations(void **state)
         {"gs:///", "gs:///: the container's name before the '/' is missing"},
         {"az:///c/k", "az:///c/k: the container's name before the '/' is missing"},
         {"az://a//k", "az://a//k: the container's name before the '/' is missing"},
+        {"https://a.blob.core.windows.net//k?sig=secret",
+         "https://a.blob.core.windows.net//k?…: the container's name before the '/' is missing"},
+        {"https://a.blob.core.windows.net/c/%00?sig=secret",
+         "https://a.blob.core.windows.net/c/%00?…: no path holds a %00"},
         {"https:///x", "https:///x: the host's name is missing"},
         {"https://?sig=secret", "https://?…: the host's name is missing"},
         {"https://h/%00?sig=secret", "https://h/%00?…: no path holds a %00"},

@@ -19,6 +19,13 @@ static void on_start(void *ctx, const char *path)
     buf_printf(ctx, "+%s|", path);
 }
 
+static void on_attribute(void *ctx, const char *path, const char *name, const char *value,
+                         size_t len)
+{
+    assert_int_equal(strlen(value), len);
+    buf_printf(ctx, "@%s/%s=%s|", path, name, value);
+}
+
 static void on_end(void *ctx, const char *path, const char *text, size_t len)
 {
     assert_int_equal(text[len], '\0');
@@ -32,7 +39,8 @@ static void on_end(void *ctx, const char *path, const char *text, size_t len)
 static enum pb_err parse(const char *doc, size_t n, size_t step, struct buf *seen, bool *forbidden,
                          struct error *e)
 {
-    const struct xml_handler h = {on_start, on_end, seen};
+    const struct xml_handler h = {
+        .start = on_start, .attribute = on_attribute, .end = on_end, .ctx = seen};
     enum pb_err err = PB_OK;
     struct xml *x;
 
@@ -55,13 +63,14 @@ static const struct {
     const char *doc, *seen;
 } good[] = {
     {"<a/>", "+a|-a=|"},
-    {"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<a>x</a>\n", "+a|-a=x|"},
+    {"<a x='1&amp;2&lt;' n:y=\"\" xmlns:n='u'><b z='3'/></a>",
+     "+a|@a/x=1&2<|@a/y=|+a/b|@a/b/z=3|-a/b=|-a=|"},
     {"<a> <b>x</b> <b>y</b>\n</a>", "+a|+a/b|-a/b=x|+a/b|-a/b=y|-a=  \n|"},
     {"<a>x<b>y</b>z</a>", "+a|+a/b|-a/b=y|-a=xz|"},
     {"<a>&lt;&amp;&gt;&quot;&apos;&#65;&#x42;&#x1F600;</a>", "+a|-a=<&>\"'AB\xf0\x9f\x98\x80|"},
     {"<a><![CDATA[<b>&amp;]]>x</a>", "+a|-a=<b>&amp;x|"},
     {"<a xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><b c=\"d\">1</b></a>",
-     "+a|+a/b|-a/b=1|-a=|"},
+     "+a|+a/b|@a/b/c=d|-a/b=1|-a=|"},
     {"<x:a xmlns:x=\"urn:x\"><x:b/></x:a>", "+a|+a/b|-a/b=|-a=|"},
     {"<a><!-- <b>no</b> --><?pi x?>t</a>", "+a|-a=t|"},
     {"\xef\xbb\xbf<a>\xc3\xa9\xe4\xbd\xa0</a>", "+a|-a=\xc3\xa9\xe4\xbd\xa0|"},
@@ -249,7 +258,7 @@ static void limits(void **state)
 
 static void memory_that_runs_out(void **state)
 {
-    const struct xml_handler h = {NULL, NULL, NULL};
+    const struct xml_handler h = {.start = NULL};
     struct error e;
 
     (void)state;
