@@ -22,6 +22,7 @@ struct app_options { /* from the command line; strings are borrowed for the life
     bool insecure;
     bool request_payer;
     const char *version_id;
+    uint64_t decode_limit; /* bytes that may come out of a compression; 0: as CODEC_LIMIT says */
     uint64_t big; /* objects above this many bytes are fetched only when asked for; 0: APP_BIG */
 };
 #define APP_BIG (64u * 1024u * 1024u)
@@ -120,6 +121,10 @@ const struct store_object *app_object_info(const struct app_object *o);
  * here.  NULL: not here yet, or there are none. */
 const struct http_headers *app_object_details(struct app_object *o);
 void app_object_progress(const struct app_object *o, struct http_progress *out);
+/* What is wrapped around the pickle: "gzip", "tar in xz"; appends nothing when nothing is. */
+void app_object_wrapping(const struct app_object *o, struct buf *out);
+/* Why an object that is ready cannot be written again although nobody asked for that; or NULL. */
+const char *app_object_fixed(const struct app_object *o);
 struct pkl_doc *app_object_doc(struct app_object *o); /* APP_READY, APP_BROKEN */
 /* The same, and of APP_NOT_PICKLE what was read until that was known. */
 struct pkl_doc *app_object_opcodes(struct app_object *o);
@@ -135,9 +140,10 @@ enum pb_err app_change_path(struct app_object *o, const struct pkl_change *chang
  * the review is released or the object edited. */
 struct app_review {
     struct pkl_splice splice;
-    struct source *result;
-    uint64_t size_before, size_after, untouched;
-    bool nothing; /* no change: nothing will be written */
+    struct source *result;                               /* what will be stored */
+    uint64_t size_before, size_after, untouched;         /* of what is stored */
+    uint64_t plain_before, plain_after, plain_untouched; /* of the pickle in it */
+    bool nothing;                                        /* no change: nothing will be written */
 };
 typedef void (*app_review_fn)(void *ctx, struct app_review *r, const struct error *e);
 enum pb_err app_review_start(struct app_object *o, app_review_fn done, void *ctx,

@@ -65,10 +65,40 @@ enum pb_err stdin_reader_start(struct loop *l, struct source *spool,
                                struct stdin_reader **out, struct error *e) PB_CHECK;
 void stdin_reader_free(struct stdin_reader *r); /* NULL is fine */
 
+/* --- unwrap.c: from stored bytes to the pickle in them, and back --------------------------------
+ */
+struct unwrap;
+/* stored (outlives it) may still be arriving; limit: of bytes that may come out of a layer, 0: the
+ * usual. */
+enum pb_err unwrap_new(struct source *stored, uint64_t limit, struct unwrap **out,
+                       struct error *e) PB_CHECK;
+void unwrap_free(struct unwrap *u); /* NULL is fine; also of what it gave */
+/* A little work.  PB_EAGAIN: more must arrive.  Bytes that are no such stream end it like all that
+ * it holds: unwrap_error() says so. */
+enum pb_err unwrap_step(struct unwrap *u, bool *done, struct error *e) PB_CHECK;
+enum pb_err unwrap_error(const struct unwrap *u, struct error *e);
+struct source *unwrap_plain(const struct unwrap *u); /* NULL: it is not known yet where it is */
+bool unwrap_any(const struct unwrap *u);             /* there is a layer, as far as is known */
+uint64_t unwrap_taken(const struct unwrap *u); /* stored bytes that the first layer has read */
+void unwrap_name(const struct unwrap *u, struct buf *out); /* "gzip", "tar in gzip" */
+/* Why nothing can be written back through it, once it is done; NULL: it can. */
+const char *unwrap_fixed(const struct unwrap *u);
+
+/* plain (outlives it) in all that `was` is: written again, read again, compared. */
+struct rewrap;
+enum pb_err rewrap_new(struct unwrap *was, struct source *stored, struct source *plain,
+                       struct rewrap **out, struct error *e) PB_CHECK;
+void rewrap_free(struct rewrap *r); /* NULL is fine; also of the result */
+enum pb_err rewrap_step(struct rewrap *r, bool *done, struct error *e) PB_CHECK;
+struct source *rewrap_result(const struct rewrap *r);
+uint64_t rewrap_untouched(const struct rewrap *r); /* so many bytes begin like `stored` */
+void rewrap_progress(const struct rewrap *r, uint64_t *done, uint64_t *total);
+
 /* --- open.c ----------------------------------------------------------------------------------- */
 struct index_job {
     struct job job;
     struct app_object *o;
+    bool scanned; /* all of the document */
 };
 struct app_object {
     struct app *app;
@@ -88,7 +118,8 @@ struct app_object {
     bool arrived;               /* all of them */
     struct stdin_reader *input; /* in place of op for "-" */
     unsigned rereads;           /* changed between HEAD and read: begun again */
-    struct pkl_doc *doc;
+    struct unwrap *unwrap;      /* of source */
+    struct pkl_doc *doc;        /* of what is in it; NULL until that is known */
     struct index_job index;
     bool indexing; /* the loop has the job */
     struct pkl_edit *edit;
@@ -115,9 +146,12 @@ void details_forget(struct app_object *o); /* stops it */
 /* --- review.c --------------------------------------------------------------------------------- */
 /* A review is held by who asked for it and, once saved in place, by its object as well. */
 struct review {
-    struct job job; /* first: plans, then verifies */
+    struct job job;            /* first: plans, then verifies */
     struct job *plan, *verify; /* the one under way */
     struct app_review pub;
+    struct source *plain;  /* the edited pickle; pub.result, when nothing is wrapped around it */
+    struct rewrap *rewrap; /* else whose result that is */
+    struct review *same;   /* or that of an earlier save: nothing was changed since */
     bool planned;
     unsigned refs;
     struct app_object *object; /* NULL once it is done */
@@ -133,6 +167,9 @@ void review_unref(struct review *r); /* NULL is fine */
  * of an earlier save of the same original.  *out: free() it. */
 enum pb_err unchanged_ranges(const struct pkl_splice *now, const struct pkl_splice *saved,
                              struct store_range **out, size_t *count, struct error *e) PB_CHECK;
+/* The same where only the first `len` bytes do. */
+enum pb_err unchanged_prefix(uint64_t len, struct store_range **out, size_t *count,
+                             struct error *e) PB_CHECK;
 
 /* --- keep.c ------------------------------------------------------------------------------------
  */

@@ -434,7 +434,7 @@ static void compare_finished(struct job *j, enum job_state state)
 
 static enum pb_err start_compare(struct merge *m, struct error *e)
 {
-    struct source *stored = m->mine->stored != NULL ? app_object_stored(m->mine) : NULL;
+    struct source *stored = m->mine->stored != NULL ? m->mine->stored->plain : NULL;
     enum pb_err err = PB_OK;
 
     m->job.step = compare_step;

@@ -59,6 +59,8 @@ static void drop_bytes(struct app_object *o)
     if (o->doc != NULL)
         pkl_doc_free(o->doc);
     o->doc = NULL;
+    unwrap_free(o->unwrap);
+    o->unwrap = NULL;
     source_free(o->source);
     o->source = NULL;
     o->arrived = false;
@@ -80,6 +82,30 @@ static void fail(struct app_object *o, const struct error *e)
 
 /* --- the index -------------------------------------------------------------------------------- */
 
+/* Decodes a little, where something is wrapped around the pickle, and indexes what has come. */
+static enum pb_err index_piece(struct app_object *o, bool *done, struct error *e)
+{
+    bool all;
+    enum pb_err decoded = unwrap_step(o->unwrap, &all, e), err = PB_OK;
+
+    if (decoded != PB_OK && decoded != PB_EAGAIN)
+        return decoded;
+    if (o->doc == NULL && unwrap_plain(o->unwrap) == NULL)
+        return decoded;
+    if (o->doc == NULL)
+        err = pkl_doc_new(unwrap_plain(o->unwrap), 0, NULL, &o->doc, e);
+    if (err == PB_OK && !o->index.scanned)
+        err = pkl_doc_step(o->doc, INDEX_PIECE, &o->index.scanned, e);
+    if (err == PB_EAGAIN && !all)
+        return decoded;
+    /* What stands behind a compressed stream is to be saved with it: it has to be here. */
+    if (err == PB_OK && o->index.scanned && unwrap_any(o->unwrap) && !o->arrived &&
+        pkl_doc_error(o->doc, NULL) == PB_OK)
+        return PB_EAGAIN;
+    *done = o->index.scanned;
+    return err;
+}
+
 static enum job_state index_step(struct job *j, uint64_t budget_us)
 {
     struct app_object *o = ((struct index_job *)j)->o;
@@ -87,9 +113,11 @@ static enum job_state index_step(struct job *j, uint64_t budget_us)
     bool done = false;
 
     do {
-        enum pb_err err = pkl_doc_step(o->doc, INDEX_PIECE, &done, &j->error);
+        enum pb_err err = index_piece(o, &done, &j->error);
 
-        j->done = pkl_doc_indexed(o->doc);
+        j->done = unwrap_any(o->unwrap) ? unwrap_taken(o->unwrap)
+                  : o->doc != NULL      ? pkl_doc_indexed(o->doc)
+                                        : 0;
         j->total = o->info.identity.size;
         if (err == PB_EAGAIN && !o->arrived)
             return JOB_WAITING;
@@ -105,7 +133,7 @@ static enum pb_err settle_ready(struct app_object *o, struct error *e)
 {
     enum pb_err err = PB_OK;
 
-    if (!o->app->options.read_only && !o->fixed)
+    if (!o->app->options.read_only && !o->fixed && unwrap_fixed(o->unwrap) == NULL)
         err = pkl_edit_new(o->doc, &o->edit, e);
     if (err == PB_OK)
         o->state = APP_READY;
@@ -117,6 +145,14 @@ static enum pb_err settle(struct app_object *o, struct error *e)
 {
     enum pb_err err = pkl_doc_error(o->doc, e);
 
+    /* Where a stream breaks, the pickle in it is cut off: why is what counts. */
+    if (err == PB_OK || err == PB_EPICKLE) {
+        uint64_t at = err == PB_OK ? pkl_doc_indexed(o->doc) : e->offset;
+
+        if (unwrap_error(o->unwrap, e) != PB_OK)
+            err = PB_EPICKLE;
+        e->offset = at;
+    }
     if (err == PB_OK)
         return settle_ready(o, e);
     if (err != PB_EPICKLE && err != PB_ELIMIT)
@@ -146,7 +182,7 @@ static void index_finished(struct job *j, enum job_state state)
 
 static enum pb_err start_index(struct app_object *o, struct error *e)
 {
-    enum pb_err err = pkl_doc_new(o->source, 0, NULL, &o->doc, e);
+    enum pb_err err = unwrap_new(o->source, o->app->options.decode_limit, &o->unwrap, e);
 
     if (err != PB_OK)
         return err;
@@ -468,6 +504,9 @@ void app_object_progress(const struct app_object *o, struct http_progress *out)
     if (o->state == APP_FETCHING && o->source != NULL) {
         out->received = o->source->here;
         out->receive_total = o->info.identity.size;
+    } else if (o->unwrap != NULL && unwrap_any(o->unwrap)) {
+        out->received = unwrap_taken(o->unwrap);
+        out->receive_total = o->info.identity.size;
     } else if (o->doc != NULL) {
         out->received = pkl_doc_indexed(o->doc);
         out->receive_total = o->info.identity.size;
@@ -494,6 +533,17 @@ struct pkl_view *app_object_view(struct app_object *o)
     if (o->edit != NULL)
         return pkl_edit_view(o->edit);
     return app_object_doc(o) != NULL ? pkl_doc_view(o->doc) : NULL;
+}
+
+void app_object_wrapping(const struct app_object *o, struct buf *out)
+{
+    if (o->unwrap != NULL)
+        unwrap_name(o->unwrap, out);
+}
+
+const char *app_object_fixed(const struct app_object *o)
+{
+    return o->state == APP_READY && o->unwrap != NULL ? unwrap_fixed(o->unwrap) : NULL;
 }
 
 struct source *app_object_stored(struct app_object *o)

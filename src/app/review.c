@@ -3,6 +3,7 @@
  */
 #include <stdlib.h>
 
+#include <pklbrowse/clock.h>
 #include <pklbrowse/mem.h>
 
 #include "app_private.h"
@@ -23,7 +24,9 @@ void review_unref(struct review *r)
         return;
     pkl_splice_free(r->plan);
     pkl_verify_free(r->verify);
-    source_free(r->pub.result);
+    rewrap_free(r->rewrap);
+    source_free(r->plain);
+    review_unref(r->same);
     if (r->planned)
         pkl_splice_release(&r->pub.splice);
     free(r);
@@ -39,13 +42,54 @@ static enum pb_err planned(struct review *r, struct error *e)
     r->plan = NULL;
     r->planned = true;
     pub->size_before = app_object_stored(o)->size;
-    pub->size_after = pub->splice.size;
-    pub->untouched = pub->splice.untouched;
+    pub->plain_before = o->stored != NULL ? o->stored->plain->size : pub->splice.original->size;
+    pub->plain_after = pub->splice.size;
+    pub->plain_untouched = pub->splice.untouched;
     pub->nothing = !pkl_edit_dirty(o->edit);
-    err = pkl_splice_source(&pub->splice, &pub->result, e);
+    err = pkl_splice_source(&pub->splice, &r->plain, e);
     if (err == PB_OK)
-        err = pkl_verify_new(o->edit, &pub->splice, pub->result, &r->verify, e);
+        err = pkl_verify_new(o->edit, &pub->splice, r->plain, &r->verify, e);
     return err;
+}
+
+/* The pickle is right: what will be stored is that, or it with all around it again. */
+static enum job_state verified(struct review *r, struct error *e)
+{
+    struct app_object *o = r->object;
+    struct app_review *pub = &r->pub;
+
+    if (unwrap_any(o->unwrap) && !pub->nothing)
+        return rewrap_new(o->unwrap, app_object_stored(o), r->plain, &r->rewrap, e) == PB_OK
+                   ? JOB_MORE
+                   : JOB_FAILED;
+    pub->result = r->plain;
+    if (unwrap_any(o->unwrap)) {
+        pub->result = app_object_stored(o);
+        r->same = o->stored;
+        if (r->same != NULL)
+            review_ref(r->same);
+    }
+    pub->size_after = pub->result->size;
+    pub->untouched = unwrap_any(o->unwrap) ? pub->size_after : pub->plain_untouched;
+    return JOB_DONE;
+}
+
+static enum job_state rewrap_some(struct review *r, uint64_t budget_us)
+{
+    uint64_t until = clock_mono_us() + budget_us;
+    bool done = false;
+
+    do {
+        if (rewrap_step(r->rewrap, &done, &r->job.error) != PB_OK)
+            return JOB_FAILED;
+    } while (!done && clock_mono_us() < until);
+    rewrap_progress(r->rewrap, &r->job.done, &r->job.total);
+    if (!done)
+        return JOB_MORE;
+    r->pub.result = rewrap_result(r->rewrap);
+    r->pub.size_after = r->pub.result->size;
+    r->pub.untouched = rewrap_untouched(r->rewrap);
+    return JOB_DONE;
 }
 
 /* Progress: planning reads the object once, the proof about four times. */
@@ -55,6 +99,8 @@ static enum job_state review_step(struct job *j, uint64_t budget_us)
     struct job *now = r->verify != NULL ? r->verify : r->plan;
     enum job_state state;
 
+    if (r->rewrap != NULL)
+        return rewrap_some(r, budget_us);
     if (now == NULL)
         return pkl_splice_new(r->object->edit, &r->pub.splice, &r->plan, &j->error) == PB_OK
                    ? JOB_MORE
@@ -66,6 +112,8 @@ static enum job_state review_step(struct job *j, uint64_t budget_us)
         j->error = now->error;
     if (state == JOB_DONE && r->verify == NULL)
         state = planned(r, &j->error) == PB_OK ? JOB_MORE : JOB_FAILED;
+    else if (state == JOB_DONE)
+        state = verified(r, &j->error);
     return state;
 }
 
@@ -96,6 +144,8 @@ enum pb_err app_review_start(struct app_object *o, app_review_fn done, void *ctx
 
     if (o->edit == NULL && o->app->options.read_only)
         return app_fail(e, PB_EREADONLY, &o->loc, "opened read-only");
+    if (o->edit == NULL && app_object_fixed(o) != NULL)
+        return app_fail(e, PB_EREADONLY, &o->loc, app_object_fixed(o));
     if (o->edit == NULL)
         return app_fail(e, PB_EREADONLY, &o->loc, "only a whole pickle can be changed");
     app_review_cancel(o);

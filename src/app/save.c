@@ -190,15 +190,23 @@ static void on_replaceable(void *ctx, const struct store_object *there, const ch
                 there != NULL ? &there->identity : NULL);
 }
 
+/* Of what is compressed all is new from the first change on. */
+static enum pb_err find_unchanged(struct save *s, struct error *e)
+{
+    const struct review *stored = s->o->stored;
+
+    if (s->r->rewrap != NULL)
+        return unchanged_prefix(s->r->pub.untouched, &s->unchanged, &s->unchanged_count, e);
+    return unchanged_ranges(&s->r->pub.splice, stored != NULL ? &stored->pub.splice : NULL,
+                            &s->unchanged, &s->unchanged_count, e);
+}
+
 static void on_kept(void *ctx, const char *file, const struct error *e)
 {
     struct save *s = ctx;
-    const struct review *stored = s->o->stored;
     struct error error;
 
-    if (e == NULL &&
-        unchanged_ranges(&s->r->pub.splice, stored != NULL ? &stored->pub.splice : NULL,
-                         &s->unchanged, &s->unchanged_count, &error) != PB_OK)
+    if (e == NULL && find_unchanged(s, &error) != PB_OK)
         e = &error;
     if (e != NULL) {
         finish_failed(s, e);

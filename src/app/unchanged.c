@@ -85,6 +85,17 @@ static bool from_saved(const struct pkl_splice *now, const struct pkl_splice *sa
     return true;
 }
 
+enum pb_err unchanged_prefix(uint64_t len, struct store_range **out, size_t *count, struct error *e)
+{
+    struct ranges r = {0};
+
+    if (len > 0 && !add(&r, 0, 0, len))
+        return error_nomem(e);
+    *out = r.data;
+    *count = r.len;
+    return PB_OK;
+}
+
 enum pb_err unchanged_ranges(const struct pkl_splice *now, const struct pkl_splice *saved,
                              struct store_range **out, size_t *count, struct error *e)
 {

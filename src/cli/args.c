@@ -119,6 +119,21 @@ static bool find_command(const char *name, enum command_id *out)
     return false;
 }
 
+/* "4096", "500M": K, M, G and T are powers of 1024. */
+static bool take_size(const char *value, uint64_t *out)
+{
+    static const char units[] = "KMGT";
+    size_t n = strlen(value);
+    const char *unit = n > 0 ? strchr(units, value[n - 1]) : NULL;
+    unsigned shift = unit != NULL ? 10 * (unsigned)(unit - units + 1) : 0;
+
+    if (!num_parse_u64(value, unit != NULL ? n - 1 : n, out) || *out == 0 ||
+        *out > UINT64_MAX >> shift)
+        return false;
+    *out <<= shift;
+    return true;
+}
+
 static enum pb_err take_value(struct args *a, size_t id, const char *value, struct error *e)
 {
     const char *name = options[id].name;
@@ -136,6 +151,10 @@ static enum pb_err take_value(struct args *a, size_t id, const char *value, stru
         if (!num_parse_u64(value, strlen(value), &a->depth) || a->depth == 0 ||
             a->depth > UINT32_MAX)
             return error_set(e, PB_EUSAGE, "%s takes a number from 1 on", name);
+        break;
+    case SIZE:
+        if (!take_size(value, &a->decode_limit))
+            return error_set(e, PB_EUSAGE, "%s takes a number of bytes, like 500M or 8G", name);
         break;
     case ADDRESSING:
         if (strcmp(value, "path") == 0)

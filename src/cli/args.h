@@ -20,7 +20,7 @@ enum option_id {
 #undef OPTION
     OPT_COUNT
 };
-enum option_kind { FLAG, TEXT, NUMBER, ADDRESSING };
+enum option_kind { FLAG, TEXT, NUMBER, SIZE, ADDRESSING };
 
 struct command {
     const char *name;
@@ -43,8 +43,9 @@ struct args {
     const char **operands; /* borrowed from argv, in order */
     size_t count;
     bool given[OPT_COUNT];
-    const char *text[OPT_COUNT]; /* of TEXT, NUMBER and ADDRESSING */
+    const char *text[OPT_COUNT]; /* of all but FLAG */
     uint64_t depth;              /* --depth */
+    uint64_t decode_limit;       /* --decode-limit */
     enum aws_addressing addressing;
 };
 

@@ -183,7 +183,10 @@ static enum pb_err change(struct edit_run *r, struct error *e)
         err = check_match(r, e);
     if (err != PB_OK)
         return err;
-    ed = app_object_edit(r->object); /* not read-only: check_arguments() */
+    ed = app_object_edit(r->object); /* no --read-only: check_arguments() */
+    if (ed == NULL)
+        return error_set(e, PB_EREADONLY, "%s: %s", r->c->args->operands[0],
+                         app_object_fixed(r->object));
     err = edits_find(ed, &r->mem, r->edits, r->count, r->reach, e);
     if (err == PB_OK)
         err = edits_apply(ed, &r->mem, r->edits, r->count, r->reach, e);

@@ -36,6 +36,8 @@ static const char *not_editable(const struct ui *u)
         return "Nothing is changed here: the configuration says read-only.";
     if (app_get_options(u->app)->read_only)
         return "Nothing is changed here: read-only was asked for.";
+    if (app_object_fixed(u->right.object) != NULL)
+        return app_object_fixed(u->right.object);
     return "There is no value to edit here.";
 }
 

@@ -287,7 +287,7 @@ static void title_urgent(struct ui *u, struct buf *out)
         buf_printf(out, " \xc2\xb7 %s", r->version);
     else if (r->mine != NULL)
         buf_puts(out, " \xc2\xb7 THEIRS");
-    if (config_read_only(u, app_object_location(r->object)))
+    if (config_read_only(u, app_object_location(r->object)) || app_object_fixed(r->object) != NULL)
         buf_puts(out, " \xc2\xb7 read-only");
 }
 
@@ -298,6 +298,12 @@ static void title_state(struct ui *u, struct buf *out)
     struct pkl_doc *doc = app_object_doc(r->object);
     struct pkl_info info;
 
+    size_t before = out->len;
+
+    buf_puts(out, " \xc2\xb7 ");
+    app_object_wrapping(r->object, out);
+    if (out->len == before + sizeof " \xc2\xb7 " - 1)
+        buf_truncate(out, before);
     if (doc != NULL) {
         pkl_doc_info(doc, &info);
         buf_printf(out, " \xc2\xb7 protocol %u", info.protocol);

@@ -81,6 +81,26 @@ static void add_sizes(const struct app_review *r, struct lines *l)
     buf_release(&text);
 }
 
+/* "gzip again: 812 -> 813 bytes in it, 790 of them untouched." */
+static void add_wrapping(const struct app_object *o, const struct app_review *r, struct lines *l)
+{
+    struct buf text;
+
+    buf_init(&text, BUF_MAX_LINE);
+    app_object_wrapping(o, &text);
+    if (text.len > 0) {
+        buf_puts(&text, " again: ");
+        text_count(&text, r->plain_before);
+        buf_puts(&text, " \xe2\x86\x92 ");
+        text_count(&text, r->plain_after);
+        buf_puts(&text, " bytes in it, ");
+        text_count(&text, r->plain_untouched);
+        buf_puts(&text, " of them untouched.");
+        (void)lines_add(l, STYLE_VALUE, text.data);
+    }
+    buf_release(&text);
+}
+
 static void add_kept(const struct store_object *o, struct lines *l)
 {
     struct buf text;
@@ -171,6 +191,7 @@ void review_open(struct ui *u)
     d->rows.draw = draw_change;
     (void)lines_add(&d->tail, STYLE_NORMAL, "");
     add_sizes(u->saving.review, &d->tail);
+    add_wrapping(u->right.object, u->saving.review, &d->tail);
     if (!u->saving.elsewhere)
         add_kept(app_object_info(u->right.object), &d->tail);
     add_condition(u, &d->tail);
