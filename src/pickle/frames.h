@@ -15,7 +15,8 @@ struct frame {
     struct pkl_node node; /* as it was met; target 0: may stand in itself */
     pkl_id list; /* whose children are shown: the node's target, or what holds a set's members */
     uint64_t pos, count;  /* next child, children in all */
-    uint8_t shape, stage; /* the printer's */
+    uint8_t shape; /* the printer's */
+    uint32_t stage;
     bool half;            /* the key of the pair at pos is done */
     bool any;             /* something is shown already */
     struct equals equal;

@@ -88,6 +88,8 @@ static void check_all(const struct sample *s, size_t n)
     "C\x01"                                                                                        \
     "btR"
 
+#define TEXT "cnumpy._core._internal\n_convert_to_stringdtype_kwargs\n"
+
 static void test_numpy(void **state)
 {
     static const struct sample all[] = {
@@ -140,14 +142,144 @@ static void test_numpy(void **state)
             "btR.",
             "<numpy.core.multiarray._reconstruct args=(<global mine.Array>, (0,), b'b')>",
             "numpy.core.multiarray._reconstruct", "it is of another class than numpy.ndarray"),
-        RAW("\x80\x05"
-            "cnumpy._core.numeric\n_frombuffer\n(\x97" F8 "K\x01\x85X\x01\0\0\0CtR.",
-            "<numpy._core.numeric._frombuffer args=(<buffer 0>, dtype('float64'), (1,), 'C')>",
-            "numpy._core.numeric._frombuffer", "its bytes are in a buffer outside of the pickle"),
+        S("\x80\x05"
+          "cnumpy._core.numeric\n_frombuffer\n(\x97" F8 "K\x01\x85X\x01\0\0\0CtR.",
+          "<numpy.ndarray float64 (1,) <buffer 0>>", "ndarray"),
+        S("\x80\x05"
+          "cnumpy.core.numeric\n_frombuffer\n(\x97\x98" F8 "K\x01\x85X\x01\0\0\0FtR.",
+          "<numpy.ndarray float64 (1,) <buffer 0>>", "ndarray"),
+        /* text of any length: the elements stand in a list */
+        S("\x80\x03" ND "(K\x01K\x02\x85" TEXT "\x88\x85RI00\n](X\x01\0\0\0aX\0\0\0\0etb.",
+          "<numpy.ndarray StringDType (2,) ['a', '']>", "ndarray"),
+        S("\x80\x03" TEXT "\x88\x85R.", "StringDType()", "dtype"),
+        S("\x80\x03" TEXT "\x89N\x86R.", "StringDType(na_object=None, coerce=False)", "dtype"),
+        RAW("\x80\x03" TEXT "N\x85R.",
+            "<numpy._core._internal._convert_to_stringdtype_kwargs args=(None,)>",
+            "numpy._core._internal._convert_to_stringdtype_kwargs", "whether it coerces is no int"),
     };
 
     (void)state;
     check_all(all, sizeof all / sizeof all[0]);
+}
+
+#define STORE(class)                                                                               \
+    "((X\x07\0\0\0storagectorch\n" class "\nX\x01\0\0\0"                                           \
+                                         "7X\x03\0\0\0cpuK\x06tQ"
+#define HOOKS "ccollections\nOrderedDict\n)R"
+#define V2(class)                                                                                  \
+    "ctorch._utils\n_rebuild_tensor_v2\n" STORE(class) "K\0K\x02\x85K\x01\x85\x89" HOOKS "tR"
+#define V3(type)                                                                                   \
+    "ctorch._utils\n_rebuild_tensor_v3\n" STORE(                                                   \
+        "UntypedStorage") "K\0K\x02\x85K\x01\x85\x88" HOOKS "ctorch\n" type "\ntR"
+#define LAYOUT(name, n) "ctorch.serialization\n_get_layout\nX" n "\0\0\0" name "\x85R"
+
+static void test_torch(void **state)
+{
+    static const struct sample all[] = {
+        S("\x80\x02" V2("FloatStorage") ".", "<torch.Tensor float32 (2,) storage='7' device='cpu'>",
+          "Tensor"),
+        S("\x80\x02" V3("uint16") ".",
+          "<torch.Tensor uint16 (2,) storage='7' device='cpu' requires_grad=True>", "Tensor"),
+        S("\x80\x02"
+          "ctorch._utils\n_rebuild_parameter\n" V3("float8_e4m3fn") "\x89" HOOKS "\x87R.",
+          "<torch.nn.Parameter float8_e4m3fn (2,) storage='7' device='cpu'>", "Parameter"),
+        S("\x80\x02"
+          "ctorch._utils\n_rebuild_parameter_with_state\n(" V2("HalfStorage") "\x88" HOOKS "}tR.",
+          "<torch.nn.Parameter float16 (2,) storage='7' device='cpu' requires_grad=True>",
+          "Parameter"),
+        S("\x80\x02"
+          "ctorch._utils\n_rebuild_sparse_tensor\n" LAYOUT("torch.sparse_coo", "\x10") "(" V2(
+              "LongStorage") V2("FloatStorage") "ctorch\nSize\nK\x05K\x06\x86\x85RtK\x01"
+                                                "0\x86R.",
+          "<torch.Tensor sparse_coo float32 (5, 6) stored=2 storage='7' device='cpu'>", "Tensor"),
+        S("\x80\x02"
+          "ctorch._utils\n_rebuild_sparse_tensor\n" LAYOUT("torch.sparse_csr", "\x10") "(" V2(
+              "LongStorage") V2("LongStorage") V2("BFloat16Storage") "K\x05K\x06\x86t\x86R.",
+          "<torch.Tensor sparse_csr bfloat16 (5, 6) stored=2 storage='7' device='cpu'>", "Tensor"),
+        S("\x80\x02"
+          "ctorch._utils\n_rebuild_meta_tensor_no_storage\n(ctorch\nfloat16\nK\x02\x85K\x01\x85"
+          "\x89tR.",
+          "<torch.Tensor float16 (2,) device='meta'>", "Tensor"),
+        S("\x80\x02"
+          "ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_tensor_v2\nctorch\n"
+          "Tensor\n" STORE("IntStorage") "K\0K\x02\x85K\x01\x85\x89" HOOKS
+                                         "t}X\x01\0\0\0aK\x01stR.",
+          "<torch.Tensor int32 (2,) storage='7' device='cpu'>", "Tensor"),
+        S("\x80\x02" LAYOUT("torch.strided", "\x0d") ".", "torch.strided", "layout"),
+        S("\x80\x02]ctorch\nbfloat16\na.", "[torch.bfloat16]", "list"),
+        RAW("\x80\x02" V2("StrangeStorage") ".",
+            "<torch._utils._rebuild_tensor_v2 args=(<persistent ('storage', <global "
+            "torch.StrangeStorage>, '7', 'cpu', 6)>, 0, (2,), (1,), False, OrderedDict())>",
+            "torch._utils._rebuild_tensor_v2", "the class of its storage is not known"),
+        RAW("\x80\x02" V2("UntypedStorage") ".",
+            "<torch._utils._rebuild_tensor_v2 args=(<persistent ('storage', <global "
+            "torch.UntypedStorage>, '7', 'cpu', 6)>, 0, (2,), (1,), False, OrderedDict())>",
+            "torch._utils._rebuild_tensor_v2", "what the bytes of its storage are is not said"),
+    };
+
+    (void)state;
+    check_all(all, sizeof all / sizeof all[0]);
+}
+
+#define INDEX(class, dict)                                                                         \
+    "cpandas.core.indexes.base\n_new_Index\n(cpandas.core.indexes." class "\n" dict "tR"
+#define RANGE                                                                                      \
+    INDEX("range\nRangeIndex", "}(X\x05\0\0\0startK\0X\x04\0\0\0stopK\x02X\x04\0\0\0stepK\x01u")
+#define LABELS                                                                                     \
+    INDEX("base\nIndex", "}X\x04\0\0\0data" ND "(K\x01K\x01\x85" O8 "I00\n]X\x01\0\0\0aatbs")
+#define BLOCK(at)                                                                                  \
+    "cpandas._libs.internals\n_unpickle_block\n(" ND "(K\x01K\x01K\x02\x86" F8 "I00\n"             \
+    "C\x10\0\0\0\0\0\0\xf0\x3f\0\0\0\0\0\0\0\x40tbcbuiltins\nslice\n(K" at "K\x01K\x01tRK\x02tR"
+#define FRAME(blocks)                                                                              \
+    "\x80\x03"                                                                                     \
+    "cpandas.core.frame\nDataFrame\n)\x81}X\x04\0\0\0_mgrcpandas.core.internals.managers\n"        \
+    "BlockManager\n(" blocks "](" LABELS RANGE "etRsb."
+
+static void test_pandas(void **state)
+{
+    static const struct sample all[] = {
+        S(FRAME(BLOCK("\0") "\x85"),
+          "<pandas.DataFrame (2, 1) {'a': float64 [1.0, 2.0]} "
+          "index=RangeIndex(start=0, stop=2, step=1)>",
+          "DataFrame"),
+        S("\x80\x03" LABELS ".", "<pandas.Index object (1,) ['a']>", "Index"),
+        S("\x80\x03" RANGE ".", "RangeIndex(start=0, stop=2, step=1)", "RangeIndex"),
+    };
+    static const struct {
+        struct sample s;
+        const char *reason;
+    } raw[] = {
+        {S(FRAME(")"), "", ""), "a column of it is in no block"},
+        {S(FRAME("(" BLOCK("\0") BLOCK("\0") "t"), "", ""),
+         "its blocks and its columns do not go together"},
+        {S("\x80\x03" INDEX("range\nRangeIndex", "}") ".", "", ""), "where it stops is not said"},
+        {S("\x80\x03" INDEX("base\nIndex", "}X\x04\0\0\0dataK\x01s") ".", "", ""),
+         "what should be an array is none"},
+        {S("\x80\x03" INDEX("mine\nMyIndex", "}") ".", "", ""),
+         "its class is no index that is known"},
+        {S("\x80\x03"
+           "cpandas.core.frame\nDataFrame\n)\x81}X\x04\0\0\0_mgrNsb.",
+           "", ""),
+         "its data are not where they should be"},
+    };
+    struct error e = {0};
+
+    (void)state;
+    check_all(all, sizeof all / sizeof all[0]);
+    for (size_t i = 0; i < sizeof raw / sizeof raw[0]; i++) {
+        struct source *src;
+        struct pkl_doc *d;
+        struct pkl_child root;
+        struct buf reason;
+
+        open_bytes(&raw[i].s, &src, &d, &root);
+        buf_init(&reason, BUF_MAX_LINE);
+        assert_int_equal(pkl_lens_reason(pkl_doc_view(d), &root.value, &reason, &e), PB_OK);
+        assert_string_equal(reason.data, raw[i].reason);
+        buf_release(&reason);
+        pkl_doc_free(d);
+        source_free(src);
+    }
 }
 
 static void test_datetime(void **state)
@@ -615,41 +747,49 @@ static void test_children(void **state)
 /* Whatever allocation fails, it is an error and nothing is lost. */
 static void test_out_of_memory(void **state)
 {
-    static const struct sample s =
+    static const struct sample all[] = {
         S("\x80\x02](ccollections\nOrderedDict\n)R(K\x01K\x02K\x03K\x04ucdecimal\nDecimal\n"
           "X\x03\x00\x00\x00"
           "1.5\x85Rccollections\nCounter\n}(K\x01K\x02K\x03K\x05u\x85Re.",
-          "", "");
+          "[OrderedDict([(1, 2), (3, 4)]), Decimal('1.5'), Counter({3: 5, 1: 2})]", ""),
+        S(FRAME(BLOCK("\0") "\x85"),
+          "<pandas.DataFrame (2, 1) {'a': float64 [1.0, 2.0]} "
+          "index=RangeIndex(start=0, stop=2, step=1)>",
+          ""),
+    };
     struct source *src;
     struct pkl_doc *d;
     struct pkl_child root;
     struct error e = {0};
     struct buf out;
     struct sink to = sink_buf(&out);
-    enum pb_err err = PB_ENOMEM;
 
     (void)state;
-    open_bytes(&s, &src, &d, &root);
-    for (long n = 0; err != PB_OK; n++) {
-        assert_true(n < 10000);
-        buf_init(&out, BUF_MAX_TEXT);
-        mem_fail_after(n);
-        err = pkl_repr(pkl_doc_view(d), &root.value, NULL, &to, &e);
-        mem_fail_after(-1);
-        assert_true(err == PB_OK || err == PB_ENOMEM);
-        if (err == PB_OK)
-            assert_string_equal(out.data, "[OrderedDict([(1, 2), (3, 4)]), Decimal('1.5'), "
-                                          "Counter({3: 5, 1: 2})]");
-        buf_release(&out);
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        enum pb_err err = PB_ENOMEM;
+
+        open_bytes(&all[i], &src, &d, &root);
+        for (long n = 0; err != PB_OK; n++) {
+            assert_true(n < 10000);
+            buf_init(&out, BUF_MAX_TEXT);
+            mem_fail_after(n);
+            err = pkl_repr(pkl_doc_view(d), &root.value, NULL, &to, &e);
+            mem_fail_after(-1);
+            assert_true(err == PB_OK || err == PB_ENOMEM);
+            if (err == PB_OK)
+                assert_string_equal(out.data, all[i].repr);
+            buf_release(&out);
+        }
+        pkl_doc_free(d);
+        source_free(src);
     }
-    pkl_doc_free(d);
-    source_free(src);
 }
 
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numpy),         cmocka_unit_test(test_datetime),
+        cmocka_unit_test(test_numpy),         cmocka_unit_test(test_torch),
+        cmocka_unit_test(test_pandas),        cmocka_unit_test(test_datetime),
         cmocka_unit_test(test_numbers),       cmocka_unit_test(test_collections),
         cmocka_unit_test(test_texts),         cmocka_unit_test(test_names),
         cmocka_unit_test(test_preview),       cmocka_unit_test(test_children),

@@ -133,12 +133,14 @@ struct lens_family {
 };
 extern const struct lens_family lens_builtins, lens_types, lens_datetime, lens_numbers,
     lens_collections, lens_array, lens_regex, lens_ipaddress, lens_pathlib, lens_exceptions,
-    lens_numpy, lens_torch;
+    lens_numpy, lens_torch, lens_pandas;
 
 const struct lens_row *lens_row_find(const char *module, const char *name);
 
 /* A class or function in the list of known ones: its text, NULL when it is not there. */
 const char *lens_name_text(const char *module, const char *name);
+/* A dtype of torch: its text; NULL: it is none. */
+const char *lens_torch_text(const char *module, const char *name);
 /* How many of them have this text, and the last. */
 unsigned lens_name_find(const char *text, size_t n, const char **module, const char **name);
 /* The same of a global; *text NULL: not known. */

@@ -15,6 +15,8 @@
 
 #include "lens.h"
 
+enum nd_type_form { ND_TYPE_DTYPE, ND_TYPE_TEXT }; /* `detail` of rows that are dtypes */
+
 #define ND_DIMS 64u
 #define ND_TYPES 65536u
 #define ND_DEPTH 16u /* types in types */
@@ -24,7 +26,7 @@
 #define ND_ITEM_MAX 4096u /* bytes of an element that its text shows */
 
 struct nd_type {
-    char kind; /* of numpy: b i u f c m M O S U V */
+    char kind; /* of numpy: b i u f c m M O S U V; T: text of any length */
     bool big;
     bool objects; /* holds Python objects */
     bool aligned, record;
@@ -68,7 +70,7 @@ struct nd_array {
     const char *class;
     struct pkl_node data; /* what holds the bytes; of an object array the list */
     uint64_t at;          /* in the file, when they stand there as they are; else 0 */
-    bool opaque;          /* its objects are pickled on their own */
+    bool opaque;          /* its objects are pickled on their own, its bytes in a buffer */
 };
 
 /* nd_type.c */
@@ -115,6 +117,10 @@ enum pb_err nd_item_bytes(struct pkl_view *v, const struct nd_array *a, uint64_t
 extern const struct lens_kids nd_kids;
 
 /* nd_element.c */
+/* Names that stand nowhere in the pickle: of attributes that a lens adds, as ids of the book. */
+enum nd_name { ND_NAME_TABLE, ND_NAME_INDEX, ND_NAME_VALUES, ND_NAMES };
+pkl_id nd_name_id(pkl_id near, enum nd_name name);
+void nd_name_node(pkl_id near, enum nd_name name, struct pkl_node *out);
 struct nd_book; /* of a document: which ids are whose, and bytes that had to be decoded */
 void nd_book_free(struct nd_book *b);
 struct nd_book *nd_book_of(struct pkl_view *v, pkl_id id, struct error *e);

@@ -34,6 +34,8 @@ static const struct subclass {
     {"numpy.rec", "recarray", "numpy.recarray"},
     {"numpy.core.records", "recarray", "numpy.recarray"},
     {"numpy._core.records", "recarray", "numpy.recarray"},
+    {"pandas.core.indexes.frozen", "FrozenNDArray", "pandas.FrozenNDArray"},
+    {"pandas.core.base", "FrozenNDArray", "pandas.FrozenNDArray"},
 };
 
 static enum pb_err read_class(struct lens_reader *r, const struct pkl_node *node,
@@ -104,8 +106,10 @@ static enum pb_err read_data(struct lens_reader *r, const struct pkl_node *node,
     enum pb_err err = PB_OK;
 
     a->data = *node;
-    if (node->kind == PKL_BUFFER)
-        return lens_refuse(l, "its bytes are in a buffer outside of the pickle");
+    if (node->kind == PKL_BUFFER) {
+        a->opaque = true; /* its bytes are outside of the pickle */
+        return PB_OK;
+    }
     if (node->kind != PKL_BYTES && node->kind != PKL_BYTEARRAY && node->kind != PKL_PY2STR &&
         node->kind != PKL_STR && node->kind != PKL_OBJECT)
         return lens_refuse(l, "its data are no bytes");
@@ -428,7 +432,9 @@ static enum pb_err put_array(struct lens_reader *r, const struct nd_array *a, st
         buf_printf(&l->text, "<%s ", a->class);
     nd_put_title(&l->text, a, 0);
     buf_puts(&l->text, line ? "  " : " ");
-    if (a->opaque) {
+    if (a->opaque && a->data.kind == PKL_BUFFER) {
+        err = lens_value(l, &a->data) ? PB_OK : error_nomem(e);
+    } else if (a->opaque) {
         buf_puts(&l->text, "pickled");
         err = PB_OK;
     } else if (a->types.type.data[0].objects) {
@@ -462,6 +468,24 @@ static enum pb_err read_array(struct lens_reader *r, const struct lens_call *c, 
     return err;
 }
 
+/* StringDType(na_object=nan, coerce=False), from (coerce[, na_object]) */
+static enum pb_err put_text_dtype(struct lens_reader *r, const struct lens_call *c, struct lens *l,
+                                  struct error *e)
+{
+    int64_t coerce = 0;
+    enum pb_err err = lens_int(r, &c->arg[0], 0, 1, "whether it coerces", &coerce, l, e);
+
+    buf_puts(&l->text, "StringDType(");
+    if (err == PB_OK && c->count == 2) {
+        buf_puts(&l->text, "na_object=");
+        err = lens_value(l, &c->arg[1]) ? PB_OK : error_nomem(e);
+    }
+    if (coerce == 0)
+        buf_puts(&l->text, c->count == 2 ? ", coerce=False" : "coerce=False");
+    buf_putc(&l->text, ')');
+    return err;
+}
+
 static enum pb_err read_dtype(struct lens_reader *r, const struct lens_call *c, struct lens *l,
                               struct error *e)
 {
@@ -475,9 +499,13 @@ static enum pb_err read_dtype(struct lens_reader *r, const struct lens_call *c, 
     if (err == PB_OK)
         err = nd_type_read(r, &self, &t, &index, l, e);
     if (err == PB_OK) {
-        buf_puts(&l->text, "dtype(");
-        nd_type_repr(&t, index, &l->text);
-        buf_putc(&l->text, ')');
+        if (c->row->detail == ND_TYPE_TEXT) {
+            err = put_text_dtype(r, c, l, e);
+        } else {
+            buf_puts(&l->text, "dtype(");
+            nd_type_repr(&t, index, &l->text);
+            buf_putc(&l->text, ')');
+        }
     }
     nd_types_release(&t);
     return err;
@@ -500,6 +528,8 @@ static enum pb_err read_scalar(struct lens_reader *r, const struct lens_call *c,
     }
     if (err == PB_OK)
         err = read_data(r, &c->arg[1], &a, l, e);
+    if (err == PB_OK && a.opaque)
+        err = lens_refuse(l, "its bytes are in a buffer outside of the pickle");
     if (err == PB_OK) {
         const struct nd_type *t = &a.types.type.data[0];
 
@@ -543,6 +573,10 @@ static const struct lens_row rows[] = {
     {"sklearn.externals.joblib.numpy_pickle", "NumpyArrayWrapper", "numpy.ndarray",
      LENS_BOTH | LENS_STATE | LENS_NAMED | LENS_IS_ARRAY, 0, 0, read_array, ND_WRAPPER},
     {"numpy", "dtype", "numpy.dtype", LENS_CALL | LENS_STATE | LENS_NAMED, 1, 3, read_dtype, 0},
+    {"numpy._core._internal", "_convert_to_stringdtype_kwargs", "numpy.dtype",
+     LENS_CALL | LENS_NAMED, 1, 2, read_dtype, ND_TYPE_TEXT},
+    {"numpy.core._internal", "_convert_to_stringdtype_kwargs", "numpy.dtype",
+     LENS_CALL | LENS_NAMED, 1, 2, read_dtype, ND_TYPE_TEXT},
     {"numpy.core.multiarray", "scalar", "numpy.generic", LENS_CALL | LENS_NAMED, 2, 2, read_scalar,
      0},
     {"numpy._core.multiarray", "scalar", "numpy.generic", LENS_CALL | LENS_NAMED, 2, 2, read_scalar,

@@ -63,9 +63,24 @@ struct nd_book *nd_book_of(struct pkl_view *v, pkl_id id, struct error *e)
         if (d->book == NULL)
             (void)error_nomem(e);
         else
-            d->book->next = 1;
+            d->book->next = ND_NAMES;
     }
     return d->book;
+}
+
+/* ------------------------------------------------------------------------- names */
+
+static const char *const names[ND_NAMES] = {"table", "index", "values"};
+
+pkl_id nd_name_id(pkl_id near, enum nd_name name)
+{
+    return PKL_ID(PKL_ID_SOURCE(near), PKL_TAG_ELEMENT, name);
+}
+
+void nd_name_node(pkl_id near, enum nd_name name, struct pkl_node *out)
+{
+    *out = (struct pkl_node){.kind = PKL_STR, .count = strlen(names[name])};
+    out->id = out->target = nd_name_id(near, name);
 }
 
 /* ----------------------------------------------------------------- decoded bytes */
@@ -336,8 +351,13 @@ static enum pb_err list_kids(struct pkl_view *v, const struct place *p, uint64_t
 enum pb_err nd_element_node(struct pkl_view *v, pkl_id id, struct pkl_node *out, struct error *e)
 {
     struct place p;
-    enum pb_err err = open_place(v, id, &p, e);
+    enum pb_err err;
 
+    if (PKL_ID_OFFSET(id) < ND_NAMES) {
+        nd_name_node(id, (enum nd_name)PKL_ID_OFFSET(id), out);
+        return PB_OK;
+    }
+    err = open_place(v, id, &p, e);
     if (err == PB_OK)
         make_node(&p, p.level, p.flat, out);
     close_place(&p);
@@ -368,9 +388,14 @@ static enum pb_err open_array(struct pkl_view *v, const struct pkl_node *node, s
 
     *p = (struct place){.array = *node};
     nd_array_init(&p->a);
+    if (node->ref) { /* the elements are those of the array itself */
+        err = v->node(v, node->target, &p->array, e);
+        if (err != PB_OK)
+            return err;
+    }
     lens_reader_init(&r, v);
     lens_init(&l);
-    err = nd_array_open(&r, node, &p->a, &l, e);
+    err = nd_array_open(&r, &p->array, &p->a, &l, e);
     if (err == PB_EUNSUPPORTED)
         err = error_set(e, PB_EUNSUPPORTED, "%s", l.reason);
     if (err == PB_OK)
@@ -496,8 +521,14 @@ enum pb_err nd_element_leaf(struct pkl_view *v, const struct pkl_node *node, siz
     const uint8_t *bytes;
     uint32_t type = 0;
     size_t n;
-    enum pb_err err = open_place(v, node->target, &p, e);
+    enum pb_err err;
 
+    if (PKL_ID_OFFSET(node->target) < ND_NAMES) {
+        buf_puts(&out->data, names[PKL_ID_OFFSET(node->target)]);
+        out->total = out->data.len;
+        return buf_status(&out->data, e);
+    }
+    err = open_place(v, node->target, &p, e);
     if (err == PB_OK && p.level < p.a.dims)
         err = error_set(e, PB_EUSAGE, "this is no single value");
     if (err == PB_OK)

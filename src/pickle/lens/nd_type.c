@@ -351,8 +351,14 @@ static enum pb_err read_type(struct reading *x, const struct pkl_node *node, uns
     *index = (uint32_t)x->t->type.len;
     if (!vec_push(&x->t->type, type))
         return error_nomem(x->e);
-    err = read_code(x, &c.arg[0], &type);
-    type.objects = type.kind == 'O';
+    if (c.row->detail == ND_TYPE_TEXT) { /* numpy.dtypes.StringDType: its elements are a list */
+        type.kind = 'T';
+        type.size = 16;
+        err = PB_OK;
+    } else {
+        err = read_code(x, &c.arg[0], &type);
+    }
+    type.objects = type.kind == 'O' || type.kind == 'T';
     if (err == PB_OK && c.state.id != 0)
         err = read_state(x, &c.state, depth, &type);
     if (err == PB_OK && !size_is_possible(&type))
@@ -415,6 +421,9 @@ static void put_simple(const struct nd_type *type, bool brief, struct buf *out)
         return;
     case 'O':
         buf_putc(out, 'O');
+        return;
+    case 'T':
+        buf_puts(out, "StringDType");
         return;
     case 'S':
     case 'V':
@@ -561,9 +570,9 @@ static void put_type(const struct nd_types *t, uint32_t index, bool brief, bool 
             put_dict(t, type, align, out);
         buf_puts(out, type->record ? ")" : "");
     } else {
-        buf_putc(out, '\'');
+        buf_puts(out, type->kind != 'T' ? "'" : "");
         put_simple(type, brief, out);
-        buf_putc(out, '\'');
+        buf_puts(out, type->kind != 'T' ? "'" : "");
     }
 }
 
@@ -623,6 +632,8 @@ const char *nd_type_scalar(const struct nd_type *t)
         return "numpy.str_";
     case 'O':
         return "numpy.object_";
+    case 'T':
+        return "numpy.str_";
     default:
         return t->record ? "numpy.record" : "numpy.void";
     }

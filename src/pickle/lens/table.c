@@ -4,9 +4,9 @@
 #include <string.h>
 
 static const struct lens_family *const families[] = {
-    &lens_builtins,    &lens_types,      &lens_datetime, &lens_numbers,
-    &lens_collections, &lens_array,      &lens_regex,    &lens_ipaddress,
-    &lens_pathlib,     &lens_exceptions, &lens_numpy,    &lens_torch,
+    &lens_builtins, &lens_types, &lens_datetime,  &lens_numbers, &lens_collections,
+    &lens_array,    &lens_regex, &lens_ipaddress, &lens_pathlib, &lens_exceptions,
+    &lens_numpy,    &lens_torch, &lens_pandas,
 };
 
 const struct lens_row *lens_row_find(const char *module, const char *name)
@@ -48,7 +48,7 @@ const char *lens_name_text(const char *module, const char *name)
         else
             high = mid;
     }
-    return NULL;
+    return lens_torch_text(module, name);
 }
 
 unsigned lens_name_find(const char *text, size_t n, const char **module, const char **name)
