@@ -208,10 +208,12 @@ def tables():
     yield pd.Series(range(0, 20, 7), name='seven', index=pd.RangeIndex(5, 20, 7, name='r'))
     yield pd.Series({'a': 1}, name=('x', 2))
     for index in (
-        pd.Index(['a', 'b'], name='n'), pd.Index([3, 1]), pd.Index([1.5]), pd.Index([], dtype=object),
+        pd.Index(['a', 'b'], name='n'), pd.Index([3, 1]), pd.Index([1.5]),
+        pd.Index([], dtype=object),
         pd.RangeIndex(10, 0, -3), dates, dates.tz_localize('UTC'), pd.to_timedelta([1, 2], 's'),
         pd.period_range('2024', periods=2, freq='Y'), pd.interval_range(0.0, 2, closed='left'),
-        pd.CategoricalIndex(['a', 'b', 'a']), pd.MultiIndex.from_product([['a', 'b'], [1, 2]], names=['k', None]),
+        pd.CategoricalIndex(['a', 'b', 'a']),
+        pd.MultiIndex.from_product([['a', 'b'], [1, 2]], names=['k', None]),
         pd.Index(np.array([1, 2], 'u8')),
     ):  # fmt: skip
         yield index
