@@ -1,6 +1,6 @@
 /* floor 0: base */
-/* SHA-256, HMAC-SHA-256, MD5, SHA-1, CRC-32, base64, hex.  Whole inputs, or streams through
- * digest_*. */
+/* SHA-256, HMAC-SHA-256, MD5, SHA-1, CRC-32, CRC-32C, base64, hex.  Whole inputs, or streams
+ * through digest_*. */
 #ifndef PKLBROWSE_DIGEST_H
 #define PKLBROWSE_DIGEST_H
 
@@ -18,6 +18,7 @@ enum pb_err md5(const void *p, size_t n, uint8_t out[MD5_LEN], struct error *e) 
 enum pb_err sha1(const void *p, size_t n, uint8_t out[SHA1_LEN], struct error *e) PB_CHECK;
 uint32_t crc32_of(uint32_t crc, const void *p,
                   size_t n); /* start with 0; the zip/gzip polynomial */
+uint32_t crc32c_of(uint32_t crc, const void *p, size_t n); /* the same by Castagnoli's */
 
 struct digest; /* a running SHA-256 or MD5 */
 enum digest_kind { DIGEST_SHA256, DIGEST_MD5 };

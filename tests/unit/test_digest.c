@@ -91,6 +91,36 @@ static void digests_in_pieces(void **state)
     assert_null(d);
 }
 
+/* RFC 3720, B.4, and the catalogue's check value. */
+static void castagnoli(void **state)
+{
+    uint8_t zeros[32] = {0}, ones[32], up[32], down[32], long_one[100000];
+    uint32_t crc;
+
+    (void)state;
+    for (unsigned i = 0; i < 32; i++) {
+        ones[i] = 0xff;
+        up[i] = (uint8_t)i;
+        down[i] = (uint8_t)(31 - i);
+    }
+    assert_int_equal(crc32c_of(0, NULL, 0), 0);
+    assert_int_equal(crc32c_of(0, "a", 1), 0xc1d04330);
+    assert_int_equal(crc32c_of(0, "123456789", 9), 0xe3069283);
+    assert_int_equal(crc32c_of(0, zeros, 32), 0x8a9136aa);
+    assert_int_equal(crc32c_of(0, ones, 32), 0x62a8ab43);
+    assert_int_equal(crc32c_of(0, up, 32), 0x46dd794e);
+    assert_int_equal(crc32c_of(0, down, 32), 0x113fdb5c);
+    /* In pieces of any size and at any address it is what it is byte by byte. */
+    for (size_t i = 0; i < sizeof long_one; i++)
+        long_one[i] = (uint8_t)(i * i >> 3);
+    crc = 0;
+    for (size_t i = 0; i < sizeof long_one; i++)
+        crc = crc32c_of(crc, long_one + i, 1);
+    for (size_t cut = 0; cut < 40; cut++)
+        assert_int_equal(
+            crc32c_of(crc32c_of(0, long_one, cut), long_one + cut, sizeof long_one - cut), crc);
+}
+
 /* RFC 4231. */
 static void keyed(void **state)
 {
@@ -180,11 +210,9 @@ static void base64_of_every_length(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(known_digests),
-        cmocka_unit_test(digests_in_pieces),
-        cmocka_unit_test(keyed),
-        cmocka_unit_test(base64),
-        cmocka_unit_test(base64_of_every_length),
+        cmocka_unit_test(known_digests), cmocka_unit_test(digests_in_pieces),
+        cmocka_unit_test(castagnoli),    cmocka_unit_test(keyed),
+        cmocka_unit_test(base64),        cmocka_unit_test(base64_of_every_length),
     };
 
     return cmocka_run_group_tests_name("digest", tests, NULL, NULL);
