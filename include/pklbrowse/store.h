@@ -12,6 +12,7 @@
 #define PKLBROWSE_STORE_H
 
 #include <pklbrowse/aws.h>
+#include <pklbrowse/google.h>
 #include <pklbrowse/http.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/source.h>
@@ -115,7 +116,7 @@ struct store_range {
 struct store_write_request {
     const char *container, *key;
     size_t key_len;
-    struct source *body;             /* size known; outlives the operation */
+    struct source *body; /* size known; outlives the operation */
     /* With STORE_IF_SAME: what need not be sent, ascending in `at`.  A backend may send it all the
      * same. */
     const struct store_range *unchanged;
@@ -188,6 +189,10 @@ void store_free(struct store *s);           /* cancels what runs; NULL is fine *
 /* session: where credentials come from; outlives the store; NULL: requests are anonymous. */
 enum pb_err store_s3_new(struct loop *l, struct http *h, const struct aws_setup *setup,
                          struct aws_session *session, struct store **out, struct error *e) PB_CHECK;
+/* Google Cloud Storage by its JSON API; setup and session outlive the store. */
+enum pb_err store_gcs_new(struct loop *l, struct http *h, const struct google_setup *setup,
+                          struct google_session *session, struct store **out,
+                          struct error *e) PB_CHECK;
 /* Local folders: container is a folder's path ("/" for all), keys are paths below it. */
 enum pb_err store_local_new(struct loop *l, struct store **out, struct error *e) PB_CHECK;
 

@@ -112,6 +112,7 @@ static bool is_secret_name(const char *name, size_t n)
         "sig",
         "token",
         "access_token",
+        "upload_id",
         "refresh_token",
         "id_token",
         "client_secret",

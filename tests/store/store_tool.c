@@ -1,13 +1,15 @@
 /*
  * Drives the store operations from the command line, for the tests: one JSON object a line.
  *
- *   store_tool [--local] [--profile P] [--endpoint-url U] [--region R] [--addressing path|virtual]
+ *   store_tool [--local | --gs] [--project P] [--profile P] [--endpoint-url U] [--region R]
+ * [--addressing path|virtual]
  *              [--no-sign-request] [--stall MS] [--log FILE] COMMAND ...
  *              [--cancel TURNS]   (end what runs after so many turns of the loop, then wait a
  * while) buckets list CONTAINER PREFIX [--recursive] [--max N] [--start-after KEY] [--pages N] head
  * CONTAINER KEY get CONTAINER KEY FILE [--offset N] [--length N] [--etag E] [--pause] put CONTAINER
  * KEY FILE [--etag E | --absent | --always] [--hold FILE] [--same AT:FROM:LEN,...] keep DIR
- * CONTAINER KEY FILE (history; FILE is what is to be kept)
+ * CONTAINER KEY FILE (history; FILE is what is to be kept) versions CONTAINER PREFIX [--recursive]
+ * rm CONTAINER KEY [--etag E] [--version V]
  *
  * Keys and prefixes are percent-encoded.  put without a condition is what an edit does: HEAD (of
  * which it keeps identity and properties), then, as soon as the file of --hold is gone, the write.
@@ -32,13 +34,15 @@ struct tool {
     struct store *store;
     struct aws_config *config;
     struct aws_session *session;
-    bool local, done, failed;
+    struct google_setup google;
+    struct google_session *google_session;
+    bool local, gs, done, failed;
     const char *words[8];
     int count;
 
     /* Options of the commands. */
-    const char *etag, *start_after, *hold, *same;
-    bool recursive, absent, always, pause;
+    const char *etag, *start_after, *hold, *same, *version, *project;
+    bool recursive, absent, always, pause, payer;
     uint64_t max, pages, offset, length, stall, cancel;
 
     struct buf key;
@@ -124,9 +128,10 @@ static void on_page(void *ctx, struct store_page *page, const struct error *e)
     for (i = 0; i < page->count; i++) {
         const struct store_entry *x = &page->entries[i];
 
-        say(json_pack("{s:s, s:o, s:I, s:I, s:s?, s:s?}", "kind", kinds[x->kind], "name",
+        say(json_pack("{s:s, s:o, s:I, s:I, s:s?, s:s?, s:s?, s:b}", "kind", kinds[x->kind], "name",
                       name_of(x->name, x->len), "size", (json_int_t)x->size, "mtime",
-                      (json_int_t)x->mtime, "etag", x->etag, "class", x->storage_class));
+                      (json_int_t)x->mtime, "etag", x->etag, "class", x->storage_class, "version",
+                      x->version_id, "latest", x->latest));
     }
     say(json_pack("{s:I, s:b}", "page", (json_int_t)page->count, "more", page->next != NULL));
     free(t->token);
@@ -144,6 +149,9 @@ static void next_page(struct tool *t)
 
     if (strcmp(t->words[0], "buckets") == 0) {
         t->op = t->store->ops->list_containers(t->store, t->token, on_page, t, &e);
+    } else if (strcmp(t->words[0], "versions") == 0) {
+        t->list.token = t->token;
+        t->op = t->store->ops->list_versions(t->store, &t->list, on_page, t, &e);
     } else {
         t->list.token = t->token;
         t->op = t->store->ops->list(t->store, &t->list, on_page, t, &e);
@@ -213,6 +221,7 @@ static void start_get(struct tool *t)
     struct store_read_request r = {.container = t->words[1],
                                    .key = t->key.data,
                                    .key_len = t->key.len,
+                                   .version_id = t->version,
                                    .expect = t->etag ? &expect : NULL,
                                    .offset = t->offset,
                                    .length = t->length,
@@ -337,6 +346,37 @@ static void start_put(struct tool *t)
         finish(t, &e);
 }
 
+static void on_removed(void *ctx, const char *marker, const struct error *e)
+{
+    if (!e)
+        say(json_pack("{s:b, s:s?}", "removed", true, "marker", marker));
+    finish(ctx, e);
+}
+
+static void start_remove(struct tool *t)
+{
+    struct store_identity identity = {.etag = (char *)(uintptr_t)t->etag};
+    struct store_remove_request r = {.container = t->words[1],
+                                     .key = t->key.data,
+                                     .key_len = t->key.len,
+                                     .version_id = t->version,
+                                     .identity = t->etag ? &identity : NULL};
+    struct error e = {0};
+
+    t->op = t->store->ops->remove(t->store, &r, on_removed, t, &e);
+    if (!t->op)
+        finish(t, &e);
+}
+
+static void on_details(void *ctx, const struct http_headers *rows, const struct error *e)
+{
+    size_t i;
+
+    for (i = 0; !e && i < rows->len; i++)
+        say(json_pack("{s:s, s:s}", "detail", rows->data[i].name, "value", rows->data[i].value));
+    finish(ctx, e);
+}
+
 static void run_keep(struct tool *t)
 {
     struct history *h = NULL;
@@ -371,7 +411,7 @@ static void start_command(struct tool *t)
         uri_decode(&t->key, t->words[2], strlen(t->words[2]), false);
     if (strcmp(what, "buckets") == 0 && t->count == 1) {
         next_page(t);
-    } else if (strcmp(what, "list") == 0 && t->count == 3) {
+    } else if ((strcmp(what, "list") == 0 || strcmp(what, "versions") == 0) && t->count == 3) {
         start_list(t);
     } else if (strcmp(what, "get") == 0 && t->count == 4) {
         start_get(t);
@@ -379,9 +419,16 @@ static void start_command(struct tool *t)
         start_put(t);
     } else if (strcmp(what, "keep") == 0 && t->count == 5) {
         run_keep(t);
+    } else if (strcmp(what, "rm") == 0 && t->count == 3) {
+        start_remove(t);
+    } else if (strcmp(what, "details") == 0 && t->count == 3) {
+        t->op = t->store->ops->details(t->store, t->words[1], t->key.data, t->key.len, t->version,
+                                       on_details, t, &e);
+        if (!t->op)
+            finish(t, &e);
     } else if (strcmp(what, "head") == 0 && t->count == 3) {
-        t->op = t->store->ops->head(t->store, t->words[1], t->key.data, t->key.len, NULL, on_head,
-                                    t, &e);
+        t->op = t->store->ops->head(t->store, t->words[1], t->key.data, t->key.len, t->version,
+                                    on_head, t, &e);
         if (!t->op)
             finish(t, &e);
     } else {
@@ -412,7 +459,11 @@ static enum pb_err parse(struct tool *t, struct aws_options *o, char **argv, str
         {"--start-after", &t->start_after, NULL, NULL},
         {"--hold", &t->hold, NULL, NULL},
         {"--same", &t->same, NULL, NULL},
+        {"--version", &t->version, NULL, NULL},
+        {"--project", &t->project, NULL, NULL},
         {"--local", NULL, &t->local, NULL},
+        {"--gs", NULL, &t->gs, NULL},
+        {"--request-payer", NULL, &t->payer, NULL},
         {"--no-sign-request", NULL, &o->no_sign_request, NULL},
         {"--recursive", NULL, &t->recursive, NULL},
         {"--absent", NULL, &t->absent, NULL},
@@ -472,6 +523,30 @@ static enum pb_err open_s3(struct tool *t, const struct aws_options *o, struct e
     return err;
 }
 
+static enum pb_err open_gs(struct tool *t, const struct aws_options *o, struct error *e)
+{
+    const struct http_options h = {
+        .user_agent = "store_tool", .stall_ms = (unsigned)t->stall, .backoff_ms = 100};
+    const struct google_options g = {
+        .project = t->project, .anonymous = o->no_sign_request, .user_pays = t->payer};
+    enum pb_err err = google_setup_resolve(&t->google, &g, e);
+
+    if (err == PB_OK)
+        err = http_new(t->loop, &h, &t->http, e);
+    if (err == PB_OK)
+        err = google_session_new(t->loop, t->http, &t->google, &t->google_session, e);
+    if (err == PB_OK)
+        err = store_gcs_new(t->loop, t->http, &t->google, t->google_session, &t->store, e);
+    return err;
+}
+
+static enum pb_err open_store(struct tool *t, const struct aws_options *o, struct error *e)
+{
+    if (t->local)
+        return store_local_new(t->loop, &t->store, e);
+    return t->gs ? open_gs(t, o, e) : open_s3(t, o, e);
+}
+
 static void too_long(void *ctx)
 {
     struct error e = {0};
@@ -512,7 +587,7 @@ int main(int argc, char **argv)
     if (err == PB_OK)
         err = parse(&t, &o, argv, &e);
     if (err == PB_OK)
-        err = t.local ? store_local_new(t.loop, &t.store, &e) : open_s3(&t, &o, &e);
+        err = open_store(&t, &o, &e);
     if (err == PB_OK && loop_timer_start(t.loop, MOST_MS, too_long, &t) == 0)
         err = error_nomem(&e);
     if (err == PB_OK) {
@@ -524,6 +599,8 @@ int main(int argc, char **argv)
     store_free(t.store);
     aws_session_free(t.session);
     aws_config_free(t.config);
+    google_session_free(t.google_session);
+    google_setup_release(&t.google);
     http_free(t.http);
     loop_free(t.loop);
     source_free(t.body);

@@ -1,0 +1,167 @@
+/*
+ * What the files of the Google Cloud Storage backend share.  Private to store.
+ *
+ *   gcs.c          the store and its table of operations
+ *   gcs_request.c  one request of the JSON API, with the token of the moment
+ *   gcs_error.c    what an answer that is no success says, and in which words we pass it on
+ *   gcs_object.c   between an object's resource and a struct store_object
+ *   gcs_list.c     buckets, pages of objects, of generations, of what is soft-deleted
+ *   gcs_read.c     metadata and media
+ *   gcs_write.c    the careful write (gcs_upload.c: its requests)
+ *   gcs_digest.c   checksums, of what is to be sent and of what is read
+ *   gcs_remove.c   DELETE, and who may do what
+ *
+ * An object's identity is its generation: a new one for every write, and only for that.  Metadata
+ * that change alone change the metageneration; they are read anew before each write, and it is held
+ * to both.
+ */
+#ifndef STORE_GCS_H
+#define STORE_GCS_H
+
+#include <jansson.h>
+
+#include <pklbrowse/digest.h>
+#include <pklbrowse/google.h>
+
+#include "store_op.h"
+
+struct gcs_store {
+    struct store base;
+    struct http *http;
+    const struct google_setup *setup;
+    struct google_session *session;
+};
+
+/* -------------------------------------------------------------------- gcs_request.c */
+
+enum gcs_action {
+    GCS_LIST_BUCKETS,
+    GCS_LIST,
+    GCS_HEAD, /* metadata */
+    GCS_GET,
+    GCS_BEGIN, /* of an upload; harmless to repeat */
+    GCS_SEND,  /* into an upload: its address is all the permission that it needs */
+    GCS_ASK,   /* how far an upload is */
+    GCS_DELETE
+};
+
+struct gcs_request {
+    struct gcs_store *gcs;
+    enum gcs_action action, speaks_of; /* what is done; what errors say it is part of */
+    char *bucket, *key;                /* key NULL: the bucket; bucket NULL: the project */
+    size_t key_len;
+    struct aws_query params;
+    struct http_headers headers;
+    const char *upload; /* the address of GCS_SEND and GCS_ASK, borrowed */
+    struct source *body;
+    /* As in struct http_request; r outlives the call.  All but done may be NULL. */
+    enum pb_err (*on_head)(void *ctx, const struct http_result *r, struct error *e);
+    enum pb_err (*on_body)(void *ctx, const void *p, size_t n, struct error *e);
+    void (*done)(void *ctx, const struct http_result *r, const struct error *e);
+    void *ctx;
+
+    struct buf query;
+    struct http_call *call; /* NULL: not running */
+    bool waiting;           /* for a token */
+    bool renewed;           /* the one it was first sent with was refused */
+    char *token;            /* of the last attempt, or NULL */
+};
+
+/* Copies bucket and key.  The request stays where it is until gcs_request_release(). */
+enum pb_err gcs_request_init(struct gcs_request *r, struct gcs_store *s, enum gcs_action action,
+                             const char *bucket, const char *key, size_t key_len,
+                             struct error *e) PB_CHECK;
+void gcs_request_release(struct gcs_request *r); /* cancels it */
+enum pb_err gcs_request_param(struct gcs_request *r, const char *name, const char *value,
+                              struct error *e) PB_CHECK;
+enum pb_err gcs_request_number(struct gcs_request *r, const char *name, uint64_t value,
+                               struct error *e) PB_CHECK;
+enum pb_err gcs_request_send(struct gcs_request *r, struct error *e) PB_CHECK;
+
+/* ---------------------------------------------------------------------- gcs_error.c */
+
+struct gcs_problem {
+    char reason[64]; /* "conditionNotMet" */
+    char message[256];
+    char request_id[128];
+};
+void gcs_problem_read(struct gcs_problem *p, const struct http_result *r);
+bool gcs_problem_is(const struct gcs_problem *p, const char *reason);
+/* For an answer without success. */
+enum pb_err gcs_answer_error(const struct gcs_request *q, const struct http_result *r,
+                             struct error *e);
+/* "cannot save gs://b/k: WHY" */
+enum pb_err gcs_error(const struct gcs_request *q, enum pb_err code, const char *why,
+                      struct error *e);
+
+/* --------------------------------------------------------------------- gcs_object.c */
+
+struct gcs_object {
+    struct store_object o;
+    uint64_t generation, metageneration;
+    char crc32c[9], md5[25]; /* base64 as the service says it; "": it does not */
+    bool gzip;               /* stored so: it would be unpacked on the way unless told not to */
+    bool soft_deleted;
+};
+void gcs_object_release(struct gcs_object *g);
+/* The answer's body is an object's resource. */
+enum pb_err gcs_object_from(struct gcs_object *g, const struct http_result *r,
+                            struct error *e) PB_CHECK;
+/* A member of type string that is a number ("generation"). */
+bool gcs_number(const json_t *o, const char *name, uint64_t *out);
+const char *gcs_text(const json_t *o, const char *name); /* "" when absent */
+/* The resource of what is to be written: name, these properties, these checksums.  malloc()ed. */
+enum pb_err gcs_object_json(const struct gcs_request *q, const struct http_headers *keep,
+                            const char *crc32c, const char *md5, char **out,
+                            struct error *e) PB_CHECK;
+
+/* --------------------------------------------------------------------- gcs_digest.c */
+
+/* CRC-32C and MD5 of bytes that come in pieces, as the service writes them. */
+struct gcs_sums {
+    struct digest *md5;
+    uint32_t crc;
+};
+enum pb_err gcs_sums_begin(struct gcs_sums *s, struct error *e) PB_CHECK;
+enum pb_err gcs_sums_add(struct gcs_sums *s, const void *p, size_t n, struct error *e) PB_CHECK;
+enum pb_err gcs_sums_end(struct gcs_sums *s, char crc32c[9], char md5[25],
+                         struct error *e) PB_CHECK;
+void gcs_sums_release(struct gcs_sums *s);
+
+/* Of a whole source, beside the loop. */
+struct gcs_digest {
+    struct job job;
+    struct loop *loop;
+    struct source *body;
+    struct gcs_sums sums;
+    char crc32c[9], md5[25];
+    bool running;
+    void (*done)(void *ctx, const struct error *e);
+    void *ctx;
+};
+enum pb_err gcs_digest_start(struct gcs_digest *d, struct loop *l, struct source *body,
+                             void (*done)(void *ctx, const struct error *e), void *ctx,
+                             struct error *e) PB_CHECK;
+void gcs_digest_release(struct gcs_digest *d); /* also while it runs */
+
+/* ----------------------------------------------------------------------- operations */
+
+struct store_op *gcs_list_containers(struct store *s, const char *token, store_page_fn done,
+                                     void *ctx, struct error *e);
+struct store_op *gcs_list(struct store *s, const struct store_list_request *r, store_page_fn done,
+                          void *ctx, struct error *e);
+struct store_op *gcs_list_versions(struct store *s, const struct store_list_request *r,
+                                   store_page_fn done, void *ctx, struct error *e);
+struct store_op *gcs_head(struct store *s, const char *container, const char *key, size_t key_len,
+                          const char *version_id, store_head_fn done, void *ctx, struct error *e);
+struct store_op *gcs_read(struct store *s, const struct store_read_request *r, store_read_fn done,
+                          void *ctx, struct error *e);
+struct store_op *gcs_write(struct store *s, const struct store_write_request *r,
+                           store_write_fn done, void *ctx, struct error *e);
+struct store_op *gcs_remove(struct store *s, const struct store_remove_request *r,
+                            store_remove_fn done, void *ctx, struct error *e);
+struct store_op *gcs_details(struct store *s, const char *container, const char *key,
+                             size_t key_len, const char *version_id, store_details_fn done,
+                             void *ctx, struct error *e);
+
+#endif

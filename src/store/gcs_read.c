@@ -1,0 +1,450 @@
+/*
+ * Metadata and media.
+ *
+ * A read asks for the metadata first, then for the bytes of exactly that generation, as they are
+ * stored: what is stored with gzip would otherwise be unpacked on the way, its ranges ignored.  A
+ * transfer that breaks off is continued where it was.  A whole read is held against the checksums.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/log.h>
+#include <pklbrowse/num.h>
+
+#include "gcs.h"
+
+#define FRUITLESS_MAX 3 /* broken transfers in a row that brought nothing */
+
+/* ------------------------------------------------------------------------------- HEAD */
+
+struct head_op {
+    struct store_op op; /* first */
+    struct gcs_request request;
+    store_head_fn done;
+    void *ctx;
+};
+
+static void head_free(struct head_op *h)
+{
+    store_op_end(&h->op);
+    gcs_request_release(&h->request);
+    free(h);
+}
+
+static void head_stop(struct store_op *op)
+{
+    head_free((struct head_op *)op);
+}
+
+static const struct store_op_class head_class = {.stop = head_stop};
+
+static void head_answered(void *ctx, const struct http_result *r, const struct error *e)
+{
+    struct head_op *h = ctx;
+    store_head_fn done = h->done;
+    void *done_ctx = h->ctx;
+    struct gcs_object g = {0};
+    struct error error = {0};
+    enum pb_err err = PB_OK;
+
+    if (e) {
+        error = *e;
+        err = e->code;
+    } else if (r->status / 100 != 2) {
+        err = gcs_answer_error(&h->request, r, &error);
+    } else {
+        err = gcs_object_from(&g, r, &error);
+    }
+    head_free(h);
+    done(done_ctx, err == PB_OK ? &g.o : NULL, err == PB_OK ? NULL : &error);
+    gcs_object_release(&g);
+}
+
+struct store_op *gcs_head(struct store *s, const char *container, const char *key, size_t key_len,
+                          const char *version_id, store_head_fn done, void *ctx, struct error *e)
+{
+    struct head_op *h = mem_alloc(sizeof *h);
+    enum pb_err err;
+
+    if (!h) {
+        (void)error_nomem(e);
+        return NULL;
+    }
+    store_op_begin(&h->op, &head_class, s);
+    h->done = done;
+    h->ctx = ctx;
+    err =
+        gcs_request_init(&h->request, (struct gcs_store *)s, GCS_HEAD, container, key, key_len, e);
+    h->request.done = head_answered;
+    h->request.ctx = h;
+    if (err == PB_OK && version_id)
+        err = gcs_request_param(&h->request, "generation", version_id, e);
+    if (err == PB_OK)
+        err = gcs_request_send(&h->request, e);
+    if (err == PB_OK)
+        return &h->op;
+    head_free(h);
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------------ media */
+
+struct read_op {
+    struct store_op op; /* first */
+    struct gcs_request request;
+    char *version_id;
+    struct store_identity expect;
+    bool expected, asked_soft;
+    uint64_t offset, length; /* as asked for; length 0: to the end */
+    uint64_t given;          /* bytes that went into the sink */
+    uint64_t skip;           /* of this answer: bytes before those that are wanted */
+    uint64_t given_before;   /* when the running request was sent */
+    unsigned fruitless;
+    bool begun;
+    struct gcs_object object;
+    struct gcs_sums sums;
+    bool whole; /* is held against the checksums */
+    enum pb_err (*begin)(void *ctx, const struct store_object *o, struct error *e);
+    struct sink to;
+    store_read_fn done;
+    void *ctx;
+};
+
+static void read_free(struct read_op *r)
+{
+    store_op_end(&r->op);
+    gcs_request_release(&r->request);
+    store_identity_release(&r->expect);
+    gcs_object_release(&r->object);
+    gcs_sums_release(&r->sums);
+    free(r->version_id);
+    free(r);
+}
+
+static void read_stop(struct store_op *op)
+{
+    read_free((struct read_op *)op);
+}
+
+static void read_resume(struct store_op *op)
+{
+    struct read_op *r = (struct read_op *)op;
+
+    if (r->request.call)
+        http_resume(r->request.call);
+}
+
+/* Bytes to be read in all. */
+static uint64_t wanted(const struct read_op *r)
+{
+    uint64_t all = r->object.o.identity.size - r->offset;
+
+    return r->length && r->length < all ? r->length : all;
+}
+
+static void read_progress(const struct store_op *op, struct http_progress *out)
+{
+    const struct read_op *r = (const struct read_op *)op;
+
+    if (r->request.call)
+        http_progress(r->request.call, out);
+    out->received = r->given;
+    out->receive_total = r->begun ? wanted(r) : r->length;
+}
+
+static const struct store_op_class read_class = {
+    .stop = read_stop, .resume = read_resume, .progress = read_progress};
+
+/* Takes the operation with it. */
+static void read_finish(struct read_op *r, const struct error *e)
+{
+    struct error error = e ? *e : (struct error){0};
+    struct gcs_object g = r->object;
+    store_read_fn done = r->done;
+    void *ctx = r->ctx;
+
+    r->object = (struct gcs_object){0};
+    read_free(r);
+    done(ctx, e ? NULL : &g.o, e ? &error : NULL);
+    gcs_object_release(&g);
+}
+
+static enum pb_err changed(struct read_op *r, struct error *e)
+{
+    return gcs_error(&r->request, PB_ECHANGED, "it was changed by someone else meanwhile", e);
+}
+
+static bool has(const char *list, const char *word)
+{
+    return list && strstr(list, word) != NULL;
+}
+
+/* What comes is what is stored, from where it was asked for. */
+static enum pb_err on_head(void *ctx, const struct http_result *a, struct error *e)
+{
+    struct read_op *r = ctx;
+    const char *range = http_headers_get(&a->headers, "Content-Range");
+    const char *slash = range ? strchr(range, '/') : NULL;
+    uint64_t first = 0, total = 0, want = r->offset + r->given;
+    size_t n;
+
+    if (r->object.gzip && !has(http_headers_get(&a->headers, "Content-Encoding"), "gzip") &&
+        has(http_headers_get(&a->headers, "X-Goog-Stored-Content-Encoding"), "gzip"))
+        return gcs_error(&r->request, PB_ESERVER, "the server unpacked it on the way", e);
+    if (a->status == 206) {
+        n = range && strncmp(range, "bytes ", 6) == 0 ? strcspn(range + 6, "-") : 0;
+        if (!n || !num_parse_u64(range + 6, n, &first) || first > want || !slash ||
+            !num_parse_u64(slash + 1, strlen(slash + 1), &total) ||
+            total != r->object.o.identity.size)
+            return gcs_error(&r->request, PB_ESERVER, "the server sent another part of it", e);
+    }
+    r->skip = want - first;
+    return PB_OK;
+}
+
+static enum pb_err on_body(void *ctx, const void *p, size_t n, struct error *e)
+{
+    struct read_op *r = ctx;
+    const char *at = p;
+    size_t before = r->skip < n ? (size_t)r->skip : n;
+    uint64_t left = wanted(r) - r->given;
+    size_t use = n - before;
+    enum pb_err err = PB_OK;
+
+    if (use > left)
+        use = (size_t)left;
+    if (use > 0)
+        err = sink_write(&r->to, at + before, use, e);
+    if (err != PB_OK) /* after PB_EAGAIN the same bytes come again */
+        return err;
+    if (r->whole && use > 0)
+        err = gcs_sums_add(&r->sums, at + before, use, e);
+    r->skip -= before;
+    r->given += use;
+    return err;
+}
+
+static enum pb_err add_range(struct read_op *r, struct error *e)
+{
+    uint64_t first = r->offset + r->given;
+    struct buf value;
+    enum pb_err err;
+
+    if (first == 0 && wanted(r) == r->object.o.identity.size)
+        return PB_OK;
+    buf_init(&value, BUF_MAX_LINE);
+    buf_printf(&value, "bytes=%llu-%llu", (unsigned long long)first,
+               (unsigned long long)(r->offset + wanted(r) - 1));
+    err = buf_status(&value, e);
+    if (err == PB_OK)
+        err = http_headers_add(&r->request.headers, "Range", value.data, e);
+    buf_release(&value);
+    return err;
+}
+
+static void media_answered(void *ctx, const struct http_result *a, const struct error *e);
+
+/* Into r->request; done is called with the answer. */
+static enum pb_err begin_request(struct read_op *r, enum gcs_action action,
+                                 void (*done)(void *ctx, const struct http_result *a,
+                                              const struct error *e),
+                                 struct error *e)
+{
+    struct gcs_request old = r->request;
+    enum pb_err err;
+
+    r->request = (struct gcs_request){0};
+    err = gcs_request_init(&r->request, (struct gcs_store *)r->op.store, action, old.bucket,
+                           old.key, old.key_len, e);
+    gcs_request_release(&old);
+    r->request.speaks_of = GCS_GET;
+    r->request.done = done;
+    r->request.ctx = r;
+    return err;
+}
+
+static enum pb_err ask_media(struct read_op *r, struct error *e)
+{
+    enum pb_err err = begin_request(r, GCS_GET, media_answered, e);
+
+    r->request.on_head = on_head;
+    r->request.on_body = on_body;
+    r->given_before = r->given;
+    if (err == PB_OK)
+        err = gcs_request_param(&r->request, "alt", "media", e);
+    if (err == PB_OK)
+        err = gcs_request_number(&r->request, "generation", r->object.generation, e);
+    if (err == PB_OK)
+        err = http_headers_add(&r->request.headers, "Accept-Encoding", "gzip", e);
+    if (err == PB_OK)
+        err = add_range(r, e);
+    return err == PB_OK ? gcs_request_send(&r->request, e) : err;
+}
+
+static enum pb_err check_sums(struct read_op *r, struct error *e)
+{
+    char crc[9] = "", md5sum[25] = "";
+    enum pb_err err;
+
+    if (!r->whole)
+        return PB_OK;
+    err = gcs_sums_end(&r->sums, crc, md5sum, e);
+    if (err != PB_OK)
+        return err;
+    if ((*r->object.crc32c && strcmp(crc, r->object.crc32c) != 0) ||
+        (*r->object.md5 && strcmp(md5sum, r->object.md5) != 0))
+        return gcs_error(&r->request, PB_ESERVER,
+                         "its bytes were damaged on the way: the checksum is another", e);
+    return PB_OK;
+}
+
+static bool may_continue(struct read_op *r, const struct error *e)
+{
+    if (e->code != PB_ENET && e->code != PB_ETIMEOUT)
+        return false;
+    r->fruitless = r->given > r->given_before ? 0 : r->fruitless + 1;
+    return r->fruitless < FRUITLESS_MAX;
+}
+
+static void media_answered(void *ctx, const struct http_result *a, const struct error *e)
+{
+    struct read_op *r = ctx;
+    struct error error = {0};
+    enum pb_err err;
+
+    if (e) {
+        error = *e;
+        err = e->code;
+        if (may_continue(r, e)) {
+            log_line("the transfer broke off after %llu bytes and is continued",
+                     (unsigned long long)r->given);
+            err = ask_media(r, &error);
+            if (err == PB_OK)
+                return;
+        }
+    } else if (a->status == 404) {
+        err = changed(r, &error); /* that generation was there a moment ago */
+    } else if (a->status / 100 != 2) {
+        err = gcs_answer_error(&r->request, a, &error);
+    } else if (r->given != wanted(r)) {
+        err = gcs_error(&r->request, PB_ENET, "the server sent less than it announced", &error);
+    } else {
+        err = check_sums(r, &error);
+    }
+    read_finish(r, err == PB_OK ? NULL : &error);
+}
+
+/* --------------------------------------------------------------------------- metadata */
+
+static enum pb_err ask_metadata(struct read_op *r, bool soft, struct error *e);
+
+static enum pb_err begin_media(struct read_op *r, const struct http_result *a, bool *done,
+                               struct error *e)
+{
+    enum pb_err err = gcs_object_from(&r->object, a, e);
+    uint64_t size = r->object.o.identity.size;
+
+    if (err != PB_OK)
+        return err;
+    if (r->object.soft_deleted)
+        return gcs_error(&r->request, PB_EUNSUPPORTED,
+                         "this generation is soft-deleted: its bytes can be read when it was "
+                         "restored (gcloud storage restore)",
+                         e);
+    if (r->expected && !store_identity_same(&r->expect, &r->object.o.identity))
+        return changed(r, e);
+    if (r->offset > size)
+        return gcs_error(&r->request, PB_ECHANGED, "it is shorter than expected", e);
+    r->begun = true;
+    r->whole = r->offset == 0 && wanted(r) == size;
+    if (r->whole)
+        err = gcs_sums_begin(&r->sums, e);
+    if (err == PB_OK && r->begin)
+        err = r->begin(r->ctx, &r->object.o, e);
+    *done = wanted(r) == 0;
+    return err == PB_OK && !*done ? ask_media(r, e) : err;
+}
+
+static void metadata_answered(void *ctx, const struct http_result *a, const struct error *e)
+{
+    struct read_op *r = ctx;
+    struct error error = {0};
+    bool done = false;
+    enum pb_err err;
+
+    if (e) {
+        error = *e;
+        err = e->code;
+    } else if (a->status == 404 && r->version_id && !r->asked_soft) {
+        struct error missing = {0};
+
+        (void)gcs_answer_error(&r->request, a, &missing);
+        err = ask_metadata(r, true, &error);
+        if (err == PB_OK)
+            return;
+        error = missing;
+    } else if (r->asked_soft && a->status / 100 == 4) {
+        err = gcs_error(&r->request, PB_ENOTFOUND, "there is no such generation of it", &error);
+    } else if (a->status / 100 != 2) {
+        err = gcs_answer_error(&r->request, a, &error);
+    } else {
+        err = begin_media(r, a, &done, &error);
+        if (err == PB_OK && !done)
+            return;
+    }
+    read_finish(r, err == PB_OK ? NULL : &error);
+}
+
+static enum pb_err ask_metadata(struct read_op *r, bool soft, struct error *e)
+{
+    enum pb_err err = begin_request(r, GCS_HEAD, metadata_answered, e);
+
+    r->asked_soft = soft;
+    if (err == PB_OK && r->version_id)
+        err = gcs_request_param(&r->request, "generation", r->version_id, e);
+    if (err == PB_OK && soft)
+        err = gcs_request_param(&r->request, "softDeleted", "true", e);
+    return err == PB_OK ? gcs_request_send(&r->request, e) : err;
+}
+
+static enum pb_err copy_request(struct read_op *r, const struct store_read_request *q,
+                                struct error *e)
+{
+    uint64_t end;
+
+    r->offset = q->offset;
+    r->length = q->length;
+    r->begin = q->begin;
+    r->to = q->to;
+    if (!num_add(q->offset, q->length, &end))
+        return error_set(e, PB_EUSAGE, "the range to read goes beyond every size");
+    if (q->version_id && !(r->version_id = mem_strdup(q->version_id)))
+        return error_nomem(e);
+    r->expected = q->expect != NULL;
+    return q->expect ? store_identity_copy(&r->expect, q->expect, e) : PB_OK;
+}
+
+struct store_op *gcs_read(struct store *s, const struct store_read_request *q, store_read_fn done,
+                          void *ctx, struct error *e)
+{
+    struct read_op *r = mem_alloc(sizeof *r);
+    enum pb_err err;
+
+    if (!r) {
+        (void)error_nomem(e);
+        return NULL;
+    }
+    store_op_begin(&r->op, &read_class, s);
+    r->done = done;
+    r->ctx = ctx;
+    err = gcs_request_init(&r->request, (struct gcs_store *)s, GCS_HEAD, q->container, q->key,
+                           q->key_len, e);
+    if (err == PB_OK)
+        err = copy_request(r, q, e);
+    if (err == PB_OK)
+        err = ask_metadata(r, false, e);
+    if (err == PB_OK)
+        return &r->op;
+    read_free(r);
+    return NULL;
+}
