@@ -27,10 +27,18 @@ void google_key_free(struct google_key *k)
 
 bool google_url_is_safe(const char *url)
 {
+    const char *host = strstr(url, "://");
     struct endpoint ep;
+    struct buf base;
     bool safe;
 
-    if (endpoint_parse(&ep, url, NULL) != PB_OK)
+    if (!host)
+        return false;
+    buf_init(&base, BUF_MAX_LINE);
+    buf_append(&base, url, (size_t)(host - url) + 3 + strcspn(host + 3, "/?#"));
+    safe = buf_status(&base, NULL) == PB_OK && endpoint_parse(&ep, base.data, NULL) == PB_OK;
+    buf_release(&base);
+    if (!safe)
         return false;
     safe = ep.https || strcmp(ep.host, "localhost") == 0 || strcmp(ep.host, "127.0.0.1") == 0 ||
            strcmp(ep.host, "[::1]") == 0 || strcmp(ep.host, "::1") == 0;
