@@ -301,7 +301,7 @@ static enum pb_err ask_machine(struct google_session *s, enum step step, struct 
                                    .connect_ms = MACHINE_MS,
                                    .stall_ms = MACHINE_MS,
                                    .attempts = 1,
-                                   .user_agent = "pklbrowse/" PACKAGE_VERSION};
+                                   .user_agent = "pklbrowse"};
     const char *host = aws_environment("GCE_METADATA_HOST");
     enum pb_err err = PB_OK;
 

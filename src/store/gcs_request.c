@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <pklbrowse/log.h>
+#include <pklbrowse/text.h>
 
 #include "gcs.h"
 
@@ -251,6 +252,8 @@ enum pb_err gcs_request_send(struct gcs_request *r, struct error *e)
     const char *payer = r->gcs->setup->user_project;
     enum pb_err err = PB_OK;
 
+    if (r->key && utf8_check(r->key, r->key_len, false, NULL) != r->key_len)
+        return gcs_error(r, PB_EUSAGE, "the names of objects are UTF-8 there", e);
     if (payer && !is_upload(r))
         err = gcs_request_param(r, "userProject", payer, e);
     buf_clear(&r->query);

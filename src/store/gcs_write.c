@@ -22,7 +22,7 @@
 #include "gcs_write.h"
 
 #define BEGUN_MAX 5
-#define FRUITLESS_MAX 5
+#define FRUITLESS_MAX 4
 #define WAIT_MS 200 /* doubled each time */
 
 static void look_before(struct gcs_write_op *w);
@@ -152,7 +152,7 @@ static void look(struct gcs_write_op *w, bool full, gcs_answer_fn done)
 
 static void wait(struct gcs_write_op *w, unsigned times, loop_fn fn)
 {
-    uint64_t ms = (uint64_t)WAIT_MS << (times > 5 ? 5 : times);
+    uint64_t ms = (uint64_t)WAIT_MS << (times > 5 ? 5 : times - 1);
     struct error e = {0};
 
     w->timer = loop_timer_start(w->op.store->loop, ms, fn, w);

@@ -191,6 +191,7 @@ class Gcs:
         self.page = None                        # never more entries a page than this
         self.empty_pages = False                # every other page of a listing has no entry
         self.rewrite_bytes = 1 << 40            # copied a call
+        self.keep_at_first = None               # of the next upload's bytes: as if then cut off
         self.lifetime = 3600
         self.last_generation = 0
         self.listed = 0
@@ -479,11 +480,12 @@ class Answers(http.server.BaseHTTPRequestHandler):
                 raise invalid("Invalid page token") from None
         self.gcs.listed += 1
         if self.gcs.empty_pages and self.gcs.listed % 2 == 1 and names[after + 1:]:
-            return [], base64.b64encode(f"p+/:{after}".encode()).decode()
+            return [], base64.b64encode(f"{self.gcs.listed}+/:{after}".encode()).decode()
         found = names[after + 1:after + 1 + limit]
         last = after + len(found)
         more = last + 1 < len(names)
-        return found, base64.b64encode(f"p+/:{last}".encode()).decode() if more else None
+        token = base64.b64encode(f"{self.gcs.listed}+/:{last}".encode()).decode()
+        return found, token if more else None
 
     def list_buckets(self):
         self.know("project", "maxResults", "pageToken", "prefix", "projection")
@@ -738,7 +740,8 @@ class Answers(http.server.BaseHTTPRequestHandler):
                 raise invalid("Another total size than before")
         if first > have:
             raise Refused(503, "backendError", "a gap in the upload")
-        session["data"] += self.body[have - first:]
+        keep, self.gcs.keep_at_first = self.gcs.keep_at_first, None
+        session["data"] += self.body[have - first:][:keep]
         if total is not None:
             session["total"] = total
         if total is not None and len(session["data"]) == total:

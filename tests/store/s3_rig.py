@@ -1,45 +1,18 @@
 """What the S3 tests share: our program that drives the store, boto3 as the other side, a proxy."""
 import concurrent.futures
 import contextlib
-import json
 import os
-import re
 import shlex
 import subprocess
-import sys
 import urllib.parse
 import uuid
 
 import boto3
 from botocore.config import Config
 
-TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-sys.path.insert(0, os.path.join(TOP, "tests", "servers"))
-from faultproxy import FaultProxy, Signer  # noqa: E402
+from rig import TOOL, TOP, Driver, Proxy, Signer, quote  # noqa: F401
 
-TOOL = os.environ.get("STORE_TOOL") or os.path.join(
-    os.environ["builddir"], "tests/store/store_tool")
 SERVER = os.path.join(TOP, "tests", "servers", "ceph")
-SECONDS = 60                                # no step of a test takes longer
-
-
-class Proxy(FaultProxy):
-    """A fault proxy that remembers the headers of what it saw."""
-
-    def __init__(self, to, signer):
-        super().__init__(to, signer=signer)
-        self.heads = []
-
-    def rule_for(self, request):
-        self.heads.append(request)
-        return super().rule_for(request)
-
-    def clear(self):
-        super().clear()
-        self.heads = []
-
-    def methods(self):
-        return " ".join(head.method for head in self.heads)
 
 
 @contextlib.contextmanager
@@ -56,11 +29,11 @@ def own_server(*options):
                         "--quiet"], check=True, timeout=60)
 
 
-def quote(key):
-    return urllib.parse.quote(key, safe="/")
+class Rig(Driver):
+    ADDRESS = "AWS_ENDPOINT_URL"
+    CHECKED = True
+    NO_ETAG = '"00000000000000000000000000000000"'
 
-
-class Rig:
     def __init__(self):
         with open(os.environ["STORE_ENV"], encoding="utf-8") as f:
             self.env = dict(line.rstrip("\n").split("=", 1) for line in f if "=" in line)
@@ -70,7 +43,7 @@ class Rig:
         host, port = urllib.parse.urlsplit(self.env["ENDPOINT"]).netloc.split(":")
         self.proxy = Proxy((host, int(port)), Signer(
             self.env["ACCESS_KEY"], self.env["SECRET_KEY"], self.env["REGION"])).start()
-        self.count = 0
+        self.secrets = (self.env["SECRET_KEY"], self.env["OTHER_SECRET_KEY"])
 
     def client(self, endpoint=None):
         return boto3.client(
@@ -85,6 +58,16 @@ class Rig:
 
     def get(self, key):
         return self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+
+    def put_with(self, key, body, content_type, metadata):
+        self.put(key, body, ContentType=content_type, Metadata=metadata)
+
+    def get_with(self, key):
+        got = self.s3.get_object(Bucket=self.bucket, Key=key)
+        return got["Body"].read(), got["ContentType"], got["Metadata"]
+
+    def takes(self, _):
+        return True
 
     def put_many(self, keys):
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
@@ -107,77 +90,13 @@ class Rig:
     # ------------------------------------------------------------------------- our side
 
     def environment(self, **more):
-        env = {"PATH": os.environ["PATH"], "HOME": self.tmp, "LC_ALL": "C.UTF-8",
+        env = {**self.base_environment(),
                "AWS_ACCESS_KEY_ID": self.env["ACCESS_KEY"],
                "AWS_SECRET_ACCESS_KEY": self.env["SECRET_KEY"],
                "AWS_REGION": self.env["REGION"], "AWS_ENDPOINT_URL": self.env["ENDPOINT"],
                "AWS_EC2_METADATA_DISABLED": "true"}
-        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS"):
-            if name in os.environ:
-                env[name] = os.environ[name]
         env.update(more)
         return {name: value for name, value in env.items() if value is not None}
-
-    def start(self, *words, through=None, env=None):
-        """The tool, running; through: the proxy to send everything through."""
-        env = dict(env or {})
-        if through:
-            env["AWS_ENDPOINT_URL"] = through.url
-        return subprocess.Popen([TOOL, *map(str, words)], env=self.environment(**env),
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, cwd=self.tmp)
-
-    def finish(self, process):
-        out, err = process.communicate(timeout=SECONDS)
-        assert process.returncode in (0, 1), f"status {process.returncode}: {err.decode()}"
-        assert not err, err.decode()
-        return [json.loads(line) for line in out.splitlines()]
-
-    def run(self, *words, **more):
-        """All lines of the tool's output; the last one tells an error, if there is one."""
-        return self.finish(self.start(*words, **more))
-
-    def ok(self, *words, **more):
-        lines = self.run(*words, **more)
-        assert not (lines and "error" in lines[-1]), lines[-1]
-        return lines
-
-    def error(self, kind, words, *command, **more):
-        """The command must fail with this kind of error, its message matching the words."""
-        lines = self.run(*command, **more)
-        assert lines and "error" in lines[-1], f"no error: {lines[-1:]}"
-        told = lines[-1]
-        assert told["error"] == kind, told
-        assert re.search(words, told["message"]), told
-        for secret in (self.env["SECRET_KEY"], self.env["OTHER_SECRET_KEY"]):
-            assert secret not in json.dumps(told), "a secret in an error"
-        return told
-
-    def names(self, *words, **more):
-        return [urllib.parse.unquote(line["name"]) for line in self.ok(*words, **more)
-                if "name" in line]
-
-    def file(self, body=None):
-        """A path for a new file, with these bytes in it."""
-        self.count += 1
-        path = os.path.join(self.tmp, f"file{self.count}")
-        if body is not None:
-            with open(path, "wb") as f:
-                f.write(body)
-        return path
-
-    def fetch(self, key, *words, **more):
-        path = self.file()
-        lines = self.ok("get", self.bucket, quote(key), path, *words, **more)
-        with open(path, "rb") as f:
-            return f.read(), lines
-
-    def save(self, key, body, *words, **more):
-        return self.ok("put", self.bucket, quote(key), self.file(body), *words, **more)[-1]
-
-    def save_error(self, kind, words, key, body, *more_words, **more):
-        return self.error(kind, words, "put", self.bucket, quote(key), self.file(body),
-                          *more_words, **more)
 
     def writer(self, key, body):
         """A command for the proxy's rules: somebody else, who overwrites the object."""

@@ -1,21 +1,12 @@
 #!/usr/bin/python3
 """The S3 store against a real server, with boto3 as the other side: listing, reading, who may."""
 import os
-import pickle
 import sys
 import time
-from urllib.parse import unquote
 
+from behaviours import BEHAVIOURS
+from rig import run_table
 from s3_rig import Rig, quote
-
-ODD_KEYS = [
-    "a b", "a+b", "a%2Bb", "a%b", "a?b=c&d", "a#b", "a=b", "a:b@c", "a!b*c'(d)", "~-_.", "a\\b",
-    "tiläsy", "작업결과.pkl", "e\u0301", "\u00e9", "\u3000x\u00a0", "emoji \U0001f600",
-    "a//b", "a///", "/lead", "//", "./x", "../y", "a/./b", "a/../b", "a/..", "trail ", " lead",
-    "tab\there", "line\nbreak", "bell\x07", "escape\x1b[2J", "del\x7f", "<&>\"'", "x" * 1024,
-    "k/" * 512, "\u20ac" * 341,
-]
-
 
 def buckets(rig):
     assert rig.bucket in rig.names("buckets")
@@ -33,66 +24,6 @@ def paging(rig):
     assert rig.names("list", rig.bucket, "many/", "--start-after", "many/2497") == keys[2498:]
     assert rig.names("list", rig.bucket, "many/249") == keys[2490:]
     assert rig.names("list", rig.bucket, "none/") == []
-
-
-def folders(rig):
-    for key in ("f/a", "f/b/1", "f/b/2", "f/b c+d%/x", "f/b/", "f//x", "f"):
-        rig.put(key, b"")
-    lines = rig.ok("list", rig.bucket, "f/")
-    have = {(line["kind"], line["name"]) for line in lines if "name" in line}
-    assert have == {("object", "f/a"), ("prefix", "f/b/"), ("prefix", "f/b%20c%2Bd%25/"),
-                    ("prefix", "f//")}, have
-    assert rig.names("list", rig.bucket, "f/b/") == ["f/b/", "f/b/1", "f/b/2"]
-    assert rig.names("list", rig.bucket, "f/b%20c%2Bd%25/") == ["f/b c+d%/x"]
-    assert rig.names("list", rig.bucket, "f//") == ["f//x"]
-    assert sorted(rig.names("list", rig.bucket, "f/", "--recursive")) == sorted(
-        ["f/a", "f/b/", "f/b/1", "f/b/2", "f/b c+d%/x", "f//x"])
-
-
-def odd_keys(rig):
-    """Found, read, saved by the name that boto3 gave them, and read by boto3 again."""
-    for key in ODD_KEYS:
-        rig.put(key, b"old " + key.encode(), ContentType="x/y")
-    listed = rig.names("list", rig.bucket, "", "--recursive")
-    for key in ODD_KEYS:
-        assert key in listed, key
-        body, _ = rig.fetch(key)
-        assert body == b"old " + key.encode(), key
-        rig.save(key, b"new " + key.encode())
-        assert rig.get(key) == b"new " + key.encode(), key
-    assert len(listed) == len(set(listed))
-    # Those in folders are reached folder by folder.
-    reached, todo = set(), [""]
-    while todo:
-        for line in rig.ok("list", rig.bucket, todo.pop()):
-            if line.get("kind") == "prefix" and line["name"].count("/") < 6:
-                todo.append(line["name"])
-            elif "name" in line:
-                reached.add(unquote(line["name"]))
-    shallow = {key for key in ODD_KEYS if key.count("/") < 6}
-    assert shallow <= reached, shallow - reached
-
-
-def reading(rig):
-    body = bytes(range(256)) * 5000
-    rig.put("r", body)
-    rig.put("empty", b"")
-    have, lines = rig.fetch("r")
-    assert have == body and lines[0] == {"begin": len(body)}
-    assert lines[1]["identity"]["size"] == len(body)
-    assert rig.fetch("r", "--offset", 1000, "--length", 77)[0] == body[1000:1077]
-    assert rig.fetch("r", "--offset", len(body) - 3)[0] == body[-3:]
-    assert rig.fetch("r", "--offset", 10, "--length", 1 << 40)[0] == body[10:]
-    assert rig.fetch("r", "--pause")[0] == body
-    assert rig.fetch("empty")[0] == b""
-    etag = lines[1]["identity"]["etag"]
-    assert rig.fetch("r", "--etag", etag)[0] == body
-    assert rig.fetch("r", "--etag", etag.strip('"'), "--length", 5)[0] == body[:5]
-    told = rig.error("changed by someone else", "changed", "get", rig.bucket, "r", rig.file(),
-                     "--etag", '"00000000000000000000000000000000"')
-    assert "begin" not in told
-    rig.error("changed by someone else", "shorter", "get", rig.bucket, "r", rig.file(),
-              "--offset", len(body) + 1)
 
 
 def properties(rig):
@@ -220,46 +151,19 @@ def no_secret_in_the_log(rig):
         assert secret not in text, secret
 
 
-def one_byte_of_a_pickle(rig):
-    """The example of the manual: one value changed, everything else as it was."""
-    old = pickle.dumps({"name": "John", "age": 30, "city": "New York"})
-    new = old.replace(b"K\x1e", b"K\x1f")
-    rig.put("data.pickle", old, ContentType="application/x-pickle", Metadata={"team": "a b"})
-    saved = rig.save("data.pickle", new)
-    assert saved["unchecked"] is False
-    got = rig.s3.get_object(Bucket=rig.bucket, Key="data.pickle")
-    body = got["Body"].read()
-    assert pickle.loads(body)["age"] == 31
-    assert len(body) == len(old) and sum(a != b for a, b in zip(old, body)) == 1
-    assert got["ContentType"] == "application/x-pickle" and got["Metadata"] == {"team": "a b"}
-
-
-TESTS = (buckets, paging, folders, odd_keys, reading, properties, virtual_hosts, credentials,
-         anonymous, missing, unreachable, clock, no_secret_in_the_log, one_byte_of_a_pickle,
-         versions)
+TESTS = BEHAVIOURS + (buckets, paging, properties, virtual_hosts, credentials, anonymous, missing,
+                      unreachable, clock, no_secret_in_the_log, versions)
 
 
 def main(tests):
     rig = Rig()
     rig.s3.create_bucket(Bucket=rig.bucket)
-    chosen = [test for test in tests if not sys.argv[1:] or test.__name__ in sys.argv[1:]]
-    failed = 0
-    for test in chosen:
-        rig.proxy.clear()
-        began = time.monotonic()
-        try:
-            test(rig)
-        except Exception as error:              # whatever it is, the other tests still run
-            print(f"{test.__name__}: {type(error).__name__}: {error}")
-            failed += 1
-        if os.environ.get("S3_RIG_TIMES"):
-            print(f"{time.monotonic() - began:6.2f} s  {test.__name__}")
+    failed = run_table(rig, tests)
     try:
         rig.remove_bucket()
     except Exception as error:
         print(f"the bucket is left: {error}")
     rig.proxy.stop()
-    print(f"{len(chosen) - failed} passed, {failed} failed")
     return 1 if failed else 0
 
 
