@@ -94,7 +94,7 @@ def one_byte_of_a_pickle(rig):
 
 
 def conflicts(rig):
-    """Somebody else is faster: nothing is written over, made where something is, or brought back."""
+    """Somebody else is faster: nothing is written over, or made where something is."""
     rig.put("cf", b"theirs")
     etag = rig.ok("head", rig.bucket, "cf")[0]["identity"]["etag"]
     rig.put("cf", b"theirs, again")

@@ -31,7 +31,8 @@ class Rig(Driver):
         return self.gcs.get(self.bucket, key).data
 
     def put_with(self, key, body, content_type, metadata):
-        self.put(key, body, contentType=content_type, **({"metadata": metadata} if metadata else {}))
+        more = {"metadata": metadata} if metadata else {}
+        self.put(key, body, contentType=content_type, **more)
 
     def get_with(self, key):
         one = self.gcs.get(self.bucket, key)
