@@ -10,6 +10,7 @@
  *   s3_details.c  tags and access lists
  *   s3_headers.c  between an answer's headers and a struct store_object
  *   s3_object.c   HEAD and GET
+ *   s3_ranges.c   GET of a large object, in ranges side by side
  *   s3_write.c    the careful write (s3_put.c, s3_doubt.c)
  *   s3_multipart.c  the same of a large object, in parts (s3_parts.c, s3_abort.c)
  *   s3_digest.c   checksums of what is to be sent, as a job

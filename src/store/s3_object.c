@@ -10,7 +10,7 @@
 #include <pklbrowse/log.h>
 #include <pklbrowse/num.h>
 
-#include "s3.h"
+#include "s3_read.h"
 
 /* Broken transfers in a row that brought nothing. */
 #define FRUITLESS_MAX 3
@@ -101,6 +101,7 @@ struct read_op {
     unsigned fruitless;
     uint64_t given_before; /* when the running request was sent */
     bool begun;
+    bool part; /* the last answer is a part */
     struct store_object object;
     enum pb_err (*begin)(void *ctx, const struct store_object *o, struct error *e);
     struct sink to;
@@ -199,7 +200,8 @@ static enum pb_err on_head(void *ctx, const struct http_result *a, struct error 
     uint64_t first = 0, want = r->offset + r->given;
     size_t n;
 
-    if (a->status == 206) {
+    r->part = a->status == 206;
+    if (r->part) {
         n = range && strncmp(range, "bytes ", 6) == 0 ? strcspn(range + 6, "-") : 0;
         if (!n || !num_parse_u64(range + 6, n, &first) || first > want)
             return s3_error(&r->request, PB_ESERVER, "the server sent another part of it", e);
@@ -339,8 +341,18 @@ static enum pb_err copy_request(struct read_op *r, const struct store_read_reque
     return q->expect ? store_identity_copy(&r->expect, q->expect, e) : PB_OK;
 }
 
-struct store_op *s3_read(struct store *s, const struct store_read_request *q, store_read_fn done,
-                         void *ctx, struct error *e)
+bool s3_read_is_part(const struct store_op *op)
+{
+    return ((const struct read_op *)op)->part;
+}
+
+void s3_read_to_the_end(struct store_op *op)
+{
+    ((struct read_op *)op)->length = 0;
+}
+
+struct store_op *s3_read_one(struct store *s, const struct store_read_request *q,
+                             store_read_fn done, void *ctx, struct error *e)
 {
     struct read_op *r = mem_alloc(sizeof *r);
     enum pb_err err;

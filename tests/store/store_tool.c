@@ -6,7 +6,7 @@
  *              [--no-sign-request] [--stall MS] [--log FILE] COMMAND ...
  *              [--cancel TURNS]   (end what runs after so many turns of the loop, then wait a
  * while) buckets list CONTAINER PREFIX [--recursive] [--max N] [--start-after KEY] [--pages N] head
- * CONTAINER KEY get CONTAINER KEY FILE [--offset N] [--length N] [--etag E] [--pause] put CONTAINER
+ * CONTAINER KEY get CONTAINER KEY FILE [--offset N] [--length N] [--etag E [--size N]] [--pause] put CONTAINER
  * KEY FILE [--etag E | --absent | --always] [--hold FILE] [--same AT:FROM:LEN,...] keep DIR
  * CONTAINER KEY FILE (history; FILE is what is to be kept) versions CONTAINER PREFIX [--recursive]
  * rm CONTAINER KEY [--etag E] [--version V]
@@ -27,6 +27,7 @@
 #include <pklbrowse/store.h>
 
 #define MOST_MS 120000 /* no test waits longer */
+#define MOST_PAUSES 40
 
 struct tool {
     struct loop *loop;
@@ -43,7 +44,7 @@ struct tool {
     /* Options of the commands. */
     const char *etag, *start_after, *hold, *same, *version, *project;
     bool recursive, absent, always, pause, payer;
-    uint64_t max, pages, offset, length, stall, cancel;
+    uint64_t max, pages, offset, length, size, stall, cancel;
 
     struct buf key;
     struct store_list_request list;
@@ -51,6 +52,7 @@ struct tool {
     struct store_op *op;
     int fd;
     bool paused;
+    unsigned pauses;
     struct source *body;
     struct store_object keep;
     struct store_identity identity;
@@ -192,8 +194,9 @@ static enum pb_err to_file(void *ctx, const void *p, size_t n, struct error *e)
     struct tool *t = ctx;
     struct sink out = sink_fd(&t->fd);
 
-    if (t->pause && !t->paused) {
+    if (t->pause && !t->paused && t->pauses < MOST_PAUSES) {
         t->paused = true;
+        t->pauses++;
         if (loop_timer_start(t->loop, 50, resume, t) == 0)
             return error_nomem(e);
         return PB_EAGAIN;
@@ -217,7 +220,7 @@ static void on_read(void *ctx, const struct store_object *o, const struct error 
 
 static void start_get(struct tool *t)
 {
-    struct store_identity expect = {.etag = (char *)(uintptr_t)t->etag};
+    struct store_identity expect = {.etag = (char *)(uintptr_t)t->etag, .size = t->size};
     struct store_read_request r = {.container = t->words[1],
                                    .key = t->key.data,
                                    .key_len = t->key.len,
@@ -472,6 +475,7 @@ static enum pb_err parse(struct tool *t, struct aws_options *o, char **argv, str
         {"--max", NULL, NULL, &t->max},
         {"--pages", NULL, NULL, &t->pages},
         {"--offset", NULL, NULL, &t->offset},
+        {"--size", NULL, NULL, &t->size},
         {"--length", NULL, NULL, &t->length},
         {"--stall", NULL, NULL, &t->stall},
         {"--cancel", NULL, NULL, &t->cancel},

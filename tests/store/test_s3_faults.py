@@ -411,6 +411,58 @@ def changed_while_reading(rig):
               through=rig.proxy)
 
 
+LARGE = os.urandom(1 << 20) * 26 + b"the end"
+
+
+def large(rig, *more):
+    """Read as the program reads what is large: what it is is known, the ranges come side by side."""
+    tag = rig.put("large", LARGE)["ETag"]
+    return ["--etag", tag, "--size", len(LARGE), *more]
+
+
+def side_by_side(rig):
+    """Ranges with If-Match on each; what breaks goes on where it was; a slow reader is waited for."""
+    words = large(rig)
+    rig.proxy.rule("method=GET n=1 do=cut at=300000")
+    rig.proxy.rule("method=GET n=3 do=cut at=5000000 reset=1")
+    rig.proxy.rule("method=GET n=4 do=answer status=503")
+    assert rig.fetch("large", *words, through=rig.proxy)[0] == LARGE
+    firsts = []
+    for head in rig.proxy.heads:
+        first, last = head.header("Range")[6:].split("-")
+        assert head.header("If-Match") and int(last) - int(first) < 8 << 20, head.header("Range")
+        firsts.append(int(first))
+    assert firsts.count(0) == 1 and 300000 in firsts, firsts
+    assert {8 << 20, 16 << 20, 24 << 20} <= set(firsts), firsts
+    assert len(firsts) == 7, firsts                     # four ranges, three of them twice
+    rig.proxy.clear()
+    assert rig.fetch("large", *words, "--pause")[0] == LARGE
+    assert rig.fetch("large", *words, "--offset", 5)[0] == LARGE[5:]
+    assert rig.fetch("large", *words, "--offset", 1 << 20, "--length", 20 << 20)[0] == \
+        LARGE[1 << 20:21 << 20]
+
+
+def swapped_between_ranges(rig):
+    """Never two versions mixed: refused by If-Match, or by what the answers say."""
+    for more in ([], ["method=GET do=pass strip=If-Match"]):
+        words = large(rig)
+        rig.proxy.clear()
+        rig.proxy.rule(f"method=GET n=3 do=pass run={rig.writer('large', LARGE[::-1])}"
+                       + (" strip=If-Match" if more else ""))
+        for rule in more:
+            rig.proxy.rule(rule)
+        rig.error("changed by someone else", "changed", "get", rig.bucket, "large", rig.file(),
+                  *words, through=rig.proxy)
+
+
+def large_without_ranges(rig):
+    """A server that sends all of it whatever is asked for is asked once."""
+    words = large(rig)
+    rig.proxy.rule("method=GET do=pass strip=Range")
+    assert rig.fetch("large", *words, through=rig.proxy)[0] == LARGE
+    assert rig.proxy.methods() == "GET"
+
+
 def no_ranges(rig):
     """A server that sends all of it whatever is asked for."""
     rig.put("big", BIG)
@@ -746,7 +798,7 @@ TESTS = (
     words_of_errors,
     another_region, a_region_that_is_none, another_address, skewed_clock, expired_session,
     other_keys_meanwhile, renewed_before_the_end, broken_off, broken_off_for_good,
-    changed_while_reading, no_ranges,
+    changed_while_reading, side_by_side, swapped_between_ranges, large_without_ranges, no_ranges,
     wrong_part, bare_objects, stalled,
     what_is_kept, what_is_sent, tags_that_may_not_be_read, metadata_that_cannot_be_sent,
     new_objects, concurrent_writer, between_look_and_write, lost_answers, lost_requests,
