@@ -243,6 +243,15 @@ void app_audit_place(struct buf *out, const struct pkl_audit *a, const char *pat
 enum pb_err app_history_each(struct app *a, const struct location *where, history_fn fn, void *ctx,
                              struct error *e) PB_CHECK;
 
+/* Other addresses of an object, by name (store.h: links); those that hold secrets say so.  done()
+ * comes once; PB_EUNSUPPORTED: its store has none. */
+typedef void (*app_links_fn)(void *ctx, const struct http_headers *rows, const struct error *e);
+struct app_links;
+enum pb_err app_links_start(struct app *a, const struct location *loc, const char *version_id,
+                            app_links_fn done, void *ctx, struct app_links **out,
+                            struct error *e) PB_CHECK;
+void app_links_free(struct app_links *l); /* also stops it; NULL is fine */
+
 /* --- versions ------------------------------------------------------------------------------- */
 /* Versions of an object: those that the store has, newest first, then the bytes that were kept here
  * (of a store without versions: the object that is there, then those).  Of a place to list: the

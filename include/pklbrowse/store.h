@@ -168,8 +168,14 @@ struct store_ops {
     struct store_op *(*details)(struct store *s, const char *container, const char *key,
                                 size_t key_len, const char *version_id, store_details_fn done,
                                 void *ctx, struct error *e);
+    /* Other addresses of an object, to be copied, among them those that work without credentials
+     * for a while: these hold secrets and are not to be shown (STORE_SECRET).  NULL: none. */
+    struct store_op *(*links)(struct store *s, const char *container, const char *key,
+                              size_t key_len, const char *version_id, store_details_fn done,
+                              void *ctx, struct error *e);
     void (*free)(struct store *s);
 };
+#define STORE_SECRET "Signed-" /* the names of such rows begin so */
 struct store {
     const struct store_ops *ops;
     struct loop *loop;

@@ -227,3 +227,80 @@ enum pb_err sigv4_authorization(const struct sigv4 *s, struct buf *out, struct e
     buf_release(&signature);
     return err;
 }
+
+static enum pb_err add_text(struct aws_query *q, const char *name, const char *value,
+                            struct error *e)
+{
+    return aws_query_add(q, name, value, strlen(value), e);
+}
+
+static enum pb_err add_presigning(const struct sigv4 *s, struct aws_query *q, unsigned seconds,
+                                  struct error *e)
+{
+    struct buf canonical, names, text;
+    enum pb_err err;
+
+    buf_init(&canonical, BUF_MAX_TEXT);
+    buf_init(&names, BUF_MAX_LINE);
+    buf_init(&text, BUF_MAX_LINE);
+    err = sigv4_canonical_request(s, &canonical, &names, e); /* which headers are signed */
+    if (err == PB_OK)
+        err = add_text(q, "X-Amz-SignedHeaders", names.data, e);
+    if (err == PB_OK)
+        err = add_text(q, "X-Amz-Algorithm", ALGORITHM, e);
+    buf_printf(&text, "%s/", s->credentials->access_key);
+    put_scope(s, &text);
+    if (err == PB_OK)
+        err = buf_status(&text, e);
+    if (err == PB_OK)
+        err = add_text(q, "X-Amz-Credential", text.data, e);
+    buf_clear(&text);
+    clock_format_basic(&text, s->time);
+    if (err == PB_OK)
+        err = add_text(q, "X-Amz-Date", text.data, e);
+    buf_clear(&text);
+    buf_printf(&text, "%u", seconds);
+    if (err == PB_OK)
+        err = add_text(q, "X-Amz-Expires", text.data, e);
+    if (err == PB_OK && s->credentials->session_token)
+        err = add_text(q, "X-Amz-Security-Token", s->credentials->session_token, e);
+    buf_release(&canonical);
+    buf_release(&names);
+    buf_release(&text);
+    return err;
+}
+
+enum pb_err sigv4_presign(const struct sigv4 *s, struct aws_query *q, unsigned seconds,
+                          struct buf *out, struct error *e)
+{
+    struct sigv4 own = *s;
+    struct buf query, canonical, names, text, signature;
+    enum pb_err err;
+
+    buf_init(&query, BUF_MAX_TEXT);
+    buf_init(&canonical, BUF_MAX_TEXT);
+    buf_init(&names, BUF_MAX_LINE);
+    buf_init(&text, BUF_MAX_LINE);
+    buf_init(&signature, BUF_MAX_LINE);
+    own.query = "";
+    err = add_presigning(&own, q, seconds, e);
+    if (err == PB_OK)
+        err = aws_query_format(q, &query, e);
+    own.query = query.data;
+    if (err == PB_OK)
+        err = sigv4_canonical_request(&own, &canonical, &names, e);
+    if (err == PB_OK)
+        err = sigv4_string_to_sign(&own, &canonical, &text, e);
+    if (err == PB_OK)
+        err = sigv4_signature(&own, &text, &signature, e);
+    if (err == PB_OK) {
+        buf_printf(out, "%s&X-Amz-Signature=%s", query.data, signature.data);
+        err = buf_status(out, e);
+    }
+    buf_release(&query);
+    buf_release(&canonical);
+    buf_release(&names);
+    buf_release(&text);
+    buf_release(&signature);
+    return err;
+}

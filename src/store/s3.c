@@ -31,6 +31,7 @@ static const struct store_ops s3_ops = {
     .list_versions = s3_list_versions,
     .remove = s3_remove,
     .details = s3_details,
+    .links = s3_links,
     .free = s3_free,
 };
 

@@ -8,6 +8,7 @@
  *   s3_versions.c pages of versions
  *   s3_remove.c   DELETE
  *   s3_details.c  tags and access lists
+ *   s3_links.c    addresses of an object, signed ones among them
  *   s3_headers.c  between an answer's headers and a struct store_object
  *   s3_object.c   HEAD and GET
  *   s3_ranges.c   GET of a large object, in ranges side by side
@@ -51,6 +52,9 @@ struct s3_store {
 struct s3_bucket *s3_bucket(struct s3_store *s, const char *name);
 
 /* --------------------------------------------------------------------- s3_request.c */
+
+/* Where a bucket (NULL: the service) is by all that is known; borrows from the store. */
+struct aws_setup s3_view(struct s3_store *s, const char *bucket);
 
 enum s3_action {
     S3_LIST_BUCKETS,
@@ -166,6 +170,9 @@ struct store_op *s3_list_versions(struct store *s, const struct store_list_reque
 struct store_op *s3_details(struct store *s, const char *container, const char *key, size_t key_len,
                             const char *version_id, store_details_fn done, void *ctx,
                             struct error *e);
+struct store_op *s3_links(struct store *s, const char *container, const char *key, size_t key_len,
+                          const char *version_id, store_details_fn done, void *ctx,
+                          struct error *e);
 struct store_op *s3_remove(struct store *s, const struct store_remove_request *r,
                            store_remove_fn done, void *ctx, struct error *e);
 struct store_op *s3_head(struct store *s, const char *container, const char *key, size_t key_len,

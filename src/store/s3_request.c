@@ -59,27 +59,19 @@ static const struct {
     const char *method;
     enum http_retry retry; /* what changes something is repeated only where that is harmless */
 } actions[] = {
-    [S3_LIST_BUCKETS] = {"GET", HTTP_READ},
-    [S3_LIST] = {"GET", HTTP_READ},
-    [S3_LIST_VERSIONS] = {"GET", HTTP_READ},
-    [S3_HEAD] = {"HEAD", HTTP_READ},
-    [S3_GET] = {"GET", HTTP_READ},
-    [S3_TAGS] = {"GET", HTTP_READ},
-    [S3_ACL] = {"GET", HTTP_READ},
-    [S3_PUT] = {"PUT", HTTP_WRITE},
-    [S3_DELETE] = {"DELETE", HTTP_READ},
-    [S3_CREATE_UPLOAD] = {"POST", HTTP_WRITE},
-    [S3_PART] = {"PUT", HTTP_READ},
-    [S3_COMPLETE] = {"POST", HTTP_WRITE},
-    [S3_PUT_TAGS] = {"PUT", HTTP_READ},
-    [S3_ABORT] = {"DELETE", HTTP_READ},
+    [S3_LIST_BUCKETS] = {"GET", HTTP_READ},  [S3_LIST] = {"GET", HTTP_READ},
+    [S3_LIST_VERSIONS] = {"GET", HTTP_READ}, [S3_HEAD] = {"HEAD", HTTP_READ},
+    [S3_GET] = {"GET", HTTP_READ},           [S3_TAGS] = {"GET", HTTP_READ},
+    [S3_ACL] = {"GET", HTTP_READ},           [S3_PUT] = {"PUT", HTTP_WRITE},
+    [S3_DELETE] = {"DELETE", HTTP_READ},     [S3_CREATE_UPLOAD] = {"POST", HTTP_WRITE},
+    [S3_PART] = {"PUT", HTTP_READ},          [S3_COMPLETE] = {"POST", HTTP_WRITE},
+    [S3_PUT_TAGS] = {"PUT", HTTP_READ},      [S3_ABORT] = {"DELETE", HTTP_READ},
 };
 
-/* Where the bucket is by all that is known. */
-static struct aws_setup view_of(const struct s3_request *r)
+struct aws_setup s3_view(struct s3_store *s, const char *bucket)
 {
-    struct aws_setup view = r->s3->setup;
-    const struct s3_bucket *b = r->bucket ? s3_bucket(r->s3, r->bucket) : NULL;
+    struct aws_setup view = s->setup;
+    const struct s3_bucket *b = bucket ? s3_bucket(s, bucket) : NULL;
 
     if (b && b->region)
         view.region = b->region;
@@ -165,7 +157,7 @@ static enum pb_err sign(struct s3_request *r, const struct aws_setup *view,
 static enum pb_err prepare(void *ctx, unsigned attempt, struct http_message *out, struct error *e)
 {
     struct s3_request *r = ctx;
-    struct aws_setup view = view_of(r);
+    struct aws_setup view = s3_view(r->s3, r->bucket);
     struct aws_url url;
     enum pb_err err;
     size_t i;
@@ -237,7 +229,7 @@ static bool learn_region(struct s3_request *r, struct s3_bucket *b, const struct
 static bool learn_address(struct s3_request *r, struct s3_bucket *b, const struct http_result *a)
 {
     const char *location = http_headers_get(&a->headers, "Location");
-    struct aws_setup view = view_of(r);
+    struct aws_setup view = s3_view(r->s3, r->bucket);
     struct endpoint ep = {0}, old = {0};
     struct buf base;
     size_t n, bucket = strlen(r->bucket);

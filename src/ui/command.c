@@ -249,6 +249,14 @@ void cmd_interrupt(struct ui *u, int arg)
         cmd_quit(u, 0);
 }
 
+void ui_copy_secret(struct ui *u, const char *what, const struct buf *text)
+{
+    if (u->term == NULL || term_copy(u->term, text->data, text->len))
+        ui_say(u, SAY_INFO, "Copied the %s.", what);
+    else
+        ui_say(u, SAY_WARNING, "This terminal takes no copy of it.");
+}
+
 void ui_copy(struct ui *u, const char *what, const struct buf *text)
 {
     struct buf shown;

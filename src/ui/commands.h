@@ -69,6 +69,9 @@ void cmd_table_column(struct ui *u, int direction);
 void cmd_table_take(struct ui *u, int edit);
 void cmd_table_sort(struct ui *u, int arg);
 
+/* links.c */
+void cmd_links(struct ui *u, int arg);
+
 /* view_versions.c */
 void cmd_versions(struct ui *u, int arg);
 void cmd_deleted(struct ui *u, int arg);

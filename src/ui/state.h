@@ -206,6 +206,8 @@ struct ui {
     struct messages messages;
     struct pending pending;
     struct saving saving;
+    struct app_links *links; /* being made, or NULL */
+    struct location links_of;
     struct asked_where *asked; /* an edit that waits for an answer, or NULL */
     struct ahead ahead;
     struct pointer pointer;
@@ -278,6 +280,10 @@ bool need_shown(const struct ui *u, const struct command *c);
 /* Closing what is open would lose edits: asks, and does it later.  True: asked. */
 bool guard_unsaved(struct ui *u, const char *doing);
 void ui_copy(struct ui *u, const char *what, const struct buf *text);
+void ui_copy_secret(struct ui *u, const char *what, const struct buf *text); /* not shown */
+
+/* links.c */
+void links_stop(struct ui *u);
 
 /* code.c: asks for a code when credentials need it. */
 void code_init(struct ui *u);

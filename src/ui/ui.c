@@ -150,8 +150,9 @@ void ui_changed(struct ui *u)
 bool ui_busy(const struct ui *u)
 {
     return (u->left.listing != NULL && listing_loading(u->left.listing)) || right_loading(u) ||
-           find_running(u) || versions_busy(u) || u->saving.step == SAVE_CHECKING ||
-           u->saving.step == SAVE_WRITING || u->saving.step == SAVE_MERGING;
+           find_running(u) || versions_busy(u) || u->links != NULL ||
+           u->saving.step == SAVE_CHECKING || u->saving.step == SAVE_WRITING ||
+           u->saving.step == SAVE_MERGING;
 }
 
 static void on_tick(void *ctx)
@@ -347,6 +348,7 @@ static void release(struct ui *u)
     save_dropped(u);
     location_release(&u->saving.where);
     location_release(&u->pending.where);
+    links_stop(u);
     right_release(u);
     left_release(u);
     nav_release(u);

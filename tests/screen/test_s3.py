@@ -312,6 +312,15 @@ def properties():
             expect x =
             expect group AllUsers: READ
             expect FULL_CONTROL
+            key Y
+            expect arn:aws:s3:::
+            expect Signed-URL-7-days
+            expect-not Signature
+            key j Enter
+            expect Copied the ARN
+            key Y G Enter
+            expect Copied the Signed-URL-7-days.
+            expect-not Signature
             key i
             expect 'John'
             """, where, size=(40, 120))

@@ -6,10 +6,10 @@
  *              [--no-sign-request] [--stall MS] [--log FILE] COMMAND ...
  *              [--cancel TURNS]   (end what runs after so many turns of the loop, then wait a
  * while) buckets list CONTAINER PREFIX [--recursive] [--max N] [--start-after KEY] [--pages N] head
- * CONTAINER KEY get CONTAINER KEY FILE [--offset N] [--length N] [--etag E [--size N]] [--pause] put CONTAINER
- * KEY FILE [--etag E | --absent | --always] [--hold FILE] [--same AT:FROM:LEN,...] keep DIR
- * CONTAINER KEY FILE (history; FILE is what is to be kept) versions CONTAINER PREFIX [--recursive]
- * rm CONTAINER KEY [--etag E] [--version V]
+ * CONTAINER KEY links CONTAINER KEY get CONTAINER KEY FILE [--offset N] [--length N] [--etag E
+ * [--size N]] [--pause] put CONTAINER KEY FILE [--etag E | --absent | --always] [--hold FILE]
+ * [--same AT:FROM:LEN,...] keep DIR CONTAINER KEY FILE (history; FILE is what is to be kept)
+ * versions CONTAINER PREFIX [--recursive] rm CONTAINER KEY [--etag E] [--version V]
  *
  * Keys and prefixes are percent-encoded.  put without a condition is what an edit does: HEAD (of
  * which it keeps identity and properties), then, as soon as the file of --hold is gone, the write.
@@ -174,6 +174,13 @@ static void start_list(struct tool *t)
 }
 
 /* ---------------------------------------------------------------------------- reading */
+
+static void on_links(void *ctx, const struct http_headers *rows, const struct error *e)
+{
+    if (!e)
+        say(headers_of(rows));
+    finish(ctx, e);
+}
 
 static void on_head(void *ctx, const struct store_object *o, const struct error *e)
 {
@@ -427,6 +434,11 @@ static void start_command(struct tool *t)
     } else if (strcmp(what, "details") == 0 && t->count == 3) {
         t->op = t->store->ops->details(t->store, t->words[1], t->key.data, t->key.len, t->version,
                                        on_details, t, &e);
+        if (!t->op)
+            finish(t, &e);
+    } else if (strcmp(what, "links") == 0 && t->count == 3) {
+        t->op = t->store->ops->links(t->store, t->words[1], t->key.data, t->key.len, NULL, on_links,
+                                     t, &e);
         if (!t->op)
             finish(t, &e);
     } else if (strcmp(what, "head") == 0 && t->count == 3) {

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """The S3 store against a real server, with boto3 as the other side: listing, reading, who may."""
 import os
+import subprocess
 import sys
 import time
 
@@ -24,6 +25,30 @@ def paging(rig):
     assert rig.names("list", rig.bucket, "many/", "--start-after", "many/2497") == keys[2498:]
     assert rig.names("list", rig.bucket, "many/249") == keys[2490:]
     assert rig.names("list", rig.bucket, "none/") == []
+
+
+def addresses(rig):
+    """The signed ones work without credentials, whatever the key; the plain one does not."""
+    for key in ("signed", "a b+c%20\u00e9//./x?y#z&=", "'quoted'(1)*"):
+        rig.put(key, b"for " + key.encode())
+        rows, = rig.ok("links", rig.bucket, quote(key))
+        assert rows["ARN"] == f"arn:aws:s3:::{rig.bucket}/{key}", rows
+        signed = [name for name in rows if name.startswith("Signed-")]
+        assert len(signed) == 3 and "7-days" in signed[2], rows
+        for name in signed:
+            got = subprocess.run(["curl", "-sS", "--path-as-is", "--max-time", "20", rows[name]],
+                                 capture_output=True, check=True)
+            assert got.stdout == b"for " + key.encode(), (name, got.stdout)
+        assert b"AccessDenied" in subprocess.run(
+            ["curl", "-sS", "--path-as-is", "--max-time", "20", rows["URL"]], capture_output=True,
+            check=True).stdout
+    bad = rows[signed[0]].replace("X-Amz-Expires=3600", "X-Amz-Expires=3601")
+    assert b"SignatureDoesNotMatch" in subprocess.run(
+        ["curl", "-sS", "--max-time", "20", bad], capture_output=True, check=True).stdout
+    names = rig.ok("links", rig.bucket, "signed", "--no-sign-request")[0]
+    assert sorted(names) == ["ARN", "URL"], names
+    token = rig.ok("links", rig.bucket, "signed", env={"AWS_SESSION_TOKEN": "a/b+c="})[0]
+    assert "X-Amz-Security-Token=a%2Fb%2Bc%3D" in token[signed[0]]
 
 
 def properties(rig):
@@ -151,8 +176,8 @@ def no_secret_in_the_log(rig):
         assert secret not in text, secret
 
 
-TESTS = BEHAVIOURS + (buckets, paging, properties, virtual_hosts, credentials, anonymous, missing,
-                      unreachable, clock, no_secret_in_the_log, versions)
+TESTS = BEHAVIOURS + (buckets, paging, addresses, properties, virtual_hosts, credentials,
+                      anonymous, missing, unreachable, clock, no_secret_in_the_log, versions)
 
 
 def main(tests):

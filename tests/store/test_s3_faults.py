@@ -415,13 +415,13 @@ LARGE = os.urandom(1 << 20) * 26 + b"the end"
 
 
 def large(rig, *more):
-    """Read as the program reads what is large: what it is is known, the ranges come side by side."""
+    """Read as the program reads what is large: in ranges side by side."""
     tag = rig.put("large", LARGE)["ETag"]
     return ["--etag", tag, "--size", len(LARGE), *more]
 
 
 def side_by_side(rig):
-    """Ranges with If-Match on each; what breaks goes on where it was; a slow reader is waited for."""
+    """Ranges with If-Match on each; what breaks goes on where it was; slow readers, too."""
     words = large(rig)
     rig.proxy.rule("method=GET n=1 do=cut at=300000")
     rig.proxy.rule("method=GET n=3 do=cut at=5000000 reset=1")
