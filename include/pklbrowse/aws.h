@@ -172,8 +172,8 @@ enum pb_err sigv4_string_to_sign(const struct sigv4 *s, const struct buf *canoni
 enum pb_err sigv4_signature(const struct sigv4 *s, const struct buf *string_to_sign,
                             struct buf *out_hex, struct error *e) PB_CHECK;
 /* A query that carries the signature instead of a header, good for so many seconds: q (what else
- * the query says) and then X-Amz-Signature.  s->headers are those that must be sent (Host), s->query
- * is not read.  The result holds the session token. */
+ * the query says) and then X-Amz-Signature.  s->headers are those that must be sent (Host);
+ * s->query is not read.  The result holds the session token. */
 enum pb_err sigv4_presign(const struct sigv4 *s, struct aws_query *q, unsigned seconds,
                           struct buf *out, struct error *e) PB_CHECK;
 /* The Authorization header's value. */
