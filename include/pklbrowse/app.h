@@ -22,6 +22,7 @@ struct app_options { /* from the command line; strings are borrowed for the life
     bool insecure;
     bool request_payer;
     const char *version_id;
+    const char *project;   /* Google's */
     uint64_t decode_limit; /* bytes that may come out of a compression; 0: as CODEC_LIMIT says */
     uint64_t big; /* objects above this many bytes are fetched only when asked for; 0: APP_BIG */
 };
@@ -48,6 +49,19 @@ struct app_whoami;
 enum pb_err app_whoami_start(struct app *a, app_whoami_fn done, void *ctx, struct app_whoami **out,
                              struct error *e) PB_CHECK;
 void app_whoami_free(struct app_whoami *w); /* also stops it; NULL is fine */
+/* The same of Google: account, project NULL: not known; expires 0: not said. */
+struct app_google_who {
+    const struct google_setup *setup;
+    const char *account, *project;
+    int64_t expires;
+    bool anonymous; /* as it turned out */
+};
+typedef void (*app_google_who_fn)(void *ctx, const struct app_google_who *who,
+                                  const struct error *e);
+struct app_google_whoami;
+enum pb_err app_google_whoami_start(struct app *a, app_google_who_fn done, void *ctx,
+                                    struct app_google_whoami **out, struct error *e) PB_CHECK;
+void app_google_whoami_free(struct app_google_whoami *w); /* also stops it; NULL is fine */
 /* Whom to ask for a code that only the person knows (aws_session_on_ask), and her answer. */
 void app_on_ask(struct app *a, aws_ask_fn ask, void *ctx);
 void app_answer(struct app *a, const char *answer);

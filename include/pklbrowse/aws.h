@@ -89,6 +89,10 @@ struct aws_session;
 enum pb_err aws_session_new(struct loop *l, struct http *h, const struct aws_config *c,
                             const struct aws_setup *setup, struct aws_session **out,
                             struct error *e) PB_CHECK;
+/* With credentials that are what they are: nobody is asked for others.  Takes them, also when it
+ * fails. */
+enum pb_err aws_session_new_fixed(struct loop *l, struct aws_credentials *c,
+                                  struct aws_session **out, struct error *e) PB_CHECK;
 void aws_session_free(struct aws_session *s); /* NULL is fine */
 /* What was found last, or NULL.  Valid until the next turn of the loop. */
 const struct aws_credentials *aws_session_credentials(const struct aws_session *s);

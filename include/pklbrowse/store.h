@@ -195,6 +195,9 @@ void store_free(struct store *s);           /* cancels what runs; NULL is fine *
 /* session: where credentials come from; outlives the store; NULL: requests are anonymous. */
 enum pb_err store_s3_new(struct loop *l, struct http *h, const struct aws_setup *setup,
                          struct aws_session *session, struct store **out, struct error *e) PB_CHECK;
+/* It speaks to Google, which has no multi-part copies, wants no condition beside an AWS signature,
+ * and adds to Accept-Encoding on the way.  project: whose buckets are listed, or NULL. */
+enum pb_err store_s3_of_google(struct store *s, const char *project, struct error *e) PB_CHECK;
 /* Google Cloud Storage by its JSON API; setup and session outlive the store. */
 enum pb_err store_gcs_new(struct loop *l, struct http *h, const struct google_setup *setup,
                           struct google_session *session, struct store **out,

@@ -39,6 +39,7 @@ void app_free(struct app *a)
         store_free(a->s3);
     if (a->local != NULL)
         store_free(a->local);
+    app_google_free(a);
     aws_session_free(a->session);
     if (a->history != NULL)
         history_close(a->history);
@@ -103,7 +104,7 @@ static const char *ca_bundle(const struct app *a)
 {
     const char *file = getenv("AWS_CA_BUNDLE");
 
-    if (file == NULL || *file == '\0')
+    if ((file == NULL || *file == '\0') && a->have_setup)
         file = aws_config_get(a->config, a->setup.profile, NULL, "ca_bundle");
     return file != NULL && *file != '\0' ? file : NULL;
 }
@@ -117,6 +118,17 @@ static enum pb_err make_http(struct app *a, struct error *e)
     };
 
     return a->http != NULL ? PB_OK : http_new(a->loop, &o, &a->http, e);
+}
+
+/* What is wrong with AWS's files does not concern the others. */
+enum pb_err app_http(struct app *a, struct http **out, struct error *e)
+{
+    const struct aws_setup *setup;
+    enum pb_err err = app_setup(a, &setup, NULL);
+
+    err = err == PB_ENOMEM ? error_nomem(e) : make_http(a, e);
+    *out = a->http;
+    return err;
 }
 
 enum pb_err app_session(struct app *a, struct aws_session **out, struct error *e)
@@ -160,7 +172,7 @@ enum pb_err app_store(struct app *a, enum loc_scheme scheme, struct store **out,
         *out = a->local;
         return err;
     case LOC_GS:
-        return error_set(e, PB_EUNSUPPORTED, "gs:// locations are not supported");
+        return app_google_store(a, out, e);
     case LOC_AZ:
         return error_set(e, PB_EUNSUPPORTED, "az:// locations are not supported");
     case LOC_HTTP:
@@ -213,6 +225,8 @@ void app_describe(struct app *a, const struct location *loc, struct buf *out)
         buf_puts(out, "standard input");
         break;
     case LOC_GS:
+        app_google_describe(a, out);
+        break;
     case LOC_AZ:
     case LOC_HTTP:
         buf_puts(out, "not supported");

@@ -8,7 +8,7 @@
 #include <pklbrowse/digest.h>
 
 /* --- app.c ------------------------------------------------------------------------------------ */
-#define APP_PLACES 3
+#define APP_PLACES 4
 
 struct app {
     struct app_options options;
@@ -21,6 +21,7 @@ struct app {
     aws_ask_fn ask;              /* of app_on_ask() */
     void *ask_ctx;
     struct store *s3, *local;
+    struct app_google *google; /* at first use */
     struct history *history;
     struct demo *demo;
     struct app_place places[APP_PLACES];
@@ -33,6 +34,17 @@ enum pb_err app_setup(struct app *a, const struct aws_setup **out, struct error 
 enum pb_err app_session(struct app *a, struct aws_session **out, struct error *e) PB_CHECK;
 enum pb_err app_store(struct app *a, enum loc_scheme scheme, struct store **out,
                       struct error *e) PB_CHECK;
+
+/* The client of all stores. */
+enum pb_err app_http(struct app *a, struct http **out, struct error *e) PB_CHECK;
+
+/* --- google.c --------------------------------------------------------------------------------- */
+struct app_google;
+enum pb_err app_google_setup(struct app *a, const struct google_setup **out,
+                             struct error *e) PB_CHECK;
+enum pb_err app_google_store(struct app *a, struct store **out, struct error *e) PB_CHECK;
+void app_google_describe(struct app *a, struct buf *out);
+void app_google_free(struct app *a);
 
 /* --- places.c --------------------------------------------------------------------------------- */
 enum pb_err app_find_places(struct app *a, struct error *e) PB_CHECK;

@@ -113,6 +113,28 @@ static enum pb_err add_s3(struct app *a, struct error *e)
     return err;
 }
 
+/* Only what is said without asking anybody: a metadata server is no place yet. */
+static enum pb_err add_google(struct app *a, struct error *e)
+{
+    const struct google_setup *s = NULL;
+    struct buf title;
+    enum pb_err err = app_google_setup(a, &s, e);
+
+    if (err != PB_OK || !s->named)
+        return err;
+    buf_init(&title, BUF_MAX_LINE);
+    buf_puts(&title, "gs  ");
+    app_google_describe(a, &title);
+    if (s->project != NULL) {
+        buf_puts(&title, " (project ");
+        text_escape_cols(&title, s->project, strlen(s->project), 60);
+        buf_putc(&title, ')');
+    }
+    err = add_place(a, &title, LOC_GS, "", e);
+    buf_release(&title);
+    return err;
+}
+
 enum pb_err app_find_places(struct app *a, struct error *e)
 {
     enum pb_err err = PB_OK;
@@ -123,6 +145,8 @@ enum pb_err app_find_places(struct app *a, struct error *e)
         err = add_current_folder(a, e);
     if (err == PB_OK)
         err = add_s3(a, e);
+    if (err == PB_OK)
+        err = add_google(a, e);
     return err;
 }
 

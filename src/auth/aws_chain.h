@@ -55,6 +55,7 @@ struct aws_session {
     struct aws_config *reread; /* the files as they were later; config then points to it */
     char *profile, *region;
     bool profile_named, region_named, fips;
+    bool fixed;   /* the credentials: there are no others */
     int64_t skew; /* STS's clock less ours, once it complained */
 
     struct aws_credentials now;

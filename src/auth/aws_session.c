@@ -49,6 +49,23 @@ enum pb_err aws_session_new(struct loop *l, struct http *h, const struct aws_con
     return PB_OK;
 }
 
+enum pb_err aws_session_new_fixed(struct loop *l, struct aws_credentials *c,
+                                  struct aws_session **out, struct error *e)
+{
+    struct aws_session *s = mem_alloc(sizeof *s);
+
+    *out = s;
+    if (!s) {
+        aws_credentials_release(c);
+        return error_nomem(e);
+    }
+    s->loop = l;
+    s->fixed = true;
+    s->now = *c;
+    *c = (struct aws_credentials){0};
+    return PB_OK;
+}
+
 void aws_session_free(struct aws_session *s)
 {
     if (!s)
@@ -258,7 +275,7 @@ void aws_session_forget(struct aws_session *s, void *ctx)
 
 void aws_session_refuse(struct aws_session *s, const char *access_key)
 {
-    if (s->now.access_key && strcmp(s->now.access_key, access_key) == 0)
+    if (!s->fixed && s->now.access_key && strcmp(s->now.access_key, access_key) == 0)
         s->refused = true;
 }
 

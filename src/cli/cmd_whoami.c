@@ -6,6 +6,7 @@
 #include <pklbrowse/text.h>
 
 #include "cli.h"
+#include "whoami.h"
 
 struct asking {
     struct cli *c;
@@ -179,7 +180,7 @@ static void on_known(void *ctx, const struct app_who *who, const struct error *e
         w->error = w->nobody;
 }
 
-int cmd_whoami(struct cli *c)
+static int whoami_s3(struct cli *c)
 {
     struct asking w = {.c = c};
     struct app_whoami *job;
@@ -195,4 +196,24 @@ int cmd_whoami(struct cli *c)
     if (w.printed != PB_OK)
         return cli_fail(c, &w.output);
     return w.error.code != PB_OK ? cli_fail(c, &w.error) : STATUS_OK;
+}
+
+int cmd_whoami(struct cli *c)
+{
+    enum loc_scheme scheme = LOC_S3;
+    struct location where;
+    struct error error;
+
+    if (c->args->count > 0) {
+        if (cli_location(c->args->operands[0], &where, &error) != PB_OK)
+            return cli_fail(c, &error);
+        scheme = where.scheme;
+        location_release(&where);
+    }
+    if (scheme == LOC_S3)
+        return whoami_s3(c);
+    if (scheme == LOC_GS)
+        return whoami_google(c);
+    (void)error_set(&error, PB_EUSAGE, "whoami is for s3:// and gs://: nobody is anybody there");
+    return cli_fail(c, &error);
 }

@@ -227,6 +227,7 @@ static void app_options_of(const struct args *a, struct app_options *o)
         .read_only = read_only(a),
         .insecure = a->given[OPT_no_verify_ssl],
         .request_payer = a->given[OPT_request_payer],
+        .project = a->text[OPT_project],
         .version_id = a->text[OPT_version_id],
         .decode_limit = a->decode_limit,
     };

@@ -18,6 +18,7 @@ static void s3_free(struct store *base)
     }
     vec_release(&s->buckets);
     aws_setup_release(&s->setup);
+    free(s->project);
     free(s);
 }
 
@@ -75,5 +76,15 @@ enum pb_err store_s3_new(struct loop *l, struct http *h, const struct aws_setup 
         return err;
     }
     *out = &s->base;
+    return PB_OK;
+}
+
+enum pb_err store_s3_of_google(struct store *base, const char *project, struct error *e)
+{
+    struct s3_store *s = (struct s3_store *)base;
+
+    s->google = true;
+    if (project && !(s->project = mem_strdup(project)))
+        return error_nomem(e);
     return PB_OK;
 }

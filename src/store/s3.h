@@ -46,6 +46,8 @@ struct s3_store {
     } buckets;
     int64_t skew; /* the server's clock less ours, once it complained */
     bool amazon;  /* Amazon's own endpoint */
+    bool google;
+    char *project; /* of Google's, or NULL */
 };
 
 /* Never NULL but for want of memory. */

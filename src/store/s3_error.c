@@ -200,7 +200,7 @@ static void put_denied(struct buf *out, const struct s3_request *q)
 static void put_where(struct buf *out, const struct s3_request *q)
 {
     if (q->bucket)
-        store_show(out, "s3", q->bucket, q->key, q->key_len);
+        store_show(out, q->s3->google ? "gs" : "s3", q->bucket, q->key, q->key_len);
     else if (q->s3->setup.endpoint)
         text_escape_cols(out, q->s3->setup.endpoint, strlen(q->s3->setup.endpoint), 100);
     else

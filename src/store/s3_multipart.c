@@ -93,6 +93,8 @@ enum pb_err s3_multipart_new(struct write_op *w, const struct store_write_reques
     enum pb_err err;
 
     *out = NULL;
+    if (s3_write_store(w)->google) /* it takes 5 TiB at once, and copies no ranges */
+        return PB_OK;
     if (q->body->size <= S3_PUT_MAX && !(known && q->body->size >= S3_MULTIPART_FROM))
         return PB_OK;
     m = mem_alloc(sizeof *m);

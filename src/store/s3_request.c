@@ -172,8 +172,13 @@ static enum pb_err prepare(void *ctx, unsigned attempt, struct http_message *out
     }
     for (i = 0; err == PB_OK && i < r->headers.len; i++)
         err = http_headers_add(&out->headers, r->headers.data[i].name, r->headers.data[i].value, e);
+    if (err == PB_OK && r->s3->project && r->action == S3_LIST_BUCKETS)
+        err = http_headers_add(&out->headers, "x-amz-project-id", r->s3->project, e);
     if (err == PB_OK && !view.anonymous)
         err = sign(r, &view, &url, out, e);
+    /* Not signed, since Google's front end adds to it; without it, gzip would be unpacked. */
+    if (err == PB_OK && r->s3->google && r->action == S3_GET)
+        err = http_headers_add(&out->headers, "Accept-Encoding", "gzip", e);
     aws_url_release(&url);
     return err;
 }

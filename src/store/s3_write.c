@@ -484,6 +484,8 @@ static enum pb_err check(struct write_op *w, const struct store_write_request *q
     if (!b)
         return error_nomem(e);
     w->plain_etag = b->plain_etag;
+    /* Its condition for writes (x-goog-if-generation-match) may not stand beside x-amz- headers. */
+    w->unconditional = s3_write_store(w)->google;
     if (q->condition == STORE_IF_SAME && !q->identity)
         return s3_error(&w->request, PB_EUSAGE, "it is not known which version was read", e);
     if (q->body->size == SOURCE_SIZE_UNKNOWN)

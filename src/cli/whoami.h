@@ -1,0 +1,9 @@
+/* whoami of other stores than S3, each in a file of its own. */
+#ifndef PKLBROWSE_CLI_WHOAMI_H
+#define PKLBROWSE_CLI_WHOAMI_H
+
+struct cli;
+
+int whoami_google(struct cli *c);
+
+#endif
