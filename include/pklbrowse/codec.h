@@ -90,19 +90,44 @@ enum pb_err codec_encode(struct codec_encoder *c, struct codec_io *io, bool last
                          struct error *e) PB_CHECK;
 bool codec_encoder_done(const struct codec_encoder *c);
 
+/* --- archives --------------------------------------------------------------------------------- */
+
+/* The regular files in an archive (zip or tar), which is all here, in its order. */
+struct codec_archive;
+struct codec_member {
+    const char *name; /* as in the archive: bytes of an untrusted stranger; valid until the next */
+    size_t len;
+    uint64_t size; /* 0 where the archive does not say */
+    int64_t mtime; /* 0: not known */
+    uint64_t at;   /* tar: where its headers begin */
+    bool pickle;   /* it begins like one of protocol 2 or later */
+};
+enum pb_err codec_archive_open(struct source *stored, enum codec_kind kind,
+                               struct codec_archive **out, struct error *e) PB_CHECK;
+void codec_archive_free(struct codec_archive *x); /* NULL is fine */
+enum pb_err codec_archive_next(struct codec_archive *x, struct codec_member *m, bool *end,
+                               struct error *e) PB_CHECK;
+/* Bytes of the member that the last call named; *got is 0 at its end. */
+enum pb_err codec_archive_read(struct codec_archive *x, void *p, size_t n, size_t *got,
+                               struct error *e) PB_CHECK;
+
 /* --- between two sources ---------------------------------------------------------------------- */
 
-/* stored (borrowed; outlives the layer) may still be arriving.  limit: as of a decoder. */
+/* stored (borrowed; outlives the layer) may still be arriving; an archive is read when all of it is
+ * here.  member: which file of an archive (n bytes, copied); NULL: the only one, or the only one
+ * that is a pickle.  limit: as of a decoder. */
 struct codec_layer;
-enum pb_err codec_layer_new(struct source *stored, enum codec_kind kind, uint64_t limit,
-                            struct codec_layer **out, struct error *e) PB_CHECK;
+enum pb_err codec_layer_new(struct source *stored, enum codec_kind kind, const char *member,
+                            size_t n, uint64_t limit, struct codec_layer **out,
+                            struct error *e) PB_CHECK;
 void codec_layer_free(struct codec_layer *l); /* NULL is fine; also of what it gave */
 /* Does about `piece` bytes of work.  PB_EAGAIN: more must arrive.  After an error what came out
- * stays; it is then all that ever comes. */
+ * stays; it is then all that ever comes.  Of an archive: PB_ENOTFOUND: no such file is in it;
+ * PB_EUNSUPPORTED: it is not clear which one is meant. */
 enum pb_err codec_layer_step(struct codec_layer *l, size_t piece, bool *done,
                              struct error *e) PB_CHECK;
 enum codec_kind codec_layer_kind(const struct codec_layer *l);
-/* It grows, and has its size when the layer is done or has failed. */
+/* It grows, and has its size when the layer is done or has failed; NULL: not begun. */
 struct source *codec_layer_plain(const struct codec_layer *l);
 uint64_t codec_layer_taken(const struct codec_layer *l); /* bytes of `stored` that were read */
 /* Why nothing can be written back through it (once it is done); NULL: it can. */

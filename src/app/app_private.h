@@ -68,6 +68,12 @@ enum pb_err app_fail(struct error *e, enum pb_err code, const struct location *l
 enum pb_err app_local_source(const struct location *loc, const struct app_spot *spot,
                              struct source **out, struct error *e) PB_CHECK;
 
+/* --- member.c: LOCATION!/FILE -------------------------------------------------------------------
+ */
+/* Nothing is at o->spot (o->missing says so): moves it to the next place where it may be a file in
+ * an archive.  False: there is none. */
+bool member_next(struct app_object *o, struct error *e);
+
 /* --- stdin.c: standard input into a spool -------------------------------------------------------
  */
 struct stdin_reader;
@@ -80,10 +86,10 @@ void stdin_reader_free(struct stdin_reader *r); /* NULL is fine */
 /* --- unwrap.c: from stored bytes to the pickle in them, and back --------------------------------
  */
 struct unwrap;
-/* stored (outlives it) may still be arriving; limit: of bytes that may come out of a layer, 0: the
- * usual. */
-enum pb_err unwrap_new(struct source *stored, uint64_t limit, struct unwrap **out,
-                       struct error *e) PB_CHECK;
+/* stored (outlives it) may still be arriving; member (borrowed): a file of an archive, or NULL;
+ * limit: of bytes that may come out of a layer, 0: the usual. */
+enum pb_err unwrap_new(struct source *stored, const char *member, size_t n, uint64_t limit,
+                       struct unwrap **out, struct error *e) PB_CHECK;
 void unwrap_free(struct unwrap *u); /* NULL is fine; also of what it gave */
 /* A little work.  PB_EAGAIN: more must arrive.  Bytes that are no such stream end it like all that
  * it holds: unwrap_error() says so. */
@@ -115,15 +121,19 @@ struct index_job {
 struct app_object {
     struct app *app;
     struct location loc;
-    struct arena mem; /* strings of spot */
+    struct location at; /* of what is stored: without the file in an archive that loc may name */
+    struct arena mem;   /* strings of spot */
     struct app_spot spot;
     const char *version_id; /* in mem; NULL: the newest */
-    bool fixed;             /* only to be looked at */
+    const char *member;     /* in mem; a file of the archive that the spot is, or NULL */
+    size_t member_len;
+    bool fixed; /* only to be looked at */
     void (*changed)(void *ctx, struct app_object *o);
     void *ctx;
 
     enum app_state state;
     struct error error;
+    struct error missing;       /* why there is no such object: it may be in an archive */
     struct store_object info;   /* identity: of what the store holds as far as we know */
     struct store_op *op;        /* HEAD or read */
     struct source *source;      /* the bytes as opened */

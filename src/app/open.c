@@ -162,7 +162,8 @@ static enum pb_err settle(struct app_object *o, struct error *e)
     o->state = APP_BROKEN;
     if (!pkl_doc_is_pickle(o->doc)) {
         o->state = APP_NOT_PICKLE;
-        error_set(&o->error, PB_EPICKLE, "not a pickle: %s", e->msg);
+        error_set(&o->error, PB_EPICKLE, e->code == PB_EUNSUPPORTED ? "%s" : "not a pickle: %s",
+                  e->msg);
     }
     return PB_OK;
 }
@@ -174,6 +175,12 @@ static void index_finished(struct job *j, enum job_state state)
 
     o->indexing = false;
     if (state != JOB_DONE || settle(o, &error) != PB_OK) {
+        if (error.code == PB_ENOTFOUND) { /* in an archive: which one? */
+            char why[ERROR_MSG_MAX];
+
+            memcpy(why, error.msg, sizeof why);
+            app_fail(&error, PB_ENOTFOUND, &o->at, why);
+        }
         fail(o, &error);
         return;
     }
@@ -182,7 +189,8 @@ static void index_finished(struct job *j, enum job_state state)
 
 static enum pb_err start_index(struct app_object *o, struct error *e)
 {
-    enum pb_err err = unwrap_new(o->source, o->app->options.decode_limit, &o->unwrap, e);
+    enum pb_err err = unwrap_new(o->source, o->member, o->member_len, o->app->options.decode_limit,
+                                 &o->unwrap, e);
 
     if (err != PB_OK)
         return err;
@@ -301,6 +309,19 @@ static void on_local_again(void *ctx, const struct store_object *info, const str
         announce(o);
 }
 
+/* There is no such object, or nobody may know: it may be a file in an archive. */
+static void look_in_archive(struct app_object *o, const struct error *e)
+{
+    struct error error;
+
+    if (o->member == NULL)
+        o->missing = *e;
+    if ((e->code != PB_ENOTFOUND && e->code != PB_EDENIED) || !member_next(o, &error))
+        fail(o, o->member != NULL ? &o->missing : e);
+    else if (start_head(o, on_head, &error) != PB_OK)
+        fail(o, &error);
+}
+
 static void on_head(void *ctx, const struct store_object *info, const struct error *e)
 {
     struct app_object *o = ctx;
@@ -309,7 +330,7 @@ static void on_head(void *ctx, const struct store_object *info, const struct err
 
     o->op = NULL;
     if (e != NULL) {
-        fail(o, e);
+        look_in_archive(o, e);
         return;
     }
     store_object_release(&o->info);
@@ -394,6 +415,8 @@ static enum pb_err open_version(struct app *a, const struct location *loc, const
     arena_init(&o->mem);
     store_object_init(&o->info);
     err = location_copy(&o->loc, loc, e);
+    if (err == PB_OK)
+        err = location_copy(&o->at, loc, e);
     if (err == PB_OK && version_id != NULL) {
         o->version_id = arena_strndup(&o->mem, version_id, strlen(version_id));
         err = o->version_id != NULL ? PB_OK : error_nomem(e);
@@ -472,6 +495,7 @@ void app_object_close(struct app_object *o)
     details_forget(o);
     store_object_release(&o->info);
     location_release(&o->loc);
+    location_release(&o->at);
     arena_release(&o->mem);
     free(o);
 }

@@ -227,7 +227,7 @@ static void save_in_place(struct save *s)
         finish(s);
         return;
     }
-    if (keep_start(o->app, &o->loc, &o->info.identity, app_object_stored(o), on_kept, s, &s->keep,
+    if (keep_start(o->app, &o->at, &o->info.identity, app_object_stored(o), on_kept, s, &s->keep,
                    &error) != PB_OK)
         finish_failed(s, &error);
 }
@@ -272,7 +272,7 @@ static enum pb_err check_target(const struct app_object *o, const struct locatio
 enum pb_err app_save_start(struct app_object *o, struct app_review *r, const struct location *where,
                            bool overwrite, app_saved_fn done, void *ctx, struct error *e)
 {
-    const struct location *loc = where != NULL ? where : &o->loc;
+    const struct location *loc = where != NULL ? where : &o->at;
     enum pb_err err = check_target(o, loc, e);
     struct save *s;
 

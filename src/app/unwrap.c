@@ -18,6 +18,9 @@
 struct unwrap {
     struct source *stored; /* borrowed */
     uint64_t limit;
+    const char *member; /* borrowed: of the first archive; NULL: the one that it is about */
+    size_t member_len;
+    bool entered;                       /* that archive has been found */
     struct codec_layer *layers[LAYERS]; /* from the outside */
     bool over[LAYERS];                  /* done, or failed */
     size_t count;
@@ -26,12 +29,15 @@ struct unwrap {
     struct error error; /* of the outermost layer that failed */
 };
 
-enum pb_err unwrap_new(struct source *stored, uint64_t limit, struct unwrap **out, struct error *e)
+enum pb_err unwrap_new(struct source *stored, const char *member, size_t n, uint64_t limit,
+                       struct unwrap **out, struct error *e)
 {
     *out = mem_alloc(sizeof **out);
     if (*out == NULL)
         return error_nomem(e);
     (*out)->stored = stored;
+    (*out)->member = member;
+    (*out)->member_len = n;
     (*out)->limit = limit;
     return PB_OK;
 }
@@ -96,15 +102,21 @@ static enum pb_err look(struct unwrap *u, struct error *e)
     const uint8_t *p;
     size_t n;
     enum codec_kind kind;
-    enum pb_err err = source_view(innermost(u), 0, CODEC_PROBE, &p, &n, e);
+    enum pb_err err = PB_EAGAIN;
+    bool enter;
 
+    if (innermost(u) == NULL)
+        return err;
+    err = source_view(innermost(u), 0, CODEC_PROBE, &p, &n, e);
     if (err != PB_OK && err != PB_EAGAIN)
         return err;
     kind = codec_detect(p, n, err == PB_OK && n < CODEC_PROBE);
     if (kind == CODEC_UNDECIDED)
         return PB_EAGAIN;
-    if (kind == CODEC_NONE || kind > CODEC_LZ4) {
+    if (kind == CODEC_NONE) {
         u->known = true;
+        if (u->member != NULL && !u->entered && u->failed == PB_OK)
+            return error_set(e, PB_ENOTFOUND, "it is no archive, so there are no files in it");
         return PB_OK;
     }
     if (u->count == LAYERS) {
@@ -112,8 +124,11 @@ static enum pb_err look(struct unwrap *u, struct error *e)
         u->failed = error_set(&u->error, PB_ELIMIT, "more than %u wrappings are around it", LAYERS);
         return PB_OK;
     }
-    err = codec_layer_new(innermost(u), kind, u->limit, &u->layers[u->count], e);
+    enter = u->member != NULL && !u->entered && (kind == CODEC_ZIP || kind == CODEC_TAR);
+    err = codec_layer_new(innermost(u), kind, enter ? u->member : NULL, u->member_len, u->limit,
+                          &u->layers[u->count], e);
     u->count += err == PB_OK;
+    u->entered = u->entered || enter;
     return err;
 }
 
@@ -239,7 +254,8 @@ static enum pb_err encode(struct rewrap *r, struct error *e)
         return err;
     if (r->count == r->was->count) {
         r->phase = REWRAP_DECODE;
-        return unwrap_new(rewrap_result(r), UINT64_MAX, &r->again, e);
+        return unwrap_new(rewrap_result(r), r->was->member, r->was->member_len, UINT64_MAX,
+                          &r->again, e);
     }
     err = codec_wrap_new(r->was->layers[r->was->count - 1 - r->count], rewrap_result(r),
                          &r->wraps[r->count], e);

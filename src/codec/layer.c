@@ -4,6 +4,7 @@
  * What comes out goes into a spool, as a download does.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include <pklbrowse/mem.h>
 
@@ -11,19 +12,28 @@
 
 #define ROOM ((size_t)128 * 1024) /* that a step may fill */
 
-enum pb_err codec_layer_new(struct source *stored, enum codec_kind kind, uint64_t limit,
-                            struct codec_layer **out, struct error *e)
+enum pb_err codec_layer_new(struct source *stored, enum codec_kind kind, const char *member,
+                            size_t n, uint64_t limit, struct codec_layer **out, struct error *e)
 {
     struct codec_layer *l = mem_alloc(sizeof *l);
-    enum pb_err err;
+    enum pb_err err = PB_OK;
 
     *out = NULL;
     if (l == NULL)
         return error_nomem(e);
     l->kind = kind;
     l->stored = stored;
-    err = codec_decoder_new(kind, limit, &l->decoder, e);
-    if (err == PB_OK)
+    l->limit = limit;
+    buf_init(&l->names, BUF_MAX_LINE);
+    if (member != NULL) {
+        l->named = true;
+        l->member = mem_strndup(member, n);
+        l->member_len = n;
+        err = l->member != NULL ? PB_OK : error_nomem(e);
+    }
+    if (err == PB_OK && codec_format(kind) != NULL)
+        err = codec_decoder_new(kind, limit, &l->decoder, e);
+    if (err == PB_OK && kind != CODEC_NPY)
         err = source_spool(0, &l->plain, e);
     if (err != PB_OK)
         codec_layer_free(l);
@@ -37,7 +47,10 @@ void codec_layer_free(struct codec_layer *l)
     if (l == NULL)
         return;
     codec_decoder_free(l->decoder);
+    codec_archive_free(l->archive);
     source_free(l->plain);
+    buf_release(&l->names);
+    free(l->member);
     free(l);
 }
 
@@ -85,7 +98,7 @@ static enum pb_err decode(struct codec_layer *l, const uint8_t *p, size_t n, boo
     return kept;
 }
 
-static enum pb_err step(struct codec_layer *l, size_t piece, struct error *e)
+static enum pb_err stream_step(struct codec_layer *l, size_t piece, struct error *e)
 {
     const uint8_t *p = NULL;
     size_t n = 0;
@@ -97,6 +110,22 @@ static enum pb_err step(struct codec_layer *l, size_t piece, struct error *e)
     if (err == PB_OK)
         l->done = codec_decoder_done(l->decoder);
     return err;
+}
+
+static enum pb_err step(struct codec_layer *l, size_t piece, struct error *e)
+{
+    if (l->decoder != NULL)
+        return stream_step(l, piece, e);
+    return l->kind == CODEC_NPY ? npy_layer_step(l, e) : archive_layer_step(l, piece, e);
+}
+
+/* No more will come; without memory for an empty source there is none. */
+static void close_plain(struct codec_layer *l)
+{
+    if (l->plain == NULL)
+        l->plain = source_mem("", 0, false);
+    else if (l->plain->size == SOURCE_SIZE_UNKNOWN)
+        source_spool_done(l->plain);
 }
 
 enum pb_err codec_layer_step(struct codec_layer *l, size_t piece, bool *done, struct error *e)
@@ -112,10 +141,33 @@ enum pb_err codec_layer_step(struct codec_layer *l, size_t piece, bool *done, st
         if (err != PB_OK)
             l->error = error;
         if (l->done || l->failed != PB_OK)
-            source_spool_done(l->plain);
+            close_plain(l);
     }
     *done = l->done;
     if (l->failed != PB_OK && e != NULL)
         *e = l->error;
     return l->failed;
+}
+
+enum pb_err layer_bytes(struct source *s, uint64_t at, void *out, size_t n, struct error *e)
+{
+    uint8_t *to = out;
+
+    while (n > 0) {
+        const uint8_t *p;
+        size_t got;
+        enum pb_err err =
+            source_view(s, at, n < SOURCE_VIEW_MAX ? n : SOURCE_VIEW_MAX, &p, &got, e);
+
+        if (err != PB_OK)
+            return err;
+        if (got == 0)
+            return codec_broken(e, "the archive is cut off");
+        got = got < n ? got : n;
+        memcpy(to, p, got);
+        to += got;
+        at += got;
+        n -= got;
+    }
+    return PB_OK;
 }

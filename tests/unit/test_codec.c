@@ -529,7 +529,7 @@ static void test_layer(void **state)
         bool done = false;
 
         assert_int_equal(source_spool(0, &stored, NULL), PB_OK);
-        assert_int_equal(codec_layer_new(stored, samples[i].kind, 0, &l, NULL), PB_OK);
+        assert_int_equal(codec_layer_new(stored, samples[i].kind, NULL, 0, 0, &l, NULL), PB_OK);
         for (size_t at = 0; at < samples[i].len + 4; at++) {
             enum pb_err err = codec_layer_step(l, 1000, &done, NULL);
 
@@ -575,7 +575,7 @@ static void test_layer_breaks(void **state)
         bool done = false;
         enum pb_err err = PB_OK;
 
-        assert_int_equal(codec_layer_new(stored, samples[i].kind, 0, &l, NULL), PB_OK);
+        assert_int_equal(codec_layer_new(stored, samples[i].kind, NULL, 0, 0, &l, NULL), PB_OK);
         while (err == PB_OK && !done)
             err = codec_layer_step(l, 1000, &done, NULL);
         assert_int_equal(err, PB_EPICKLE);
@@ -600,7 +600,7 @@ static void test_no_memory(void **state)
             enum pb_err err;
 
             mem_fail_after(n);
-            err = codec_layer_new(stored, samples[i].kind, 0, &l, NULL);
+            err = codec_layer_new(stored, samples[i].kind, NULL, 0, 0, &l, NULL);
             while (err == PB_OK && !done)
                 err = codec_layer_step(l, 1000, &done, NULL);
             mem_fail_after(-1);
