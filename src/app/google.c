@@ -132,18 +132,22 @@ void app_google_describe(struct app *a, struct buf *out)
 {
     const struct google_setup *s;
 
-    buf_puts(out, "Google");
-    if (app_google_setup(a, &s, NULL) != PB_OK)
+    if (app_google_setup(a, &s, NULL) != PB_OK) {
+        buf_puts(out, "Google");
         return;
-    if (s->endpoint_origin != NULL) {
-        buf_puts(out, " · ");
-        text_escape_cols(out, s->endpoint, strlen(s->endpoint), 100);
     }
-    buf_puts(out, " · ");
+    if (s->project != NULL) {
+        text_escape_cols(out, s->project, strlen(s->project), 60);
+        buf_puts(out, " · ");
+    }
     if (s->key != NULL && s->key->account != NULL)
         text_escape_cols(out, s->key->account, strlen(s->key->account), 100);
     else
         buf_puts(out, google_kind_name(s->kind));
+    if (s->endpoint_origin != NULL) {
+        buf_puts(out, " · ");
+        text_escape_cols(out, s->endpoint, strlen(s->endpoint), 100);
+    }
 }
 
 /* ------------------------------------------------------------------------------ who am I */

@@ -125,11 +125,6 @@ static enum pb_err add_google(struct app *a, struct error *e)
     buf_init(&title, BUF_MAX_LINE);
     buf_puts(&title, "gs  ");
     app_google_describe(a, &title);
-    if (s->project != NULL) {
-        buf_puts(&title, " (project ");
-        text_escape_cols(&title, s->project, strlen(s->project), 60);
-        buf_putc(&title, ')');
-    }
     err = add_place(a, &title, LOC_GS, "", e);
     buf_release(&title);
     return err;

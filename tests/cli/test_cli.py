@@ -800,7 +800,7 @@ def test_log_file(p: Place):
 
 
 def test_other_stores(p: Place):
-    for where in ("gs://b/k", "az://a/c/k", "https://h/k"):
+    for where in ("az://a/c/k", "https://h/k"):
         p.run("show", where).expect(7, "", "not supported")
 
 

@@ -330,7 +330,7 @@ static void test_not_there(void **state)
 
 static void test_not_an_object(void **state)
 {
-    static const char *const places[] = {"s3://", "s3://b", "/", "gs://b/k"};
+    static const char *const places[] = {"s3://", "s3://b", "/", "gs://", "gs://b"};
     struct fixture *f = *state;
 
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
