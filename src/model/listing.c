@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One row, 32 bytes and its name: a prefix with ten million keys must stay usable. */
+/* One row, 32 bytes and its name: a prefix with ten million keys must stay usable.  Rows and names
+ * stand in pieces that are never moved or half empty. */
+#define CHUNK 4096  /* rows */
+#define NAMES 65536 /* bytes */
 struct record {
     const char *name;
     uint32_t len;
@@ -22,16 +25,20 @@ struct listing {
     void *ctx;
 
     struct arena names;
+    char *names_at; /* room for names, */
+    size_t names_left;
     struct {
-        struct record *data;
+        struct record **data; /* CHUNK of them each */
         size_t len, cap;
-    } all;
+    } chunks;
+    size_t loaded;
     struct {
         uint64_t *data; /* indexes into all, when there is a filter or an order */
         size_t len, cap;
     } matches;
     enum listing_order order;
-    char *filter; /* NULL: none, every record is a row */
+    size_t unsorted; /* rows that came since */
+    char *filter;    /* NULL: none, every record is a row */
     bool filter_exact;
 
     struct store_op *op; /* the page under way */
@@ -44,9 +51,14 @@ struct listing {
 
 /* --- rows ---------------------------------------------------------------------------------- */
 
+static struct record *record_at(const struct listing *l, uint64_t i)
+{
+    return &l->chunks.data[i / CHUNK][i % CHUNK];
+}
+
 uint64_t listing_loaded(const struct listing *l)
 {
-    return l->all.len;
+    return l->loaded;
 }
 
 static bool indexed(const struct listing *l)
@@ -56,7 +68,7 @@ static bool indexed(const struct listing *l)
 
 uint64_t listing_count(const struct listing *l)
 {
-    return indexed(l) ? l->matches.len : l->all.len;
+    return indexed(l) ? l->matches.len : l->loaded;
 }
 
 bool listing_loading(const struct listing *l)
@@ -99,14 +111,14 @@ bool listing_row(const struct listing *l, uint64_t i, struct listing_row *out)
 {
     if (i >= listing_count(l))
         return false;
-    fill_row(l, &l->all.data[indexed(l) ? l->matches.data[i] : i], out);
+    fill_row(l, record_at(l, indexed(l) ? l->matches.data[i] : i), out);
     return true;
 }
 
 bool listing_find(const struct listing *l, const char *name, size_t len, uint64_t *row)
 {
     for (uint64_t i = 0; i < listing_count(l); i++) {
-        const struct record *r = &l->all.data[indexed(l) ? l->matches.data[i] : i];
+        const struct record *r = record_at(l, indexed(l) ? l->matches.data[i] : i);
         if (r->len == len && memcmp(r->name, name, len) == 0) {
             *row = i;
             return true;
@@ -165,8 +177,8 @@ enum pb_err listing_filter(struct listing *l, const char *text, struct error *e)
 static int before(const void *a, const void *b, void *ctx)
 {
     const struct listing *l = ctx;
-    const struct record *x = &l->all.data[*(const uint64_t *)a];
-    const struct record *y = &l->all.data[*(const uint64_t *)b];
+    const struct record *x = record_at(l, *(const uint64_t *)a);
+    const struct record *y = record_at(l, *(const uint64_t *)b);
     if ((x->kind == STORE_OBJECT) != (y->kind == STORE_OBJECT))
         return x->kind == STORE_OBJECT ? 1 : -1;
     if (l->order == LISTING_BY_SIZE && x->size != y->size)
@@ -185,8 +197,8 @@ static void sort(struct listing *l)
 static enum pb_err collect(struct listing *l, struct error *e)
 {
     l->matches.len = 0;
-    for (size_t i = 0; indexed(l) && i < l->all.len; i++)
-        if (passes(l, &l->all.data[i]) && !vec_push(&l->matches, (uint64_t)i))
+    for (size_t i = 0; indexed(l) && i < l->loaded; i++)
+        if (passes(l, record_at(l, i)) && !vec_push(&l->matches, (uint64_t)i))
             return error_nomem(e);
     sort(l);
     return PB_OK;
@@ -194,7 +206,7 @@ static enum pb_err collect(struct listing *l, struct error *e)
 
 enum pb_err listing_sort(struct listing *l, enum listing_order order, struct error *e)
 {
-    if (order != LISTING_BY_NAME && l->all.len > LISTING_SORT_MAX)
+    if (order != LISTING_BY_NAME && l->loaded > LISTING_SORT_MAX)
         return error_set(e, PB_ELIMIT, "more than %u rows are not sorted here", LISTING_SORT_MAX);
     l->order = order;
     return collect(l, e);
@@ -207,6 +219,40 @@ enum listing_order listing_sorted(const struct listing *l)
 
 /* --- pages --------------------------------------------------------------------------------- */
 
+static char *keep_name(struct listing *l, const char *name, size_t len)
+{
+    char *copy;
+
+    if (len + 1 > NAMES / 16)
+        return arena_strndup(&l->names, name, len);
+    if (len + 1 > l->names_left) {
+        l->names_at = arena_alloc(&l->names, NAMES);
+        l->names_left = l->names_at != NULL ? NAMES : 0;
+    }
+    copy = l->names_at;
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, name, len);
+    copy[len] = '\0';
+    l->names_at += len + 1;
+    l->names_left -= len + 1;
+    return copy;
+}
+
+static bool keep_record(struct listing *l, const struct record *r)
+{
+    if (l->loaded == l->chunks.len * CHUNK) {
+        struct record *more = mem_alloc(CHUNK * sizeof *more);
+
+        if (more == NULL || !vec_push(&l->chunks, more)) {
+            free(more);
+            return false;
+        }
+    }
+    *record_at(l, l->loaded++) = *r;
+    return true;
+}
+
 static enum pb_err add_entry(struct listing *l, const struct store_entry *entry, struct error *e)
 {
     /* The folder's own zero-byte marker is not a row of the folder; with content it is a real
@@ -217,15 +263,15 @@ static enum pb_err add_entry(struct listing *l, const struct store_entry *entry,
     if (entry->len > UINT32_MAX)
         return error_set(e, PB_ELIMIT, "a name of %zu bytes is too long to list", entry->len);
     struct record r = {
-        .name = arena_strndup(&l->names, entry->name, entry->len),
+        .name = keep_name(l, entry->name, entry->len),
         .len = (uint32_t)entry->len,
         .kind = (uint32_t)entry->kind,
         .size = entry->size,
         .mtime = entry->mtime,
     };
-    if (!r.name || !vec_push(&l->all, r))
+    if (!r.name || !keep_record(l, &r))
         return error_nomem(e);
-    if (indexed(l) && passes(l, &r) && !vec_push(&l->matches, (uint64_t)(l->all.len - 1)))
+    if (indexed(l) && passes(l, &r) && !vec_push(&l->matches, (uint64_t)(l->loaded - 1)))
         return error_nomem(e);
     return PB_OK;
 }
@@ -249,7 +295,12 @@ static void page_arrived(void *ctx, struct store_page *page, const struct error 
         enum pb_err err = PB_OK;
         for (size_t i = 0; err == PB_OK && i < page->count; i++)
             err = add_entry(l, &page->entries[i], &e);
-        sort(l);
+        /* Many rows are not sorted anew for every page. */
+        l->unsorted += page->count;
+        if (!page->next || l->unsorted > l->loaded / 8) {
+            sort(l);
+            l->unsorted = 0;
+        }
         free(l->next);
         l->next = page->next ? mem_strdup(page->next) : NULL;
         l->complete = page->next == NULL;
@@ -267,7 +318,7 @@ static void page_arrived(void *ctx, struct store_page *page, const struct error 
 static void pull(struct listing *l)
 {
     struct error e;
-    bool first = !l->next && !l->complete && l->all.len == 0;
+    bool first = !l->next && !l->complete && l->loaded == 0;
     if (l->op || l->complete || l->failed || listing_count(l) >= l->wanted)
         return;
     if (!first && !l->next)
@@ -316,7 +367,9 @@ void listing_free(struct listing *l)
         return;
     listing_stop(l);
     arena_release(&l->names);
-    vec_release(&l->all);
+    for (size_t i = 0; i < l->chunks.len; i++)
+        free(l->chunks.data[i]);
+    vec_release(&l->chunks);
     vec_release(&l->matches);
     free(l->filter);
     free(l->next);

@@ -131,6 +131,8 @@ static void add_entry(struct parse *p, enum store_kind kind)
  * longer. */
 static void decode_name(const struct parse *p, struct store_entry *entry, struct buf *room)
 {
+    if (!memchr(entry->name, '%', entry->len) && !memchr(entry->name, '+', entry->len))
+        return;
     buf_clear(room);
     uri_decode(room, entry->name, entry->len, true);
     /* Some servers leave the folders of an encoded listing as they are. */
@@ -242,8 +244,12 @@ static enum pb_err run_parser(const struct buf *body, struct parse *p, bool *for
 {
     struct xml_handler handler = {.end = on_end, .ctx = p};
     struct xml *x = NULL;
-    enum pb_err err = xml_new(&handler, &x, e);
+    bool plain;
+    enum pb_err err = xml_plain(&handler, body->data, body->len, &plain, e);
 
+    if (err != PB_OK || plain)
+        return err;
+    err = xml_new(&handler, &x, e);
     if (err != PB_OK)
         return err;
     err = xml_feed(x, body->data, body->len, e);

@@ -82,7 +82,7 @@ def bare_entries(rig):
     rig.proxy.rule("do=answer status=200 " + page("<Contents><Key>x</Key></Contents>"))
     line = rig.ok("list", rig.bucket, "", through=rig.proxy)[0]
     assert line == {"kind": "object", "name": "x", "size": 0, "mtime": 0, "etag": None,
-                    "class": None}
+                    "class": None, "version": None, "latest": False}
 
 
 def forbidden_characters(rig):

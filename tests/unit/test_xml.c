@@ -298,10 +298,88 @@ static void a_page_of_a_listing(void **state)
     buf_release(&seen);
 }
 
+/* What is plain gives what the parser gives; what is not is left to it, and nothing was told. */
+static void plain_documents(void **state)
+{
+    static const struct {
+        bool plain;
+        const char *text;
+    } docs[] = {
+        {true, "<a/>"},
+        {true, "<a></a>"},
+        {true,
+         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<a xmlns=\"http://x/y\"><b>1</b></a>\n"},
+        {true, "<a><b>x &amp; y</b><b>&lt;&gt;&quot;&apos;</b><c/></a>"},
+        {true, "<ab><a>1</a><ab>2</ab><abc><a> 3 </a></abc></ab>"},
+        {true, "<a><b>line\nline\ttab</b></a>"},
+        {false, ""},
+        {false, "text"},
+        {false, "<a>"},
+        {false, "<a><b></a></b>"},
+        {false, "<a></b>"},
+        {false, "<a></a><a></a>"},
+        {false, "<a></a>x"},
+        {false, "x<a></a>"},
+        {false, "<a>x<b/></a>"},
+        {false, "<a><b/>x</a>"},
+        {false, "<a><b></a>"},
+        {false, "<a>&#65;</a>"},
+        {false, "<a>&nbsp;</a>"},
+        {false, "<a>&amp</a>"},
+        {false, "<a b=\"1\"/>"},
+        {false, "<a><b xmlns=\"x\"/></a>"},
+        {false, "<a xmlns=\"x&amp;\"/>"},
+        {false, "<a><!-- x --></a>"},
+        {false, "<a><![CDATA[x]]></a>"},
+        {false, "<!DOCTYPE a><a/>"},
+        {false, "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><a/>"},
+        {false, "<a><?pi x?></a>"},
+        {false, "<a>\xc3\xa9</a>"},
+        {false, "<a>\x08</a>"},
+        {false, "<a>\x7f</a>"},
+        {false, "<a>123456789\x01</a>"},
+        {false, "<x:a/>"},
+        {false, "<1/>"},
+        {false, "<a"},
+        {false, "<a>1</a"},
+        {false, "<a>1</"},
+        {false, "<>x</>"},
+    };
+    struct buf seen, wanted;
+    struct error e;
+    bool forbidden, plain;
+
+    (void)state;
+    buf_init(&seen, BUF_MAX_TEXT);
+    buf_init(&wanted, BUF_MAX_TEXT);
+    for (size_t i = 0; i < sizeof docs / sizeof *docs; i++) {
+        const struct xml_handler h = {.start = on_start, .end = on_end, .ctx = &seen};
+        size_t n = strlen(docs[i].text);
+
+        buf_clear(&seen);
+        assert_int_equal(xml_plain(&h, docs[i].text, n, &plain, &e), PB_OK);
+        if (plain != docs[i].plain)
+            fail_msg("%s", docs[i].text);
+        if (!plain) {
+            assert_int_equal(seen.len, 0);
+            continue;
+        }
+        assert_int_equal(parse(docs[i].text, n, n, &wanted, &forbidden, &e), PB_OK);
+        assert_string_equal(seen.data, wanted.data);
+        for (size_t cut = 0; cut < n - 1; cut++) { /* but for a line end behind it */
+            assert_int_equal(xml_plain(&h, docs[i].text, cut, &plain, &e), PB_OK);
+            assert_true(!plain || docs[i].text[cut] == '\n');
+        }
+    }
+    buf_release(&seen);
+    buf_release(&wanted);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(well_formed),
+        cmocka_unit_test(plain_documents),
         cmocka_unit_test(cut_short),
         cmocka_unit_test(forbidden_characters),
         cmocka_unit_test(not_xml),
