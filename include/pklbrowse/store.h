@@ -1,7 +1,7 @@
 /* floor 4: store */
 /*
- * Object stores behind one table of operations: Amazon S3 and its like, local folders, later Google
- * and Azure.
+ * Object stores behind one table of operations: Amazon S3 and its like, Google Cloud Storage,
+ * Azure's blobs, local folders.
  *
  * A *container* is a bucket or a folder root; a *key* is bytes.  Every operation starts and returns
  * a handle; its callback comes in a later turn of the loop, exactly once, unless the operation is
@@ -12,6 +12,7 @@
 #define PKLBROWSE_STORE_H
 
 #include <pklbrowse/aws.h>
+#include <pklbrowse/azure.h>
 #include <pklbrowse/google.h>
 #include <pklbrowse/http.h>
 #include <pklbrowse/mem.h>
@@ -62,6 +63,7 @@ struct store_object {
     struct http_headers shown; /* every property worth showing a person, in order */
     unsigned tags;             /* x-amz-tagging-count */
     int mode;                  /* local: permission bits */
+    const char *read_only; /* why nobody can write over it, a literal; NULL: not known to be so */
 };
 void store_object_init(struct store_object *o);
 void store_object_release(struct store_object *o);
@@ -198,6 +200,13 @@ enum pb_err store_s3_new(struct loop *l, struct http *h, const struct aws_setup 
 /* It speaks to Google, which has no multi-part copies, wants no condition beside an AWS signature,
  * and adds to Accept-Encoding on the way.  project: whose buckets are listed, or NULL. */
 enum pb_err store_s3_of_google(struct store *s, const char *project, struct error *e) PB_CHECK;
+/* Azure's blobs: container is "account/container", or "account" to list its containers.  session:
+ * where tokens come from; outlives the store; NULL: there are none. */
+enum pb_err store_azure_new(struct loop *l, struct http *h, const struct azure_setup *setup,
+                            struct azure_session *session, struct store **out,
+                            struct error *e) PB_CHECK;
+/* An https:// address that was typed: its host and its signature, if it has one. */
+enum pb_err store_azure_learn(struct store *s, const char *url, struct error *e) PB_CHECK;
 /* Google Cloud Storage by its JSON API; setup and session outlive the store. */
 enum pb_err store_gcs_new(struct loop *l, struct http *h, const struct google_setup *setup,
                           struct google_session *session, struct store **out,

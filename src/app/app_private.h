@@ -8,7 +8,7 @@
 #include <pklbrowse/digest.h>
 
 /* --- app.c ------------------------------------------------------------------------------------ */
-#define APP_PLACES 4
+#define APP_PLACES 5
 
 struct app {
     struct app_options options;
@@ -20,7 +20,10 @@ struct app {
     struct aws_session *session; /* at first use; NULL: anonymous */
     aws_ask_fn ask;              /* of app_on_ask() */
     void *ask_ctx;
-    struct store *s3, *local;
+    struct azure_setup azure_setup;
+    bool have_azure_setup;
+    struct azure_session *azure_session; /* at first use */
+    struct store *s3, *local, *azure;
     struct app_google *google; /* at first use */
     struct history *history;
     struct demo *demo;
@@ -32,6 +35,10 @@ enum pb_err app_history(struct app *a, struct history **out, struct error *e) PB
 enum pb_err app_setup(struct app *a, const struct aws_setup **out, struct error *e) PB_CHECK;
 /* NULL: nobody signs anything. */
 enum pb_err app_session(struct app *a, struct aws_session **out, struct error *e) PB_CHECK;
+enum pb_err app_azure_setup(struct app *a, const struct azure_setup **out,
+                            struct error *e) PB_CHECK;
+/* NULL: no tokens are needed. */
+enum pb_err app_azure_session(struct app *a, struct azure_session **out, struct error *e) PB_CHECK;
 enum pb_err app_store(struct app *a, enum loc_scheme scheme, struct store **out,
                       struct error *e) PB_CHECK;
 

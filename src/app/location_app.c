@@ -97,6 +97,10 @@ enum pb_err app_resolve(struct app *a, const struct location *loc, struct arena 
         return err;
     if (loc->scheme == LOC_LOCAL)
         return resolve_local(loc, mem, out, e);
+    if (loc->scheme == LOC_AZ && loc->url != NULL)
+        err = store_azure_learn(out->store, loc->url, e);
+    if (err != PB_OK)
+        return err;
     out->container = NULL;
     if (loc->container[0] != '\0') {
         out->container = arena_strndup(mem, loc->container, strlen(loc->container));
@@ -192,6 +196,8 @@ out:
 
 bool app_parent_location(const struct location *loc, struct location *out)
 {
+    const char *slash;
+
     if (loc->scheme == LOC_STDIO)
         return false;
     if (loc->scheme == LOC_LOCAL)
@@ -201,6 +207,14 @@ bool app_parent_location(const struct location *loc, struct location *out)
                              parent_length(loc->key, loc->key_len), NULL) == PB_OK;
     if (loc->scheme == LOC_HTTP || loc->container[0] == '\0')
         return false;
+    slash = loc->scheme == LOC_AZ ? strchr(loc->container, '/') : NULL;
+    if (slash != NULL) { /* a container's parent is its account */
+        char *account = mem_strndup(loc->container, (size_t)(slash - loc->container));
+        bool ok = account != NULL && location_make(out, LOC_AZ, account, "", 0, NULL) == PB_OK;
+
+        free(account);
+        return ok;
+    }
     return location_make(out, loc->scheme, "", "", 0, NULL) == PB_OK;
 }
 

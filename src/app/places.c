@@ -130,6 +130,44 @@ static enum pb_err add_google(struct app *a, struct error *e)
     return err;
 }
 
+/* Only what environment and files name: nobody is asked. */
+static enum pb_err add_azure(struct app *a, struct error *e)
+{
+    const struct azure_setup *s = NULL;
+    struct buf title;
+    enum pb_err err;
+
+    if (app_azure_setup(a, &s, NULL) != PB_OK) {
+        if (!is_set("AZURE_STORAGE_CONNECTION_STRING") && !is_set("AZURE_STORAGE_ACCOUNT"))
+            return PB_OK;
+        s = NULL; /* why it cannot be used is told when it is opened */
+    } else if (!azure_setup_likely(s)) {
+        return PB_OK;
+    }
+    buf_init(&title, BUF_MAX_LINE);
+    buf_puts(&title, "azure");
+    if (s != NULL && s->account != NULL) {
+        buf_puts(&title, "  ");
+        text_escape(&title, s->account, strlen(s->account));
+    }
+    if (s != NULL && s->auth == AZURE_ANONYMOUS) {
+        buf_puts(&title, " (anonymous)");
+    } else if (s != NULL && s->origin != NULL) {
+        buf_puts(&title, " (");
+        text_escape(&title, s->origin, strlen(s->origin));
+        buf_putc(&title, ')');
+    }
+    err = add_place(a, &title, LOC_AZ, "", e);
+    if (err == PB_OK && s != NULL && s->account != NULL) {
+        struct location *where = &a->places[a->place_count - 1].where;
+
+        location_release(where);
+        err = location_make(where, LOC_AZ, s->account, "", 0, e);
+    }
+    buf_release(&title);
+    return err;
+}
+
 enum pb_err app_find_places(struct app *a, struct error *e)
 {
     enum pb_err err = PB_OK;
@@ -142,6 +180,8 @@ enum pb_err app_find_places(struct app *a, struct error *e)
         err = add_s3(a, e);
     if (err == PB_OK)
         err = add_google(a, e);
+    if (err == PB_OK)
+        err = add_azure(a, e);
     return err;
 }
 

@@ -1,7 +1,8 @@
 /*
  * Drives the store operations from the command line, for the tests: one JSON object a line.
  *
- *   store_tool [--local | --gs] [--project P] [--profile P] [--endpoint-url U] [--region R]
+ *   store_tool [--local | --gs | --azure] [--project P] [--profile P] [--endpoint-url U] [--region
+ * R]
  * [--addressing path|virtual]
  *              [--no-sign-request] [--stall MS] [--log FILE] COMMAND ...
  *              [--cancel TURNS]   (end what runs after so many turns of the loop, then wait a
@@ -37,12 +38,13 @@ struct tool {
     struct aws_session *session;
     struct google_setup google;
     struct google_session *google_session;
-    bool local, gs, done, failed;
+    struct azure_session *azure_session;
+    bool local, gs, azure, done, failed;
     const char *words[8];
     int count;
 
     /* Options of the commands. */
-    const char *etag, *start_after, *hold, *same, *version, *project;
+    const char *etag, *start_after, *hold, *same, *version, *project, *url;
     bool recursive, absent, always, pause, payer;
     uint64_t max, pages, offset, length, size, stall, cancel;
 
@@ -476,6 +478,8 @@ static enum pb_err parse(struct tool *t, struct aws_options *o, char **argv, str
         {"--same", &t->same, NULL, NULL},
         {"--version", &t->version, NULL, NULL},
         {"--project", &t->project, NULL, NULL},
+        {"--url", &t->url, NULL, NULL},
+        {"--azure", NULL, &t->azure, NULL},
         {"--local", NULL, &t->local, NULL},
         {"--gs", NULL, &t->gs, NULL},
         {"--request-payer", NULL, &t->payer, NULL},
@@ -556,10 +560,31 @@ static enum pb_err open_gs(struct tool *t, const struct aws_options *o, struct e
     return err;
 }
 
+static enum pb_err open_azure(struct tool *t, const struct aws_options *o, struct error *e)
+{
+    struct http_options h = {
+        .user_agent = "store_tool", .stall_ms = (unsigned)t->stall, .backoff_ms = 100};
+    struct azure_setup setup = {0};
+    enum pb_err err = azure_setup_resolve(&setup, o->no_sign_request, e);
+
+    if (err == PB_OK)
+        err = http_new(t->loop, &h, &t->http, e);
+    if (err == PB_OK)
+        err = azure_session_new(t->loop, t->http, setup.authority, &t->azure_session, e);
+    if (err == PB_OK)
+        err = store_azure_new(t->loop, t->http, &setup, t->azure_session, &t->store, e);
+    if (err == PB_OK && t->url)
+        err = store_azure_learn(t->store, t->url, e);
+    azure_setup_release(&setup);
+    return err;
+}
+
 static enum pb_err open_store(struct tool *t, const struct aws_options *o, struct error *e)
 {
     if (t->local)
         return store_local_new(t->loop, &t->store, e);
+    if (t->azure)
+        return open_azure(t, o, e);
     return t->gs ? open_gs(t, o, e) : open_s3(t, o, e);
 }
 
@@ -614,6 +639,7 @@ int main(int argc, char **argv)
         finish(&t, &e);
     store_free(t.store);
     aws_session_free(t.session);
+    azure_session_free(t.azure_session);
     aws_config_free(t.config);
     google_session_free(t.google_session);
     google_setup_release(&t.google);

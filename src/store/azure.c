@@ -1,0 +1,50 @@
+#include <stdlib.h>
+
+#include "azure.h"
+
+static void azure_free(struct store *base)
+{
+    struct azure_store *s = (struct azure_store *)base;
+
+    azure_setup_release(&s->setup);
+    free(s);
+}
+
+static const struct store_ops azure_ops = {
+    .scheme = "az",
+    .list_containers = azure_list_containers,
+    .list = azure_list,
+    .head = azure_head,
+    .read = azure_read,
+    .write = azure_write,
+    .list_versions = azure_list_versions,
+    .remove = azure_remove,
+    .details = azure_details,
+    .free = azure_free,
+};
+
+enum pb_err store_azure_new(struct loop *l, struct http *h, const struct azure_setup *setup,
+                            struct azure_session *session, struct store **out, struct error *e)
+{
+    struct azure_store *s = mem_alloc(sizeof *s);
+    enum pb_err err;
+
+    *out = NULL;
+    if (!s)
+        return error_nomem(e);
+    s->base = (struct store){.ops = &azure_ops, .loop = l};
+    s->http = h;
+    s->session = session;
+    err = azure_setup_copy(&s->setup, setup, e);
+    if (err != PB_OK) {
+        azure_free(&s->base);
+        return err;
+    }
+    *out = &s->base;
+    return PB_OK;
+}
+
+enum pb_err store_azure_learn(struct store *s, const char *url, struct error *e)
+{
+    return azure_setup_learn(&((struct azure_store *)s)->setup, url, e);
+}

@@ -1,0 +1,160 @@
+/*
+ * What the files of the Azure backend share.  Private to store.
+ *
+ *   azure.c          the store: setup, session, the table of operations
+ *   azure_request.c  one authorized request; corrects a skewed clock, renews a token, once each
+ *   azure_error.c    what an answer that is no success says, and in which words we pass it on
+ *   azure_list.c     accounts, containers, pages of blobs, of versions and snapshots
+ *   azure_headers.c  between an answer's headers and a struct store_object
+ *   azure_object.c   HEAD and GET
+ *   azure_details.c  tags
+ *   azure_remove.c   DELETE
+ *   azure_write.c    the careful write (azure_put.c)
+ *   azure_blocks.c   the same of a large blob, in blocks (azure_plan.c)
+ *   azure_digest.c   MD5 of what is to be sent, as a job
+ */
+#ifndef STORE_AZURE_H
+#define STORE_AZURE_H
+
+#include <pklbrowse/azure.h>
+#include <pklbrowse/digest.h>
+
+#include "store_op.h"
+
+struct azure_store {
+    struct store base;
+    struct http *http;
+    struct azure_setup setup;
+    struct azure_session *session; /* NULL: nobody gives tokens */
+    int64_t skew;                  /* the server's clock less ours, once it complained */
+    bool no_copy;                  /* does not put blocks from an address */
+};
+
+/* A version is known by what the service calls it; a snapshot by this and its time; the blob
+ * itself, where there are no versions, by the last. */
+#define AZURE_SNAPSHOT "snapshot:"
+#define AZURE_CURRENT "current"
+
+/* ------------------------------------------------------------------- azure_request.c */
+
+enum azure_action {
+    AZURE_LIST_CONTAINERS,
+    AZURE_LIST,
+    AZURE_LIST_VERSIONS,
+    AZURE_HEAD,
+    AZURE_GET,
+    AZURE_TAGS,
+    AZURE_PUT,
+    AZURE_DELETE,
+    AZURE_GET_BLOCKS,
+    AZURE_BLOCK, /* may be repeated: the last one of an id counts */
+    AZURE_PUT_BLOCKS
+};
+
+struct azure_request {
+    struct azure_store *azure;
+    enum azure_action action, speaks_of; /* what is done; what errors say it is part of */
+    char *where, *key;                   /* "account/container"; key NULL: the container */
+    size_t key_len;
+    struct aws_query params;
+    struct http_headers headers; /* beyond those that authorizing adds */
+    struct source *body;
+    /* As in struct http_request; r outlives the call.  All but done may be NULL. */
+    enum pb_err (*on_head)(void *ctx, const struct http_result *r, struct error *e);
+    enum pb_err (*on_body)(void *ctx, const void *p, size_t n, struct error *e);
+    void (*done)(void *ctx, const struct http_result *r, const struct error *e);
+    void *ctx;
+
+    struct azure_spot spot; /* of where */
+    enum azure_auth auth;
+    const char *sas;
+    struct http_call *call; /* NULL: not running */
+    bool waiting;           /* for a token */
+    bool skewed, renewed;   /* once already */
+    char *sent_token;       /* of the last attempt */
+};
+
+/* Copies where and key.  The request stays where it is until azure_request_release(). */
+enum pb_err azure_request_init(struct azure_request *r, struct azure_store *s,
+                               enum azure_action action, const char *where, const char *key,
+                               size_t key_len, struct error *e) PB_CHECK;
+void azure_request_release(struct azure_request *r); /* cancels it */
+enum pb_err azure_request_header(struct azure_request *r, const char *name, const char *value,
+                                 struct error *e) PB_CHECK;
+enum pb_err azure_request_param(struct azure_request *r, const char *name, const char *value,
+                                struct error *e) PB_CHECK;
+/* versionid or snapshot; NULL and AZURE_CURRENT: neither. */
+enum pb_err azure_request_version(struct azure_request *r, const char *version_id,
+                                  struct error *e) PB_CHECK;
+enum pb_err azure_request_send(struct azure_request *r, struct error *e) PB_CHECK;
+/* The address and authorization with which the service itself may read the blob of r:
+ * x-ms-copy-source and what goes with it, as headers of r. */
+enum pb_err azure_request_source(struct azure_request *r, struct error *e) PB_CHECK;
+/* Does the answer say something (the clock) that makes another attempt worth its while?  Requests
+ * that only read ask this themselves. */
+bool azure_request_learn(struct azure_request *r, const struct http_result *answer);
+
+/* --------------------------------------------------------------------- azure_error.c */
+
+struct azure_problem {
+    char code[64];
+    char message[256];
+    char request_id[128];
+};
+void azure_problem_read(struct azure_problem *p, const struct http_result *r);
+bool azure_problem_is(const struct azure_problem *p, const char *code);
+enum pb_err azure_problem_error(const struct azure_problem *p, const struct azure_request *q,
+                                const struct http_result *r, struct error *e);
+/* Both at once, for an answer without success. */
+enum pb_err azure_answer_error(const struct azure_request *q, const struct http_result *r,
+                               struct error *e);
+/* "cannot save az://a/c/k: WHY" */
+enum pb_err azure_error(const struct azure_request *q, enum pb_err code, const char *why,
+                        struct error *e);
+
+/* ------------------------------------------------------------------- azure_headers.c */
+
+enum pb_err azure_object_from(struct store_object *o, const struct http_result *r,
+                              struct error *e) PB_CHECK;
+/* The headers of a write: what is kept, as the service wants it. */
+enum pb_err azure_put_kept(struct azure_request *r, const struct http_headers *keep,
+                           struct error *e) PB_CHECK;
+
+/* -------------------------------------------------------------------- azure_digest.c */
+
+struct azure_digest {
+    struct job job;
+    struct loop *loop;
+    struct source *body;
+    struct digest *md5;
+    char base64[25];
+    bool running;
+    void (*done)(void *ctx, const struct error *e);
+    void *ctx;
+};
+enum pb_err azure_digest_start(struct azure_digest *d, struct loop *l, struct source *body,
+                               void (*done)(void *ctx, const struct error *e), void *ctx,
+                               struct error *e) PB_CHECK;
+void azure_digest_release(struct azure_digest *d); /* also while it runs */
+
+/* ------------------------------------------------------------------------ operations */
+
+struct store_op *azure_list_containers(struct store *s, const char *token, store_page_fn done,
+                                       void *ctx, struct error *e);
+struct store_op *azure_list(struct store *s, const struct store_list_request *r, store_page_fn done,
+                            void *ctx, struct error *e);
+struct store_op *azure_list_versions(struct store *s, const struct store_list_request *r,
+                                     store_page_fn done, void *ctx, struct error *e);
+struct store_op *azure_details(struct store *s, const char *container, const char *key,
+                               size_t key_len, const char *version_id, store_details_fn done,
+                               void *ctx, struct error *e);
+struct store_op *azure_remove(struct store *s, const struct store_remove_request *r,
+                              store_remove_fn done, void *ctx, struct error *e);
+struct store_op *azure_head(struct store *s, const char *container, const char *key, size_t key_len,
+                            const char *version_id, store_head_fn done, void *ctx, struct error *e);
+struct store_op *azure_read(struct store *s, const struct store_read_request *r, store_read_fn done,
+                            void *ctx, struct error *e);
+struct store_op *azure_write(struct store *s, const struct store_write_request *r,
+                             store_write_fn done, void *ctx, struct error *e);
+
+#endif

@@ -1,0 +1,523 @@
+/*
+ * A large write in blocks: which ones the blob has, those that must be sent or copied, several side
+ * by side, and the list that makes them a blob, under the write's condition.
+ *
+ * Blocks without a list are no harm: the service forgets them after a week, and with the next list
+ * at once.  All ids of a blob have the same length, so ours are as long as those that are there.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <pklbrowse/clock.h>
+#include <pklbrowse/log.h>
+#include <pklbrowse/num.h>
+#include <pklbrowse/xml.h>
+
+#include "azure_plan.h"
+#include "azure_write.h"
+
+#define SIDE_BY_SIDE 4
+#define ID_BYTES 24 /* of new ids, where there are none yet */
+#define ID_BYTES_MAX 64
+#define ID_BYTES_MIN 16 /* shorter ones leave no room for what tells ours from them */
+#define WHOLE_MAX ((uint64_t)4000 << 20) /* that goes in one piece */
+#define ID_TEXT_MAX 96
+
+struct slot {
+    struct azure_blocks *b;
+    struct azure_request request;
+    struct azure_digest digest;
+    struct source *body;
+    size_t piece;
+    bool busy;
+};
+
+struct old_block {
+    char *id; /* base64 */
+    uint64_t size;
+};
+
+struct azure_blocks {
+    struct azure_write_op *w;
+    bool listed, planned, copies;
+    struct {
+        struct old_block *data;
+        size_t len, cap;
+    } old;
+    size_t id_bytes;
+    char nonce[2 * ID_BYTES_MAX + 1];
+    struct azure_plan plan;
+    size_t next, done; /* the piece to be begun next; how many are there */
+    uint64_t sent;
+    struct slot slots[SIDE_BY_SIDE];
+    struct source *nothing; /* the body of a copy */
+    struct buf list;
+    struct source *list_source;
+};
+
+static void make_plan(struct azure_write_op *w);
+static void begin_pieces(struct azure_blocks *b);
+
+/* ----------------------------------------------------------------------------- its life */
+
+static void slot_release(struct slot *s)
+{
+    azure_request_release(&s->request);
+    azure_digest_release(&s->digest);
+    source_free(s->body);
+    s->body = NULL;
+    s->busy = false;
+}
+
+static void forget_old(struct azure_blocks *b)
+{
+    for (size_t i = 0; i < b->old.len; i++)
+        free(b->old.data[i].id);
+    b->old.len = 0;
+}
+
+void azure_blocks_free(struct azure_blocks *b)
+{
+    if (!b)
+        return;
+    for (size_t i = 0; i < SIDE_BY_SIDE; i++)
+        slot_release(&b->slots[i]);
+    forget_old(b);
+    vec_release(&b->old);
+    azure_plan_release(&b->plan);
+    source_free(b->nothing);
+    source_free(b->list_source);
+    buf_release(&b->list);
+    free(b);
+}
+
+enum pb_err azure_blocks_new(struct azure_write_op *w, struct azure_blocks **out, struct error *e)
+{
+    struct azure_blocks *b = mem_alloc(sizeof *b);
+
+    *out = NULL;
+    if (!b)
+        return error_nomem(e);
+    b->w = w;
+    b->id_bytes = ID_BYTES;
+    b->copies = !azure_write_store(w)->no_copy;
+    buf_init(&b->list, SIZE_MAX / 2);
+    for (size_t i = 0; i < SIDE_BY_SIDE; i++)
+        b->slots[i].b = b;
+    b->nothing = source_mem("", 0, false);
+    if (!b->nothing) {
+        azure_blocks_free(b);
+        return error_nomem(e);
+    }
+    *out = b;
+    return PB_OK;
+}
+
+void azure_blocks_progress(const struct azure_blocks *b, struct http_progress *out)
+{
+    *out = (struct http_progress){.sent = b->sent, .send_total = b->plan.sent};
+    for (size_t i = 0; i < SIDE_BY_SIDE; i++) {
+        const struct slot *s = &b->slots[i];
+        struct http_progress p;
+
+        if (!s->busy || !s->request.call)
+            continue;
+        http_progress(s->request.call, &p);
+        out->rate += p.rate;
+        out->sent += p.sent; /* of a copy: nothing */
+        if (p.attempt > out->attempt)
+            out->attempt = p.attempt;
+    }
+}
+
+/* ------------------------------------------------------------------ the blocks there are */
+
+struct parse {
+    struct azure_blocks *b;
+    char id[ID_TEXT_MAX];
+    uint64_t size;
+    bool failed;
+};
+
+static void on_end(void *ctx, const char *path, const char *text, size_t len)
+{
+    struct parse *p = ctx;
+    struct old_block block = {.size = p->size};
+
+    if (strcmp(path, "BlockList/CommittedBlocks/Block/Name") == 0) {
+        p->failed |= len >= sizeof p->id;
+        (void)snprintf(p->id, sizeof p->id, "%s", text);
+    } else if (strcmp(path, "BlockList/CommittedBlocks/Block/Size") == 0) {
+        p->failed |= !num_parse_u64(text, len, &p->size);
+    } else if (strcmp(path, "BlockList/CommittedBlocks/Block") == 0 && !p->failed) {
+        block.id = mem_strdup(p->id);
+        if (block.id && vec_push(&p->b->old, block))
+            return;
+        free(block.id);
+        p->failed = true;
+    }
+}
+
+/* What cannot be read or used is as if there were none: everything is sent. */
+static bool read_list(struct azure_blocks *b, const struct http_result *r)
+{
+    const char *etag = http_headers_get(&r->headers, "ETag");
+    struct parse p = {.b = b};
+    struct xml_handler handler = {.end = on_end, .ctx = &p};
+    size_t bom = r->body.len >= 3 && memcmp(r->body.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    uint64_t sum = 0;
+    struct xml *x = NULL;
+    bool good = etag && store_identity_matches(&b->w->before.identity, etag) &&
+                xml_new(&handler, &x, NULL) == PB_OK;
+
+    good = good && xml_feed(x, r->body.data + bom, r->body.len - bom, NULL) == PB_OK &&
+           xml_finish(x, NULL) == PB_OK && !p.failed;
+    xml_free(x);
+    for (size_t i = 0; good && i < b->old.len; i++)
+        good = num_add(sum, b->old.data[i].size, &sum);
+    return good && sum == b->w->before.identity.size;
+}
+
+/* How long the ids are that are to be kept; false: ours cannot be like them. */
+static bool take_id_length(struct azure_blocks *b)
+{
+    const char *id = b->old.len > 0 ? b->old.data[0].id : NULL;
+    struct buf plain;
+    bool good = true;
+
+    buf_init(&plain, BUF_MAX_LINE);
+    if (id)
+        good = base64_decode(&plain, id, strlen(id)) && plain.len >= ID_BYTES_MIN &&
+               plain.len <= ID_BYTES_MAX;
+    if (id && good)
+        b->id_bytes = plain.len;
+    buf_release(&plain);
+    return good;
+}
+
+/* The blob has blocks that ours do not go with: it is written in one piece. */
+static bool go_whole(struct azure_write_op *w)
+{
+    if (w->body->size > WHOLE_MAX)
+        return false;
+    log_line("the blob has blocks of another kind: all of it is sent");
+    azure_blocks_free(w->blocks);
+    w->blocks = NULL;
+    azure_write_whole(w);
+    return true;
+}
+
+static void listed(void *ctx, const struct http_result *r, const struct error *e)
+{
+    struct azure_write_op *w = ctx;
+    struct azure_blocks *b = w->blocks;
+
+    if (e) {
+        azure_write_fail(w, e);
+        return;
+    }
+    b->listed = true;
+    if (r->status / 100 != 2 || !read_list(b, r)) {
+        log_line("the blocks of the blob are not known: none is kept");
+        forget_old(b);
+    }
+    if (!take_id_length(b)) {
+        forget_old(b);
+        if (go_whole(w))
+            return;
+    }
+    make_plan(w);
+}
+
+static void ask_list(struct azure_write_op *w)
+{
+    struct error error = {0};
+    enum pb_err err = azure_write_begin(w, AZURE_GET_BLOCKS, listed, &error);
+
+    if (err == PB_OK)
+        err = azure_request_param(&w->request, "comp", "blocklist", &error);
+    if (err == PB_OK)
+        err = azure_request_param(&w->request, "blocklisttype", "committed", &error);
+    if (err == PB_OK)
+        err = azure_request_send(&w->request, &error);
+    if (err != PB_OK)
+        azure_write_fail(w, &error);
+}
+
+/* --------------------------------------------------------------------------- the plan */
+
+/* New for each write, so that nobody else's block has our id. */
+static enum pb_err make_nonce(struct azure_blocks *b, struct error *e)
+{
+    uint8_t hash[SHA256_LEN];
+    struct buf seed;
+    enum pb_err err;
+
+    buf_init(&seed, BUF_MAX_LINE);
+    buf_printf(&seed, "%lld %llu %ld %s", (long long)clock_now(),
+               (unsigned long long)clock_mono_us(), (long)getpid(), b->w->digest.base64);
+    err = buf_status(&seed, e);
+    if (err == PB_OK)
+        err = sha256(seed.data, seed.len, hash, e);
+    if (err == PB_OK)
+        hex_text(b->nonce, hash, sizeof hash);
+    buf_release(&seed);
+    return err;
+}
+
+static void make_plan(struct azure_write_op *w)
+{
+    struct azure_blocks *b = w->blocks;
+    uint64_t *sizes = mem_alloc((b->old.len + 1) * sizeof *sizes);
+    struct error e = {0};
+    enum pb_err err = sizes ? PB_OK : error_nomem(&e);
+
+    for (size_t i = 0; err == PB_OK && i < b->old.len; i++)
+        sizes[i] = b->old.data[i].size;
+    azure_plan_release(&b->plan);
+    if (err == PB_OK)
+        err = azure_plan_make(&b->plan, w->body->size, sizes, b->old.len, w->unchanged,
+                              w->unchanged_count, b->copies, &e);
+    free(sizes);
+    if (err == PB_OK)
+        err = make_nonce(b, &e);
+    if (err != PB_OK) {
+        azure_write_fail(w, &e);
+        return;
+    }
+    b->planned = true;
+    b->next = b->done = 0;
+    b->sent = 0;
+    begin_pieces(b);
+}
+
+/* The id of a piece of ours: a number and enough of the nonce, as long as the others. */
+static void put_id(struct buf *out, const struct azure_blocks *b, size_t piece)
+{
+    char id[ID_BYTES_MAX + 1];
+    struct buf text;
+
+    buf_init(&text, BUF_MAX_LINE);
+    buf_printf(&text, "%05zx%s%s", piece, b->nonce, b->nonce);
+    (void)snprintf(id, sizeof id, "%s", text.data);
+    base64_encode(out, id, b->id_bytes);
+    buf_release(&text);
+}
+
+/* -------------------------------------------------------------------------- the pieces */
+
+static void send_everything(struct azure_write_op *w, const char *why)
+{
+    struct azure_blocks *b = w->blocks;
+
+    log_line("%s: it is sent instead", why);
+    azure_write_store(w)->no_copy = true;
+    b->copies = false;
+    for (size_t i = 0; i < SIDE_BY_SIDE; i++)
+        slot_release(&b->slots[i]);
+    make_plan(w);
+}
+
+/* Takes the whole write with it. */
+static void piece_failed(struct slot *s, const struct http_result *r)
+{
+    struct azure_write_op *w = s->b->w;
+    const struct azure_piece *piece = &s->b->plan.data[s->piece];
+    struct azure_problem p;
+    struct error e = {0};
+
+    azure_problem_read(&p, r);
+    (void)azure_problem_error(&p, &s->request, r, &e);
+    if (piece->kind == AZURE_COPY && azure_problem_is(&p, "SourceConditionNotMet"))
+        azure_write_conflict(w);
+    else if (piece->kind == AZURE_COPY && r->status / 100 != 2)
+        send_everything(w, "the server does not copy blocks");
+    else if (!(azure_problem_is(&p, "InvalidBlobOrBlock") && go_whole(w)))
+        azure_write_fail(w, &e);
+}
+
+static void piece_answered(void *ctx, const struct http_result *r, const struct error *e)
+{
+    struct slot *s = ctx;
+    struct azure_blocks *b = s->b;
+    const struct azure_piece *piece = &b->plan.data[s->piece];
+
+    if (e) {
+        azure_write_fail(b->w, e);
+    } else if (r->status / 100 != 2) {
+        piece_failed(s, r);
+    } else {
+        b->done++;
+        b->sent += piece->kind == AZURE_SEND ? piece->len : 0;
+        slot_release(s);
+        begin_pieces(b);
+    }
+}
+
+static enum pb_err copy_headers(struct slot *s, const struct azure_piece *piece, struct error *e)
+{
+    const struct store_identity *old = &s->b->w->before.identity;
+    struct buf text;
+    enum pb_err err = azure_request_source(&s->request, e);
+
+    buf_init(&text, BUF_MAX_LINE);
+    buf_printf(&text, "bytes=%llu-%llu", (unsigned long long)piece->from,
+               (unsigned long long)(piece->from + piece->len - 1));
+    if (err == PB_OK)
+        err = buf_status(&text, e);
+    if (err == PB_OK)
+        err = azure_request_header(&s->request, "x-ms-source-range", text.data, e);
+    if (err == PB_OK && old->etag)
+        err = azure_request_header(&s->request, "x-ms-source-if-match", old->etag, e);
+    if (err == PB_OK)
+        err = azure_request_header(&s->request, "x-ms-source-content-md5", s->digest.base64, e);
+    buf_release(&text);
+    return err;
+}
+
+static enum pb_err send_piece(struct slot *s, struct error *e)
+{
+    const struct azure_write_op *w = s->b->w;
+    const struct azure_piece *piece = &s->b->plan.data[s->piece];
+    struct buf id;
+    enum pb_err err;
+
+    azure_request_release(&s->request);
+    err = azure_request_init(&s->request, azure_write_store(w), AZURE_BLOCK, w->where, w->key,
+                             w->key_len, e);
+    s->request.speaks_of = AZURE_PUT;
+    s->request.done = piece_answered;
+    s->request.ctx = s;
+    s->request.body = piece->kind == AZURE_COPY ? s->b->nothing : s->body;
+    buf_init(&id, BUF_MAX_LINE);
+    put_id(&id, s->b, s->piece);
+    if (err == PB_OK)
+        err = buf_status(&id, e);
+    if (err == PB_OK)
+        err = azure_request_param(&s->request, "comp", "block", e);
+    if (err == PB_OK)
+        err = azure_request_param(&s->request, "blockid", id.data, e);
+    buf_release(&id);
+    if (err == PB_OK && piece->kind == AZURE_COPY)
+        err = copy_headers(s, piece, e);
+    else if (err == PB_OK)
+        err = azure_request_header(&s->request, "Content-MD5", s->digest.base64, e);
+    return err == PB_OK ? azure_request_send(&s->request, e) : err;
+}
+
+static void piece_digested(void *ctx, const struct error *e)
+{
+    struct slot *s = ctx;
+    struct error error = {0};
+
+    if (e)
+        azure_write_fail(s->b->w, e);
+    else if (send_piece(s, &error) != PB_OK)
+        azure_write_fail(s->b->w, &error);
+}
+
+static enum pb_err begin_piece(struct slot *s, struct error *e)
+{
+    const struct azure_write_op *w = s->b->w;
+    const struct azure_piece *piece = &s->b->plan.data[s->piece];
+
+    s->busy = true;
+    s->body = source_slice(w->body, piece->at, piece->len);
+    if (!s->body)
+        return error_nomem(e);
+    return azure_digest_start(&s->digest, w->op.store->loop, s->body, piece_digested, s, e);
+}
+
+/* Those that are there already need nothing. */
+static void pass_reused(struct azure_blocks *b)
+{
+    while (b->next < b->plan.len && b->plan.data[b->next].kind == AZURE_REUSE) {
+        b->next++;
+        b->done++;
+    }
+}
+
+/* As many as may run; when all are there, the end. */
+static void begin_pieces(struct azure_blocks *b)
+{
+    struct error e = {0};
+
+    for (size_t i = 0; i < SIDE_BY_SIDE; i++) {
+        struct slot *s = &b->slots[i];
+
+        pass_reused(b);
+        if (s->busy || b->next == b->plan.len)
+            continue;
+        s->piece = b->next++;
+        if (begin_piece(s, &e) != PB_OK) {
+            azure_write_fail(b->w, &e);
+            return;
+        }
+    }
+    pass_reused(b);
+    if (b->done == b->plan.len)
+        azure_blocks_go(b->w);
+}
+
+/* ----------------------------------------------------------------------------- its end */
+
+static enum pb_err make_list(struct azure_blocks *b, struct error *e)
+{
+    enum pb_err err;
+
+    buf_clear(&b->list);
+    buf_puts(&b->list, "<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>");
+    for (size_t i = 0; i < b->plan.len; i++) {
+        const struct azure_piece *piece = &b->plan.data[i];
+        const char *kind = piece->kind == AZURE_REUSE ? "Committed" : "Uncommitted";
+
+        buf_printf(&b->list, "<%s>", kind);
+        if (piece->kind == AZURE_REUSE)
+            buf_puts(&b->list, b->old.data[piece->block].id);
+        else
+            put_id(&b->list, b, i);
+        buf_printf(&b->list, "</%s>", kind);
+    }
+    buf_puts(&b->list, "</BlockList>");
+    err = buf_status(&b->list, e);
+    source_free(b->list_source);
+    b->list_source = err == PB_OK ? source_mem(b->list.data, b->list.len, false) : NULL;
+    return err == PB_OK && !b->list_source ? error_nomem(e) : err;
+}
+
+static void put_list(struct azure_write_op *w)
+{
+    struct azure_blocks *b = w->blocks;
+    bool skewed = w->request.skewed;
+    struct error e = {0};
+    enum pb_err err = azure_write_begin(w, AZURE_PUT_BLOCKS, azure_write_answered, &e);
+
+    w->request.skewed = skewed;
+    if (err == PB_OK)
+        err = make_list(b, &e);
+    w->request.body = b->list_source;
+    if (err == PB_OK)
+        err = azure_request_param(&w->request, "comp", "blocklist", &e);
+    if (err == PB_OK)
+        err = azure_put_headers(w, &e);
+    if (err == PB_OK)
+        err = azure_request_send(&w->request, &e);
+    if (err != PB_OK)
+        azure_write_fail(w, &e);
+}
+
+void azure_blocks_go(struct azure_write_op *w)
+{
+    struct azure_blocks *b = w->blocks;
+
+    if (!b->listed && w->there && w->unchanged_count > 0)
+        ask_list(w);
+    else if (!b->planned)
+        make_plan(w);
+    else if (b->done < b->plan.len)
+        begin_pieces(b);
+    else
+        put_list(w);
+}
