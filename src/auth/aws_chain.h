@@ -18,6 +18,8 @@
 #include <pklbrowse/aws.h>
 #include <pklbrowse/mem.h>
 
+#include "waiters.h"
+
 /* An environment variable; NULL when it is not set or empty. */
 const char *aws_environment(const char *name);
 /* A key of a profile; NULL when absent or empty. */
@@ -42,11 +44,6 @@ void aws_wipe_buf(struct buf *b);
 
 /* ------------------------------------------------------------------------- aws_session.c */
 
-struct aws_waiter {
-    aws_ready_fn ready;
-    void *ctx;
-};
-
 struct aws_session {
     struct loop *loop;
     struct http *http;                 /* STS and SSO */
@@ -63,10 +60,7 @@ struct aws_session {
     bool refused;              /* a server said that they have expired */
     struct aws_lookup *lookup; /* running */
     bool starting;             /* ... in the next turn */
-    struct {
-        struct aws_waiter *data;
-        size_t len, cap;
-    } waiters;
+    struct auth_waiters waiters;
     uint64_t metadata_dead_until_us; /* nobody answers there: not asked again before */
 
     aws_ask_fn ask; /* NULL: nobody can be asked */

@@ -100,19 +100,6 @@ bool aws_session_likely(const struct aws_config *c, const struct aws_setup *setu
 
 /* --------------------------------------------------------------------------- waiting */
 
-/* Tells everybody who waits now; whoever comes during that waits anew. */
-static void tell(struct aws_session *s, const struct error *e)
-{
-    size_t left = s->waiters.len;
-
-    while (left-- > 0 && s->waiters.len > 0) {
-        struct aws_waiter w = s->waiters.data[0];
-
-        memmove(s->waiters.data, s->waiters.data + 1, --s->waiters.len * sizeof *s->waiters.data);
-        w.ready(w.ctx, e);
-    }
-}
-
 /* By the clock of whoever gave them, as far as that is known. */
 static int64_t time_of(const struct aws_session *s)
 {
@@ -184,7 +171,7 @@ static void looked_up(void *ctx, struct aws_lookup *k, const struct error *e)
             s->must_at = s->now.expires < s->renew_at ? s->now.expires : s->renew_at;
         e = NULL;
     }
-    tell(s, e ? &why : NULL);
+    auth_waiters_tell(&s->waiters, e ? &why : NULL);
 }
 
 /* The files may say something else by now. */
@@ -210,7 +197,7 @@ static void begin(void *ctx)
     s->starting = false;
     if (loop_interrupted(s->loop)) {
         (void)error_set(&e, PB_ECANCELED, "cancelled");
-        tell(s, &e);
+        auth_waiters_tell(&s->waiters, &e);
         return;
     }
     if (s->now.access_key)
@@ -218,7 +205,7 @@ static void begin(void *ctx)
     s->lookup = aws_lookup_new(s, s->profile);
     if (!s->lookup) {
         (void)error_nomem(&e);
-        tell(s, &e);
+        auth_waiters_tell(&s->waiters, &e);
         return;
     }
     s->lookup->done = looked_up;
@@ -250,27 +237,16 @@ bool aws_session_ready(struct aws_session *s)
 
 enum pb_err aws_session_wait(struct aws_session *s, aws_ready_fn ready, void *ctx, struct error *e)
 {
-    struct aws_waiter w = {ready, ctx};
     enum pb_err err = look_up(s, e);
 
-    if (err == PB_OK && !vec_push(&s->waiters, w))
+    if (err == PB_OK && !auth_waiters_add(&s->waiters, ready, ctx))
         err = error_nomem(e);
     return err;
 }
 
 void aws_session_forget(struct aws_session *s, void *ctx)
 {
-    size_t i;
-
-    for (i = 0; i < s->waiters.len;) {
-        if (s->waiters.data[i].ctx != ctx) {
-            i++;
-            continue;
-        }
-        s->waiters.len--;
-        memmove(s->waiters.data + i, s->waiters.data + i + 1,
-                (s->waiters.len - i) * sizeof *s->waiters.data);
-    }
+    auth_waiters_forget(&s->waiters, ctx);
 }
 
 void aws_session_refuse(struct aws_session *s, const char *access_key)

@@ -47,13 +47,7 @@ struct azure_session {
     bool refused;
     bool starting; /* in the next turn */
     struct azure_lookup *lookup;
-    struct {
-        struct azure_waiter {
-            azure_ready_fn ready;
-            void *ctx;
-        } * data;
-        size_t len, cap;
-    } waiters;
+    struct auth_waiters waiters;
     uint64_t metadata_dead_until_us; /* nobody answers there: not asked again before */
 };
 

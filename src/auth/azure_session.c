@@ -57,19 +57,6 @@ const struct azure_token *azure_session_token(const struct azure_session *s)
     return s->now.text ? &s->now : NULL;
 }
 
-/* Tells everybody who waits now; whoever comes during that waits anew. */
-static void tell(struct azure_session *s, const struct error *e)
-{
-    size_t left = s->waiters.len;
-
-    while (left-- > 0 && s->waiters.len > 0) {
-        struct azure_waiter w = s->waiters.data[0];
-
-        memmove(s->waiters.data, s->waiters.data + 1, --s->waiters.len * sizeof *s->waiters.data);
-        w.ready(w.ctx, e);
-    }
-}
-
 static void set_times(struct azure_session *s)
 {
     int64_t life = s->now.expires - clock_now();
@@ -113,7 +100,7 @@ static void looked_up(struct azure_session *s, struct azure_token *found, const 
             s->must_at = s->now.expires < s->renew_at ? s->now.expires : s->renew_at;
         e = NULL;
     }
-    tell(s, e ? &why : NULL);
+    auth_waiters_tell(&s->waiters, e ? &why : NULL);
 }
 
 static void begin(void *ctx)
@@ -124,7 +111,7 @@ static void begin(void *ctx)
     s->starting = false;
     if (loop_interrupted(s->loop)) {
         (void)error_set(&e, PB_ECANCELED, "cancelled");
-        tell(s, &e);
+        auth_waiters_tell(&s->waiters, &e);
         return;
     }
     s->lookup = azure_lookup_new(s, looked_up);
@@ -133,7 +120,7 @@ static void begin(void *ctx)
         return;
     }
     (void)error_nomem(&e);
-    tell(s, &e);
+    auth_waiters_tell(&s->waiters, &e);
 }
 
 static enum pb_err look_up(struct azure_session *s, struct error *e)
@@ -161,25 +148,16 @@ bool azure_session_ready(struct azure_session *s)
 enum pb_err azure_session_wait(struct azure_session *s, azure_ready_fn ready, void *ctx,
                                struct error *e)
 {
-    struct azure_waiter w = {ready, ctx};
     enum pb_err err = look_up(s, e);
 
-    if (err == PB_OK && !vec_push(&s->waiters, w))
+    if (err == PB_OK && !auth_waiters_add(&s->waiters, ready, ctx))
         err = error_nomem(e);
     return err;
 }
 
 void azure_session_forget(struct azure_session *s, void *ctx)
 {
-    for (size_t i = 0; i < s->waiters.len;) {
-        if (s->waiters.data[i].ctx != ctx) {
-            i++;
-            continue;
-        }
-        s->waiters.len--;
-        memmove(s->waiters.data + i, s->waiters.data + i + 1,
-                (s->waiters.len - i) * sizeof *s->waiters.data);
-    }
+    auth_waiters_forget(&s->waiters, ctx);
 }
 
 void azure_session_refuse(struct azure_session *s, const char *token)

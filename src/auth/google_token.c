@@ -16,6 +16,7 @@
 #include <pklbrowse/text.h>
 
 #include "google.h"
+#include "waiters.h"
 
 #define RENEW_S 225 /* the metadata server gives new ones from 5 minutes before the end */
 #define MUST_S 60
@@ -26,19 +27,11 @@
 
 enum step { STEP_NONE, STEP_TOKEN, STEP_IMPERSONATE, STEP_MACHINE, STEP_PROJECT };
 
-struct waiter {
-    google_ready_fn ready;
-    void *ctx;
-};
-
 struct google_session {
     struct loop *loop;
     struct http *http, *machine;
     const struct google_setup *setup;
-    struct {
-        struct waiter *data;
-        size_t len, cap;
-    } waiters;
+    struct auth_waiters waiters;
 
     char *token;
     int64_t expires, renew_at, must_at; /* 0: not known */
@@ -108,18 +101,6 @@ int64_t google_session_expires(const struct google_session *s)
 
 /* ---------------------------------------------------------------------------- the end */
 
-static void tell(struct google_session *s, const struct error *e)
-{
-    size_t left = s->waiters.len;
-
-    while (left-- > 0 && s->waiters.len > 0) {
-        struct waiter w = s->waiters.data[0];
-
-        memmove(s->waiters.data, s->waiters.data + 1, --s->waiters.len * sizeof *s->waiters.data);
-        w.ready(w.ctx, e);
-    }
-}
-
 static void finish(struct google_session *s, const struct error *e)
 {
     int64_t now = clock_now() + s->skew;
@@ -133,7 +114,7 @@ static void finish(struct google_session *s, const struct error *e)
         s->must_at = s->expires;
         e = NULL;
     }
-    tell(s, e);
+    auth_waiters_tell(&s->waiters, e);
 }
 
 static void fail(struct google_session *s, enum pb_err code, const char *why)
@@ -499,27 +480,16 @@ bool google_session_ready(struct google_session *s)
 enum pb_err google_session_wait(struct google_session *s, google_ready_fn ready, void *ctx,
                                 struct error *e)
 {
-    struct waiter w = {ready, ctx};
     enum pb_err err = look_up(s, e);
 
-    if (err == PB_OK && !vec_push(&s->waiters, w))
+    if (err == PB_OK && !auth_waiters_add(&s->waiters, ready, ctx))
         err = error_nomem(e);
     return err;
 }
 
 void google_session_forget(struct google_session *s, void *ctx)
 {
-    size_t i;
-
-    for (i = 0; i < s->waiters.len;) {
-        if (s->waiters.data[i].ctx != ctx) {
-            i++;
-            continue;
-        }
-        s->waiters.len--;
-        memmove(s->waiters.data + i, s->waiters.data + i + 1,
-                (s->waiters.len - i) * sizeof *s->waiters.data);
-    }
+    auth_waiters_forget(&s->waiters, ctx);
 }
 
 bool google_session_refuse(struct google_session *s, const char *token)
