@@ -315,6 +315,8 @@ static void looked_refused(void *ctx, const struct http_result *r, const struct 
             fail_with(w, PB_ECHANGED, "it was deleted by someone else; nothing was written");
         else
             begin_again(w);
+    } else if (r->status == 403 && w->condition == STORE_IF_ABSENT) {
+        conflict(w); /* it cannot be looked at, but it is there */
     } else if (r->status / 100 != 2) {
         fail_answer(w, r);
     } else if (gcs_object_from(&g, r, &error) != PB_OK) {
@@ -482,8 +484,7 @@ static void looked_before(void *ctx, const struct http_result *r, const struct e
         look_before(w);
     } else if (r->status == 404 && !strstr(p.message, "bucket does not exist")) {
         is_not_there(w);
-    } else if (r->status / 100 == 4 && w->condition == STORE_IF_ABSENT && r->status != 400 &&
-               r->status != 404 && google_session_token(w->request.gcs->session)) {
+    } else if (r->status == 403 && w->condition == STORE_IF_ABSENT) {
         is_not_there(w); /* who may only create is told nothing; the condition holds it */
     } else if (r->status / 100 != 2) {
         fail_answer(w, r);

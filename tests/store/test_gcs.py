@@ -172,6 +172,12 @@ def everything_is_carried_over(rig):
     rig.gcs.token("few", denied=["storage.objects.getIamPolicy"])
     rig.save("k", b"newer", env={"GOOGLE_OAUTH_ACCESS_TOKEN": "few"})
     assert rig.get("k") == b"newer"
+    # Nor need who may only create be told what is there.
+    rig.gcs.token("drop", denied=["storage.objects.get", "storage.objects.getIamPolicy"])
+    env = {"GOOGLE_OAUTH_ACCESS_TOKEN": "drop"}
+    rig.save_error("exists already", "already", "k", b"mine", "--absent", env=env)
+    assert "saved" in rig.save("k-new", b"mine", "--absent", env=env)
+    assert rig.get("k") == b"newer" and rig.get("k-new") == b"mine"
 
 
 def other_metadata_meanwhile(rig):
