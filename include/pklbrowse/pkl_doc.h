@@ -203,6 +203,15 @@ void pkl_doc_info(const struct pkl_doc *d, struct pkl_info *out);
 struct pkl_view *pkl_doc_view(struct pkl_doc *d);
 struct source *pkl_doc_source(struct pkl_doc *d);
 
+/* Where unpicklers differ: other versions, or Python's own beside the one in C, read it otherwise
+ * or not at all.  In order of the bytes; the first ones of `total`. */
+struct pkl_note {
+    uint64_t offset;
+    const char *text; /* one sentence, static */
+    uint8_t opcode;
+};
+size_t pkl_doc_notes(const struct pkl_doc *d, const struct pkl_note **out, uint64_t *total);
+
 /* FRAME opcodes in order: offset of the opcode, declared length. */
 struct pkl_frame {
     uint64_t offset, length;

@@ -97,6 +97,21 @@ static void object_progress(void *ctx, struct http_progress *out)
     app_object_progress(ctx, out);
 }
 
+/* What other unpicklers read otherwise, or not at all. */
+static void say_notes(const struct cli *c, const struct pkl_doc *d)
+{
+    const struct pkl_note *notes;
+    uint64_t total;
+    size_t n = pkl_doc_notes(d, &notes, &total);
+
+    for (size_t i = 0; i < n; i++)
+        cli_verbose(c, "byte %llu, %s: %s", (unsigned long long)notes[i].offset,
+                    pkl_opcode(notes[i].opcode)->name, notes[i].text);
+    if (total > n)
+        cli_verbose(c, "%llu more opcodes that not every unpickler takes alike",
+                    (unsigned long long)(total - n));
+}
+
 enum pb_err cli_open(struct cli *c, const struct location *loc, struct app_object **out,
                      struct error *e)
 {
@@ -116,6 +131,8 @@ enum pb_err cli_open(struct cli *c, const struct location *loc, struct app_objec
     }
     if (state == APP_BROKEN || state == APP_NOT_PICKLE)
         name_object(e, loc);
+    if (app_object_opcodes(o) != NULL)
+        say_notes(c, app_object_opcodes(o));
     if (err != PB_OK && state != APP_BROKEN && state != APP_NOT_PICKLE) {
         app_object_close(o);
         *out = NULL;

@@ -395,7 +395,7 @@ static enum pb_err number_line(struct dis_out *o, struct source *src, const stru
         if (shown)
             num_repr_double(&o->buf, real);
     } else if (op->code == 'p' || op->code == 'g') {
-        shown = line_slot(s, n, &slot);
+        shown = line_slot(s, n, &slot) && slot <= INT64_MAX; /* else a text of Python 2 */
         if (shown)
             dis_u64(&o->buf, slot);
     } else if (op->code == 'I' ? line_int(s, n, &l) : line_long(s, n, &l)) {

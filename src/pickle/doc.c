@@ -56,6 +56,7 @@ void pkl_doc_free(struct pkl_doc *d)
     vec_release(&d->extras);
     vec_release(&d->pickles);
     vec_release(&d->frames);
+    vec_release(&d->notes);
     vec_release(&d->scan.stack);
     vec_release(&d->scan.marks);
     free(d->hash.slot);
@@ -110,6 +111,13 @@ struct pkl_view *pkl_doc_view(struct pkl_doc *d)
 struct source *pkl_doc_source(struct pkl_doc *d)
 {
     return d->src;
+}
+
+size_t pkl_doc_notes(const struct pkl_doc *d, const struct pkl_note **out, uint64_t *total)
+{
+    *out = d->notes.data;
+    *total = d->note_count;
+    return d->notes.len;
 }
 
 size_t pkl_doc_frames(const struct pkl_doc *d, const struct pkl_frame **out)

@@ -174,8 +174,6 @@ struct scan {
     bool shared;        /* one memo for all pickles of the stream */
     bool shared_tried;
     uint64_t shared_goal; /* where it broke without */
-    bool frame_short;     /* a FRAME of this pickle claims bytes that are not there: */
-    uint64_t short_frame; /* its offset */
     int code;             /* of the opcode at `at`, -1: there is none */
 
     /* A long payload or line in the middle of being checked. */
@@ -227,6 +225,11 @@ struct pkl_doc {
         struct pkl_frame *data;
         size_t len, cap;
     } frames;
+    struct {
+        struct pkl_note *data;
+        size_t len, cap;
+    } notes;
+    uint64_t note_count;
     struct memo_hash hash;
     uint64_t checkpoint_count;
 

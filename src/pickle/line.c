@@ -1,5 +1,6 @@
 #include "line.h"
 
+#include <math.h>
 #include <string.h>
 
 #include <pklbrowse/num.h>
@@ -44,15 +45,40 @@ static bool all_digits(const char *s, size_t n, int base, bool after_prefix)
     return digit;
 }
 
-bool line_slot(const char *s, size_t n, uint64_t *slot)
+/* Python 2 keeps slots by their text: a short one that is no number is a number above all others.
+ */
+static bool slot_text(const char *s, size_t n, uint64_t *slot)
 {
+    uint64_t v = (uint64_t)1 << 63 | (uint64_t)n << 56;
+
+    if (n > 7)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        v |= (uint64_t)(uint8_t)s[i] << 8 * i;
+    *slot = v;
+    return true;
+}
+
+size_t line_slot_text(uint64_t slot, char text[7])
+{
+    size_t n = slot >> 56 & 7;
+
+    for (size_t i = 0; i < n; i++)
+        text[i] = (char)(slot >> 8 * i & 0xff);
+    return n;
+}
+
+bool line_slot(const char *text, size_t len, uint64_t *slot)
+{
+    const char *s = text;
+    size_t n = len;
     uint64_t v = 0;
 
     strip(&s, &n);
     if (n > 0 && *s == '+')
         s++, n--;
     if (!all_digits(s, n, 10, false))
-        return false;
+        return slot_text(text, len, slot);
     for (size_t i = 0; i < n; i++) {
         if (s[i] == '_')
             continue;
@@ -107,14 +133,90 @@ bool line_int(const char *s, size_t n, struct line_int *out)
     bool ok;
 
     out->boolean = false;
-    /* CPython's strtol() stops at a NUL and is content. */
+    /* CPython's strtol() stops at a NUL and is content, also with nothing in front of it. */
+    if (nul == s) {
+        *out = (struct line_int){.digits = "0", .len = 1, .base = 10, .boolean = n == 2};
+        return true;
+    }
     ok = base_zero(s, nul != NULL ? (size_t)(nul - s) : n, true, out);
+    if (!ok && nul == NULL && n > 1 && s[n - 1] == 'L' && !is_blank(s[n - 2])) {
+        ok = base_zero(s, n - 1, true, out); /* a long of Python 2 */
+        return ok;
+    }
     /* Two characters that read as 0 or 1 are a bool: 00, 01, but also " 1" and +1 (not "1 "). */
     if (ok && n == 2 && out->len > 0 && !is_blank(s[1]))
         out->boolean = strspn(out->digits, "0") >= out->len - 1 &&
                        (out->digits[out->len - 1] == '0' ||
                         (out->digits[out->len - 1] == '1' && !out->negative));
     return ok;
+}
+
+/* Letters and underscores: what versions that read decimal digits alone refuse. */
+static bool is_spelled_out(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (s[i] == '_' || (s[i] >= 'a' && s[i] <= 'z') || (s[i] >= 'A' && s[i] <= 'Z'))
+            return true;
+    }
+    return false;
+}
+
+static const char *int_note(const char *s, size_t n)
+{
+    struct line_int l;
+
+    if (memchr(s, '\0', n) != NULL)
+        return "C's unpickler reads up to the NUL, Python's refuses it";
+    if (n > 0 && s[n - 1] == 'L')
+        return "only Python 2 takes the L";
+    if (!line_int(s, n, &l))
+        return NULL;
+    if (l.boolean && *s != '0')
+        return "C's unpickler takes it for a bool, Python's for an int";
+    if (l.base == 8 && memchr(s, 'o', n) == NULL && memchr(s, 'O', n) == NULL)
+        return "octal to C's unpickler, refused by Python's";
+    return is_spelled_out(s, n) ? "newer versions take decimal digits alone" : NULL;
+}
+
+static const char *float_note(const char *s, size_t n)
+{
+    double v;
+
+    if (memchr(s, '\0', n) != NULL)
+        return "C's unpickler reads up to the NUL, Python's refuses it";
+    if (n > 0 && (is_blank(*s) || is_blank(s[n - 1]) || memchr(s, '_', n) != NULL))
+        return "only Python's unpickler takes it, C's does not";
+    if (line_float(s, n, &v) && isinf(v) && strcspn(s, "0123456789") < n)
+        return "inf to Python's unpickler, refused by C's";
+    return NULL;
+}
+
+const char *line_note(uint8_t code, const char *s, size_t n)
+{
+    uint64_t slot;
+
+    switch (code) {
+    case 'I':
+        return int_note(s, n);
+    case 'L':
+        return is_spelled_out(s, n > 0 && s[n - 1] == 'L' ? n - 1 : n)
+                   ? "newer versions take decimal digits alone"
+                   : NULL;
+    case 'F':
+        return float_note(s, n);
+    case 'S':
+        return n > 0 && s[n - 1] != '\'' && s[n - 1] != '"' ? "only cPickle of Python 2 takes it"
+                                                            : NULL;
+    case 'p':
+    case 'g':
+        if (line_slot(s, n, &slot) && slot > INT64_MAX)
+            return "to Python 2 a slot is its text, Python 3 refuses it";
+        return strspn(s, "0123456789") < n || (n > 1 && *s == '0')
+                   ? "to Python 2 a slot is its text, to Python 3 a number"
+                   : NULL;
+    default:
+        return NULL;
+    }
 }
 
 bool line_long(const char *s, size_t n, struct line_int *out)
@@ -157,10 +259,19 @@ enum pb_err line_int_value(const struct line_int *l, bool *fits, int64_t *value,
 
 bool line_float(const char *s, size_t n, double *out)
 {
+    const char *nul = memchr(s, '\0', n);
     char plain[128];
     size_t len = 0;
     bool digit = false;
 
+    /* C's unpickler stops at a NUL, and takes nothing there that Python's alone takes. */
+    if (nul != NULL) {
+        n = (size_t)(nul - s);
+        if (n == 0 || is_blank(*s) || is_blank(s[n - 1]) || memchr(s, '_', n) != NULL)
+            return false;
+        return num_parse_double(s, n, out) &&
+               (!isinf(*out) || memchr(s, 'i', n) || memchr(s, 'I', n));
+    }
     strip(&s, &n);
     if (memchr(s, '_', n) == NULL)
         return num_parse_double(s, n, out);

@@ -8,8 +8,12 @@
 
 #include <pklbrowse/buf.h>
 
-/* PUT and GET: a number of a memo slot, as int() reads it, not negative. */
+/* PUT and GET: a number of a memo slot, as int() reads it, not negative.  To Python 2 the text
+ * itself is the slot: one that is no number, of at most seven bytes, gets a number above INT64_MAX.
+ */
 bool line_slot(const char *s, size_t n, uint64_t *slot);
+/* The text of such a number; how long it is. */
+size_t line_slot_text(uint64_t slot, char text[7]);
 
 /* INT, LONG: what stands there, taken apart.  digits points into s, may hold underscores. */
 struct line_int {
@@ -24,6 +28,10 @@ bool line_long(const char *s, size_t n, struct line_int *out);
 /* Its value: int64 when it fits (*fits), else two's complement appended to big. */
 enum pb_err line_int_value(const struct line_int *l, bool *fits, int64_t *value, struct buf *big,
                            struct error *e) PB_CHECK;
+
+/* What unpicklers differ about in the text of INT, LONG, FLOAT, STRING, a PUT or a GET that is
+ * good; NULL: nothing. A static sentence. */
+const char *line_note(uint8_t code, const char *s, size_t n);
 
 bool line_float(const char *s, size_t n, double *out);
 

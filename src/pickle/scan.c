@@ -18,20 +18,29 @@
 static enum pb_err frame_op(struct pkl_doc *d, const struct op *op, struct error *e)
 {
     struct pkl_frame f = {op->at, op_le(op->p + 1, 8)};
-    struct scan *s = &d->scan;
     enum pb_err err;
 
+    if (d->frames.len > 0) {
+        const struct pkl_frame *last = &d->frames.data[d->frames.len - 1];
+
+        err =
+            scan_note(d, op,
+                      op->at < last->offset + 9 + last->length
+                          ? "it opens inside another frame: only C's unpickler takes that, before "
+                            "3.13.15"
+                          : NULL,
+                      e);
+        if (err != PB_OK)
+            return err;
+    }
     if (f.length > INT64_MAX)
         return error_set(e, PB_EPICKLE, "a frame longer than any machine's memory");
     /* A frame's bytes must be there; what is in them is not looked at.  Of a file that arrived by
      * half, that half can be shown: it breaks where the bytes end, or at the STOP. */
     err = scan_reaches(d, op->end + f.length, e);
-    if (err == PB_EPICKLE) {
-        if (!s->frame_short)
-            s->short_frame = op->at;
-        s->frame_short = true;
-        return PB_OK;
-    }
+    if (err == PB_EPICKLE)
+        return scan_note(
+            d, op, "it claims bytes that are not there: only Python's unpickler takes that", e);
     if (err != PB_OK)
         return err;
     return vec_push(&d->frames, f) ? PB_OK : error_nomem(e);
@@ -47,7 +56,7 @@ static void begin_pickle(struct pkl_doc *d, uint64_t at, uint64_t number)
     s->first_record = d->records.len;
     s->stack.len = s->marks.len = s->folded = 0;
     s->inlined.at = 0;
-    s->in_payload = s->in_line = s->slot_missing = s->frame_short = false;
+    s->in_payload = s->in_line = s->slot_missing = false;
     if (!s->shared) {
         s->memo_count = s->memo_sparse = 0;
         s->memo_bias = NO_BIAS;
@@ -73,9 +82,6 @@ static enum pb_err stop_op(struct pkl_doc *d, const struct op *op, struct error 
     struct scan *s = &d->scan;
     enum pb_err err = scan_need(d, 1, e);
 
-    if (err == PB_OK && s->frame_short)
-        err = error_set(e, PB_EPICKLE, "the FRAME at offset %llu claims bytes that are not there",
-                        (unsigned long long)s->short_frame);
     if (err == PB_OK && s->number + 1 >= d->limits.max_pickles)
         err = error_set(e, PB_ELIMIT, "more than %llu pickles in a row (limit max_pickles)",
                         (unsigned long long)d->limits.max_pickles);

@@ -227,7 +227,7 @@ enum pb_err scan_op_text(struct pkl_doc *d, struct window *w, struct op *op, str
         return scan_op_put(d, op, e);
     if (class == OP_MAKE)
         return whole ? scan_op_make(d, op, e) : error_set(e, PB_ELIMIT, "a name above 1 MiB");
-    err = whole ? scan_check_text(op, e) : check_long_text(d, op, e);
+    err = whole ? scan_check_text(d, op, e) : check_long_text(d, op, e);
     if (err == PB_OK && op->code == 'c' && whole)
         err = scan_inline_global(d, op, e);
     if (err != PB_OK)

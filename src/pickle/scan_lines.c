@@ -82,7 +82,7 @@ static const uint8_t *real(const uint8_t *p)
     p += p[1] == '-' || p[1] == '+' ? 2 : 1;
     first = p;
     p = digits(p);
-    return p == first || p - first > 3 ? NULL : p;
+    return p == first || p - first > 2 ? NULL : p; /* what may be too large is for line.c */
 }
 
 /* Text without an escape, whatever its bytes. */

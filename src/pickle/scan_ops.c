@@ -5,7 +5,10 @@
 #include <pklbrowse/num.h>
 #include <pklbrowse/text.h>
 
+#include "lens/lens.h"
 #include "line.h"
+
+#define NOTES_MAX 1000u /* that are kept; all are counted */
 
 static enum pb_err wrong(struct error *e, const char *why)
 {
@@ -44,9 +47,13 @@ static enum pb_err kind_of(struct pkl_doc *d, const struct sval *v, enum pkl_kin
     return err == PB_OK ? value_kind(d, maker, kind, &opcode, e) : err;
 }
 
+static enum pb_err known_global(struct pkl_doc *d, const struct sval *v, const char **text,
+                                struct error *e);
+
 static enum pb_err expect(struct pkl_doc *d, size_t at, enum pkl_kind want, const char *what,
                           struct error *e)
 {
+    const char *text = NULL;
     enum pkl_kind kind;
     enum pb_err err = kind_of(d, &d->scan.stack.data[at], &kind, e);
 
@@ -56,6 +63,11 @@ static enum pb_err expect(struct pkl_doc *d, size_t at, enum pkl_kind want, cons
     if (err == PB_OK && kind != want && !is_opaque(kind))
         return error_set(e, PB_EPICKLE, "%s is a %s, not a %s", what, kind_names[kind],
                          kind_names[want]);
+    /* A global may be a str; those that are known are not. */
+    if (err == PB_OK && want == PKL_STR && kind == PKL_GLOBAL)
+        err = known_global(d, &d->scan.stack.data[at], &text, e);
+    if (err == PB_OK && text != NULL)
+        return error_set(e, PB_EPICKLE, "%s is %s, not a str", what, text);
     return err;
 }
 
@@ -65,6 +77,60 @@ static enum pb_err expect_callable(const struct sval *v, struct error *e)
     if (!(v->flags & SV_REF) && !is_opaque((enum pkl_kind)v->kind))
         return error_set(e, PB_EPICKLE, "a %s cannot be called", kind_names[v->kind]);
     return PB_OK;
+}
+
+/* A global that is known, by the text of what it is; NULL: nobody knows. */
+static enum pb_err known_global(struct pkl_doc *d, const struct sval *v, const char **text,
+                                struct error *e)
+{
+    struct pkl_node global = {.kind = PKL_GLOBAL};
+    struct pkl_name name;
+    uint64_t maker = v->maker;
+    enum pb_err err = PB_OK;
+
+    *text = NULL;
+    if (v->flags & SV_REF)
+        err = memo_target(d, v->maker, &maker, e);
+    if (err != PB_OK)
+        return err;
+    global.id = global.target = PKL_ID(d->no, PKL_TAG_VALUE, maker);
+    err = pkl_name_read(&d->view, &global, &name, e);
+    if (err == PB_EUNSUPPORTED)
+        return PB_OK;
+    if (err == PB_OK) {
+        *text = lens_name_text(name.py3_module, name.py3_name);
+        pkl_name_release(&name);
+    }
+    return err;
+}
+
+/* NEWOBJ makes no instance of what is known to be a function. */
+static enum pb_err expect_class(struct pkl_doc *d, const struct sval *v, struct error *e)
+{
+    enum pkl_kind kind;
+    const char *text = NULL;
+    enum pb_err err = kind_of(d, v, &kind, e);
+
+    if (err == PB_OK && kind == PKL_GLOBAL)
+        err = known_global(d, v, &text, e);
+    if (err == PB_OK && text != NULL && strncmp(text, "<class", 6) != 0)
+        return error_set(e, PB_EPICKLE, "%s is no class", text);
+    return err;
+}
+
+/* A tuple; what else can be gone through is taken by one of the two unpicklers. */
+static enum pb_err expect_arguments(struct pkl_doc *d, const struct op *op, size_t at,
+                                    struct error *e)
+{
+    enum pkl_kind kind;
+    enum pb_err err = kind_of(d, &d->scan.stack.data[at], &kind, e);
+
+    if (err == PB_OK && (kind <= PKL_FLOAT))
+        return error_set(e, PB_EPICKLE, "what holds the arguments is a %s, not a tuple",
+                         kind_names[kind]);
+    if (err == PB_OK && kind != PKL_TUPLE && !is_opaque(kind))
+        err = scan_note(d, op, "only Python's unpickler takes arguments that are no tuple", e);
+    return err;
 }
 
 /* Keys and members: every per-th value from `first` on. */
@@ -141,7 +207,7 @@ static enum pb_err make_marked(struct pkl_doc *d, const struct op *op, struct er
     } else if (op->code == 't') {
         flags = tuple_flags(s, first);
     } else if (op->code == 'i') {
-        err = scan_check_text(op, e);
+        err = scan_check_text(d, op, e);
     }
     if (err != PB_OK)
         return err;
@@ -164,8 +230,10 @@ static enum pb_err check_head(struct pkl_doc *d, const struct op *op, size_t fir
                             : err;
     }
     err = expect_callable(&d->scan.stack.data[first], e);
+    if (err == PB_OK && code != 'R')
+        err = expect_class(d, &d->scan.stack.data[first], e);
     if (err == PB_OK)
-        err = expect(d, first + 1, PKL_TUPLE, "what holds the arguments", e);
+        err = expect_arguments(d, op, first + 1, e);
     if (err == PB_OK && code == 0x92)
         err = expect(d, first + 2, PKL_DICT, "what holds the keyword arguments", e);
     return err;
@@ -227,8 +295,10 @@ static enum pb_err check_target(struct pkl_doc *d, const struct op *op, size_t t
     return err;
 }
 
-/* BUILD with None changes nothing, on whatever. */
-static enum pb_err is_none_state(struct pkl_doc *d, bool *none, struct error *e)
+/* BUILD with None changes nothing, on whatever; nor does an empty state, which C's unpickler does
+ * not take. */
+static enum pb_err is_none_state(struct pkl_doc *d, const struct op *op, bool *none,
+                                 struct error *e)
 {
     const struct sval *v = &d->scan.stack.data[d->scan.stack.len - 1];
     enum pkl_kind target, state = PKL_NONE;
@@ -237,6 +307,12 @@ static enum pb_err is_none_state(struct pkl_doc *d, bool *none, struct error *e)
     if (err == PB_OK && !is_opaque(target))
         err = kind_of(d, v, &state, e);
     *none = !is_opaque(target) && state == PKL_NONE;
+    /* Made by the opcode in front: still empty. */
+    if (err == PB_OK && !is_opaque(target) && !(v->flags & SV_REF) && v->begin == v->maker &&
+        v->maker + 1 == op->at && state >= PKL_LIST && state <= PKL_SET) {
+        *none = true;
+        err = scan_note(d, op, "only Python's unpickler takes an empty state here", e);
+    }
     return err;
 }
 
@@ -252,7 +328,7 @@ static enum pb_err group_single(struct pkl_doc *d, const struct op *op, enum pha
         return err;
     kids = s->stack.len - kids;
     if (phase == PH_STATE)
-        err = is_none_state(d, &none, e);
+        err = is_none_state(d, op, &none, e);
     if (err == PB_OK && none) {
         s->stack.len--;
         scan_extend(d, op->end);
@@ -333,20 +409,32 @@ enum pb_err scan_op_other(struct pkl_doc *d, const struct op *op, struct error *
     err = kind_of(d, &s->stack.data[s->stack.len - 1], &kind, e);
     if (err == PB_OK && kind != PKL_BYTES && kind != PKL_BYTEARRAY && !is_opaque(kind))
         return error_set(e, PB_EPICKLE, "a %s is no buffer", kind_names[kind]);
+    if (err == PB_OK && kind == PKL_BYTEARRAY)
+        err = scan_note(d, op, "what it makes of a bytearray is a memoryview", e);
     scan_extend(d, op->end);
     return err;
+}
+
+static enum pb_err note_slot(struct pkl_doc *d, const struct op *op, struct error *e)
+{
+    const char *note = op->code == 'p' || op->code == 'g'
+                           ? line_note(op->code, (const char *)op->p + 1, (size_t)op->payload - 1)
+                           : NULL;
+
+    return scan_note(d, op, note, e);
 }
 
 enum pb_err scan_op_ref(struct pkl_doc *d, const struct op *op, struct error *e)
 {
     struct scan *s = &d->scan;
+    enum pb_err err;
     uint64_t slot;
 
     if (op->code == '2') {
         struct dup dup = {.offset = op->at};
-        enum pb_err err = scan_need(d, 1, e);
         const struct sval *top;
 
+        err = scan_need(d, 1, e);
         if (err != PB_OK)
             return err;
         top = &s->stack.data[s->stack.len - 1];
@@ -365,6 +453,9 @@ enum pb_err scan_op_ref(struct pkl_doc *d, const struct op *op, struct error *e)
             return error_set(e, PB_EPICKLE, "memo slot %llu is empty", (unsigned long long)slot);
         }
         d->info.memo_gets++;
+        err = note_slot(d, op, e);
+        if (err != PB_OK)
+            return err;
     }
     return scan_push(d, op->at, op->at, KIND_REF, SV_REF) ? PB_OK : error_nomem(e);
 }
@@ -380,6 +471,9 @@ enum pb_err scan_op_put(struct pkl_doc *d, const struct op *op, struct error *e)
     if (!good)
         return wrong(e, "the number of a memo slot is not one");
     d->info.memo_puts++;
+    err = note_slot(d, op, e);
+    if (err != PB_OK)
+        return err;
     err = memo_put(d, slot, op->code == 0x94, op->at, e);
     scan_extend(d, op->end);
     return err;
@@ -397,7 +491,22 @@ static enum pb_err check_names(const char *s, size_t n, struct error *e)
     return PB_OK;
 }
 
-enum pb_err scan_check_text(const struct op *op, struct error *e)
+enum pb_err scan_note(struct pkl_doc *d, const struct op *op, const char *text, struct error *e)
+{
+    struct pkl_note n = {op->at, text, op->code};
+
+    if (text == NULL)
+        return PB_OK;
+    /* The pass may have begun again. */
+    while (d->notes.len > 0 && d->notes.data[d->notes.len - 1].offset >= op->at) {
+        d->notes.len--;
+        d->note_count = d->notes.len;
+    }
+    d->note_count++;
+    return d->notes.len == NOTES_MAX || vec_push(&d->notes, n) ? PB_OK : error_nomem(e);
+}
+
+static enum pb_err check_text(const struct op *op, struct error *e)
 {
     const char *s = (const char *)op->p + 1;
     size_t n = (size_t)op->payload - 1;
@@ -428,4 +537,14 @@ enum pb_err scan_check_text(const struct op *op, struct error *e)
     return unescape_feed(&u, s, n, NULL) && unescape_end(&u, NULL)
                ? PB_OK
                : wrong(e, "an escape in the text is not complete");
+}
+
+enum pb_err scan_check_text(struct pkl_doc *d, const struct op *op, struct error *e)
+{
+    enum pb_err err = check_text(op, e);
+
+    if (err != PB_OK)
+        return err;
+    return scan_note(d, op, line_note(op->code, (const char *)op->p + 1, (size_t)op->payload - 1),
+                     e);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "opcode_bytes.h"
+#include "line.h"
 #include "splice_private.h"
 
 /* A range being written, or the items of a span inside one. */
@@ -31,6 +32,14 @@ static void put_number(struct splice_work *w, struct buf *out, uint64_t slot, ch
 {
     int n = slot < 256 ? 1 : 4;
 
+    if (w->ed->style.text && slot > INT64_MAX) { /* of Python 2 */
+        char own[7];
+
+        buf_putc(out, text);
+        buf_append(out, own, line_slot_text(slot, own));
+        buf_putc(out, '\n');
+        return;
+    }
     if (w->ed->style.text) {
         buf_printf(out, "%c%llu\n", text, (unsigned long long)slot);
         return;

@@ -1,0 +1,471 @@
+#!/usr/bin/env python3
+"""What is a pickle and what is not: one table of corners, against CPython's two unpicklers.
+
+Each row is a program, with what we must say of it: a value as repr writes it, or REFUSED.  Where
+the row has no answer of its own, it is that of the running Python: accepted when the C or the
+pure-Python unpickler accepts it, in any encoding, with buffers and persistent ids at hand; of the
+two values that of the one that accepts.  An answer of its own stands where other versions differ
+from this one, and says which.  Where both are asked, whoever accepts is also checked here, so that
+the table cannot drift from Python.
+"""
+import collections
+import io
+import os
+import pickle
+import struct
+import subprocess
+import sys
+import tempfile
+
+BUILD = os.environ.get('builddir', 'build')
+TOOL = os.environ.get('PKL_TOOL') or os.path.join(BUILD, 'tests', 'oracle', 'pkl_tool')
+passed = failed = 0
+REFUSED = object()
+SAME = object()  # as the running Python has it
+STRICT = object()  # an unpickler takes it, we do not: what came of it could not be shown
+
+
+class Grown(list):
+    pass
+
+
+class CUnpickler(pickle.Unpickler):
+    def persistent_load(self, pid):
+        return ('pid', pid)
+
+
+class PyUnpickler(pickle._Unpickler):
+    def persistent_load(self, pid):
+        return ('pid', pid)
+
+
+def loads(data):
+    """What each unpickler makes of it: {name: value}."""
+    found = {}
+    for name, kind in (('C', CUnpickler), ('Python', PyUnpickler)):
+        for encoding in ('ASCII', 'latin1', 'bytes'):
+            try:
+                u = kind(io.BytesIO(data), encoding=encoding, buffers=[bytearray(b'x')] * 4)
+                found[name] = u.load()
+                break
+            except Exception:
+                continue
+    return found
+
+
+def p2(text):
+    return text.encode('latin-1')
+
+
+def u4(n):
+    return struct.pack('<I', n)
+
+
+def u8(n):
+    return struct.pack('<Q', n)
+
+
+R = REFUSED
+LIST = '<builtins.list>'  # a call is shown as one
+# (program, answer, why): rows in the order of the facts about the machine.
+CASES = [
+    # --- opcodes are not gated by PROTO; PROTO may repeat, anywhere, up to 5
+    (b'\x96' + u8(2) + b'ab.', SAME, ''),
+    (b'\x95' + u8(2) + b'K\x01.', SAME, ''),
+    (b'\x80\x02\x8c\x01a.', SAME, ''),
+    (b'\x80\x02\x95' + u8(3) + b'K\x01.', SAME, 'a frame that is too long: with no byte behind'),
+    (b'\x80\x00K\x01.', SAME, ''),
+    (b'\x80\x01K\x01.', SAME, ''),
+    (b'\x80\x02\x80\x04K\x01.', SAME, ''),
+    (b'K\x01\x80\x02.', SAME, ''),
+    (b'\x80\x06K\x01.', SAME, ''),
+    (b'\x80\xffK\x01.', SAME, ''),
+    (b'\x00.', SAME, ''),
+    (b'\xff.', SAME, ''),
+    (b'', SAME, ''),
+    (b'.', SAME, ''),
+    (b'N', SAME, ''),
+    # --- INT
+    (b'I01\n.', SAME, ''),
+    (b'I00\n.', SAME, ''),
+    (b'I1\n.', SAME, ''),
+    (b'I-1\n.', SAME, ''),
+    (b'I 1\n.', SAME, 'C: a bool'),
+    (b'I+1\n.', SAME, 'C: a bool'),
+    (b'I+0\n.', SAME, 'C: a bool'),
+    (b'I1 \n.', SAME, ''),
+    (b'I001\n.', SAME, ''),
+    (b'I-01\n.', SAME, ''),
+    (b'I0\n.', SAME, ''),
+    (b'I-0\n.', SAME, ''),
+    (b'I0x10\n.', SAME, ''),
+    (b'I0X1f\n.', SAME, ''),
+    (b'I-0x10\n.', SAME, ''),
+    (b'I0o17\n.', SAME, ''),
+    (b'I0b11\n.', SAME, ''),
+    (b'I010\n.', SAME, 'C: octal'),
+    (b'I08\n.', SAME, ''),
+    (b'I1_000\n.', SAME, ''),
+    (b'I1__0\n.', SAME, ''),
+    (b'I_1\n.', SAME, ''),
+    (b'I5L\n.', '5', 'Python 2 takes the L'),
+    (b'I5\r\n.', SAME, ''),
+    (b'I5\x00x\n.', SAME, 'C stops at the NUL'),
+    (b'I\x005\n.', SAME, ''),
+    (b'I\n.', SAME, ''),
+    (b'I \n.', SAME, ''),
+    (b'Ia\n.', SAME, ''),
+    (b'I1.5\n.', SAME, ''),
+    (b'I99999999999999999999\n.', SAME, ''),
+    (b'I-99999999999999999999\n.', SAME, ''),
+    (b'I1', SAME, 'no end of line'),
+    # --- LONG
+    (b'L5L\n.', SAME, ''),
+    (b'L5\n.', SAME, ''),
+    (b'L0x10L\n.', SAME, ''),
+    (b'L 5L\n.', SAME, ''),
+    (b'L5 L\n.', SAME, ''),
+    (b'L5L \n.', SAME, ''),
+    (b'L-5L\n.', SAME, ''),
+    (b'LL\n.', SAME, ''),
+    (b'L\n.', SAME, ''),
+    (b'L5LL\n.', SAME, ''),
+    (b'L5l\n.', SAME, ''),
+    (b'L01\n.', SAME, ''),
+    (b'L010L\n.', SAME, ''),
+    (b'L1_0L\n.', SAME, ''),
+    (b'L12345678901234567890L\n.', SAME, ''),
+    # --- FLOAT
+    (b'Fnan\n.', SAME, ''),
+    (b'Finf\n.', SAME, ''),
+    (b'F-inf\n.', SAME, ''),
+    (b'FInfinity\n.', SAME, ''),
+    (b'F-infinity\n.', SAME, ''),
+    (b'FNaN\n.', SAME, ''),
+    (b'F+nan\n.', SAME, ''),
+    (b'F 1.5\n.', SAME, 'Python only'),
+    (b'F1.5 \n.', SAME, 'Python only'),
+    (b'F1_0.5\n.', SAME, 'Python only'),
+    (b'F1_0\n.', SAME, 'Python only'),
+    (b'F1__0\n.', SAME, ''),
+    (b'F1e999\n.', SAME, 'Python only: inf'),
+    (b'F-1e999\n.', SAME, 'Python only: -inf'),
+    (b'F1e-999\n.', SAME, ''),
+    (b'F0x1p3\n.', SAME, ''),
+    (b'F1.\n.', SAME, ''),
+    (b'F.5\n.', SAME, ''),
+    (b'F1e5\n.', SAME, ''),
+    (b'F5\n.', SAME, ''),
+    (b'F1.5x\n.', SAME, ''),
+    (b'F\n.', SAME, ''),
+    (b'F-0\n.', SAME, ''),
+    (b'F1.5\x00\n.', SAME, ''),
+    (b'F1,5\n.', SAME, ''),
+    (b'G\x7f\xf8\0\0\0\0\0\0.', SAME, ''),
+    # --- STRING
+    (b"S'a'\n.", SAME, ''),
+    (b'S"a"\n.', SAME, ''),
+    (b"S'\n.", SAME, ''),
+    (b"S''\n.", SAME, ''),
+    (b'Sa\n.', SAME, ''),
+    (b"S'a\"\n.", SAME, ''),
+    (b"S'a'b'\n.", SAME, 'a quote inside'),
+    (b"S'a' \n.", "'a'", 'cPickle of Python 2 only'),
+    (b"S 'a'\n.", SAME, ''),
+    (b"S'\\x41\\n\\101\\\\\\'\\\"\\q\\a'\n.", SAME, ''),
+    (b"S'\\x4'\n.", SAME, ''),
+    (b"S'a\\'\n.", SAME, ''),
+    (b"S'\\u0041'\n.", SAME, ''),
+    (b"S'\xe9'\n.", "b'\\xe9'", 'not ASCII: bytes until somebody says what it is'),
+    (b"S'a'", SAME, ''),
+    # --- UNICODE
+    (b'Va\n.', SAME, ''),
+    (b'V\n.', SAME, ''),
+    (b'V\\u0041\n.', SAME, ''),
+    (b'V\\U0001f600\n.', SAME, ''),
+    (b'V\\n\n.', SAME, ''),
+    (b'V\\\\u0041\n.', SAME, ''),
+    (b'V\\\\\\u0041\n.', SAME, ''),
+    (b'V\\ud800\n.', SAME, ''),
+    (b'V\\ud83d\\ude00\n.', SAME, ''),
+    (b'V\\U00110000\n.', SAME, ''),
+    (b'V\\u00\n.', SAME, ''),
+    (b'V\\u00zz\n.', SAME, ''),
+    (b'V\\\n.', SAME, ''),
+    (b'V\xe9\n.', SAME, ''),
+    (b'Va\r\n.', SAME, ''),
+    (b'V\x00\n.', SAME, ''),
+    # --- BINUNICODE: surrogatepass
+    (b'X\x03\0\0\0\xed\xa0\x80.', SAME, ''),
+    (b'\x8c\x03\xed\xa0\x80.', SAME, ''),
+    (b'\x8d' + u8(3) + b'\xed\xa0\x80.', SAME, ''),
+    (b'X\x06\0\0\0\xed\xa0\xbd\xed\xb8\x80.', SAME, 'two of CESU stay two'),
+    (b'X\x02\0\0\0\xc3\x28.', SAME, ''),
+    (b'X\x02\0\0\0\xc0\x80.', SAME, ''),
+    (b'X\x04\0\0\0\xf4\x90\x80\x80.', SAME, ''),
+    (b'X\x01\0\0\0\xff.', SAME, ''),
+    (b'X\x01\0\0\0.', SAME, ''),
+    (b'X\x05\0\0\0a.', SAME, ''),
+    (b'X\xff\xff\xff\xffa.', SAME, ''),
+    (b'\x8d' + u8(1 << 63) + b'a.', SAME, ''),
+    (b'\x8e' + u8(1 << 63) + b'a.', SAME, ''),
+    (b'\x96' + u8(1 << 63) + b'a.', SAME, ''),
+    (b'\x8e' + u8(1 << 40) + b'a.', SAME, ''),
+    # --- signed lengths, empty and non-minimal longs
+    (b'\x8a\x00.', SAME, ''),
+    (b'\x8a\x03\x01\x00\x00.', SAME, ''),
+    (b'\x8a\x02\xff\xff.', SAME, ''),
+    (b'\x8a\x01\x80.', SAME, ''),
+    (b'\x8b\x00\x00\x00\x00.', SAME, ''),
+    (b'\x8b\x01\x00\x00\x00\x05.', SAME, ''),
+    (b'\x8b\xff\xff\xff\xff.', SAME, ''),
+    (b'T\xff\xff\xff\xff.', SAME, ''),
+    (b'T\x01\0\0\0a.', SAME, ''),
+    (b'U\x01a.', SAME, ''),
+    (b'J\xff\xff\xff\xff.', SAME, ''),
+    (b'\x84\xff\xff\xff\xff.', SAME, ''),
+    (b'\x82\x00.', SAME, ''),
+    (b'\x84\x00\x00\x00\x00.', SAME, ''),
+    (b'\x82\x01.', '<extension 1>', 'only who registers it can load it'),
+    # --- GLOBAL, INST, STACK_GLOBAL
+    (b'cbuiltins\nlist\n.', SAME, ''),
+    (b'c__builtin__\nlist\n.', SAME, ''),
+    (b'c\nlist\n.', SAME, ''),
+    (b'cbuiltins\n\n.', SAME, ''),
+    (b'cbuiltins\nlist', SAME, ''),
+    (b'c\xff\nlist\n.', SAME, ''),
+    (b'\x8c\x08builtins\x8c\x04list\x93.', SAME, ''),
+    (b'cbuiltins\nlist\n\x8c\x04list\x93.', SAME, 'a class as the name of a module'),
+    (b'\x8c\x08builtinscbuiltins\nlist\n\x93.', SAME, ''),
+    (b'K\x01\x8c\x04list\x93.', SAME, ''),
+    (b'NN\x93.', SAME, ''),
+    (b'\x8c\x08builtins\x93.', SAME, ''),
+    (b'(\x8c\x08builtins\x93.', SAME, ''),
+    (b'C\x08builtins\x8c\x04list\x93.', SAME, ''),
+    (b'(ibuiltins\nlist\n.', LIST, ''),
+    (b'(i\nlist\n.', SAME, ''),
+    (b'(i\xc3\xa9\nlist\n.', '<é.list>', 'Python 2 looks for such a file'),
+    (b'ibuiltins\nlist\n.', SAME, ''),
+    (b'(cbuiltins\nlist\no.', LIST, ''),
+    (b'(o.', SAME, ''),
+    (b'(K\x01o.', SAME, ''),
+    # --- memo
+    (b'K\x01p010\n0g10\n.', SAME, ''),
+    (b'K\x01p010\n0g010\n.', SAME, ''),
+    (b'K\x01p10\n0g 10\n.', SAME, ''),
+    (b'K\x01p 10\n0g10\n.', SAME, ''),
+    (b'K\x01p1_0\n0g10\n.', SAME, ''),
+    (b'K\x01p+1\n0g1\n.', SAME, ''),
+    (b'K\x01p0x1\n0g1\n.', SAME, ''),
+    (b'K\x01p-1\n.', '1', 'Python 2 keeps the text as the key'),
+    (b'K\x01p-1\n0g-1\n.', '1', 'Python 2'),
+    (b'K\x01pabc\n0gabc\n.', '1', 'Python 2'),
+    (b'K\x01p\n0g\n.', '1', 'Python 2'),
+    (b'K\x01pabc\n0gabd\n.', R, ''),
+    (b'K\x01q\x00h\x00\x86.', SAME, ''),
+    (b'h\x00.', SAME, ''),
+    (b'g0\n.', SAME, ''),
+    (b'j\0\0\0\0.', SAME, ''),
+    (b'K\x01r\xff\xff\xff\xff0j\xff\xff\xff\xff.', SAME, ''),
+    (b'K\x01p4294967296\n0g4294967296\n.', SAME, ''),
+    (b'K\x01p9223372036854775807\n0g9223372036854775807\n.', '1', 'Python only'),
+    (b'K\x01p9223372036854775808\n0g9223372036854775808\n.', STRICT, 'Python only'),
+    (b'K\x01q\x000K\x02q\x000h\x00.', SAME, ''),
+    (b'K\x01r\xe8\x03\0\0K\x02\x94h\x01.', SAME, ''),
+    (b'K\x01q\x05K\x02\x94h\x01\x86.', SAME, ''),
+    (b'q\x00.', SAME, ''),
+    (b'\x94.', SAME, ''),
+    (b'(q\x00.', SAME, 'Python: on a mark'),
+    (b'K\x01(q\x00t.', SAME, ''),
+    (b'K\x01(\x94t.', SAME, ''),
+    # --- stack
+    (b'K\x01K\x02.', SAME, ''),
+    (b'K\x01(K\x02.', SAME, ''),
+    (b'K\x01(.', SAME, ''),
+    (b'(.', SAME, ''),
+    (b'K\x01(0.', SAME, ''),
+    (b'0K\x01.', SAME, ''),
+    (b'(K\x0101K\x02.', SAME, ''),
+    (b'K\x01(K\x02K\x031.', SAME, ''),
+    (b'K\x011.', SAME, ''),
+    (b'1.', SAME, ''),
+    (b'2.', SAME, ''),
+    (b'K\x012\x86.', SAME, ''),
+    (b'(2.', SAME, ''),
+    (b'K\x01(2.', SAME, ''),
+    (b']2K\x01a.', SAME, ''),
+    (b't.', SAME, ''),
+    (b'l.', SAME, ''),
+    (b'd.', SAME, ''),
+    (b'(t.', SAME, ''),
+    (b'(l.', SAME, ''),
+    (b'(d.', SAME, ''),
+    (b'(K\x01d.', SAME, ''),
+    (b'K\x01\x86.', SAME, ''),
+    (b'K\x01(\x85.', SAME, ''),
+    (b'\x85.', SAME, ''),
+    (b'K\x01.trailing', SAME, ''),
+    # --- containers on other things
+    (b']K\x01a.', SAME, ''),
+    (b'](K\x01K\x02e.', SAME, ''),
+    (b'](e.', SAME, ''),
+    (b'(e.', SAME, ''),
+    (b']e.', SAME, ''),
+    (b'N(e.', SAME, 'nothing is added'),
+    (b'NK\x01a.', SAME, ''),
+    (b'K\x01(K\x02e.', SAME, ''),
+    (b'}K\x01a.', SAME, ''),
+    (b')K\x01a.', SAME, ''),
+    (b'\x8fK\x01a.', SAME, ''),
+    (b'\x96' + u8(1) + b'aK\x01a.', STRICT, ''),
+    (b'\x96' + u8(1) + b'a(K\x01K\x02e.', STRICT, ''),
+    (b'\x96' + u8(1) + b'aX\x01\0\0\0xa.', SAME, ''),
+    (b'\x96' + u8(1) + b'aJ\0\x01\0\0a.', SAME, ''),
+    (b'C\x01aK\x01a.', SAME, ''),
+    (b'X\x01\0\0\0aK\x01a.', SAME, ''),
+    (b'}K\x01K\x02s.', SAME, ''),
+    (b'}(K\x01K\x02u.', SAME, ''),
+    (b'}(u.', SAME, ''),
+    (b'N(u.', SAME, ''),
+    (b'}(K\x01u.', SAME, ''),
+    (b'}]K\x01s.', SAME, ''),
+    (b'](K\x07K\x08eK\x00K\x05s.', STRICT, 'an item of a list'),
+    (b'](K\x07K\x08e(K\x01K\x05u.', STRICT, ''),
+    (b']K\x00K\x05s.', SAME, ''),
+    (b'](K\x07eX\x01\0\0\0aK\x05s.', SAME, ''),
+    (b'](K\x07eJ\xff\xff\xff\xffK\x05s.', STRICT, ''),
+    (b'\x96' + u8(2) + b'abK\x00K\x05s.', STRICT, 'a byte of a bytearray'),
+    (b'\x96' + u8(2) + b'abK\x09K\x05s.', SAME, ''),
+    (b'C\x02abK\x00K\x05s.', SAME, ''),
+    (b')K\x00K\x05s.', SAME, ''),
+    (b'\x8fK\x00K\x05s.', SAME, ''),
+    (b'\x8f(K\x01K\x01K\x02\x90.', SAME, ''),
+    (b'\x8f(]\x90.', SAME, ''),
+    (b'](K\x01\x90.', SAME, ''),
+    (b'N(\x90.', SAME, ''),
+    (b'}(K\x01\x90.', SAME, ''),
+    (b'(K\x01K\x01\x91.', SAME, ''),
+    (b'(]\x91.', SAME, ''),
+    (b'(]K\x01d.', SAME, ''),
+    (b'(K\x01]d.', SAME, ''),
+    (b'(K\x01K\x02G\x3f\xf0\0\0\0\0\0\0K\x03\x88K\x04d.', SAME, 'equal keys'),
+    (b'}](a(]s.', SAME, ''),
+    # --- objects
+    (b'cbuiltins\nlist\n)R.', LIST, ''),
+    (b'cbuiltins\nlist\n]R.', LIST, 'arguments in a list'),
+    (b'cbuiltins\nlist\nNR.', SAME, ''),
+    (b'cbuiltins\nlist\n)\x81.', LIST, ''),
+    (b'cbuiltins\nlist\n]\x81.', LIST, ''),
+    (b'cbuiltins\nlen\n)\x81.', R, 'a function has no __new__'),
+    (b'cbuiltins\nlist\n)}\x92.', LIST, ''),
+    (b'cbuiltins\nlist\n)N\x92.', SAME, ''),
+    (b'cbuiltins\nlist\n)]\x92.', SAME, ''),
+    (b'cbuiltins\nlist\n]}\x92.', LIST, ''),
+    (b'K\x01)R.', SAME, ''),
+    (b'])\x81.', SAME, ''),
+    (b'}Nb.', SAME, 'BUILD with None'),
+    (b'}}b.', SAME, 'BUILD with an empty dict'),
+    (b']}b.', SAME, ''),
+    (b'K\x01}b.', SAME, ''),
+    (b'})b.', SAME, ''),
+    (b'}NN\x86b.', STRICT, 'BUILD with an empty pair'),
+    (b'}}}\x86b.', STRICT, ''),
+    (b'}X\x01\0\0\0aK\x01sb.', SAME, ''),
+    (b'}}X\x01\0\0\0aK\x01sb.', SAME, ''),
+    (b'K\x01]b.', SAME, ''),
+    (b'K\x01K\x00b.', STRICT, ''),
+    (b'K\x01X\0\0\0\0b.', STRICT, ''),
+    # --- persistent ids
+    (b'Pabc\n.', "<persistent 'abc'>", ''),
+    (b'P\n.', "<persistent ''>", ''),
+    (b'P\xc3\xa9\n.', "<persistent 'é'>", 'not ASCII: Python 2'),
+    (b'K\x01Q.', '<persistent 1>', ''),
+    (b'Q.', SAME, ''),
+    # --- buffers
+    (b'\x97.', '<buffer 0>', ''),
+    (b'\x97\x98.', '<buffer 0>', ''),
+    (b'\x96' + u8(1) + b'a\x98.', "bytearray(b'a')", 'a memoryview of it'),
+    (b'C\x01a\x98.', "b'a'", 'a memoryview of it'),
+    (b'K\x01\x98.', SAME, ''),
+    (b'\x98.', SAME, ''),
+    # --- frames
+    (b'\x80\x04\x95' + u8(0) + b'K\x01.', SAME, ''),
+    (b'\x80\x04\x95' + u8(3) + b'K\x01.', SAME, ''),
+    (b'\x80\x04\x95' + u8(1) + b'K\x01.', SAME, 'cut through an opcode: older C'),
+    (b'\x80\x04\x95' + u8(4) + b'K\x01.x', SAME, ''),
+    (b'\x80\x04\x95' + u8(13) + b'K\x01\x95' + u8(1) + b'..', SAME, ''),
+    (b'\x80\x04\x95' + u8(12) + b'\x95' + u8(3) + b'K\x01.', SAME, 'one inside another: older C'),
+    (b'\x80\x04\x95' + u8(9) + b'K\x01.', SAME, ''),
+    (b'\x80\x04\x95' + u8((1 << 63) + 1) + b'K\x01.', SAME, ''),
+    (b'\x80\x04\x95\x03\0\0', SAME, ''),
+]  # fmt: skip
+
+
+def ours(programs):
+    with tempfile.TemporaryDirectory() as folder:
+        names = []
+        for program in programs:
+            names.append(os.path.join(folder, str(len(names))))
+            with open(names[-1], 'wb') as f:
+                f.write(program)
+        out = subprocess.run(
+            [TOOL, 'repr', '-'],
+            input='\n'.join(names).encode(),
+            check=False,
+            stdout=subprocess.PIPE,
+        ).stdout.decode('utf-8', 'surrogateescape')
+    answers, lines = [], []
+    for line in out.split('\n'):
+        if line.startswith('-- '):
+            answers.append((lines, line[3:]))
+            lines = []
+        else:
+            lines.append(line)
+    return answers
+
+
+def text_of(value):
+    """As repr writes it; what we do not make is what Python made of the pid."""
+    return repr(value)
+
+
+def check(good, what):
+    global passed, failed
+    if good:
+        passed += 1
+    else:
+        failed += 1
+        print('FAILED', what)
+
+
+def main():
+    differ = collections.Counter()
+    answers = ours([program for program, _, _ in CASES])
+    check(len(answers) == len(CASES), 'one answer a program')
+    for (program, want, why), (lines, status) in zip(CASES, answers):
+        found = loads(program)
+        got = lines[0] if status == 'ok' and lines else REFUSED
+        said = 'refused (%s)' % status if got is REFUSED else got
+        values = {text_of(value) for value in found.values()}
+        if len(found) == 1:
+            differ['only %s accepts' % list(found)[0]] += 1
+        elif len(values) > 1:
+            differ['both accept, with different values'] += 1
+        what = '%r %s: we say %s, Python %s' % (program, why, said, found or 'refuses')
+        if want is SAME:
+            check((got in values) if values else got is REFUSED, what)
+        elif want is STRICT:
+            check(got is REFUSED and found, what)
+            differ['refused here, accepted there'] += 1
+        elif want is REFUSED:
+            check(got is REFUSED and not found, what)
+        else:
+            check(got == want, what)
+    for kind, n in sorted(differ.items()):
+        print('  %3d %s' % (n, kind))
+    print('%d passed, %d failed' % (passed, failed))
+    return failed > 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
