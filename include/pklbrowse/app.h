@@ -21,6 +21,7 @@ struct app_options { /* from the command line; strings are borrowed for the life
     bool read_only;
     bool insecure;
     bool request_payer;
+    bool screen; /* a person waits: local folders that hang must not */
     const char *version_id;
     const char *project;   /* Google's */
     uint64_t decode_limit; /* bytes that may come out of a compression; 0: as CODEC_LIMIT says */
@@ -93,9 +94,21 @@ enum pb_err app_child_location(const struct location *parent, enum store_kind ki
                                const char *name, size_t len, struct location *out,
                                struct error *e) PB_CHECK;
 bool app_parent_location(const struct location *loc, struct location *out);
+/* The same location, a local one made absolute. */
+enum pb_err app_absolute_location(struct location *out, const struct location *loc,
+                                  struct error *e) PB_CHECK;
+/* With a '/' at its end. */
+enum pb_err app_as_folder(struct location *out, const struct location *loc,
+                          struct error *e) PB_CHECK;
 /* The same location, a local one made absolute and with a '/' at its end when a folder is there. */
 enum pb_err app_canonical_location(const struct location *loc, struct location *out,
                                    struct error *e) PB_CHECK;
+/* The same for the screen, which must not wait: done() comes once, later, and may free the look. */
+struct app_look;
+typedef void (*app_look_fn)(void *ctx, const struct location *where, bool folder);
+enum pb_err app_look_start(struct app *a, const struct location *loc, app_look_fn done, void *ctx,
+                           struct app_look **out, struct error *e) PB_CHECK;
+void app_look_free(struct app_look *k); /* also stops it; NULL is fine */
 /* Names a place to list (a container, a prefix, a folder), not an object. */
 bool app_location_is_folder(const struct location *loc);
 /* As typed, safe to draw and to print. */

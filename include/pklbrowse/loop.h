@@ -88,12 +88,4 @@ enum pb_err loop_spawn(struct loop *l, char *const argv[], size_t max_output, ui
 const struct buf *loop_child_stderr(const struct loop_child *child);
 void loop_kill(struct loop *l, struct loop_child *child); /* done() is not called */
 
-/*
- * The place of the helper for file-system calls that may hang (network and FUSE folders, fsync of
- * much): one process started by loop_new's owner before there is anything to share, behind a socket
- * pair whose end is one more watched descriptor; requests are paths and numbers, answers are errno
- * values and descriptors (SCM_RIGHTS).  Its calls will look like http's: start(.., done, ctx),
- * cancel().  A helper that hangs is left behind and a new one is started; so cancel never waits.
- */
-
 #endif

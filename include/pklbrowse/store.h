@@ -139,6 +139,9 @@ struct store_remove_request {
     const struct store_identity *identity; /* only if it still is this, or NULL */
 };
 
+/* fd: the caller's to close, -1 with e. */
+typedef void (*store_open_fn)(void *ctx, int fd, const struct error *e);
+
 /* Names and values to show a person, in order; a name may come more than once. */
 typedef void (*store_details_fn)(void *ctx, const struct http_headers *rows, const struct error *e);
 
@@ -175,6 +178,9 @@ struct store_ops {
     struct store_op *(*links)(struct store *s, const char *container, const char *key,
                               size_t key_len, const char *version_id, store_details_fn done,
                               void *ctx, struct error *e);
+    /* A descriptor to read the object itself through, of whatever kind it is.  NULL: not here. */
+    struct store_op *(*open)(struct store *s, const char *container, const char *key,
+                             size_t key_len, store_open_fn done, void *ctx, struct error *e);
     void (*free)(struct store *s);
 };
 #define STORE_SECRET "Signed-" /* the names of such rows begin so */
@@ -211,8 +217,12 @@ enum pb_err store_azure_learn(struct store *s, const char *url, struct error *e)
 enum pb_err store_gcs_new(struct loop *l, struct http *h, const struct google_setup *setup,
                           struct google_session *session, struct store **out,
                           struct error *e) PB_CHECK;
-/* Local folders: container is a folder's path ("/" for all), keys are paths below it. */
+/* Local folders: container is a folder's path ("/" for all), keys are paths below it.  head() of a
+ * folder fails with PB_EUSAGE. */
 enum pb_err store_local_new(struct loop *l, struct store **out, struct error *e) PB_CHECK;
+/* The same, but every call that may hang is made by a process apart: for the screen, which must not
+ * wait for a network folder.  Relative paths are those of the folder we are in at its first use. */
+enum pb_err store_local_apart_new(struct loop *l, struct store **out, struct error *e) PB_CHECK;
 
 /*
  * What is replaced can be brought back: kept under $XDG_STATE_HOME/pklbrowse/history (0700, files

@@ -212,7 +212,8 @@ enum pb_err app_store(struct app *a, enum loc_scheme scheme, struct store **out,
         return err;
     case LOC_LOCAL:
         if (a->local == NULL)
-            err = store_local_new(a->loop, &a->local, e);
+            err = a->options.screen ? store_local_apart_new(a->loop, &a->local, e)
+                                    : store_local_new(a->loop, &a->local, e);
         *out = a->local;
         return err;
     case LOC_GS:

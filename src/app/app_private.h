@@ -71,9 +71,9 @@ enum pb_err app_absolute_path(struct buf *out, const char *path, struct error *e
 enum pb_err app_fail(struct error *e, enum pb_err code, const struct location *loc,
                      const char *why);
 
-/* The file itself, to be read where it is. */
-enum pb_err app_local_source(const struct location *loc, const struct app_spot *spot,
-                             struct source **out, struct error *e) PB_CHECK;
+/* The file itself, to be read where it is; takes over fd, also when it fails. */
+enum pb_err app_local_source(const struct location *loc, int fd, struct source **out,
+                             struct error *e) PB_CHECK;
 
 /* --- member.c: LOCATION!/FILE -------------------------------------------------------------------
  */

@@ -251,6 +251,20 @@ static void on_input(void *ctx, const struct error *e)
 }
 
 /* A local file is written from where it is: the source notices when it changes meanwhile. */
+static void on_opened(void *ctx, int fd, const struct error *e)
+{
+    struct app_copy *c = ctx;
+    struct error error;
+
+    c->op = NULL;
+    if (e != NULL)
+        fail(c, e);
+    else if (app_local_source(&c->from, fd, &c->bytes, &error) != PB_OK)
+        fail(c, &error);
+    else
+        all_read(c);
+}
+
 static void on_local_head(void *ctx, const struct store_object *info, const struct error *e)
 {
     struct app_copy *c = ctx;
@@ -263,12 +277,15 @@ static void on_local_head(void *ctx, const struct store_object *info, const stru
         return;
     }
     err = keep_info(c, info, &error);
-    if (err == PB_OK)
-        err = app_local_source(&c->from, &c->from_spot, &c->bytes, &error);
-    if (err != PB_OK)
-        fail(c, &error);
-    else
-        all_read(c);
+    if (err == PB_OK) {
+        const struct app_spot *from = &c->from_spot;
+
+        c->op = from->store->ops->open(from->store, from->container, from->key, from->key_len,
+                                       on_opened, c, &error);
+        if (c->op != NULL)
+            return;
+    }
+    fail(c, &error);
 }
 
 static enum pb_err start_store_read(struct app_copy *c, struct error *e)

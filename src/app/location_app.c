@@ -218,25 +218,52 @@ bool app_parent_location(const struct location *loc, struct location *out)
     return location_make(out, loc->scheme, "", "", 0, NULL) == PB_OK;
 }
 
-enum pb_err app_canonical_location(const struct location *loc, struct location *out,
-                                   struct error *e)
+enum pb_err app_absolute_location(struct location *out, const struct location *loc, struct error *e)
 {
     struct buf path;
-    struct stat st;
     enum pb_err err;
 
     if (loc->scheme != LOC_LOCAL)
         return location_copy(out, loc, e);
     buf_init(&path, BUF_MAX_LINE);
     err = app_absolute_path(&path, loc->key, e);
-    if (err == PB_OK && path.data[path.len - 1] != '/' && stat(path.data, &st) == 0 &&
-        S_ISDIR(st.st_mode))
-        buf_putc(&path, '/');
-    if (err == PB_OK)
-        err = buf_status(&path, e);
     if (err == PB_OK)
         err = location_make(out, LOC_LOCAL, NULL, path.data, path.len, e);
     buf_release(&path);
+    return err;
+}
+
+enum pb_err app_as_folder(struct location *out, const struct location *loc, struct error *e)
+{
+    struct buf path;
+    enum pb_err err;
+
+    buf_init(&path, BUF_MAX_LINE);
+    buf_append(&path, loc->key, loc->key_len);
+    buf_putc(&path, '/');
+    err = buf_status(&path, e);
+    if (err == PB_OK)
+        err = location_make(out, loc->scheme, loc->container, path.data, path.len, e);
+    buf_release(&path);
+    return err;
+}
+
+enum pb_err app_canonical_location(const struct location *loc, struct location *out,
+                                   struct error *e)
+{
+    struct location absolute;
+    struct stat st;
+    enum pb_err err = app_absolute_location(&absolute, loc, e);
+
+    if (err != PB_OK)
+        return err;
+    if (absolute.scheme == LOC_LOCAL && !app_location_is_folder(&absolute) &&
+        stat(absolute.key, &st) == 0 && S_ISDIR(st.st_mode)) {
+        err = app_as_folder(out, &absolute, e);
+        location_release(&absolute);
+    } else {
+        *out = absolute;
+    }
     return err;
 }
 
@@ -247,27 +274,15 @@ bool app_location_is_folder(const struct location *loc)
     return loc->key_len == 0 || loc->key[loc->key_len - 1] == '/';
 }
 
-enum pb_err app_local_source(const struct location *loc, const struct app_spot *spot,
-                             struct source **out, struct error *e)
+enum pb_err app_local_source(const struct location *loc, int fd, struct source **out,
+                             struct error *e)
 {
-    struct buf path, shown;
+    struct buf shown;
     enum pb_err err;
 
-    *out = NULL;
-    buf_init(&path, BUF_MAX_LINE);
     buf_init(&shown, BUF_MAX_LINE);
     app_show_location(&shown, loc);
-    buf_printf(&path, "/%s", spot->key);
-    err = buf_status(&path, e);
-    if (err == PB_OK) {
-        int fd = open(path.data, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-
-        if (fd < 0)
-            err = error_errno(e, errno, "cannot open", shown.data);
-        else
-            err = source_file(fd, shown.data, out, e);
-    }
-    buf_release(&path);
+    err = source_file(fd, shown.data, out, e);
     buf_release(&shown);
     return err;
 }

@@ -322,6 +322,31 @@ static void look_in_archive(struct app_object *o, const struct error *e)
         fail(o, &error);
 }
 
+static void on_opened(void *ctx, int fd, const struct error *e)
+{
+    struct app_object *o = ctx;
+    struct error error;
+    enum pb_err err;
+
+    o->op = NULL;
+    if (e != NULL) {
+        fail(o, e);
+        return;
+    }
+    err = app_local_source(&o->loc, fd, &o->source, &error);
+    if (err == PB_OK)
+        err = start_head(o, on_local_again, &error);
+    if (err != PB_OK)
+        fail(o, &error);
+}
+
+static enum pb_err start_open(struct app_object *o, struct error *e)
+{
+    o->op = o->spot.store->ops->open(o->spot.store, o->spot.container, o->spot.key, o->spot.key_len,
+                                     on_opened, o, e);
+    return o->op != NULL ? PB_OK : e->code;
+}
+
 static void on_head(void *ctx, const struct store_object *info, const struct error *e)
 {
     struct app_object *o = ctx;
@@ -337,9 +362,7 @@ static void on_head(void *ctx, const struct store_object *info, const struct err
     store_object_init(&o->info);
     err = store_object_copy(&o->info, info, &error);
     if (err == PB_OK && o->loc.scheme == LOC_LOCAL) {
-        err = app_local_source(&o->loc, &o->spot, &o->source, &error);
-        if (err == PB_OK)
-            err = start_head(o, on_local_again, &error);
+        err = start_open(o, &error);
         if (err == PB_OK)
             return;
     } else if (err == PB_OK && o->info.identity.size > o->app->options.big && o->rereads == 0) {

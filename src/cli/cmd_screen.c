@@ -47,7 +47,7 @@ int cmd_screen(struct cli *c)
         err = error_set(&error, PB_EUSAGE,
                         "the screen needs a terminal; for scripts see pklbrowse --help");
     if (err == PB_OK && a->count > 0)
-        err = cli_location(a->operands[0], &start, &error);
+        err = location_parse(&start, a->operands[0], &error); /* looked at later: it may hang */
     if (err == PB_OK)
         err = ui_run(c->app, &o, a->count > 0 ? &start : NULL, &error);
     location_release(&start);

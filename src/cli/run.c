@@ -228,6 +228,7 @@ static void app_options_of(const struct args *a, struct app_options *o)
         .insecure = a->given[OPT_no_verify_ssl],
         .request_payer = a->given[OPT_request_payer],
         .project = a->text[OPT_project],
+        .screen = a->command == CMD_screen,
         .version_id = a->text[OPT_version_id],
         .decode_limit = a->decode_limit,
     };

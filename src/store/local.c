@@ -213,6 +213,7 @@ static const struct store_ops local_ops = {
     .read = local_read,
     .write = local_write,
     .remove = local_remove,
+    .open = local_open,
     .free = local_free,
 };
 

@@ -2,13 +2,13 @@
  * What the files of local folders share.  Private to store.
  *
  *   local.c        the table of operations; HEAD, and what is known of a file
- *   local_read.c   its bytes
+ *   local_read.c   its bytes; the file itself
  *   local_list.c   pages of a folder, or of all below it
  *   local_write.c  replacing a file atomically
  *
  * Every operation but HEAD is a job beside the loop.  A call that the kernel itself blocks (a dead
- * network folder) still blocks us; only regular files and folders are ever opened, and those
- * without waiting.
+ * network folder) blocks the process: the screen has another one for it (apart.h).  Only regular
+ * files and folders are ever opened, and those without waiting.
  */
 #ifndef STORE_LOCAL_H
 #define STORE_LOCAL_H
@@ -37,6 +37,8 @@ struct store_op *local_read(struct store *s, const struct store_read_request *r,
                             void *ctx, struct error *e);
 struct store_op *local_write(struct store *s, const struct store_write_request *r,
                              store_write_fn done, void *ctx, struct error *e);
+struct store_op *local_open(struct store *s, const char *container, const char *key, size_t key_len,
+                            store_open_fn done, void *ctx, struct error *e);
 struct store_op *local_remove(struct store *s, const struct store_remove_request *r,
                               store_remove_fn done, void *ctx, struct error *e);
 

@@ -225,3 +225,60 @@ struct store_op *local_read(struct store *s, const struct store_read_request *q,
     read_free(r);
     return NULL;
 }
+
+/* ----------------------------------------------------------------------------- the file */
+
+struct open_op {
+    struct store_op op; /* first */
+    char *path;
+    store_open_fn done;
+    void *ctx;
+};
+
+static void open_free(struct open_op *o)
+{
+    store_op_end(&o->op);
+    loop_unpost(o->op.store->loop, o);
+    free(o->path);
+    free(o);
+}
+
+static void open_stop(struct store_op *op)
+{
+    open_free((struct open_op *)op);
+}
+
+static const struct store_op_class open_class = {.stop = open_stop};
+
+static void open_run(void *ctx)
+{
+    struct open_op *o = ctx;
+    store_open_fn done = o->done;
+    void *done_ctx = o->ctx;
+    struct error error;
+    int fd = open(o->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+    if (fd < 0)
+        (void)local_errno(errno, "cannot open", o->path, &error);
+    open_free(o);
+    done(done_ctx, fd, fd >= 0 ? NULL : &error);
+}
+
+struct store_op *local_open(struct store *s, const char *container, const char *key, size_t key_len,
+                            store_open_fn done, void *ctx, struct error *e)
+{
+    struct open_op *o = mem_alloc(sizeof *o);
+
+    if (!o) {
+        (void)error_nomem(e);
+        return NULL;
+    }
+    store_op_begin(&o->op, &open_class, s);
+    o->done = done;
+    o->ctx = ctx;
+    if (local_path(container, key, key_len, &o->path, e) == PB_OK &&
+        loop_post(s->loop, open_run, o, e) == PB_OK)
+        return &o->op;
+    open_free(o);
+    return NULL;
+}

@@ -183,6 +183,11 @@ static bool stop_work(struct ui *u)
         save_cancel(u);
         return true;
     }
+    if (u->nav.look != NULL) {
+        nav_stop(u);
+        ui_say(u, SAY_INFO, "Stopped.");
+        return true;
+    }
     if (right_loading(u)) {
         app_object_cancel(u->right.object);
         return true;

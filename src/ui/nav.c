@@ -37,10 +37,17 @@ void location_show_name(struct buf *out, const struct location *where)
     text_escape(out, key + from, n - from);
 }
 
+void nav_stop(struct ui *u)
+{
+    app_look_free(u->nav.look);
+    u->nav.look = NULL;
+}
+
 /* --- the trail ------------------------------------------------------------------------------ */
 
 void nav_release(struct ui *u)
 {
+    nav_stop(u);
     for (size_t i = 0; i < u->nav.all.len; i++)
         location_release(&u->nav.all.data[i].where);
     vec_release(&u->nav.all);
@@ -86,6 +93,7 @@ static void record(struct ui *u, int kind, const struct location *where)
 
 void nav_places(struct ui *u)
 {
+    nav_stop(u);
     left_show_places(u);
     u->right_focus = false;
     record(u, PLACE_START, NULL);
@@ -96,6 +104,7 @@ void nav_list(struct ui *u, const struct location *where, const char *name, size
     struct location copy;
     struct error e;
 
+    nav_stop(u);
     /* `where` may be part of what is about to be replaced. */
     if (location_copy(&copy, where, &e) != PB_OK) {
         ui_error(u, &e);
@@ -131,6 +140,7 @@ void nav_open(struct ui *u, const struct location *where, bool properties, bool 
     struct app_object *o = u->right.object;
     struct error e;
 
+    nav_stop(u);
     if (o != NULL && app_object_state(o) != APP_FAILED && u->right.version[0] == '\0' &&
         location_same(app_object_location(o), where)) { /* it is open */
         u->right.properties = properties;
@@ -158,23 +168,48 @@ void nav_open(struct ui *u, const struct location *where, bool properties, bool 
     record(u, PLACE_OBJECT, where);
 }
 
+static void go_to(struct ui *u, const struct location *where, bool folder)
+{
+    if (folder) {
+        nav_list(u, where, NULL, 0);
+    } else {
+        nav_open(u, where, false, where->scheme != LOC_STDIO);
+        u->right.folder_next =
+            u->right_focus && where->scheme != LOC_LOCAL && where->scheme != LOC_STDIO;
+    }
+}
+
+static void on_look(void *ctx, const struct location *where, bool folder)
+{
+    struct ui *u = ctx;
+    struct location real;
+    struct error e;
+
+    /* `where` goes with the look. */
+    if ((folder ? app_as_folder : location_copy)(&real, where, &e) != PB_OK) {
+        ui_error(u, &e);
+        return;
+    }
+    nav_stop(u);
+    go_to(u, &real, folder);
+    location_release(&real);
+    ui_changed(u);
+}
+
 void nav_go(struct ui *u, const struct location *where)
 {
     struct location real;
     struct error e;
 
-    if (app_canonical_location(where, &real, &e) != PB_OK) {
+    nav_stop(u);
+    if (app_absolute_location(&real, where, &e) != PB_OK) {
         ui_error(u, &e);
         return;
     }
-    if (real.scheme == LOC_STDIO) {
-        nav_open(u, &real, false, false);
-    } else if (app_location_is_folder(&real)) {
-        nav_list(u, &real, NULL, 0);
-    } else {
-        nav_open(u, &real, false, true);
-        u->right.folder_next = u->right_focus && real.scheme != LOC_LOCAL;
-    }
+    if (real.scheme != LOC_LOCAL || app_location_is_folder(&real))
+        go_to(u, &real, app_location_is_folder(&real));
+    else if (app_look_start(u->app, &real, on_look, u, &u->nav.look, &e) != PB_OK)
+        ui_error(u, &e);
     location_release(&real);
 }
 
@@ -184,7 +219,7 @@ void nav_start(struct ui *u, const struct location *start)
         nav_places(u);
     else
         nav_go(u, start);
-    if (u->nav.all.len == 0)
+    if (u->nav.all.len == 0 && u->nav.look == NULL)
         record(u, PLACE_START, NULL);
 }
 

@@ -103,6 +103,7 @@ struct nav {
         size_t len, cap;
     } all;
     size_t at; /* of the place that is shown; all.len > 0 */
+    struct app_look *look; /* what is at the path that was typed, or NULL */
 };
 
 /* What a dialog about unsaved edits was asked for. */
@@ -459,7 +460,8 @@ void nav_places(struct ui *u);
 void nav_list(struct ui *u, const struct location *where, const char *name, size_t len);
 /* Opens an object and shows its folder on the left unless that stands there. */
 void nav_open(struct ui *u, const struct location *where, bool properties, bool show_folder);
-void nav_go(struct ui *u, const struct location *where); /* folder or object, as it is spelled */
+void nav_go(struct ui *u, const struct location *where); /* folder or object, whichever is there */
+void nav_stop(struct ui *u); /* does not go on to look what is there */
 bool location_same(const struct location *a, const struct location *b);
 void location_show_name(struct buf *out, const struct location *where); /* its last part */
 

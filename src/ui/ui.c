@@ -150,7 +150,7 @@ void ui_changed(struct ui *u)
 bool ui_busy(const struct ui *u)
 {
     return (u->left.listing != NULL && listing_loading(u->left.listing)) || right_loading(u) ||
-           find_running(u) || versions_busy(u) || u->links != NULL ||
+           u->nav.look != NULL || find_running(u) || versions_busy(u) || u->links != NULL ||
            u->saving.step == SAVE_CHECKING || u->saving.step == SAVE_WRITING ||
            u->saving.step == SAVE_MERGING;
 }

@@ -832,7 +832,7 @@ def messages():
     golden("messages", """
         key Q
         type :
-        type /nowhere/at/all
+        type /nowhere-at-all-is-this-file
         key Enter
         key Esc
         key ^O
@@ -844,7 +844,7 @@ def details():
     """Enter behind an error shows all of it; any other key takes it away."""
     golden("details", """
         type :
-        type /nowhere/at/all
+        type /nowhere-at-all-is-this-file
         key Enter
         shot cut
         key Enter
