@@ -215,6 +215,7 @@ static bool is_secret_header(const char *name)
         "x-amz-server-side-encryption-customer-key",
         "x-amz-copy-source-server-side-encryption-customer-key",
         "x-goog-encryption-key",
+        "x-guploader-uploadid", /* of an upload it is what allows to go on with it */
         "x-goog-copy-source-encryption-key",
         "x-ms-encryption-key",
         "x-ms-copy-source-authorization",

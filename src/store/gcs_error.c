@@ -204,6 +204,8 @@ enum pb_err gcs_answer_error(const struct gcs_request *q, const struct http_resu
     enum pb_err err;
 
     gcs_problem_read(&p, r);
+    if (q->action == GCS_BEGIN || q->action == GCS_SEND || q->action == GCS_ASK)
+        p.request_id[0] = '\0'; /* of an upload it is what allows to go on with it */
     buf_init(&why, BUF_MAX_LINE);
     buf_init(&detail, BUF_MAX_LINE);
     err = put_why(&why, &p, q, r->status);

@@ -284,7 +284,8 @@ class Answers(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         if not chunked:
             self.send_header("Content-Length", str(len(body)))
-        self.send_header("X-GUploader-UploadID", "guploader-" + uuid.uuid4().hex[:8])
+        # Of a resumable upload it is that one's secret.
+        self.send_header("X-GUploader-UploadID", self.upload_id or "guploader-" + uuid.uuid4().hex)
         self.end_headers()
         if self.command == "HEAD":
             return
@@ -308,7 +309,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
 
     def handle_one(self):
         path, _, query = self.path.partition("?")
-        self.params = {}
+        self.params, self.upload_id = {}, None
         try:
             self.read_body()
             for name, value in urllib.parse.parse_qsl(query, keep_blank_values=True,
@@ -689,7 +690,7 @@ class Answers(http.server.BaseHTTPRequestHandler):
         self.check_name(key)
         self.check_properties(said)
         self.hold_conditions(bucket.live.get(key))
-        name = "upload-" + uuid.uuid4().hex
+        name = self.upload_id = "upload-" + uuid.uuid4().hex
         kind = self.headers.get("X-Upload-Content-Type")
         if kind:
             said.setdefault("contentType", kind)
@@ -708,7 +709,8 @@ class Answers(http.server.BaseHTTPRequestHandler):
     def upload(self, _):
         """The session's address is the credential."""
         self.know("uploadType", "upload_id")
-        session = self.gcs.uploads.get(self.params.get("upload_id"))
+        self.upload_id = self.params.get("upload_id")
+        session = self.gcs.uploads.get(self.upload_id)
         if session is None:
             raise Refused(404, "notFound", "Not Found")
         if self.command == "DELETE":

@@ -22,7 +22,7 @@ class Rig(Driver):
         self.token = self.gcs.token("ya29.the-token")
         self.gcs.bucket(self.bucket)
         self.proxy = Proxy(("127.0.0.1", self.gcs.port), None).start()
-        self.secrets = [self.token, "upload_id=", "s3cret", "r3fresh", "PRIVATE"]
+        self.secrets = [self.token, "upload-", "upload_id=", "s3cret", "r3fresh", "PRIVATE"]
 
     def put(self, key, body, **properties):
         return self.gcs.put(self.bucket, key, body, **properties)

@@ -275,9 +275,9 @@ def upload_goes_on(rig):
     assert rig.get("u") == b"again"
     # One that never gets ahead ends.
     rig.proxy.clear()
-    rig.proxy.rule("method=PUT do=answer status=503")
+    rig.proxy.rule("method=PUT do=answer status=308")
     began = time.monotonic()
-    rig.save_error("server error", "busy", "u", b"never", through=rig.proxy)
+    rig.save_error("connection failed", "does not get ahead", "u", b"never", through=rig.proxy)
     assert time.monotonic() - began < 30 and rig.get("u") == b"again"
 
 
@@ -368,7 +368,7 @@ def tokens(rig):
     assert rig.names("buckets", env=env) == ["bucket"]      # the key file says the project
     # gcloud's own file.
     folder = os.path.join(rig.tmp, "gcloud")
-    os.makedirs(folder)
+    os.makedirs(folder, exist_ok=True)
     os.rename(key_file(rig, "adc.json", user),
               os.path.join(folder, "application_default_credentials.json"))
     assert rig.fetch("t", env={**no_token, "CLOUDSDK_CONFIG": folder})[0] == b"x"
