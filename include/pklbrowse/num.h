@@ -21,7 +21,7 @@ bool num_parse_double(const char *s, size_t n, double *out);
  * '-0.0'). */
 void num_repr_double(struct buf *out, double d);
 /* The same, and an int in decimal, into memory; returns its length.  No NUL is added. */
-#define NUM_TEXT_MAX 32u
+#define NUM_TEXT_MAX 48u
 size_t num_put_double(char to[NUM_TEXT_MAX], double d);
 size_t num_put_int(char to[NUM_TEXT_MAX], int64_t v);
 
