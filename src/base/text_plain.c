@@ -1,5 +1,8 @@
 /* How much of a string can be copied as it stands: what a printer of long texts asks first. */
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include <pklbrowse/text.h>
 
@@ -70,11 +73,74 @@ static inline bool three_bytes(const unsigned char *s, size_t n, uint32_t *cp)
     return *cp >= 0x800 && (*cp < 0xd800 || *cp > 0xdfff);
 }
 
+#define FEW 64u /* bytes for which vectors do not pay */
+
+#ifdef __SSE2__
+
+#define AT_ONCE 32768u /* bytes checked twice in a row */
+
+static inline __m128i load(const unsigned char *p)
+{
+    return _mm_loadu_si128((const void *)p);
+}
+
+/* low <= v <= high, as unsigned bytes */
+static inline __m128i between(__m128i v, int low, int high)
+{
+    __m128i up = _mm_max_epu8(v, _mm_set1_epi8((char)low));
+
+    return _mm_cmpeq_epi8(_mm_min_epu8(up, _mm_set1_epi8((char)high)), v);
+}
+
+/* Bytes in front of the first that is neither plain ASCII, nor of a letter of East Asia of which
+ * the first two bytes tell that it is printable, if this is UTF-8 at all: U+4E00 to U+9FFF and
+ * U+AC00 to U+D77F without a few at the edges. */
+static size_t east_asian_run(const unsigned char *s, size_t n, char quote)
+{
+    const __m128i quotes = _mm_set1_epi8(quote), slash = _mm_set1_epi8('\\');
+    size_t at = 0;
+
+    for (; n - at > 16; at += 16) {
+        __m128i v = load(s + at), next = load(s + at + 1);
+        __m128i bad = _mm_or_si128(_mm_cmpeq_epi8(v, quotes), _mm_cmpeq_epi8(v, slash));
+        __m128i good = _mm_or_si128(between(v, 0x20, 0x7e), between(v, 0x80, 0xbf));
+        __m128i ea =
+            _mm_and_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8((char)0xea)), between(next, 0xb0, 0xbf));
+        __m128i ed =
+            _mm_and_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8((char)0xed)), between(next, 0x80, 0x9d));
+        unsigned wrong;
+
+        good = _mm_or_si128(good, _mm_or_si128(between(v, 0xe5, 0xe9), between(v, 0xeb, 0xec)));
+        good = _mm_andnot_si128(bad, _mm_or_si128(good, _mm_or_si128(ea, ed)));
+        wrong = (unsigned)_mm_movemask_epi8(good) ^ 0xffff;
+        if (wrong != 0)
+            return at + (unsigned)__builtin_ctz(wrong);
+    }
+    return at;
+}
+
+static size_t quick_run(const unsigned char *s, size_t n, char quote)
+{
+    size_t run = n < FEW ? 0 : east_asian_run(s, n < AT_ONCE ? n : AT_ONCE, quote);
+
+    return run < FEW / 2 ? 0 : utf8_check(s, run, false, NULL);
+}
+
+#else
+
+static size_t quick_run(const unsigned char *s, size_t n, char quote)
+{
+    (void)s, (void)n, (void)quote;
+    return 0;
+}
+
+#endif
+
 size_t text_plain(const void *p, size_t n, char quote, enum text_plain how)
 {
     const unsigned char *s = p;
     struct unicode_range in = {1, 0};
-    size_t at = 0;
+    size_t at = 0, tried = 0; /* up to there the quick way is not tried again */
 
     while (at < n) {
         uint32_t cp;
@@ -90,6 +156,13 @@ size_t text_plain(const void *p, size_t n, char quote, enum text_plain how)
         }
         if (how == TEXT_ASCII)
             break;
+        if (at >= tried) {
+            used = quick_run(s + at, n - at, quote);
+            at += used;
+            tried = at + FEW;
+            if (used > 0)
+                continue;
+        }
         used = three_bytes(s + at, n - at, &cp) ? 3 : utf8_decode(s + at, n - at, &cp, false);
         if (used == 0 || ((cp < in.first || cp > in.last) && !find_range(cp, &in)) ||
             (how == TEXT_DRAWABLE && unicode_draws_nothing(cp)))

@@ -86,22 +86,61 @@ void pkl_repr_str(struct buf *out, const char *utf8, size_t n, bool ascii)
 }
 
 #define BYTES_AT_ONCE 16384u
+#define BYTES_MANY 4096u /* for which a table pays */
+
+static bool stands_for_itself(uint8_t c, char quote, bool array)
+{
+    return c >= 0x20 && c < 0x7f && c != '\\' && c != (uint8_t)quote && !(array && c == '\'');
+}
+
+/* All bytes' texts side by side. */
+struct byte_texts {
+    char text[256][4];
+    uint8_t len[256];
+};
+
+static void fill_texts(struct byte_texts *t, char quote, bool array)
+{
+    for (unsigned c = 0; c < 256; c++) {
+        bool itself = stands_for_itself((uint8_t)c, quote, array);
+
+        memset(t->text[c], (int)c, sizeof t->text[c]);
+        t->len[c] = (uint8_t)(itself ? 1 : put_byte_escape(t->text[c], (uint8_t)c));
+    }
+}
+
+static size_t put_many(char *to, const uint8_t *s, size_t n, const struct byte_texts *t)
+{
+    char *end = to;
+
+    for (size_t i = 0; i < n; i++) {
+        memcpy(end, t->text[s[i]], sizeof t->text[s[i]]);
+        end += t->len[s[i]];
+    }
+    return (size_t)(end - to);
+}
 
 void repr_bytes_piece(struct buf *out, const void *p, size_t n, char quote, bool array)
 {
     const uint8_t *s = p;
+    struct byte_texts texts;
+    bool many = n >= BYTES_MANY;
 
+    if (many)
+        fill_texts(&texts, quote, array);
     while (n > 0) {
         size_t piece = n < BYTES_AT_ONCE ? n : BYTES_AT_ONCE, used = 0;
         char *to = buf_room(out, piece * 4);
 
-        for (size_t i = 0; to != NULL && i < piece; i++) {
-            uint8_t c = s[i];
-
-            if (c >= 0x20 && c < 0x7f && c != '\\' && c != (uint8_t)quote && !(array && c == '\''))
-                to[used++] = (char)c;
+        if (to == NULL)
+            return;
+        if (many)
+            used = put_many(to, s, piece, &texts);
+        for (size_t i = 0; !many && i < piece; i++) {
+            if (stands_for_itself(s[i], quote, array))
+                to[used++] = (char)s[i];
             else
-                used += put_byte_escape(to + used, c);
+                used += put_byte_escape(to + used, s[i]);
         }
         out->len += used;
         s += piece;
