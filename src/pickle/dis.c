@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/num.h>
 #include <pklbrowse/text.h>
 
 #include "dis.h"
@@ -17,12 +18,22 @@
 #define PATHS_AT 50 /* column */
 #define INDENT 4
 #define INDENT_MAX 4096 /* marks that are shown by it */
-#define NO_MARK UINT64_MAX
+#define OFFSET_WIDTH 5u
+#define OFFSET_COPIED 20u /* its longest text */
+#define CODE_WIDTH 5u
+#define NAME_WIDTH 10u /* at least, when something follows */
+#define NAME_MAX_BYTES 24u
+#define HEAD_MOST 64u
 
 /* What an opcode does to the height of the stack. */
 struct effect {
     uint8_t pops, pushes;
     bool mark; /* takes everything down to the mark first */
+};
+
+struct shown {
+    char code[8], name[NAME_MAX_BYTES];
+    uint8_t name_len;
 };
 
 struct dis {
@@ -41,6 +52,7 @@ struct dis {
     size_t logged;  /* entries of the index's log of puts that are behind us */
     unsigned protocol;
     struct effect effects[256];
+    struct shown shown[256];
 };
 
 /* "list mark -> list": one value below the mark goes, one comes. */
@@ -66,20 +78,48 @@ static struct effect parse_effect(const char *s)
 
 /* ------------------------------------------------------------------------ a line */
 
-static void put_offset(struct buf *out, uint64_t at)
+/* What stands in front of the marks' indent, and behind it, of every opcode. */
+static void make_shown(struct shown *s, uint8_t code)
 {
-    char digits[24];
-    size_t n = sizeof digits;
+    static const char hex[] = "0123456789abcdef";
+    const char *name = pkl_opcode(code)->name;
 
-    digits[--n] = ' ';
-    digits[--n] = ':';
-    do {
-        digits[--n] = (char)('0' + at % 10);
-        at /= 10;
-    } while (at > 0);
-    while (sizeof digits - n < 7)
-        digits[--n] = ' ';
-    buf_append(out, digits + n, sizeof digits - n);
+    memset(s, ' ', sizeof *s);
+    if (code < 0x80) {
+        s->code[0] = (char)code;
+    } else {
+        memcpy(s->code, "\\x", 2);
+        s->code[2] = hex[code >> 4];
+        s->code[3] = hex[code & 15];
+    }
+    s->name_len = (uint8_t)(name != NULL ? strnlen(name, NAME_MAX_BYTES) : 0);
+    memcpy(s->name, name != NULL ? name : "", s->name_len);
+}
+
+/* Offset, opcode, name; `padded` so that something can follow. */
+static void put_head(struct dis *x, uint64_t at, uint8_t code, bool padded)
+{
+    const struct shown *s = &x->shown[code];
+    size_t marks = x->marks.len < INDENT_MAX ? x->marks.len : INDENT_MAX, indent = INDENT * marks;
+    size_t name = padded && s->name_len < NAME_WIDTH ? NAME_WIDTH : s->name_len, n, pad;
+    char digits[NUM_TEXT_MAX], *to = buf_room(&x->out.buf, HEAD_MOST + indent);
+
+    if (to == NULL)
+        return;
+    n = num_put_int(digits, (int64_t)at);
+    pad = n < OFFSET_WIDTH ? OFFSET_WIDTH - n : 0;
+    memset(to, ' ', OFFSET_WIDTH);
+    memcpy(to + pad, digits, OFFSET_COPIED);
+    n += pad;
+    memcpy(to + n, ": ", 2);
+    n += 2;
+    memcpy(to + n, s->code, sizeof s->code);
+    n += CODE_WIDTH;
+    if (indent > 0)
+        memset(to + n, ' ', indent);
+    n += indent;
+    memcpy(to + n, s->name, sizeof s->name);
+    x->out.buf.len += n + name;
 }
 
 static void put_note(struct buf *out, const char *what, uint64_t n)
@@ -87,19 +127,6 @@ static void put_note(struct buf *out, const char *what, uint64_t n)
     buf_puts(out, what);
     dis_u64(out, n);
     buf_putc(out, ')');
-}
-
-static void put_opcode(struct buf *out, uint8_t code, size_t indent)
-{
-    static const char hex[] = "0123456789abcdef";
-    char shown[5] = {'\\', 'x', hex[code >> 4], hex[code & 15], ' '};
-
-    if (code < 0x80)
-        memcpy(shown, (char[5]){(char)code, ' ', ' ', ' ', ' '}, sizeof shown);
-    buf_append(out, shown, sizeof shown);
-    if (indent > 0)
-        buf_fill(out, ' ', INDENT * (indent < INDENT_MAX ? indent : INDENT_MAX));
-    buf_puts(out, pkl_opcode(code)->name);
 }
 
 static bool takes_mark(const struct dis *x, uint8_t code)
@@ -122,18 +149,13 @@ static uint64_t count_put(struct dis *x, uint64_t at)
     return slot;
 }
 
-static enum pb_err put_argument(struct dis *x, const struct op *op, uint64_t slot, struct error *e)
+static enum pb_err put_argument(struct dis *x, const struct op *op, uint64_t slot, bool mark,
+                                struct error *e)
 {
     struct buf *out = &x->out.buf;
-    bool mark = takes_mark(x, op->code), moved = false;
+    bool moved = false;
     enum pb_err err = PB_OK;
 
-    if (!dis_has_arg(op->code) && !mark && op->code != 0x94)
-        return PB_OK;
-    size_t name = strlen(pkl_opcode(op->code)->name);
-
-    if (name < 10)
-        buf_fill(out, ' ', 10 - name);
     if (dis_has_arg(op->code)) {
         buf_putc(out, ' ');
         err = dis_arg(&x->out, x->d->src, op, &moved, e);
@@ -202,16 +224,17 @@ static void end_pickle(struct dis *x)
 static enum pb_err one(struct dis *x, const struct op *op, bool breaks, struct error *e)
 {
     size_t line = x->out.buf.len;
+    bool mark = takes_mark(x, op->code), more = dis_has_arg(op->code) || mark || op->code == 0x94;
     uint64_t slot = 0;
-    enum pb_err err;
+    enum pb_err err = PB_OK;
 
     if (op_info[op->code].class == OP_PUT)
         slot = count_put(x, op->at);
     if (pkl_opcode(op->code)->protocol > x->protocol)
         x->protocol = pkl_opcode(op->code)->protocol;
-    put_offset(&x->out.buf, op->at);
-    put_opcode(&x->out.buf, op->code, x->marks.len);
-    err = put_argument(x, op, slot, e);
+    put_head(x, op->at, op->code, more);
+    if (more)
+        err = put_argument(x, op, slot, mark, e);
     if (err == PB_OK && !breaks)
         err = apply(x, op, e);
     if (err == PB_OK && x->where != NULL)
@@ -246,6 +269,7 @@ enum pb_err pkl_dis(struct pkl_doc *d, const struct pkl_dis_opts *o, const struc
     for (size_t i = 0; i < 256; i++) {
         if (op_info[i].effect != NULL)
             x.effects[i] = parse_effect(op_info[i].effect);
+        make_shown(&x.shown[i], (uint8_t)i);
     }
     buf_init(&x.out.buf, LINE_MAX_BYTES);
     cursor_init(&x.cursor, d->src);

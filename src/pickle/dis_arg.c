@@ -43,11 +43,6 @@ struct text {
     uint64_t from, end;
 };
 
-static bool is_plain(uint8_t c, char quote)
-{
-    return c >= 0x20 && c < 0x7f && c != '\\' && c != (uint8_t)quote;
-}
-
 static void put_escape(struct buf *out, uint32_t c, char quote)
 {
     static const char hex[] = "0123456789abcdef";
@@ -64,12 +59,6 @@ static void put_escape(struct buf *out, uint32_t c, char quote)
         buf_append(out, (char[4]){'\\', 'x', hex[c >> 4], hex[c & 15]}, 4);
     else
         buf_printf(out, c < 0x10000 ? "\\u%04x" : "\\U%08x", c);
-}
-
-/* The repr of a bytearray escapes the single quote also where it need not be. */
-static bool is_odd_quote(uint8_t c, enum form form)
-{
-    return form == BYTEARRAY && c == '\'';
 }
 
 /* One character at p; the bytes it took. */
@@ -93,7 +82,7 @@ static size_t put_char(struct buf *out, const uint8_t *p, size_t n, enum form fo
         buf_append(out, bytes, utf8_encode(c, bytes));
         return 1;
     }
-    put_escape(out, c, is_odd_quote(p[0], form) ? '\'' : quote);
+    put_escape(out, c, quote);
     return used;
 }
 
@@ -101,13 +90,16 @@ static void put_text(struct buf *out, const uint8_t *p, size_t n, enum form form
 {
     size_t at = 0;
 
+    if (form == BYTES || form == BYTEARRAY) {
+        repr_bytes_piece(out, p, n, quote, form == BYTEARRAY);
+        return;
+    }
     while (at < n) {
-        size_t plain = at;
+        size_t plain =
+            text_plain(p + at, n - at, quote, form == UTF8 ? TEXT_PRINTABLE : TEXT_ASCII);
 
-        while (at < n && is_plain(p[at], quote) && !is_odd_quote(p[at], form))
-            at++;
-        if (at > plain)
-            buf_append(out, p + plain, at - plain);
+        buf_append(out, p + at, plain);
+        at += plain;
         if (at < n)
             at += put_char(out, p + at, n - at, form, quote);
     }
@@ -314,23 +306,28 @@ static enum pb_err text_arg(struct dis_out *o, struct source *src, const struct 
 
 /* ------------------------------------------------------------------- numbers */
 
-void dis_u64(struct buf *out, uint64_t v)
-{
-    char digits[20];
-    size_t n = sizeof digits;
-
-    do {
-        digits[--n] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v > 0);
-    buf_append(out, digits + n, sizeof digits - n);
-}
-
 static void put_i64(struct buf *out, int64_t v)
 {
-    if (v < 0)
-        buf_putc(out, '-');
-    dis_u64(out, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+    char *to = buf_room(out, NUM_TEXT_MAX);
+
+    if (to != NULL)
+        out->len += num_put_int(to, v);
+}
+
+void dis_u64(struct buf *out, uint64_t v)
+{
+    if (v <= INT64_MAX)
+        put_i64(out, (int64_t)v);
+    else
+        buf_printf(out, "%llu", (unsigned long long)v);
+}
+
+static void put_double(struct buf *out, double d)
+{
+    char *to = buf_room(out, NUM_TEXT_MAX);
+
+    if (to != NULL)
+        out->len += num_put_double(to, d);
 }
 
 static double big_endian_double(const uint8_t *p)
@@ -393,7 +390,7 @@ static enum pb_err number_line(struct dis_out *o, struct source *src, const stru
     } else if (op->code == 'F') {
         shown = line_float(s, n, &real);
         if (shown)
-            num_repr_double(&o->buf, real);
+            put_double(&o->buf, real);
     } else if (op->code == 'p' || op->code == 'g') {
         shown = line_slot(s, n, &slot) && slot <= INT64_MAX; /* else a text of Python 2 */
         if (shown)
@@ -469,7 +466,7 @@ enum pb_err dis_arg(struct dis_out *o, struct source *src, const struct op *op, 
         dis_u64(&o->buf, op_le(op->p + 1, 8));
         return PB_OK;
     case ARG_F8:
-        num_repr_double(&o->buf, big_endian_double(op->p + 1));
+        put_double(&o->buf, big_endian_double(op->p + 1));
         return PB_OK;
     case ARG_LINE:
         if (op->code != 'S' && op->code != 'V' && op->code != 'P')
