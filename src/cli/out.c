@@ -1,7 +1,9 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,14 +32,29 @@ static enum pb_err failed(const struct out *o, struct error *e)
     return o->error.code;
 }
 
-/* A pipe that says it is writable takes at least PIPE_BUF bytes without waiting. */
+/* What it takes without waiting once it says that it is writable: a pipe at least PIPE_BUF, and as
+ * much as it is long and not filled; the pages at both ends of that may be used in part. */
+static size_t room(const struct out *o)
+{
+    int size = fcntl(o->fd, F_GETPIPE_SZ), used = 0;
+    size_t taken;
+
+    if (size < 0 || ioctl(o->fd, FIONREAD, &used) != 0 || used < 0)
+        return PIPE_BUF;
+    taken = (size_t)used + (used > 0 ? 3 * PIPE_BUF : 0);
+    return (size_t)size > taken + PIPE_BUF ? (size_t)size - taken : PIPE_BUF;
+}
+
 static void put_some(struct out *o)
 {
     size_t n = o->pending.len - o->sent;
     ssize_t done;
 
-    if (!o->regular && n > PIPE_BUF)
-        n = PIPE_BUF;
+    if (!o->regular && n > PIPE_BUF) {
+        size_t most = room(o);
+
+        n = n < most ? n : most;
+    }
     done = write(o->fd, o->pending.data + o->sent, n);
     if (done > 0) {
         o->sent += (size_t)done;
