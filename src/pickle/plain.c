@@ -40,6 +40,7 @@ const struct plain_form plain_json = {
 };
 
 #define NAMES_MAX ((size_t)1 << 20)
+#define AHEAD 8u /* values */
 
 /* Stages of a frame: of an object its parts, of a dict key and value. */
 enum { STAGE_FIRST, STAGE_KWARGS, STAGE_STATE, STAGE_DONE };
@@ -310,6 +311,8 @@ bool plain_put(struct plain *w, struct tape *t, uint32_t node)
     if (w->out->failed != PB_OK)
         return false;
     w->stack.len = 0;
+    if (node + AHEAD < t->nodes.len)
+        plain_expect_word(w, &t->nodes.data[node + AHEAD]);
     good = put_one(w, t, node);
     while (good && w->stack.len > 0)
         good = step(w, t);

@@ -43,8 +43,8 @@ struct plain_form {
 };
 extern const struct plain_form plain_repr, plain_json;
 
-/* A leaf that references lead to, met lately. */
-#define PLAIN_WORDS 8192u /* power of two */
+/* A leaf that references lead to, met lately.  Two by two, the later one first. */
+#define PLAIN_WORDS 32768u /* power of two */
 #define PLAIN_WORD_MAX 52u
 struct plain_word {
     uint64_t maker; /* + 1 */
@@ -125,6 +125,9 @@ const char *plain_text(struct plain *w, const struct tape_node *n, size_t *len);
 const uint8_t *plain_bytes(struct plain *w, uint64_t at, size_t n);
 /* Of a reference: the leaf behind it as a word; NULL: hard. */
 const struct plain_word *plain_word(struct plain *w, const struct tape_node *n);
+
+/* It will be asked for soon: many words are not in the processor's cache. */
+void plain_expect_word(const struct plain *w, const struct tape_node *n);
 
 /* plain_key.c: keys of a dict or members of a set are added one by one; false: it equals one before
  * it, or may. */

@@ -340,10 +340,27 @@ static bool quick_payload(const uint8_t *p, uint64_t *len)
     }
 }
 
+/* A BINGET or LONG_BINGET at p of a slot that was met lately. */
+static inline bool known_ref(const struct tapes *t, const uint8_t *p, struct tape_node *n)
+{
+    uint64_t slot = *p == 'h' ? p[1] : op_le(p + 1, 4);
+    const struct tape_ref *box = t->refs != NULL ? &t->refs[slot & (TAPE_REFS - 1)] : NULL;
+
+    if ((*p != 'h' && *p != 'j') || box == NULL || t->refs_start == 0 || box->slot != slot + 1 ||
+        t->doc->puts.len > 0)
+        return false;
+    n->len = *p;
+    n->target = box->maker;
+    n->kind = box->kind;
+    n->code = box->code;
+    n->flags = TAPE_REF | (box->kind >= PKL_LIST ? TAPE_HARD : 0);
+    return true;
+}
+
 #define HEADER_MOST 9u /* bytes of the longest header */
 
-/* Leaves and what puts them into the memo: most of all opcodes, without ceremony.  Stops before
- * anything else. */
+/* Leaves, references met before and what puts into the memo: most of all opcodes, without ceremony.
+ * Stops before anything else. */
 static enum pb_err run_leaves(struct builder *b, struct error *e)
 {
     struct walk *w = &b->w;
@@ -367,6 +384,10 @@ static enum pb_err run_leaves(struct builder *b, struct error *e)
         } else if (info->class >= OP_NONE && info->class <= OP_PY2STR) {
             /* Classes of leaves stand in the order of their kinds. */
             n.kind = (uint8_t)(info->class - OP_NONE);
+            err = push(b, &n, e);
+            if (err != PB_OK)
+                return err;
+        } else if (info->class == OP_REF && known_ref(b->all, p, &n)) {
             err = push(b, &n, e);
             if (err != PB_OK)
                 return err;
