@@ -20,7 +20,7 @@ size_t utf8_encode(uint32_t cp,
 /* Offset of the first byte that is not UTF-8, n when all is.  *partial (may be NULL): that byte
  * begins a sequence cut short by the end, so more bytes may make it whole.  Fast on long ASCII. */
 size_t utf8_check(const void *p, size_t n, bool surrogates, bool *partial);
-/* Is all of it UTF-8, surrogates let pass?  For many short ones: 16 bytes behind it may be read. */
+/* Is all of it UTF-8, surrogates let pass?  For many short ones: 32 bytes behind it may be read. */
 bool utf8_whole(const void *p, size_t n);
 size_t utf8_count(const void *p, size_t n); /* code points of valid text */
 

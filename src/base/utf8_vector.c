@@ -8,9 +8,10 @@
 #ifdef __x86_64__
 
 #include <string.h>
-#include <tmmintrin.h>
+#include <immintrin.h>
 
 #define VECTOR __attribute__((target("ssse3")))
+#define WIDE __attribute__((target("avx2")))
 
 /* Faults of two bytes in a row, by bits. */
 enum {
@@ -75,8 +76,10 @@ static const unsigned char to_front[32] = {
     128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128, 128,
 };
 
-static const unsigned char keep_first[32] = {255, 255, 255, 255, 255, 255, 255, 255,
-                                             255, 255, 255, 255, 255, 255, 255, 255};
+static const unsigned char keep_first[64] = {
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+    255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+};
 
 struct tables {
     __m128i high, low, second;
@@ -193,7 +196,7 @@ VECTOR size_t utf8_vector_check(const unsigned char *s, size_t n, bool surrogate
     return end_is_right(&t, before, s, at, n) ? n : back_to_character(s, at);
 }
 
-VECTOR bool utf8_vector_whole(const unsigned char *s, size_t n)
+VECTOR static bool whole(const unsigned char *s, size_t n)
 {
     struct tables t = load_tables(true);
     __m128i before = _mm_setzero_si128(), wrong = before, v;
@@ -204,9 +207,74 @@ VECTOR bool utf8_vector_whole(const unsigned char *s, size_t n)
         wrong = _mm_or_si128(wrong, faults(&t, before, v));
         before = v;
     }
-    v = _mm_and_si128(load(s + at), load(keep_first + 16 - (n - at)));
+    v = _mm_and_si128(load(s + at), load(keep_first + 32 - (n - at)));
     wrong = _mm_or_si128(wrong, faults(&t, before, v));
     return !any(wrong);
+}
+
+/* ------------------------------------------------------------- 32 bytes at a time */
+
+struct wide_tables {
+    __m256i high, low, second;
+};
+
+WIDE static inline __m256i load_wide(const unsigned char *p)
+{
+    __m256i v;
+
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+WIDE static inline __m256i load_twice(const unsigned char *p)
+{
+    __m128i v;
+
+    memcpy(&v, p, sizeof v);
+    return _mm256_broadcastsi128_si256(v);
+}
+
+/* As faults(), surrogates being none. */
+WIDE static inline __m256i wide_faults(const struct wide_tables *t, __m256i before, __m256i v)
+{
+    const __m256i half = _mm256_set1_epi8(15);
+    __m256i between = _mm256_permute2x128_si256(before, v, 0x21);
+    __m256i prev1 = _mm256_alignr_epi8(v, between, 15);
+    __m256i prev2 = _mm256_alignr_epi8(v, between, 14);
+    __m256i prev3 = _mm256_alignr_epi8(v, between, 13);
+    __m256i high =
+        _mm256_shuffle_epi8(t->high, _mm256_and_si256(_mm256_srli_epi16(prev1, 4), half));
+    __m256i low = _mm256_shuffle_epi8(t->low, _mm256_and_si256(prev1, half));
+    __m256i second =
+        _mm256_shuffle_epi8(t->second, _mm256_and_si256(_mm256_srli_epi16(v, 4), half));
+    __m256i pairs = _mm256_and_si256(_mm256_and_si256(high, low), second);
+    __m256i third = _mm256_subs_epu8(prev2, _mm256_set1_epi8((char)(0xe0 - 0x80)));
+    __m256i fourth = _mm256_subs_epu8(prev3, _mm256_set1_epi8((char)(0xf0 - 0x80)));
+    __m256i must = _mm256_and_si256(_mm256_or_si256(third, fourth), _mm256_set1_epi8((char)0x80));
+
+    pairs = _mm256_andnot_si256(_mm256_set1_epi8(SURROGATE), pairs);
+    return _mm256_xor_si256(pairs, must);
+}
+
+WIDE static bool wide_whole(const unsigned char *s, size_t n)
+{
+    struct wide_tables t = {load_twice(first_high), load_twice(first_low), load_twice(second_high)};
+    __m256i before = _mm256_setzero_si256(), wrong = before, v;
+    size_t at = 0;
+
+    for (; n - at >= 32; at += 32) {
+        v = load_wide(s + at);
+        wrong = _mm256_or_si256(wrong, wide_faults(&t, before, v));
+        before = v;
+    }
+    v = _mm256_and_si256(load_wide(s + at), load_wide(keep_first + 32 - (n - at)));
+    wrong = _mm256_or_si256(wrong, wide_faults(&t, before, v));
+    return _mm256_testz_si256(wrong, wrong) != 0;
+}
+
+bool utf8_vector_whole(const unsigned char *s, size_t n)
+{
+    return __builtin_cpu_supports("avx2") ? wide_whole(s, n) : whole(s, n);
 }
 
 #else

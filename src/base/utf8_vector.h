@@ -10,7 +10,7 @@ bool utf8_vector_works(void);
 /* n if all of s is whole and right; else a place at the beginning of a character with nothing wrong
  * before it and the fault, or the cut character, at most 64 bytes and a character behind it. */
 size_t utf8_vector_check(const unsigned char *s, size_t n, bool surrogates);
-/* Is all of s right, surrogates among it?  16 bytes behind it may be read. */
+/* Is all of s right, surrogates among it?  32 bytes behind it may be read. */
 bool utf8_vector_whole(const unsigned char *s, size_t n);
 
 #endif

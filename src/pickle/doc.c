@@ -3,6 +3,7 @@
 
 #include "index.h"
 #include "lens/nd.h"
+#include "scan_vector.h"
 
 static uint64_t or_default(uint64_t limit, uint64_t usual)
 {
@@ -30,6 +31,7 @@ enum pb_err pkl_doc_new(struct source *src, unsigned source_no, const struct pkl
     d->limits.max_pickles = or_default(limits->max_pickles, (uint64_t)1 << 26);
     d->scan.memo_bias = NO_BIAS;
     d->scan.code = -1;
+    d->vector = vector_run_works();
     pkl_doc_set_grain(d, &GRAIN_USUAL);
     return PB_OK;
 }

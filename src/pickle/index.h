@@ -196,6 +196,7 @@ struct pkl_doc {
     struct pkl_limits limits;
     struct grain grain;
     struct scan scan;
+    bool vector; /* vector_run_works() */
 
     struct {
         struct record *data;

@@ -103,6 +103,8 @@ const uint8_t *quick_line(uint8_t code, const uint8_t *p)
 {
     if (code == 'V')
         return plain(p);
+    if (code == 'I' && quick_is_bool(p))
+        return p + 2;
     p = code == 'F' ? real(p) : integer(p);
     if (p != NULL && code == 'L' && *p == 'L')
         p++;

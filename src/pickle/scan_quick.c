@@ -237,12 +237,42 @@ static inline bool execute(struct quick *q, enum way way)
     }
 }
 
+/* What CPython writes in front of the attributes of an object whose class it has written before:
+ * BINGET EMPTY_TUPLE NEWOBJ MEMOIZE EMPTY_DICT MEMOIZE MARK. */
+static inline bool object_head(struct quick *q)
+{
+    const uint8_t *p = q->p, *stop = q->stop;
+    bool *seen = q->d->seen;
+    uint64_t at = quick_offset(q, p);
+
+    if (p[2] != ')' || p[3] != 0x81 || p[4] != 0x94 || p[5] != '}' || p[6] != 0x94 || p[7] != '(' ||
+        p + 7 >= stop || q->bias != 0 || p[1] >= q->filled || q->room < 2 ||
+        q->mark == q->mark_highest || q->d->grain.record < 8)
+        return false;
+    quick_push(q, at, at + 3, PKL_OBJECT, quick_place(q));
+    quick_push(q, at + 5, at + 5, PKL_DICT, quick_place(q));
+    q->mark->offset = at + 7;
+    q->mark->height = (uint64_t)(q->top - q->values);
+    q->mark++;
+    q->fence = q->top;
+    seen['h'] = seen[')'] = seen[0x81] = seen[0x94] = seen['}'] = seen['('] = true;
+    q->gets++;
+    q->filled += 2;
+    q->room -= 2;
+    q->ops += 7;
+    q->last = at + 7;
+    q->p = p + 8;
+    return true;
+}
+
 static inline void go(struct quick *q)
 {
     while (q->p < q->stop && q->top < q->highest) {
         enum way way = (enum way)ways[*q->p];
 
         if (way == RUN) {
+            if (*q->p == 'h' && object_head(q))
+                continue;
             if (!take_run(q))
                 break;
         } else if (way == PUT) {
@@ -254,6 +284,9 @@ static inline void go(struct quick *q)
             quick_done(q);
             if (way >= EMPTY)
                 quick_put_behind(q);
+            /* What comes behind a container that is to be filled, nearly always. */
+            if (way == EMPTY && *q->p == '(' && q->p < q->stop && mark(q))
+                quick_done(q);
         }
     }
 }
@@ -327,6 +360,8 @@ static void store(const struct quick *q)
 
     s->at = quick_offset(q, q->p);
     s->last = q->last;
+    if (q->met != 0)
+        vector_run_seen(q->met, d->seen);
     s->ops += q->ops;
     d->info.opcodes += q->ops;
     d->info.memo_gets += q->gets;
@@ -339,12 +374,28 @@ static void store(const struct quick *q)
     }
 }
 
+/* So it goes on and on at the end of a deep nest: none of these is for the quick way. */
+static bool appends_to_recorded(const struct pkl_doc *d, const struct window *w)
+{
+    const struct scan *s = &d->scan;
+
+    return w->p[s->at - w->off] == 'a' && s->stack.len >= 2 &&
+           (s->stack.data[s->stack.len - 2].flags & SV_RECORDED);
+}
+
 void scan_quick(struct pkl_doc *d, const struct window *w, uint64_t until)
 {
-    struct quick q = {.d = d, .last = d->scan.last};
+    const uint8_t *stop = last_begin(d, w, until);
+    struct quick q;
 
-    q.stop = last_begin(d, w, until);
-    if (q.stop == NULL || !load_stacks(&q))
+    if (stop == NULL || appends_to_recorded(d, w))
+        return;
+    q = (struct quick){.d = d,
+                       .stop = stop,
+                       .last = d->scan.last,
+                       .payload = d->grain.payload,
+                       .vector = d->vector};
+    if (!load_stacks(&q))
         return;
     load_memo(&q);
     q.p = w->p + (d->scan.at - w->off);

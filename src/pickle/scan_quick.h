@@ -14,6 +14,7 @@
 #define PICKLE_SCAN_QUICK_H
 
 #include "scan_ops.h"
+#include "scan_vector.h"
 
 /* Bytes behind every opcode that is looked at: so that its header, a short payload and the PUT
  * behind it can be read without asking. */
@@ -33,6 +34,9 @@ struct quick {
      */
     uint64_t bias, filled, room;
     uint64_t last, ops, gets; /* as in struct scan and struct pkl_info */
+    uint64_t payload;         /* d->grain.payload */
+    bool vector;              /* vector_run() works; what it has met: */
+    uint32_t met;
 };
 
 static inline uint64_t quick_offset(const struct quick *q, const uint8_t *p)
@@ -101,6 +105,12 @@ static inline const struct sval *quick_outer_fence(const struct quick *q)
     if (q->mark == q->marks)
         return q->top;
     return q->values + (q->mark > q->marks + 1 ? q->mark[-2].height : 0);
+}
+
+/* The line of an INT that is a bool. */
+static inline bool quick_is_bool(const uint8_t *p)
+{
+    return p[0] == '0' && (p[1] | 1) == '1' && p[2] == '\n';
 }
 
 /* scan_lines.c: the newline of a line of text at p whose text is as CPython writes it and cannot be

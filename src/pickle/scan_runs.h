@@ -11,6 +11,9 @@
 
 #include <endian.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include <pklbrowse/text.h>
 
@@ -48,17 +51,36 @@ static const bool takes_all[256] = {
 #define KEPT 16u     /* the last values whose beginnings are known; a power of two */
 #define SINGLES 4u   /* left single for opcodes that take values one by one */
 #define RUN_LEAST 6u /* fewer are pushed one by one */
-#define ALIKE 8u     /* so many of one opcode in a row: more will follow */
+#define MANY 32u     /* of mixed ones in a run */
+#define ALIKE 16u    /* so many of one opcode in a row: more will follow */
 
 struct run {
     size_t n;
-    const uint8_t *starts[KEPT]; /* where the last values begin: the i-th in i % KEPT */
+    const uint8_t *last;         /* where the last value begins */
+    const uint8_t *starts[KEPT]; /* where the last ones do: the i-th in i % KEPT */
+    /* But those from number `late` up to `late_end`, one behind the other from `tail` on, may still
+     * be missing there. */
+    const uint8_t *tail;
+    size_t late, late_end;
 };
+
+/* Nobody asks for them, mostly. */
+static inline void run_know_starts(struct run *r)
+{
+    const uint8_t *p = r->tail;
+
+    for (size_t i = r->late; i < r->late_end; i++) {
+        if (r->n - i <= KEPT)
+            r->starts[i % KEPT] = p;
+        p += fixed_length[*p];
+    }
+    r->late = r->late_end = 0;
+}
 
 static inline void run_add(struct quick *q, struct run *r, const uint8_t *end)
 {
     q->d->seen[*q->p] = true;
-    r->starts[r->n++ % KEPT] = q->p;
+    r->starts[r->n++ % KEPT] = r->last = q->p;
     q->p = end;
 }
 
@@ -73,8 +95,37 @@ static inline void take_alike(struct quick *q, struct run *r, uint8_t code)
         n++;
     for (size_t i = 1; i <= n && i <= KEPT; i++)
         r->starts[(r->n + n - i) % KEPT] = p - i * length;
+    r->last = p - length;
     q->p = p;
     r->n += n;
+}
+
+/* So many of one kind in a row? */
+static inline bool are_alike(const struct quick *q, const uint8_t *p)
+{
+    size_t length = fixed_length[*p];
+
+    return q->stop - p > (ptrdiff_t)(ALIKE * length) && p[length] == *p && p[2 * length] == *p &&
+           p[3 * length] == *p && p[ALIKE / 2 * length] == *p && p[(ALIKE - 1) * length] == *p;
+}
+
+/* Values of fixed length in a long run, or where one begins. */
+static inline void take_mixed(struct quick *q, struct run *r)
+{
+    uint32_t met = q->met; /* q itself has no address, so that it stays in registers */
+    struct vector_run v = vector_run(q->p, q->stop, &met);
+
+    q->met = met;
+    q->p = v.end;
+    if (v.n == 0)
+        return;
+    if (v.n < KEPT)
+        run_know_starts(r);
+    r->tail = v.tail;
+    r->late = r->n + v.before;
+    r->n += v.n;
+    r->late_end = r->n;
+    r->last = v.last;
 }
 
 /* Values of fixed length, mixed: nothing to guess wrong but the end. */
@@ -82,29 +133,46 @@ static inline void take_fixed(struct quick *q, struct run *r)
 {
     const uint8_t *p = q->p, *stop = q->stop;
     bool *seen = q->d->seen;
-    size_t n = r->n, alike = 0, length = fixed_length[*p];
-    uint8_t code = *p;
+    size_t n = r->n;
 
-    do {
-        uint8_t next = *p;
-
-        seen[next] = true;
-        r->starts[n++ % KEPT] = p;
-        alike = (alike + 1) & (0 - (size_t)(next == code)); /* no branch */
-        code = next;
-        p += length;
-    } while (p < stop && alike < ALIKE && (length = fixed_length[*p]) != 0);
+    if ((n >= MANY || n == 1) && are_alike(q, p)) {
+        seen[*p] = true;
+        take_alike(q, r, *p);
+        return;
+    }
+    if (q->vector && (n >= MANY || (n == 1 && fixed_length[p[fixed_length[*p]]] != 0)) &&
+        stop - p > VECTOR_RUN_BYTES) {
+        take_mixed(q, r);
+        return;
+    }
+    for (size_t length; p < stop && (length = fixed_length[*p]) != 0 && n < MANY; p += length) {
+        seen[*p] = true;
+        r->starts[n++ % KEPT] = r->last = p;
+    }
     q->p = p;
     r->n = n;
-    if (alike == ALIKE)
-        take_alike(q, r, code);
 }
 
 /* Where a payload of n bytes at p ends, if all of it and more is in the window; NULL otherwise. */
 static inline const uint8_t *payload_end(const struct quick *q, const uint8_t *p, size_t n)
 {
-    return n < q->d->grain.payload && n + QUICK_SLACK <= (size_t)(q->end - p) ? p + n : NULL;
+    return n < q->payload && n + QUICK_SLACK <= (size_t)(q->end - p) ? p + n : NULL;
 }
+
+#ifdef __SSE2__
+
+/* Short text that is ASCII? */
+static inline bool is_short_ascii(const uint8_t *p, size_t n)
+{
+    __m128i a = _mm_loadu_si128((const void *)p), b = _mm_loadu_si128((const void *)(p + 16));
+    __m128i c = _mm_loadu_si128((const void *)(p + 32));
+    uint64_t high = (uint64_t)_mm_movemask_epi8(a) | (uint64_t)_mm_movemask_epi8(b) << 16 |
+                    (uint64_t)_mm_movemask_epi8(c) << 32;
+
+    return n <= 48 && (high & (((uint64_t)1 << n) - 1)) == 0;
+}
+
+#else
 
 static inline uint64_t word(const uint8_t *p)
 {
@@ -131,6 +199,8 @@ static inline bool is_short_ascii(const uint8_t *p, size_t n)
     return (any & high) == 0;
 }
 
+#endif
+
 static inline const uint8_t *text_end(const struct quick *q, const uint8_t *p, size_t n)
 {
     const uint8_t *end = payload_end(q, p, n);
@@ -150,12 +220,65 @@ static inline bool take_leaf(struct quick *q, struct run *r, const uint8_t *end)
     return true;
 }
 
+/* Texts with a length of one byte and a MEMOIZE behind them, one after the other. */
+static inline bool take_texts(struct quick *q, struct run *r, bool one)
+{
+    const uint8_t *p = q->p, *stop = q->stop;
+    size_t n = 0;
+
+    while (p < stop && *p == 0x8c && q->room > n && q->bias == 0 && !one) {
+        const uint8_t *end = p + 2 + p[1];
+
+        if (p[1] + 2 + QUICK_SLACK > (size_t)(q->end - p) || p[1] >= q->payload || *end != 0x94 ||
+            !(is_short_ascii(p + 2, p[1]) || utf8_whole(p + 2, p[1])))
+            break;
+        r->starts[(r->n + n++) % KEPT] = r->last = p;
+        p = end + 1;
+    }
+    if (n == 0)
+        return take_leaf(q, r, text_end(q, p + 2, p[1]));
+    q->d->seen[0x8c] = q->d->seen[0x94] = true;
+    q->filled += n;
+    q->room -= n;
+    q->ops += n;
+    r->n += n;
+    q->p = p;
+    return true;
+}
+
 static inline bool take_get(struct quick *q, struct run *r, uint64_t slot, const uint8_t *end)
 {
     if (slot - q->bias >= q->filled)
         return false;
     run_add(q, r, end);
     q->gets++;
+    return true;
+}
+
+/* BINGETs, each perhaps with a value of fixed length behind it, as the keys and values of
+ * records are. */
+static inline bool take_keyed(struct quick *q, struct run *r)
+{
+    const uint8_t *p = q->p, *stop = q->stop;
+    bool *seen = q->d->seen;
+    size_t n = r->n, length;
+
+    while (*p == 'h' && p < stop && p[1] - q->bias < q->filled) {
+        r->starts[n++ % KEPT] = r->last = p;
+        q->gets++;
+        p += 2;
+        length = fixed_length[*p];
+        if (length == 0 || p >= stop)
+            break;
+        seen[*p] = true;
+        r->starts[n++ % KEPT] = r->last = p;
+        p += length;
+    }
+    if (n == r->n)
+        return false;
+    seen['h'] = true;
+    q->p = p;
+    r->n = n;
     return true;
 }
 
@@ -166,7 +289,7 @@ static inline bool take_gets(struct quick *q, struct run *r)
     size_t n = r->n;
 
     while (*p == 'j' && p < q->stop && quick_le32(p + 1) - q->bias < q->filled) {
-        r->starts[n++ % KEPT] = p;
+        r->starts[n++ % KEPT] = r->last = p;
         p += 5;
     }
     if (n == r->n)
@@ -206,11 +329,11 @@ static inline bool take_values(struct quick *q, struct run *r, bool one)
             take_fixed(q, r);
         return true;
     case GET1:
-        return take_get(q, r, p[1], p + 2);
+        return one ? take_get(q, r, p[1], p + 2) : take_keyed(q, r);
     case GET4:
         return one ? take_get(q, r, quick_le32(p + 1), p + 5) : take_gets(q, r);
     case TEXT1:
-        return take_leaf(q, r, text_end(q, p + 2, p[1]));
+        return take_texts(q, r, one);
     case TEXT4:
         return take_leaf(q, r, text_end(q, p + 5, quick_le32(p + 1)));
     case BYTES1:
@@ -238,11 +361,13 @@ static inline size_t singles(const struct quick *q, const struct run *r)
     return r->n < n + RUN_LEAST ? r->n : n;
 }
 
-static inline void push_run(struct quick *q, const uint8_t *first, const struct run *r)
+static inline void push_run(struct quick *q, const uint8_t *first, struct run *r)
 {
     size_t alone = singles(q, r), n = r->n - alone;
     uint8_t place = quick_place(q);
 
+    if (r->late < r->late_end)
+        run_know_starts(r);
     if (n > 0) {
         const uint8_t *end = alone > 0 ? r->starts[n % KEPT] : q->p;
 
@@ -253,7 +378,8 @@ static inline void push_run(struct quick *q, const uint8_t *first, const struct 
         const uint8_t *p = r->starts[i % KEPT];
         uint64_t at = quick_offset(q, p);
 
-        quick_push(q, at, at, kinds[*p], (uint8_t)((forms[*p] >= GET1 ? SV_REF : 0) | place));
+        quick_push(q, at, at, *p == 'I' && quick_is_bool(p + 1) ? PKL_BOOL : kinds[*p],
+                   (uint8_t)((forms[*p] >= GET1 ? SV_REF : 0) | place));
         place ^= SV_ODD;
     }
 }
@@ -313,12 +439,13 @@ static inline bool take_run(struct quick *q)
     bool odd = quick_place(q) != 0;
     struct run r;
 
-    r.n = 0;
-    while (take_values(q, &r, odd) && q->p < q->stop && !odd)
+    r.n = r.late = r.late_end = 0;
+    r.last = r.tail = first;
+    while (take_values(q, &r, odd) && !odd && forms[*q->p] != NO_LEAF && q->p < q->stop)
         ;
     if (r.n == 0)
         return false;
-    q->last = quick_offset(q, r.starts[(r.n - 1) % KEPT]);
+    q->last = quick_offset(q, r.last);
     q->ops += r.n;
     if (!give_run(q, &r))
         push_run(q, first, &r);

@@ -14,7 +14,7 @@ import shapes
 BUILD = os.environ['builddir']
 TOOL = os.path.join(BUILD, 'tests/bench/bench_tool')
 # Shape -> instructions for a byte.
-MOST = {'records, protocol 4': 32, 'ASCII strings': 7}
+MOST = {'records, protocol 4': 30, 'ASCII strings': 5}
 SIZE = shapes.MB // 2
 
 

@@ -44,6 +44,7 @@ def run(command, paths, piece=None, grain=None):
 def mixed(r):
     """A large value with a bit of every shape, and its opcodes in all protocols."""
     names = [shapes.word(r, 1, 50) for _ in range(r.randrange(1, 400))]
+    fixed = [None, True, False, 1, 200, 3000, 70000, -1, 0.5, 1e300][r.randrange(6) :]
     kinds = [
         lambda: r.choice(names),
         lambda: shapes.word(r, 0, 90),
@@ -62,6 +63,10 @@ def mixed(r):
         lambda: shapes.Point(r.randrange(9), r.random(), r.choice(names)),
         lambda: complex(r.random(), 1),
         lambda: [r.randrange(70000) for _ in range(r.randrange(3000))],
+        lambda: [r.choice(fixed) for _ in range(r.choice((9, 40, 400, 3000)))],
+        lambda: {r.choice(fixed): r.choice(fixed + names[:3]) for _ in range(r.randrange(60))},
+        lambda: [r.choice(names) for _ in range(r.choice((9, 40, 400, 3000)))],
+        lambda: [shapes.Point(i, r.choice(fixed), r.choice(names)) for i in range(r.randrange(9))],
     ]
     value = [r.choice(kinds)() for _ in range(r.randrange(1, 120))]
     if r.random() < 0.3:
