@@ -15,6 +15,10 @@ void save_dropped(struct ui *u)
     ahead_end(u, false);
     app_review_release(s->review);
     s->review = NULL;
+    if (s->kept != NULL)
+        app_rescue_forget(s->kept);
+    app_rescue_free(s->kept);
+    s->kept = NULL;
     s->step = SAVE_IDLE;
     s->elsewhere = false;
     location_release(&s->where);
@@ -283,11 +287,22 @@ static void on_saved(void *ctx, const struct app_saved *s, const struct error *e
     }
 }
 
+/* No end of the program while it writes, however sudden, loses what is being saved. */
+static void keep_meanwhile(struct ui *u)
+{
+    struct error e;
+
+    if (u->saving.kept == NULL && (app_rescue_keep(u->right.object, &e) != PB_OK ||
+                                   app_rescue_find(u->right.object, &u->saving.kept, &e) != PB_OK))
+        ui_error(u, &e);
+}
+
 void save_write(struct ui *u, const struct location *where, bool overwrite)
 {
     struct error e;
 
     begin(u, SAVE_WRITING);
+    keep_meanwhile(u);
     if (app_save_start(u->right.object, u->saving.review, where, overwrite, on_saved, u, &e) !=
         PB_OK) {
         ui_error(u, &e);

@@ -143,6 +143,7 @@ struct saving {
     struct dialog *conflict;      /* while it is open */
     bool mergeable;               /* it offers to put mine on theirs */
     struct store_identity theirs; /* what it is about */
+    struct app_rescue *kept;      /* what is being written, for the next start, or NULL */
     uint64_t since;
 };
 

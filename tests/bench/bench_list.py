@@ -144,8 +144,8 @@ def commands(folder, url, pages):
     }
     if shutil.which('rclone'):
         found['`rclone lsf -R`'] = ['rclone', 'lsf', '-R', '--config', '/dev/null',
-                                    ':s3,provider=AWS,env_auth,list_version=2,region=us-east-1,'
-                                    f'force_path_style,endpoint="{url}":big']
+                                    ':s3,provider=Other,env_auth,list_version=2,region=us-east-1,'
+                                    f'force_path_style=true,list_url_encode=true,endpoint="{url}":big']
     if shutil.which('aws'):
         found['`aws s3 ls --recursive`'] = ['aws', '--endpoint-url', url, 's3', 'ls',
                                             '--recursive', 's3://big/']

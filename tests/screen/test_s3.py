@@ -296,6 +296,43 @@ def session_ends():
         assert pickle.loads(bucket.body()) == dict(RECORD, age=31)
 
 
+def killed_while_saving():
+    """SIGKILL while it writes: the next start offers what was not saved."""
+    with Bucket() as bucket, Stage(samples=False) as stage:
+        host, port = SERVER["ENDPOINT"].rsplit("/", 1)[1].split(":")
+        proxy = FaultProxy((host, int(port))).start()
+        proxy.rule("method=PUT do=hang hold=1")
+        where = [f"s3://{bucket.name}/data.pickle"]
+
+        def kill(process):
+            proxy.wait_held(60)
+            process.kill()
+
+        stage.run("""
+            key j j e ^U
+            type 31
+            key Enter
+            key s Enter
+            expect never
+            """, where=where, size=(24, 100), check=False, watch=kill,
+                  env=environment(AWS_ENDPOINT_URL=proxy.url))
+        proxy.release()
+        proxy.stop()
+        assert pickle.loads(bucket.body()) == RECORD
+        stage.run("""
+            expect Changes from before
+            key y
+            expect 1 unsaved
+            key s Enter
+            expect Saved.
+            key q
+            quits
+            """, where=where, size=(24, 100), env=environment())
+        assert pickle.loads(bucket.body()) == dict(RECORD, age=31)
+        stage.run("expect int 31\nexpect-not from before", where=where, size=(24, 100),
+                  env=environment())
+
+
 def properties():
     """Tags and who may do what are asked for when properties are looked at; denied ones say so."""
     with Bucket() as bucket:
@@ -480,5 +517,5 @@ if __name__ == "__main__":
         sys.exit(0)
     sys.exit(main([the_whole_path, somebody_was_faster, mine_on_theirs, both_changed_it,
                    deleted_meanwhile, save_as, many_keys, odd_keys, properties, session_ends,
-                   versions, kept_bytes, refusals,
+                   versions, kept_bytes, killed_while_saving, refusals,
                    folder_without_its_slash, big_object]))

@@ -3,9 +3,11 @@
 import base64
 import hashlib
 import os
+import random
 import shlex
 import subprocess
 import sys
+import time
 
 from s3_rig import Proxy, quote
 from test_s3 import main
@@ -775,20 +777,34 @@ def cancelled(rig):
 
 
 def killed_while_saving(rig):
-    """At any moment: the object is the old or the new one, whole."""
-    old, new = b"o" * 300000, b"n" * 400000
-    for delay in (0, 10, 20, 40, 80, 160):
+    """At fifty moments of saves small and large: the object is the old or the new one, whole."""
+    chance = random.Random(7)
+    large = os.urandom(1 << 20) * 33
+    changed = large[:17 << 20] + b"changed!" + large[(17 << 20) + 8:]
+    same = f"0:0:{16 << 20},{18 << 20}:{18 << 20}:{15 << 20}"
+    for old, new, words, times in ((b"o" * 300000, b"n" * 400000, [], 44),
+                                   (large, changed, ["--same", same], 6)):
+        ends = {False: 0, True: 0}
         rig.put("kill", old)
-        rig.proxy.clear()
-        rig.proxy.rule(f"method=PUT do=pass delay-answer={delay}")
-        ours = rig.start("put", rig.bucket, "kill", rig.file(new), through=rig.proxy)
-        assert b"read" in ours.stdout.readline()
-        try:
-            ours.communicate(timeout=delay / 1000)
-        except subprocess.TimeoutExpired:       # still at it, which is what we want
-            ours.kill()
-            ours.communicate(timeout=60)
-        assert rig.get("kill") in (old, new)
+        body = rig.file(new)
+        began = time.monotonic()
+        rig.ok("put", rig.bucket, "kill", body, *words)
+        whole = time.monotonic() - began
+        there = rig.get("kill")
+        assert there == new
+        for _ in range(times):
+            if there == new:
+                rig.put("kill", old)
+            ours = rig.start("put", rig.bucket, "kill", body, *words)
+            try:
+                ours.communicate(timeout=chance.random() * whole)
+            except subprocess.TimeoutExpired:   # still at it, which is what we want
+                ours.kill()
+                ours.communicate(timeout=60)
+            there = rig.get("kill")
+            assert there in (old, new), "neither the old nor the new one"
+            ends[there == new] += 1
+        assert ends[False] > 0, ends
 
 
 TESTS = (

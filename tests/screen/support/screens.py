@@ -87,7 +87,7 @@ class Stage:
         except FileNotFoundError:
             return ""
 
-    def run(self, script, where=None, size=(24, 80), options=(), env=(), check=True):
+    def run(self, script, where=None, size=(24, 80), options=(), env=(), check=True, watch=None):
         """Runs a script; returns (shots by name, the finished process)."""
         lines, shots = [], []
         for line in script.strip("\n").split("\n"):
@@ -109,9 +109,17 @@ class Stage:
         environ.update(env)             # None: not set at all
         environ = {k: v for k, v in environ.items() if v is not None}
         where = [self.demo + "/"] if where is None else where
-        done = subprocess.run([PROGRAM, *options, *where], env=environ, cwd=self.folder,
-                              stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
-                              check=False)
+        with subprocess.Popen([PROGRAM, *options, *where], env=environ, cwd=self.folder,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as process:
+            if watch:                   # what happens to it meanwhile
+                threading.Thread(target=watch, args=(process,)).start()
+            try:
+                out, err = process.communicate(timeout=120)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        done = subprocess.CompletedProcess(process.args, process.returncode, out, err)
         seen = {}
         for number, name in enumerate(shots, 1):
             path = os.path.join(self.folder, f"shot-{number}")
