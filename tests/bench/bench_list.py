@@ -145,7 +145,8 @@ def commands(folder, url, pages):
     if shutil.which('rclone'):
         found['`rclone lsf -R`'] = ['rclone', 'lsf', '-R', '--config', '/dev/null',
                                     ':s3,provider=Other,env_auth,list_version=2,region=us-east-1,'
-                                    f'force_path_style=true,list_url_encode=true,endpoint="{url}":big']
+                                    'force_path_style=true,list_url_encode=true,'
+                                    f'endpoint="{url}":big']
     if shutil.which('aws'):
         found['`aws s3 ls --recursive`'] = ['aws', '--endpoint-url', url, 's3', 'ls',
                                             '--recursive', 's3://big/']
@@ -185,7 +186,7 @@ def main():
         keys, memory, first, worst = told
         length = len(KEY % (0, 0))
         out.append(f'Memory a key: {memory:.1f} bytes, of which the key {length}. First rows '
-                   f'{first / 1e3:.1f} ms after the listing was asked for. Longest time between '
+                   f'{first / 1e3:.1f} ms after the listing was asked for. Longest CPU time between '
                    f'two looks at the keyboard: {worst / 1e3:.1f} ms. {keys:,.0f} keys.\n')
     finally:
         os.kill(pid, 9)

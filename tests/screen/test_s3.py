@@ -2,6 +2,7 @@
 """The screen against a real S3 server: the whole path, conflicts, refusals, many keys."""
 import os
 import pickle
+import re
 import sys
 import threading
 import time
@@ -296,6 +297,48 @@ def session_ends():
         assert pickle.loads(bucket.body()) == dict(RECORD, age=31)
 
 
+def no_secrets():
+    """Everything that can be looked at or done, at the highest log level: neither the secret nor the
+    token nor a signature stands in the log, on the screen, in a file or in the process list."""
+    token = "very-secret-token/with+signs="
+    for more in ({}, {"AWS_SESSION_TOKEN": token}):
+        with Bucket() as bucket, Stage(samples=False) as stage:
+            bucket.put(RECORD, key="other.pickle")
+            log, lists = os.path.join(stage.folder, "the-log"), []
+
+            def watch(process):
+                while process.poll() is None:
+                    try:
+                        with open(f"/proc/{process.pid}/cmdline", "rb") as f:
+                            lists.append(f.read())
+                    except OSError:
+                        pass
+                    time.sleep(0.05)
+
+            views = ["key Y", "key G Enter", "key Y j Enter", "key v", "key Esc", "key V", "key Esc",
+                     "key #", "key ^O", "key Esc", "key ?", "key Esc", "key i", "key Y", "key Esc",
+                     "key i", "key !", "key Esc", "key x", "key Esc", "key R", "key q"]
+            if not more:
+                views[-1:-1] = ["key j j e ^U\ntype 31\nkey Enter", "key s", "key Enter", "key v",
+                                "key j c", "key Esc", "key j b y", "key Esc"]
+            script = "shot 0\n" + "".join(f"{step}\nshot {i + 1}\n" for i, step in enumerate(views))
+            seen, done = stage.run(script, where=[f"s3://{bucket.name}/data.pickle"], check=False,
+                                   size=(40, 120), env=environment(**more), watch=watch,
+                                   options=("--log-file", log, "--verbose"))
+            texts = {f"shot {name}": text.encode() for name, text in seen.items()}
+            texts.update(out=done.stdout, err=done.stderr, processes=b"".join(lists))
+            for folder, _, names in os.walk(stage.folder):
+                for name in names:
+                    if name != "script":
+                        with open(os.path.join(folder, name), "rb") as f:
+                            texts[name] = f.read()
+            assert b"HEAD " in texts["the-log"] and lists and len(seen) > 5, (seen.keys(), done)
+            for name, text in texts.items():
+                for secret in (SERVER["SECRET_KEY"], token, token.replace("+", "%2B")):
+                    assert secret.encode() not in text, (name, secret)
+                assert not re.search(rb"Signature=[0-9a-f]{8}", text), name
+
+
 def killed_while_saving():
     """SIGKILL while it writes: the next start offers what was not saved."""
     with Bucket() as bucket, Stage(samples=False) as stage:
@@ -517,5 +560,6 @@ if __name__ == "__main__":
         sys.exit(0)
     sys.exit(main([the_whole_path, somebody_was_faster, mine_on_theirs, both_changed_it,
                    deleted_meanwhile, save_as, many_keys, odd_keys, properties, session_ends,
-                   versions, kept_bytes, killed_while_saving, refusals,
+                   versions, kept_bytes, killed_while_saving,
+                   no_secrets, refusals,
                    folder_without_its_slash, big_object]))
