@@ -186,8 +186,8 @@ def main():
         keys, memory, first, worst = told
         length = len(KEY % (0, 0))
         out.append(f'Memory a key: {memory:.1f} bytes, of which the key {length}. First rows '
-                   f'{first / 1e3:.1f} ms after the listing was asked for. Longest CPU time between '
-                   f'two looks at the keyboard: {worst / 1e3:.1f} ms. {keys:,.0f} keys.\n')
+                   f'{first / 1e3:.1f} ms after the listing was asked for. Longest CPU time '
+                   f'between two looks at the keyboard: {worst / 1e3:.1f} ms. {keys:,.0f} keys.\n')
     finally:
         os.kill(pid, 9)
         os.waitpid(pid, 0)

@@ -298,8 +298,8 @@ def session_ends():
 
 
 def no_secrets():
-    """Everything that can be looked at or done, at the highest log level: neither the secret nor the
-    token nor a signature stands in the log, on the screen, in a file or in the process list."""
+    """Whatever is looked at or done, at the highest log level: neither the secret nor the token
+    nor a signature stands in the log, on the screen, in a file or in the process list."""
     token = "very-secret-token/with+signs="
     for more in ({}, {"AWS_SESSION_TOKEN": token}):
         with Bucket() as bucket, Stage(samples=False) as stage:
@@ -315,8 +315,8 @@ def no_secrets():
                         pass
                     time.sleep(0.05)
 
-            views = ["key Y", "key G Enter", "key Y j Enter", "key v", "key Esc", "key V", "key Esc",
-                     "key #", "key ^O", "key Esc", "key ?", "key Esc", "key i", "key Y", "key Esc",
+            views = ["key Y", "key G Enter", "key Y j Enter", "key v", "key Esc", "key V",
+                     "key Esc", "key #", "key ^O", "key Esc", "key ?", "key Esc", "key i", "key Y", "key Esc",
                      "key i", "key !", "key Esc", "key x", "key Esc", "key R", "key q"]
             if not more:
                 views[-1:-1] = ["key j j e ^U\ntype 31\nkey Enter", "key s", "key Enter", "key v",
