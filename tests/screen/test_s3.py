@@ -316,8 +316,9 @@ def no_secrets():
                     time.sleep(0.05)
 
             views = ["key Y", "key G Enter", "key Y j Enter", "key v", "key Esc", "key V",
-                     "key Esc", "key #", "key ^O", "key Esc", "key ?", "key Esc", "key i", "key Y", "key Esc",
-                     "key i", "key !", "key Esc", "key x", "key Esc", "key R", "key q"]
+                     "key Esc", "key #", "key ^O", "key Esc", "key ?", "key Esc", "key i",
+                     "key Y", "key Esc", "key i", "key !", "key Esc", "key x", "key Esc",
+                     "key R", "key q"]
             if not more:
                 views[-1:-1] = ["key j j e ^U\ntype 31\nkey Enter", "key s", "key Enter", "key v",
                                 "key j c", "key Esc", "key j b y", "key Esc"]
