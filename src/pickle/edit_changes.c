@@ -160,7 +160,8 @@ static enum pb_err anchor(struct lister *l, uint64_t position, uint64_t *begin)
     while (position-- > 0) {
         const struct piece *p = pieces_at(&c->now, position);
 
-        if (piece_is_new(p))
+        /* What was deleted since it was saved may have stood behind the end of now. */
+        if (p == NULL || piece_is_new(p))
             continue;
         err = edit_original(l->ed, l->container, p->first + (position - p->at), &child, l->e);
         *begin = err == PB_OK ? child.value.end : 0;

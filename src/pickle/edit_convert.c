@@ -347,6 +347,19 @@ static enum pb_err read_leaf(struct conversion *c, const struct pkl_node *n, boo
     return err;
 }
 
+/* Is it the set or frozenset that is asked for already, as old protocols write it? */
+static bool is_set_call(const struct conversion *c, const struct pkl_node *n)
+{
+    struct form f;
+    bool same;
+
+    form_init(&f);
+    same = (c->to == PKL_SET || c->to == PKL_FROZENSET) &&
+           form_read(&c->ed->view, n, 0, &f, NULL) == PB_OK && f.kind == c->to;
+    form_release(&f);
+    return same;
+}
+
 enum pb_err pkl_edit_convert(struct pkl_edit *ed, const struct pkl_child *place, enum pkl_kind kind,
                              struct error *e)
 {
@@ -357,7 +370,7 @@ enum pb_err pkl_edit_convert(struct pkl_edit *ed, const struct pkl_child *place,
     arena_init(&c.mem);
     pkl_leaf_init(&c.leaf);
     err = read_leaf(&c, &place->value, &leaf);
-    if (err == PB_OK && place->value.kind == kind)
+    if (err == PB_OK && (place->value.kind == kind || is_set_call(&c, &place->value)))
         goto out;
     if (err == PB_OK && leaf) {
         err = convert_leaf(&c);

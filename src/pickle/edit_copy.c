@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include <pklbrowse/pkl_leaf.h>
+#include <pklbrowse/pkl_lens.h>
 
 #include "edit_private.h"
+#include "form.h"
 #include "opcode_bytes.h"
 
 #define BATCH 64
@@ -18,9 +20,12 @@
 struct copier {
     struct pkl_edit *ed;
     struct edit_draft *out;
+    pkl_id items; /* an argument of the object that is what is in it; 0: none */
     bool no_memory;
     struct error *e;
 };
+
+static enum pb_err put_argument(struct copier *c, const struct pkl_node *n);
 
 static void op(struct copier *c, int code)
 {
@@ -79,6 +84,8 @@ static enum pb_err put_inner(struct copier *c, const struct pkl_node *n)
     struct pkl_node target = *n;
     enum pb_err err = PB_OK;
 
+    if (n->target == c->items && (n->kind == PKL_LIST || n->kind == PKL_DICT))
+        return put_argument(c, n);
     if (edit_is_scalar(n->kind) || n->kind == PKL_EXTENSION)
         return copy_opcode(c, n->target);
     if (n->ref)
@@ -148,6 +155,16 @@ static enum pb_err put_dict(struct copier *c, pkl_id id)
 {
     put_empty(c, CODE_EMPTY_DICT, "(d");
     return put_all(c, id, CODE_SETITEM, CODE_SETITEMS);
+}
+
+/* The copy has items of its own: an argument that holds them is copied with it. */
+static enum pb_err put_argument(struct copier *c, const struct pkl_node *n)
+{
+    c->items = 0;
+    if (n->kind == PKL_DICT)
+        return put_dict(c, n->target);
+    put_empty(c, CODE_EMPTY_LIST, "(l");
+    return put_all(c, n->target, CODE_APPEND, CODE_APPENDS);
 }
 
 static enum pb_err put_tuple(struct copier *c, pkl_id id, uint64_t count)
@@ -242,12 +259,44 @@ static enum pb_err put_state(struct copier *c, const struct pkl_node *n)
     return err;
 }
 
+enum pb_err edit_items_argument(struct pkl_edit *ed, const struct pkl_node *object, pkl_id *items,
+                                struct error *e)
+{
+    struct pkl_child kids[BATCH];
+    struct pkl_lenses *lenses;
+    size_t got = 0;
+    struct form f;
+    enum pb_err err;
+
+    form_init(&f);
+    err = form_read(&ed->view, object, 0, &f, e);
+    *items = f.items.id != 0 ? f.items.target : 0;
+    if (err == PB_OK && f.kind == PKL_OBJECT) {
+        err = pkl_lenses_new(&ed->view, &lenses, e);
+        if (err == PB_OK) {
+            struct pkl_view *v = pkl_lenses_view(lenses);
+
+            err = v->children(v, object->target, 0, BATCH, kids, &got, e);
+            pkl_lenses_free(lenses);
+        }
+        for (size_t i = 0; i < got && err == PB_OK && *items == 0; i++) {
+            if (kids[i].step == PKL_STEP_INDEX || kids[i].step == PKL_STEP_KEY)
+                *items = kids[i].owner;
+        }
+    }
+    form_release(&f);
+    return err;
+}
+
 static enum pb_err put_object(struct copier *c, const struct pkl_node *n)
 {
     struct pkl_child p;
     bool there;
-    enum pb_err err = put_heads(c, n);
+    enum pb_err err = edit_items_argument(c->ed, n, &c->items, c->e);
 
+    if (err == PB_OK)
+        err = put_heads(c, n);
+    c->items = 0;
     if (err == PB_OK)
         err = part(c, n->target, PKL_ITEMS, &p, &there);
     if (err == PB_OK && there)

@@ -136,7 +136,14 @@ enum pb_err pkl_edit_change_path(struct pkl_edit *ed, const struct pkl_change *c
         return buf_status(out, e);
     }
     if (in_document || change->what != PKL_CHANGE_DELETED) {
+        size_t before = out->len;
+
         err = pkl_path_of_place(v, place, form, out, e);
+        if (err != PB_ENOTFOUND || PKL_ID_SOURCE(place->owner) != 0)
+            return err == PB_OK ? buf_status(out, e) : err;
+        /* What it was added to is no longer reached: it is told as it was. */
+        buf_truncate(out, before);
+        err = pkl_path_of(ed->base, place->owner, form, out, e);
     } else {
         /* Items and entries are the object's, also when none is left. */
         pkl_id owner =
@@ -145,8 +152,8 @@ enum pb_err pkl_edit_change_path(struct pkl_edit *ed, const struct pkl_change *c
                 : place->owner;
 
         err = pkl_path_of(v, owner, form, out, e);
-        if (err == PB_OK)
-            err = pkl_path_step_text(v, place, form, out, e);
     }
+    if (err == PB_OK)
+        err = pkl_path_step_text(v, place, form, out, e);
     return err == PB_OK ? buf_status(out, e) : err;
 }

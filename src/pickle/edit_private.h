@@ -178,6 +178,10 @@ void edit_draft_link(struct edit_draft *d, pkl_id target, bool *no_memory);
 /* A copy of a container: what is inside it that is no scalar is linked, not copied. */
 enum pb_err edit_copy_shallow(struct pkl_edit *ed, const struct pkl_node *node,
                               struct edit_draft *out, struct error *e) PB_CHECK;
+/* The list or dict that shows as what is in an object: old protocols give it to a set, and to a
+ * subclass of list or dict, as an argument.  0: there is none. */
+enum pb_err edit_items_argument(struct pkl_edit *ed, const struct pkl_node *object, pkl_id *items,
+                                struct error *e) PB_CHECK;
 /* Another container with what is in this one; only the chosen children (NULL: all). */
 enum pb_err edit_copy_as(struct pkl_edit *ed, const struct pkl_node *list, enum pkl_kind kind,
                          const bool *chosen, struct edit_draft *out, struct error *e) PB_CHECK;

@@ -35,26 +35,40 @@ static bool has_children(enum pkl_kind kind)
            kind == PKL_FROZENSET || kind == PKL_OBJECT || kind == PKL_PERSID;
 }
 
-static enum pb_err place(struct walk *w, const struct pkl_child *c)
+/* Enters the value of a place; *class: its class, which is a place, too (id 0: it has none). */
+static enum pb_err enter(struct walk *w, const struct pkl_child *c, struct pkl_child *class)
 {
     struct level lv = {.id = c->value.target};
     bool is_new;
-    struct pkl_child class;
     enum pb_err err = w->see(w->ctx, c, w->e);
 
+    class->value.id = 0;
     if (err != PB_OK || !has_children(c->value.kind))
         return err;
     if (!idmap_put_new(&w->entered, lv.id, 1, &is_new))
         return error_nomem(w->e);
     if (!is_new)
         return PB_OK;
-    if (c->value.kind == PKL_OBJECT && w->v->part(w->v, lv.id, PKL_CLASS, &class, NULL) == PB_OK)
-        err = w->see(w->ctx, &class, w->e);
-    if (err == PB_OK)
-        err = w->v->count_children(w->v, lv.id, &lv.count, w->e);
+    if (c->value.kind == PKL_OBJECT && w->v->part(w->v, lv.id, PKL_CLASS, class, NULL) != PB_OK)
+        class->value.id = 0;
+    err = w->v->count_children(w->v, lv.id, &lv.count, w->e);
     if (err != PB_OK)
         return err;
     return vec_push(&w->levels, lv) ? PB_OK : error_nomem(w->e);
+}
+
+/* What an object is made by may be an object itself, and so on. */
+static enum pb_err place(struct walk *w, const struct pkl_child *c)
+{
+    struct pkl_child class = *c;
+    enum pb_err err;
+
+    do {
+        struct pkl_child at = class;
+
+        err = enter(w, &at, &class);
+    } while (err == PB_OK && class.value.id != 0);
+    return err;
 }
 
 /* Two objects may have one dict as their state: its places are seen once. */
@@ -311,6 +325,25 @@ static enum pb_err counterpart(struct pkl_edit *ed, pkl_id original, pkl_id copy
     return err;
 }
 
+/* The same for a list that is an argument, of which the copy has its own. */
+static enum pb_err counterpart_argument(struct pkl_edit *ed, pkl_id original, pkl_id copy,
+                                        pkl_id owner, pkl_id *out, struct error *e)
+{
+    struct pkl_view *v = &ed->view;
+    struct pkl_node was, is;
+    pkl_id shown = 0, own = 0;
+    enum pb_err err = v->node(v, original, &was, e);
+
+    if (err == PB_OK && was.kind == PKL_OBJECT)
+        err = edit_items_argument(ed, &was, &shown, e);
+    if (err == PB_OK && shown == owner)
+        err = v->node(v, copy, &is, e);
+    if (err == PB_OK && shown == owner)
+        err = edit_items_argument(ed, &is, &own, e);
+    *out = own != owner ? own : 0;
+    return err;
+}
+
 /* The place in a copy that is for it what way[i] was for the original. */
 static enum pb_err move_place(struct pkl_edit *ed, struct pkl_child *way, size_t i, pkl_id original,
                               struct error *e)
@@ -326,6 +359,8 @@ static enum pb_err move_place(struct pkl_edit *ed, struct pkl_child *way, size_t
         got = 1;
     } else {
         err = counterpart(ed, original, copy, way[i].owner, &owner, e);
+        if (err == PB_OK && owner == 0)
+            err = counterpart_argument(ed, original, copy, way[i].owner, &owner, e);
         if (err == PB_OK && owner != 0)
             err = v->children(v, owner, way[i].index, 1, &now, &got, e);
     }

@@ -235,6 +235,21 @@ static enum pb_err same_call(struct pkl_edit *ed, const struct pkl_node *a,
     return err;
 }
 
+/* One whose name is computed is like no other. */
+static enum pb_err same_name(struct pkl_edit *ed, const struct pkl_node *a,
+                             const struct pkl_node *b, bool *same, struct error *e)
+{
+    struct pkl_name x = {0}, y = {0};
+    enum pb_err err = pkl_name_read(&ed->view, a, &x, e);
+
+    if (err == PB_OK)
+        err = pkl_name_read(&ed->view, b, &y, e);
+    *same = err == PB_OK && strcmp(x.module, y.module) == 0 && strcmp(x.name, y.name) == 0;
+    pkl_name_release(&x);
+    pkl_name_release(&y);
+    return err == PB_EUNSUPPORTED ? PB_OK : err;
+}
+
 enum pb_err edit_same_scalar(struct pkl_edit *ed, const struct pkl_node *a,
                              const struct pkl_node *b, bool *same, struct error *e)
 {
@@ -244,6 +259,8 @@ enum pb_err edit_same_scalar(struct pkl_edit *ed, const struct pkl_node *a,
     *same = false;
     if (a->kind == PKL_OBJECT && b->kind == PKL_OBJECT)
         return same_call(ed, a, b, same, e);
+    if (a->kind == PKL_GLOBAL && b->kind == PKL_GLOBAL)
+        return same_name(ed, a, b, same, e);
     if (a->kind != b->kind || !edit_is_scalar(a->kind))
         return PB_OK;
     pkl_leaf_init(&x);

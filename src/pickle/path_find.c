@@ -122,6 +122,7 @@ static enum pb_err still_leads(struct pkl_view *v, const struct wanted *w, const
 struct level {
     pkl_id id;
     uint64_t next, count;
+    bool class_seen; /* what an object is made by may be an object, too */
 };
 
 struct search {
@@ -142,12 +143,13 @@ static bool has_children(enum pkl_kind kind)
            kind == PKL_FROZENSET || kind == PKL_OBJECT || kind == PKL_PERSID || kind == PKL_BROKEN;
 }
 
-/* Parts that are no children of their own: the class, and a state whose pairs are attributes. */
+/* Parts that are no children of their own: the class, arguments when there are none, and a state
+ * whose pairs are attributes. */
 static enum pb_err part_of(struct search *s, const struct pkl_child *c, struct pkl_child *out,
                            bool *found)
 {
-    static const enum pkl_part parts[] = {PKL_CLASS, PKL_STATE,   PKL_SLOTS,
-                                          PKL_ITEMS, PKL_ENTRIES, PKL_PID};
+    static const enum pkl_part parts[] = {PKL_CLASS, PKL_ARGS,  PKL_KWARGS,  PKL_STATE,
+                                          PKL_SLOTS, PKL_ITEMS, PKL_ENTRIES, PKL_PID};
     struct error none;
 
     *found = false;
@@ -214,6 +216,13 @@ static enum pb_err step(struct search *s, bool *found)
                              &got, s->e);
     if (err != PB_OK)
         return err;
+    if (got == 0 && !lv->class_seen) {
+        lv->class_seen = true;
+        if (s->v->part(s->v, lv->id, PKL_CLASS, &batch[0], NULL) == PB_OK &&
+            batch[0].value.kind == PKL_OBJECT)
+            return enter(s, &batch[0], found);
+        return PB_OK;
+    }
     if (got == 0) {
         s->levels.len--;
         s->chain->len--;

@@ -123,6 +123,12 @@ bool splice_memo_see(void *ctx, const struct pkl_memo_event *ev)
     struct splice_memo *m = ctx;
     struct splice_work *w = m->w;
 
+    if (ev->pickle != m->memo && !w->ed->doc->scan.shared) {
+        /* Every pickle begins with an empty memo. */
+        idmap_release(&m->slots);
+        idmap_release(&m->of_slot);
+    }
+    m->memo = ev->pickle;
     for (; m->span < w->spans.len && w->spans.data[m->span].begin <= ev->offset; m->span++) {
         const struct splice_span *s = &w->spans.data[m->span];
 

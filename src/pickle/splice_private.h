@@ -216,6 +216,7 @@ struct splice_memo {
     struct idmap slots;           /* slot + 1 -> put + 1; 0: defined outside since */
     struct idmap put_of, of_slot; /* place of a put + 1, slot + 1 -> number of its target + 1 */
     uint64_t last_implicit, pickle;
+    uint64_t memo; /* the pickle that the slots are of */
     bool any_implicit, no_memory;
 };
 enum pb_err splice_memo_begin(struct splice_memo *m, struct splice_work *w) PB_CHECK;
