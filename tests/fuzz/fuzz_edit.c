@@ -1,8 +1,8 @@
 /*
- * Any valid pickle, any values of it set: the splice must pass the verifier, which shares nothing
+ * Any valid pickle, edits of every kind: the splice must pass the verifier, which shares nothing
  * with the splicer, and be a pickle; undoing everything must give the bytes that came in.
  *
- * The first eight bytes of the input choose the places and the values.
+ * The first eight bytes of the input choose the edits, the places and the values.
  */
 #include <string.h>
 
@@ -16,9 +16,71 @@ static const char *const values[] = {
     "1.5",  "[]",       "{}",    "()",  "{1: [2, (3,)]}", "{1, 2}",   "'x'*0", "frozenset({7})",
     "1e99", "'\\ud800'"};
 
-static bool set_some(struct pkl_edit *ed, struct arena *mem, uint64_t *seed)
+static uint64_t children_of(struct pkl_view *v, const struct pkl_node *n)
 {
-    size_t edits = fuzz_random(seed) % 4 + 1, done = 0;
+    struct error e;
+    uint64_t count;
+
+    return v->count_children(v, n->id, &count, &e) == PB_OK ? count : 0;
+}
+
+/* A new item, pair, attribute or member of what stands at the place. */
+static enum pb_err insert(struct pkl_edit *ed, const struct pkl_child *into,
+                          const struct literal *value, uint64_t *seed, struct error *e)
+{
+    static const enum pkl_step steps[] = {PKL_STEP_INDEX, PKL_STEP_KEY, PKL_STEP_ATTR,
+                                          PKL_STEP_MEMBER};
+    struct literal name = {.kind = PKL_STR, .data = "new name", .len = 8};
+    enum pkl_step step = into->value.kind == PKL_DICT   ? PKL_STEP_KEY
+                         : into->value.kind <= PKL_LIST ? PKL_STEP_INDEX
+                                                        : steps[fuzz_random(seed) % 4];
+    uint64_t count = children_of(pkl_edit_view(ed), &into->value);
+    uint64_t index = fuzz_random(seed) % 2 != 0 ? UINT64_MAX : fuzz_random(seed) % (count + 1);
+
+    return pkl_edit_insert(ed, &into->value, step, index, &name, value, e);
+}
+
+/* One edit of any kind; whether it is one that can be done is for the engine to say. */
+static enum pb_err edit_one(struct pkl_edit *ed, const struct pkl_child *place,
+                            const struct literal *value, uint64_t *seed, struct error *e)
+{
+    struct pkl_view *v = pkl_edit_view(ed);
+    struct pkl_child other, parent;
+
+    switch (fuzz_random(seed) % 12) {
+    case 0:
+        return pkl_edit_delete(ed, place, e);
+    case 1:
+        return pkl_edit_rename(ed, place, value, e);
+    case 2:
+        return pkl_edit_move(ed, place, fuzz_random(seed) % 8, e);
+    case 3:
+        return pkl_edit_duplicate(ed, place, e);
+    case 4:
+        return pkl_edit_convert(ed, place, (enum pkl_kind)(fuzz_random(seed) % PKL_BROKEN), e);
+    case 5:
+    case 6:
+        if (!fuzz_go_down(v, seed, &other))
+            return PB_ENOTFOUND;
+        return fuzz_random(seed) % 2 != 0 ? pkl_edit_set_copy(ed, place, v, &other.value, e)
+                                          : insert(ed, &other, value, seed, e);
+    case 7:
+        return insert(ed, place, value, seed, e);
+    case 8:
+        return pkl_edit_set_everywhere(ed, place, value, e);
+    case 9:
+        parent = *place;
+        return pkl_edit_own(ed, &parent, 1, e);
+    case 10:
+        return pkl_edit_revert(ed, place, e);
+    default:
+        return pkl_edit_set(ed, place, value, e);
+    }
+}
+
+static bool edit_some(struct pkl_edit *ed, struct arena *mem, uint64_t *seed)
+{
+    size_t edits = fuzz_random(seed) % 6 + 1, done = 0;
 
     for (size_t i = 0; i < edits; i++) {
         const char *text = values[fuzz_random(seed) % (sizeof values / sizeof values[0])];
@@ -27,10 +89,14 @@ static bool set_some(struct pkl_edit *ed, struct arena *mem, uint64_t *seed)
         struct error e;
         size_t at;
 
+        if (fuzz_random(seed) % 8 == 0)
+            pkl_edit_undo(ed);
+        if (fuzz_random(seed) % 16 == 0)
+            pkl_edit_mark_saved(ed);
         if (!fuzz_go_down(pkl_edit_view(ed), seed, &place) ||
             literal_parse(mem, text, strlen(text), &value, &at, &e) != PB_OK)
             continue;
-        done += pkl_edit_set(ed, &place, value, &e) == PB_OK;
+        done += edit_one(ed, &place, value, seed, &e) == PB_OK;
     }
     return done > 0;
 }
@@ -106,7 +172,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (pkl_doc_error(d, &e) == PB_OK) {
         arena_init(&mem);
         MUST(pkl_edit_new(d, &ed, &e) == PB_OK, e.msg);
-        if (set_some(ed, &mem, &seed))
+        if (edit_some(ed, &mem, &seed))
             check_splice(ed);
         check_undone(ed, data, size);
         pkl_edit_free(ed);

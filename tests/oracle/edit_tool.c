@@ -5,10 +5,11 @@
  * literal; each answer is "ok HEX" (the value as a pickle of that protocol) or "bad AT MESSAGE".
  *
  * edit_tool edit: each record is "COMMAND LENGTH\n" and LENGTH bytes; each answer is one line, "ok
- * ..." or "err CODE MESSAGE".  open: a pickle; set: an EDIT; path, revert: a PATH; undo, redo,
- * save, changes: nothing. shake: "SEED COUNT" sets so many values found by going down at random,
- * and answers how many it could. save answers with the result (verified) in hex, and the bytes
- * untouched.
+ * ..." or "err CODE MESSAGE".  open, other: a pickle, to edit and to copy from; set: an EDIT; path,
+ * repr, revert: a PATH; undo, redo, save, saved, changes: nothing.  shake: "SEED COUNT" sets so
+ * many values found by going down at random, and answers how many it could.  save answers with the
+ * result (verified) in hex, and the bytes untouched.  Every command that names a place may be
+ * written here-COMMAND: what is shared on the way to it is copied first.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,38 +96,41 @@ static int literals(void)
 
 /* ----------------------------------------------------------------------------- edits */
 
-struct session {
+struct opened {
     struct source *src;
     struct pkl_doc *doc;
     struct pkl_edit *edit;
+};
+
+struct session {
+    struct opened mine, other;
+    struct pkl_edit *edit; /* of mine */
     struct arena mem;
     struct error e;
 };
 
-static void close_session(struct session *s)
+static void close_pickle(struct opened *o)
 {
-    pkl_edit_free(s->edit);
-    pkl_doc_free(s->doc);
-    source_free(s->src);
-    s->edit = NULL;
-    s->doc = NULL;
-    s->src = NULL;
+    pkl_edit_free(o->edit);
+    pkl_doc_free(o->doc);
+    source_free(o->src);
+    *o = (struct opened){0};
 }
 
-static enum pb_err open_pickle(struct session *s, char *bytes, size_t n)
+static enum pb_err open_pickle(struct opened *o, char *bytes, size_t n, struct error *e)
 {
     enum pb_err err;
 
-    close_session(s);
-    s->src = source_mem(bytes, n, true);
-    if (s->src == NULL)
+    close_pickle(o);
+    o->src = source_mem(bytes, n, true);
+    if (o->src == NULL)
         return PB_ENOMEM;
-    err = pkl_doc_new(s->src, 0, NULL, &s->doc, &s->e);
+    err = pkl_doc_new(o->src, 0, NULL, &o->doc, e);
     if (err == PB_OK)
-        err = pkl_doc_index(s->doc, &s->e);
+        err = pkl_doc_index(o->doc, e);
     if (err == PB_OK)
-        err = pkl_doc_error(s->doc, &s->e);
-    return err == PB_OK ? pkl_edit_new(s->doc, &s->edit, &s->e) : err;
+        err = pkl_doc_error(o->doc, e);
+    return err == PB_OK ? pkl_edit_new(o->doc, &o->edit, e) : err;
 }
 
 /* The places from the root to the one that a path names. */
@@ -147,12 +151,54 @@ static enum pb_err find_way(struct session *s, const struct pkl_path *path, stru
     return PB_OK;
 }
 
-/* "here" and "everywhere" for shared values, "set" for what is usual. */
-static enum pb_err set(struct session *s, const char *word, const char *text, size_t n)
+/* The place of a path; here: in copies of what is shared on the way to it. */
+static enum pb_err find_place(struct session *s, const struct pkl_path *path, bool here,
+                              struct pkl_child *place)
+{
+    struct pkl_child *way;
+    enum pb_err err = find_way(s, path, &way);
+
+    if (err == PB_OK && here)
+        err = pkl_edit_own(s->edit, way, path->count + 1, &s->e);
+    if (err == PB_OK)
+        *place = way[path->count];
+    return err;
+}
+
+/* The place of a path without its last step, and what that step means in it. */
+static enum pb_err find_spot(struct session *s, const struct pkl_path *path, bool here,
+                             struct pkl_spot *out)
+{
+    struct pkl_path into = *path;
+    struct pkl_child *way;
+    enum pb_err err;
+
+    if (path->count == 0)
+        return error_set(&s->e, PB_EUSAGE, "the whole value is there");
+    into.count--;
+    err = find_way(s, &into, &way);
+    if (err == PB_OK && here)
+        err = pkl_edit_own_value(s->edit, way, path->count, &s->e);
+    return err == PB_OK ? pkl_edit_spot(s->edit, &s->mem, &way[into.count].value,
+                                        &path->steps[into.count], out, &s->e)
+                        : err;
+}
+
+static enum pb_err parse_path(struct session *s, const char *text, size_t n, struct pkl_path *path)
+{
+    size_t at;
+
+    return pkl_path_parse(&s->mem, text, n, path, &at, &s->e);
+}
+
+/* "PATH=LITERAL" or "PATH:=TEXT": set, everywhere, add, rename */
+static enum pb_err with_literal(struct session *s, const char *word, bool here, const char *text,
+                                size_t n)
 {
     struct edit_arg arg;
-    struct pkl_child *way, *place = NULL;
+    struct pkl_child place;
     struct literal *value;
+    struct pkl_spot spot;
     size_t at;
     enum pb_err err = pkl_edit_parse(&s->mem, text, n, &arg, &at, &s->e);
 
@@ -160,123 +206,101 @@ static enum pb_err set(struct session *s, const char *word, const char *text, si
         err = literal_parse(&s->mem, arg.value, arg.value_len, &value, &at, &s->e);
     else if (err == PB_OK)
         err = literal_text(&s->mem, arg.value, arg.value_len, &value, &s->e);
+    if (err == PB_OK && strcmp(word, "add") == 0) {
+        err = find_spot(s, &arg.path, here, &spot);
+        return err == PB_OK ? pkl_edit_insert(s->edit, &spot.into, spot.step, spot.index, spot.key,
+                                              value, &s->e)
+                            : err;
+    }
     if (err == PB_OK)
-        err = find_way(s, &arg.path, &way);
-    if (err == PB_OK)
-        place = &way[arg.path.count];
-    if (err == PB_OK && word[0] == 'e')
-        return pkl_edit_set_everywhere(s->edit, place, value, &s->e);
-    if (err == PB_OK && word[0] == 'h')
-        err = pkl_edit_own(s->edit, way, arg.path.count + 1, &s->e);
-    return err == PB_OK ? pkl_edit_set(s->edit, place, value, &s->e) : err;
+        err = find_place(s, &arg.path, here, &place);
+    if (err != PB_OK)
+        return err;
+    if (strcmp(word, "rename") == 0)
+        return pkl_edit_rename(s->edit, &place, value, &s->e);
+    return strcmp(word, "set") == 0 ? pkl_edit_set(s->edit, &place, value, &s->e)
+                                    : pkl_edit_set_everywhere(s->edit, &place, value, &s->e);
 }
 
-/* The place of a path, without its last step, and that step. */
-static enum pb_err find_spot(struct session *s, const struct pkl_path *path, struct pkl_spot *out)
+/* "PATH" or, for move and type, "NUMBER PATH": move there, convert to that kind */
+static enum pb_err with_place(struct session *s, const char *word, bool here, const char *text,
+                              size_t n)
 {
-    struct pkl_path into = *path;
+    char *end = (char *)(uintptr_t)text;
+    uint64_t number = 0;
+    struct pkl_path path;
     struct pkl_child place;
     enum pb_err err;
 
-    if (path->count == 0)
-        return error_set(&s->e, PB_EUSAGE, "the whole value is there");
-    into.count--;
-    err = pkl_path_follow(pkl_edit_view(s->edit), &into, &place, &s->e);
-    return err == PB_OK
-               ? pkl_edit_spot(s->edit, &s->mem, &place.value, &path->steps[into.count], out, &s->e)
-               : err;
-}
-
-/* "PATH=LITERAL" */
-static enum pb_err add_or_rename(struct session *s, const char *word, const char *text, size_t n)
-{
-    struct edit_arg arg;
-    struct pkl_child place;
-    struct literal *value;
-    struct pkl_spot spot;
-    size_t at;
-    enum pb_err err = pkl_edit_parse(&s->mem, text, n, &arg, &at, &s->e);
-
+    if (word[0] == 'm' || word[1] == 'y')
+        number = strtoull(text, &end, 10), end++;
+    err = parse_path(s, end, n - (size_t)(end - text), &path);
     if (err == PB_OK)
-        err = literal_parse(&s->mem, arg.value, arg.value_len, &value, &at, &s->e);
-    if (err == PB_OK && word[0] == 'r') {
-        err = pkl_path_follow(pkl_edit_view(s->edit), &arg.path, &place, &s->e);
-        return err == PB_OK ? pkl_edit_rename(s->edit, &place, value, &s->e) : err;
-    }
-    if (err == PB_OK)
-        err = find_spot(s, &arg.path, &spot);
-    return err == PB_OK
-               ? pkl_edit_insert(s->edit, &spot.into, spot.step, spot.index, spot.key, value, &s->e)
-               : err;
-}
-
-static enum pb_err find(struct session *s, const char *text, size_t n, struct pkl_child *place);
-
-/* "NUMBER PATH": move there, or convert to that kind */
-static enum pb_err numbered(struct session *s, const char *word, const char *text, size_t n)
-{
-    char *end;
-    uint64_t number = strtoull(text, &end, 10);
-    struct pkl_child place;
-    enum pb_err err = find(s, end + 1, n - (size_t)(end + 1 - text), &place);
-
+        err = find_place(s, &path, here, &place);
     if (err != PB_OK)
         return err;
-    return word[0] == 'm' ? pkl_edit_move(s->edit, &place, number, &s->e)
+    if (word[0] == 'd')
+        return pkl_edit_delete(s->edit, &place, &s->e);
+    if (word[0] == 'r')
+        return pkl_edit_revert(s->edit, &place, &s->e);
+    if (word[0] == 'm')
+        return pkl_edit_move(s->edit, &place, number, &s->e);
+    return word[1] == 'w' ? pkl_edit_duplicate(s->edit, &place, &s->e)
                           : pkl_edit_convert(s->edit, &place, (enum pkl_kind)number, &s->e);
 }
 
-/* "PATH<TAB>PATH": a copy of the second at the first, which "copy" replaces and "insert" adds. */
-static enum pb_err copy(struct session *s, const char *word, const char *text, size_t n)
+/* "PATH<TAB>PATH": a copy of the second at the first, which "copy" replaces and "insert" adds;
+ * "copy-other" and "insert-other" take it from the other pickle. */
+static enum pb_err copy(struct session *s, const char *word, bool here, const char *text, size_t n)
 {
     const char *tab = memchr(text, '\t', n);
     size_t first = tab != NULL ? (size_t)(tab - text) : n;
-    struct pkl_view *v = pkl_edit_view(s->edit);
+    struct pkl_edit *of = strstr(word, "-other") != NULL ? s->other.edit : s->edit;
     struct pkl_child to, from;
     struct pkl_path path;
     struct pkl_spot spot;
-    size_t at;
-    enum pb_err err = tab != NULL ? find(s, tab + 1, n - first - 1, &from) : PB_EUSAGE;
+    enum pb_err err = tab != NULL && of != NULL ? parse_path(s, tab + 1, n - first - 1, &path)
+                                                : error_set(&s->e, PB_EUSAGE, "copy of what?");
 
+    if (err == PB_OK)
+        err = pkl_path_follow(pkl_edit_view(of), &path, &from, &s->e);
+    if (err == PB_OK)
+        err = parse_path(s, text, first, &path);
     if (err == PB_OK && word[0] == 'c') {
-        err = find(s, text, first, &to);
-        return err == PB_OK ? pkl_edit_set_copy(s->edit, &to, v, &from.value, &s->e) : err;
+        err = find_place(s, &path, here, &to);
+        return err == PB_OK ? pkl_edit_set_copy(s->edit, &to, pkl_edit_view(of), &from.value, &s->e)
+                            : err;
     }
     if (err == PB_OK)
-        err = pkl_path_parse(&s->mem, text, first, &path, &at, &s->e);
-    if (err == PB_OK)
-        err = find_spot(s, &path, &spot);
+        err = find_spot(s, &path, here, &spot);
     return err == PB_OK ? pkl_edit_insert_copy(s->edit, &spot.into, spot.step, spot.index, spot.key,
-                                               v, &from.value, &s->e)
+                                               pkl_edit_view(of), &from.value, &s->e)
                         : err;
 }
 
-static enum pb_err print(struct session *s, struct buf *out)
+static enum pb_err print(struct session *s, const char *text, size_t n, struct buf *out)
 {
     struct pkl_view *v = pkl_edit_view(s->edit);
     struct sink to = sink_buf(out);
-    struct pkl_child root;
-    enum pb_err err = v->root(v, 0, &root, &s->e);
-
-    return err == PB_OK ? pkl_repr(v, &root.value, &(struct pkl_repr_opts){0}, &to, &s->e) : err;
-}
-
-static enum pb_err find(struct session *s, const char *text, size_t n, struct pkl_child *place)
-{
     struct pkl_path path;
-    size_t at;
-    enum pb_err err = pkl_path_parse(&s->mem, text, n, &path, &at, &s->e);
+    struct pkl_child place;
+    enum pb_err err = parse_path(s, text, n, &path);
 
-    return err == PB_OK ? pkl_path_follow(pkl_edit_view(s->edit), &path, place, &s->e) : err;
+    if (err == PB_OK)
+        err = pkl_path_follow(v, &path, &place, &s->e);
+    return err == PB_OK ? pkl_repr(v, &place.value, &(struct pkl_repr_opts){0}, &to, &s->e) : err;
 }
 
 /* Follows a path and answers with the paths that the place has of itself. */
 static enum pb_err there_and_back(struct session *s, const char *text, size_t n, struct buf *out)
 {
     struct pkl_view *v = pkl_edit_view(s->edit);
+    struct pkl_path path;
     struct pkl_child place;
-    enum pb_err err = find(s, text, n, &place);
+    enum pb_err err = parse_path(s, text, n, &path);
 
+    if (err == PB_OK)
+        err = pkl_path_follow(v, &path, &place, &s->e);
     if (err == PB_OK)
         err = pkl_path_of_place(v, &place, PATH_FORM_PATH, out, &s->e);
     buf_putc(out, '\t');
@@ -391,43 +415,62 @@ static enum pb_err shake(struct session *s, const char *text, struct buf *out)
     return PB_OK;
 }
 
+static bool is_one_of(const char *word, const char *const *words)
+{
+    while (*words != NULL && strcmp(word, *words) != 0)
+        words++;
+    return *words != NULL;
+}
+
+/* One step for undo, whatever was copied for it. */
+static enum pb_err edit_command(struct session *s, const char *word, const char *text, size_t n)
+{
+    static const char *const literals[] = {"set", "everywhere", "add", "rename", NULL};
+    static const char *const places[] = {"del", "twice", "move", "type", "revert", NULL};
+    static const char *const copies[] = {"copy", "insert", "copy-other", "insert-other", NULL};
+    bool here = strncmp(word, "here-", 5) == 0;
+    enum pb_err err;
+
+    word += here ? 5 : 0;
+    pkl_edit_group_begin(s->edit);
+    if (is_one_of(word, literals))
+        err = with_literal(s, word, here, text, n);
+    else if (is_one_of(word, places))
+        err = with_place(s, word, here, text, n);
+    else if (is_one_of(word, copies))
+        err = copy(s, word, here, text, n);
+    else
+        err = error_set(&s->e, PB_EUSAGE, "no such command");
+    pkl_edit_group_end(s->edit);
+    return err;
+}
+
 static enum pb_err command(struct session *s, const char *word, char **text, size_t n,
                            struct buf *out)
 {
-    struct pkl_child place;
-    enum pb_err err;
+    if (strcmp(word, "open") == 0 || strcmp(word, "other") == 0) {
+        struct opened *o = word[1] == 'p' ? &s->mine : &s->other;
+        enum pb_err err = open_pickle(o, *text, n, &s->e);
 
-    if (strcmp(word, "open") == 0) {
-        err = open_pickle(s, *text, n);
         *text = NULL; /* the source's now */
+        s->edit = s->mine.edit;
         return err;
     }
     if (s->edit == NULL)
         return error_set(&s->e, PB_EUSAGE, "nothing is open");
-    if (strcmp(word, "set") == 0 || strcmp(word, "here") == 0 || strcmp(word, "everywhere") == 0)
-        return set(s, word, *text, n);
     if (strcmp(word, "path") == 0)
         return there_and_back(s, *text, n, out);
+    if (strcmp(word, "repr") == 0)
+        return print(s, *text, n, out);
     if (strcmp(word, "save") == 0)
         return save(s, out);
     if (strcmp(word, "changes") == 0)
         return changes(s, out);
     if (strcmp(word, "shake") == 0)
         return shake(s, *text, out);
-    if (strcmp(word, "add") == 0 || strcmp(word, "rename") == 0)
-        return add_or_rename(s, word, *text, n);
-    if (strcmp(word, "move") == 0 || strcmp(word, "type") == 0)
-        return numbered(s, word, *text, n);
-    if (strcmp(word, "copy") == 0 || strcmp(word, "insert") == 0)
-        return copy(s, word, *text, n);
-    if (strcmp(word, "repr") == 0)
-        return print(s, out);
-    if (strcmp(word, "del") == 0 || strcmp(word, "twice") == 0) {
-        err = find(s, *text, n, &place);
-        if (err != PB_OK)
-            return err;
-        return word[0] == 'd' ? pkl_edit_delete(s->edit, &place, &s->e)
-                              : pkl_edit_duplicate(s->edit, &place, &s->e);
+    if (strcmp(word, "saved") == 0) {
+        pkl_edit_mark_saved(s->edit);
+        return PB_OK;
     }
     if (strcmp(word, "undo") == 0 || strcmp(word, "redo") == 0) {
         bool done = word[0] == 'u' ? pkl_edit_undo(s->edit) : pkl_edit_redo(s->edit);
@@ -435,10 +478,7 @@ static enum pb_err command(struct session *s, const char *word, char **text, siz
         buf_puts(out, done ? "done" : "nothing");
         return PB_OK;
     }
-    if (strcmp(word, "revert") != 0)
-        return error_set(&s->e, PB_EUSAGE, "no such command");
-    err = find(s, *text, n, &place);
-    return err == PB_OK ? pkl_edit_revert(s->edit, &place, &s->e) : err;
+    return edit_command(s, word, *text, n);
 }
 
 static int edits(void)
@@ -468,7 +508,8 @@ static int edits(void)
         arena_release(&s.mem);
         free(text);
     }
-    close_session(&s);
+    close_pickle(&s.mine);
+    close_pickle(&s.other);
     return 0;
 }
 

@@ -28,7 +28,7 @@ TOOL = os.environ.get('EDIT_TOOL') or os.path.join(
     os.environ.get('builddir', 'build'), 'tests/oracle/edit_tool'
 )
 SEED = int(os.environ.get('PKLBROWSE_SEED') or random.SystemRandom().randrange(1 << 32))
-COUNT = int(os.environ.get('PKLBROWSE_COUNT') or 1500)
+COUNT = int(os.environ.get('PKLBROWSE_COUNT') or 800)
 CORPUS = os.environ.get('PKLBROWSE_CORPUS', '')
 rnd = random.Random(SEED)
 passed = failed = 0
@@ -709,7 +709,7 @@ def sharing(number):
     what = 'sharing %d, protocol %d, %s %s=%.60r' % (number, protocol, word, path, new)
     if not check(tool.ask('open', data)[0], what):
         return
-    ok, why = tool.ask(word, path + '=' + literal(new))
+    ok, why = tool.ask('here-set' if word == 'here' else word, path + '=' + literal(new))
     if not check(ok, '%s: %s' % (what, why)):
         return
     ok, answer = tool.ask('save')
