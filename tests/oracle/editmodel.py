@@ -109,7 +109,8 @@ def loads(data, unpickler, count=1, one_memo=False, encoding='ASCII'):
 
 
 class Node:
-    """kind: scalar, bytearray, global, pid (what it holds is items[0]), list, tuple, set, frozenset:
+    """kind: scalar, bytearray, global, pid (what it holds is items[0]), list, tuple, set,
+    frozenset:
     items; dict: pairs; object: cls, args, kwargs, items, pairs, states.  fresh: nobody can tell
     whether this scalar is one with another."""
 
