@@ -326,7 +326,19 @@ def test_corpus():
 
 # --- joblib: arrays in the midst of the pickle --------------------------------------------------
 
+WRAPPER = b'NumpyArrayWrapper'
 UNPACK = {'raw': bytes, 'gzip': gzip.decompress, 'bz2': bz2.decompress, 'zlib': zlib.decompress}
+
+
+def unpack_zf(data):
+    """Compressed by joblib before 0.9.3: ZF, a length of 19 characters (20 in Python 2), zlib."""
+    for header in (21, 22, 23):
+        if data[header : header + 1] == b'x':
+            return zlib.decompress(data[header:])
+    raise zlib.error('no zlib behind the length')
+
+
+UNPACK['joblib-ZF'] = unpack_zf
 UNPACK.update(xz=lzma.decompress, lzma=lzma.decompress)
 
 
@@ -339,7 +351,7 @@ def joblib_streams():
         rows = list(csv.DictReader(f, delimiter='\t'))
     for row in rows:
         path = os.path.join(CORPUS, row['path'])
-        if row['container'] not in UNPACK or not os.path.exists(path):
+        if row['container'] not in UNPACK or path.endswith('.npy.z') or not os.path.exists(path):
             continue
         with open(path, 'rb') as f:
             data = f.read()
@@ -347,7 +359,8 @@ def joblib_streams():
             data = UNPACK[row['container']](data)
         except (OSError, EOFError, lzma.LZMAError, zlib.error):
             continue
-        if b'NumpyArrayWrapper' in data:
+        # Arrays in the midst of it, arrays in files beside it, or a dump in the oldest form.
+        if row['container'] == 'joblib-ZF' or b'NDArrayWrapper' in data or WRAPPER in data:
             yield row['path'], data
 
 
