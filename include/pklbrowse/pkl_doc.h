@@ -155,6 +155,7 @@ struct pkl_view {
     /* The document that this view shows just as it is, edits and all else aside: what prints much
      * of it may read it directly.  NULL, or returns NULL: there is none. */
     struct pkl_doc *(*unedited)(struct pkl_view *v);
+    unsigned py2_str; /* how previews read a Python 2 str: enum pkl_py2_str */
 };
 
 /* Limits; 0 means the default.  Exceeding one is PB_ELIMIT and names it. */

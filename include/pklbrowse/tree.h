@@ -71,6 +71,8 @@ struct pkl_view *tree_view(struct tree *t);
 /* Shows the row's object raw, or through its lens again: everywhere where it stands.
  * PB_ENOTFOUND: it has none. */
 enum pb_err tree_toggle_lens(struct tree *t, uint64_t row, bool *raw, struct error *e) PB_CHECK;
+/* The next way of reading Python 2 str in the rows: ASCII, Latin-1, UTF-8, bytes; a static name. */
+const char *tree_next_py2_str(struct tree *t);
 /* After an edit, undo or redo: counts are read again; what was expanded and is still there stays.
  */
 enum pb_err tree_refresh(struct tree *t, struct error *e) PB_CHECK;

@@ -1,6 +1,7 @@
 #include "tree_node.h"
 
 #include <pklbrowse/mem.h>
+#include <pklbrowse/pkl_repr.h>
 
 #include <assert.h>
 #include <stdlib.h>
@@ -491,6 +492,19 @@ enum pb_err tree_toggle_lens(struct tree *t, uint64_t row, bool *raw, struct err
         return err;
     tree_collapse(t, row); /* its children are others now */
     return tree_refresh(t, e);
+}
+
+const char *tree_next_py2_str(struct tree *t)
+{
+    static const char *const names[] = {
+        [PKL_PY2_ASCII] = "ASCII, else as bytes",
+        [PKL_PY2_LATIN1] = "Latin-1",
+        [PKL_PY2_UTF8] = "UTF-8, else as bytes",
+        [PKL_PY2_BYTES] = "bytes",
+    };
+
+    t->view->py2_str = (t->view->py2_str + 1) % (sizeof names / sizeof names[0]);
+    return names[t->view->py2_str];
 }
 
 /* --- after edits --------------------------------------------------------------------------- */

@@ -41,7 +41,7 @@ static enum pb_err put_leaf(struct preview *p, const struct pkl_node *node, stru
         buf_printf(&p->text, "int of %llu bytes", (unsigned long long)p->leaf.total);
         return PB_OK;
     }
-    err = repr_leaf(&p->text, &p->leaf, false, PKL_PY2_ASCII, e);
+    err = repr_leaf(&p->text, &p->leaf, false, (enum pkl_py2_str)p->v->py2_str, e);
     if (err == PB_OK && p->leaf.partial && !full(p))
         buf_puts(&p->text, "…");
     return err;

@@ -20,6 +20,7 @@ void cmd_tree_open(struct ui *u, int arg);
 void cmd_tree_close(struct ui *u, int arg);
 void cmd_tree_toggle(struct ui *u, int arg);
 void cmd_tree_lens(struct ui *u, int arg);
+void cmd_tree_py2(struct ui *u, int arg);
 void cmd_tree_all(struct ui *u, int expand);
 void cmd_tree_level(struct ui *u, int arg);
 void cmd_tree_sibling(struct ui *u, int direction);

@@ -316,6 +316,12 @@ void tree_click(struct ui *u, int y, int x, bool twice)
 }
 
 /* Raw, or as what Python would load; where no lens fits, why. */
+void cmd_tree_py2(struct ui *u, int arg)
+{
+    (void)arg;
+    ui_say(u, SAY_INFO, "A str of Python 2 is read as %s.", tree_next_py2_str(u->right.tree));
+}
+
 void cmd_tree_lens(struct ui *u, int arg)
 {
     struct right *r = &u->right;

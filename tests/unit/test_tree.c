@@ -314,9 +314,29 @@ static void test_lenses(void **state)
     close_fixture(&f);
 }
 
+/* A str of Python 2 is read in turn as what it may be. */
+static void test_py2_str(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    OPEN(&f, "(U\x02\xc3\xa9U\x01"
+             "at.");
+    expect_rows(f.tree, "0> |tuple (2)|(b'\\xc3\\xa9', 'a')|\n");
+    assert_string_equal(tree_next_py2_str(f.tree), "Latin-1");
+    expect_rows(f.tree, "0> |tuple (2)|('Ã©', 'a')|\n");
+    assert_string_equal(tree_next_py2_str(f.tree), "UTF-8, else as bytes");
+    expect_rows(f.tree, "0> |tuple (2)|('é', 'a')|\n");
+    assert_string_equal(tree_next_py2_str(f.tree), "bytes");
+    expect_rows(f.tree, "0> |tuple (2)|(b'\\xc3\\xa9', b'a')|\n");
+    assert_string_equal(tree_next_py2_str(f.tree), "ASCII, else as bytes");
+    close_fixture(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_py2_str),
         cmocka_unit_test(test_expand_and_collapse),
         cmocka_unit_test(test_shared_and_recursive),
         cmocka_unit_test(test_stream),

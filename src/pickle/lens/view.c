@@ -141,7 +141,7 @@ static bool lens_is_raw(struct pkl_view *v, pkl_id id)
 void lens_view_over(struct lens_view *lv, struct pkl_view *under)
 {
     lv->view = (struct pkl_view){lens_node, lens_count, lens_children, lens_part, lens_roots,
-                                 lens_root, lens_doc,   lens_is_raw,   NULL};
+                                 lens_root, lens_doc,   lens_is_raw,   NULL,      under->py2_str};
     lv->under = under;
 }
 
