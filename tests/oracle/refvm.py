@@ -141,7 +141,12 @@ class Machine:
         return d[p : p + n], p + n
 
     def number(self, code, arg):
-        return int(arg) if code in (0x67, 0x70) else int.from_bytes(arg, 'little')
+        if code not in (0x67, 0x70):
+            return int.from_bytes(arg, 'little')
+        try:
+            return int(arg)
+        except ValueError:
+            return arg  # to Python 2 a slot is its text
 
     def need(self, n):
         if len(self.stack) - (self.marks[-1][1] if self.marks else 0) < n:

@@ -285,11 +285,13 @@ STRICTER = {  # genops reaches STOP, no unpickler does
     'unexpected MARK',
     'the stack is empty',
     'cannot be called',
+    'is no class',
 }
 LAXER = {  # some unpickler loads it, genops of 3.11 fails
     'Exceeds the limit',
     "'ascii' codec can't decode",
     'strinq quote',
+    'invalid literal for int()',  # Python 2: the text of a memo slot, an L behind an INT
 }
 
 
