@@ -4,11 +4,20 @@
 What finds something is reported with the file it was made from; the seed is printed. FUZZ_SECONDS
 bounds the run (each target a third of it), FUZZ_SEED repeats one.
 """
+import bz2
+import gzip
+import io
+import lzma
 import os
+import pickle
 import random
+import shutil
 import subprocess
 import sys
+import tarfile
 import time
+import zipfile
+import zlib
 
 build = os.environ["builddir"]
 corpus = os.environ["PKLBROWSE_CORPUS"]
@@ -48,6 +57,44 @@ def samples():
         for folder, _, names in os.walk(top):
             found += [os.path.join(folder, n) for n in names if not n.endswith((".tsv", ".md"))]
     return sorted((p for p in found if "\n" not in p), key=os.path.getsize)
+
+
+def packed_files():
+    """One small pickle in everything that Python itself can put it in."""
+    folder = os.path.join(os.environ["TEST_TMP"], "packed")
+    os.mkdir(folder)
+    plain = pickle.dumps({"name": "John", "age": 30, "text": "ab" * 99}, 4)
+    tar, zipped = io.BytesIO(), io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as t:
+        info = tarfile.TarInfo("a.pkl")
+        info.size = len(plain)
+        t.addfile(info, io.BytesIO(plain))
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as z:
+        z.writestr("a.pkl", plain)
+        z.writestr("b", b"text")
+    found = [
+        gzip.compress(plain),
+        zlib.compress(plain, 1),
+        bz2.compress(plain),
+        lzma.compress(plain, preset=0),
+        lzma.compress(plain, format=lzma.FORMAT_ALONE),
+        gzip.compress(plain) * 2,
+        tar.getvalue(),
+        zipped.getvalue(),
+    ]
+    for tool in ("zstd", "lz4"):
+        if shutil.which(tool):
+            found.append(
+                subprocess.run(
+                    [tool, "-qc"], input=plain, stdout=subprocess.PIPE, check=True
+                ).stdout
+            )
+    paths = []
+    for i, data in enumerate(found):
+        paths.append(os.path.join(folder, str(i)))
+        with open(paths[-1], "wb") as f:
+            f.write(data)
+    return paths
 
 
 def literal_files():
@@ -92,7 +139,7 @@ def main():
         print(f"no samples in {corpus}: the demo's only")
         skipped += 1
     small = [p for p in files if os.path.getsize(p) <= 3000]
-    share = seconds / 5
+    share = seconds / 6
     start = time.monotonic()
     # Not always the same first ones: each run gets further elsewhere.
     random.shuffle(small)
@@ -107,6 +154,7 @@ def main():
     replay("fuzz_edit", small, head + ["--mutations", "20", "--seed", str(seed)], start + 4 * share)
     mutations = ["--cuts", "100", "--mutations", "300", "--seed", str(seed)]
     replay("fuzz_literal", literal_files(), mutations, start + 5 * share)
+    replay("fuzz_codec", packed_files(), mutations, start + 6 * share)
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return failed > 0
 
