@@ -88,6 +88,9 @@ struct app_spot {
 };
 enum pb_err app_resolve(struct app *a, const struct location *loc, struct arena *mem,
                         struct app_spot *out, struct error *e) PB_CHECK;
+/* The same for what is to be listed, which may be an archive (app_object_list_files). */
+enum pb_err app_resolve_folder(struct app *a, const struct location *loc, struct arena *mem,
+                               struct app_spot *out, struct error *e) PB_CHECK;
 /* The location of a row of a listing under `parent`, and of the level above (false: there is none).
  */
 enum pb_err app_child_location(const struct location *parent, enum store_kind kind,
@@ -152,6 +155,12 @@ void app_object_progress(const struct app_object *o, struct http_progress *out);
 void app_object_wrapping(const struct app_object *o, struct buf *out);
 /* Why an object that is ready cannot be written again although nobody asked for that; or NULL. */
 const char *app_object_fixed(const struct app_object *o);
+/* APP_NOT_PICKLE, because it is an archive of several files. */
+bool app_object_is_folder(const struct app_object *o);
+/* An archive's files can be listed from now on, at *out ("...!/"; location_release() it); *count
+ * (may be NULL): how many.  PB_ENOTFOUND: it is none, or one of its files was opened by name. */
+enum pb_err app_object_list_files(struct app_object *o, struct location *out, size_t *count,
+                                  struct error *e) PB_CHECK;
 struct pkl_doc *app_object_doc(struct app_object *o); /* APP_READY, APP_BROKEN */
 /* The same, and of APP_NOT_PICKLE what was read until that was known. */
 struct pkl_doc *app_object_opcodes(struct app_object *o);

@@ -224,6 +224,13 @@ enum pb_err store_local_new(struct loop *l, struct store **out, struct error *e)
  * wait for a network folder.  Relative paths are those of the folder we are in at its first use. */
 enum pb_err store_local_apart_new(struct loop *l, struct store **out, struct error *e) PB_CHECK;
 
+/* The files of an archive as keys that begin with `prefix` (n bytes): to be listed, nothing else.
+ */
+enum pb_err store_archive_new(struct loop *l, const char *prefix, size_t n, struct store **out,
+                              struct error *e) PB_CHECK;
+enum pb_err store_archive_add(struct store *s, const char *name, size_t n, uint64_t size,
+                              int64_t mtime, struct error *e) PB_CHECK;
+
 /*
  * What is replaced can be brought back: kept under $XDG_STATE_HOME/pklbrowse/history (0700, files
  * 0600), the newest few of every object.  A *record* says what it was: location, ETag, version,

@@ -37,6 +37,7 @@ void app_free(struct app *a)
     if (a == NULL)
         return;
     app_release_places(a);
+    archives_free(a->archives);
     if (a->s3 != NULL)
         store_free(a->s3);
     if (a->local != NULL)

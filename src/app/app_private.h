@@ -5,6 +5,7 @@
 #define PKLBROWSE_APP_PRIVATE_H
 
 #include <pklbrowse/app.h>
+#include <pklbrowse/codec.h>
 #include <pklbrowse/digest.h>
 
 /* --- app.c ------------------------------------------------------------------------------------ */
@@ -25,6 +26,7 @@ struct app {
     struct azure_session *azure_session; /* at first use */
     struct store *s3, *local, *azure;
     struct app_google *google; /* at first use */
+    struct archive_folder *archives; /* the newest first */
     struct history *history;
     struct demo *demo;
     struct app_place places[APP_PLACES];
@@ -75,6 +77,10 @@ enum pb_err app_fail(struct error *e, enum pb_err code, const struct location *l
 enum pb_err app_local_source(const struct location *loc, int fd, struct source **out,
                              struct error *e) PB_CHECK;
 
+/* --- archives.c */
+struct archive_folder;
+void archives_free(struct archive_folder *f); /* all of them; NULL is fine */
+
 /* --- member.c: LOCATION!/FILE -------------------------------------------------------------------
  */
 /* Nothing is at o->spot (o->missing says so): moves it to the next place where it may be a file in
@@ -104,6 +110,9 @@ enum pb_err unwrap_step(struct unwrap *u, bool *done, struct error *e) PB_CHECK;
 enum pb_err unwrap_error(const struct unwrap *u, struct error *e);
 struct source *unwrap_plain(const struct unwrap *u); /* NULL: it is not known yet where it is */
 bool unwrap_any(const struct unwrap *u);             /* there is a layer, as far as is known */
+/* It has an archive in it, whose bytes are in *stored; false: it has none. */
+bool unwrap_archive(const struct unwrap *u, struct source **stored, enum codec_kind *kind);
+bool unwrap_unclear(const struct unwrap *u); /* an archive of several files, none of them named */
 uint64_t unwrap_taken(const struct unwrap *u); /* stored bytes that the first layer has read */
 void unwrap_name(const struct unwrap *u, struct buf *out); /* "gzip", "tar in gzip" */
 /* Why nothing can be written back through it, once it is done; NULL: it can. */

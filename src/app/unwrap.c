@@ -78,6 +78,26 @@ enum pb_err unwrap_error(const struct unwrap *u, struct error *e)
     return u->failed;
 }
 
+bool unwrap_archive(const struct unwrap *u, struct source **stored, enum codec_kind *kind)
+{
+    for (size_t i = 0; i < u->count; i++) {
+        *kind = codec_layer_kind(u->layers[i]);
+        *stored = i == 0 ? u->stored : codec_layer_plain(u->layers[i - 1]);
+        if ((*kind == CODEC_ZIP || *kind == CODEC_TAR) && *stored != NULL)
+            return true;
+    }
+    return false;
+}
+
+bool unwrap_unclear(const struct unwrap *u)
+{
+    struct source *stored;
+    enum codec_kind kind;
+
+    return u->failed == PB_EUNSUPPORTED && unwrap_archive(u, &stored, &kind) &&
+           codec_layer_kind(u->layers[u->count - 1]) == kind;
+}
+
 void unwrap_name(const struct unwrap *u, struct buf *out)
 {
     for (size_t i = u->count; i-- > 0;) {

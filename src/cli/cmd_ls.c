@@ -278,7 +278,7 @@ static enum pb_err list_below(struct listing_run *r, struct location *where, str
 
     r->where = *where;
     *where = (struct location){0};
-    err = app_resolve(r->c->app, &r->where, &r->mem, &r->spot, e);
+    err = app_resolve_folder(r->c->app, &r->where, &r->mem, &r->spot, e);
     if (err != PB_OK)
         return err;
     r->cut = common_length(r->spot.key, r->spot.key_len);
@@ -379,6 +379,44 @@ static enum pb_err list_object(struct listing_run *r, struct location *where, st
     return err;
 }
 
+/* What stands in front of a "!/" is opened: is it an archive? */
+static bool open_archive(struct cli *c, const struct location *where, size_t mark)
+{
+    struct location archive, files;
+    struct app_object *o = NULL;
+    struct error error;
+    bool ok;
+
+    if (location_make(&archive, where->scheme, where->container, where->key, mark, &error) != PB_OK)
+        return false;
+    (void)!cli_open(c, &archive, &o, &error); /* what is no pickle may be an archive */
+    ok = o != NULL && app_object_list_files(o, &files, NULL, &error) == PB_OK;
+    if (ok)
+        location_release(&files);
+    app_object_close(o);
+    location_release(&archive);
+    return ok;
+}
+
+/* Nothing is there: it may be the files of an archive. */
+static enum pb_err list_archive(struct listing_run *r, struct error *e)
+{
+    struct location where = r->where;
+    bool found = false;
+    enum pb_err err;
+
+    r->where = (struct location){0};
+    for (size_t i = 1; i + 1 < where.key_len && !found; i++)
+        found = memcmp(where.key + i, "!/", 2) == 0 && open_archive(r->c, &where, i);
+    if (!found) {
+        r->where = where;
+        return PB_ENOTFOUND;
+    }
+    err = list_below(r, &where, e);
+    location_release(&where);
+    return err;
+}
+
 static enum pb_err find_where(struct cli *c, struct location *where, struct error *e)
 {
     if (c->args->count > 0)
@@ -415,6 +453,8 @@ int cmd_ls(struct cli *c)
             err = all_pages(&r, list_inside, &error);
     } else {
         err = list_below(&r, &where, &error);
+        if (err == PB_ENOTFOUND)
+            err = list_archive(&r, &error);
     }
     run_release(&r);
     location_release(&where);

@@ -12,6 +12,7 @@
 
 #include "cli.h"
 
+#define FILES_EACH 32                /* of an archive in a store, which is fetched again for each */
 #define PIECE ((uint64_t)256 * 1024) /* bytes audited between two looks at the signals */
 
 struct scanning {
@@ -277,6 +278,32 @@ static enum pb_err skip(struct scanning *s, const struct location *loc, const st
     return s->c->args->given[OPT_json] ? report(s, loc, NULL, NULL, why, e) : PB_OK;
 }
 
+static enum pb_err scan_below(struct scanning *s, const struct location *loc, struct error *e);
+
+/* An archive of several files: each of them, where they need not be fetched too often; *all: that
+ * was done.  Else what else is in it is not known. */
+static enum pb_err scan_files(struct scanning *s, struct app_object *o, bool *all, struct error *e)
+{
+    const struct location *loc = app_object_location(o);
+    struct location files;
+    size_t count;
+    enum pb_err err = PB_OK;
+
+    *all = false;
+    if (app_object_list_files(o, &files, &count, NULL) != PB_OK)
+        return PB_OK;
+    if (count > 1 && (loc->scheme == LOC_LOCAL || count <= FILES_EACH)) {
+        *all = true;
+        err = scan_below(s, &files, e);
+    } else if (count > 1) {
+        take_status(s, STATUS_UNKNOWN);
+        cli_note(s->c, "one of %zu files is looked at; name others with !/ behind the archive",
+                 count);
+    }
+    location_release(&files);
+    return err;
+}
+
 static enum pb_err scan_object(struct scanning *s, const struct location *loc, bool listed,
                                struct error *e)
 {
@@ -290,7 +317,13 @@ static enum pb_err scan_object(struct scanning *s, const struct location *loc, b
         return skip(s, loc, &why, e);
     }
     struct error broken = why;
+    bool all;
 
+    err = scan_files(s, o, &all, e);
+    if (err != PB_OK || all) {
+        app_object_close(o);
+        return err;
+    }
     err = pkl_audit_new(app_object_opcodes(o), &a, &why);
     if (err == PB_OK)
         err = run_audit(s->c, a, &why);
@@ -398,7 +431,7 @@ static enum pb_err scan_below(struct scanning *s, const struct location *loc, st
     enum pb_err err;
 
     arena_init(&mem);
-    err = app_resolve(s->c->app, loc, &mem, &spot, &why);
+    err = app_resolve_folder(s->c->app, loc, &mem, &spot, &why);
     if (err == PB_OK) {
         do {
             struct store_page *page = NULL;

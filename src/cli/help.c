@@ -47,7 +47,7 @@ void help_program(struct buf *out)
     buf_puts(out, "\nOptions:\n");
     option_lines(out, 1u << CMD_screen, true);
     buf_puts(out,
-             "\nLOCATION: s3://bucket/key, a path, or - (stdin, stdout)\n"
+             "\nLOCATION: s3://bucket/key, a path, ARCHIVE!/FILE, or - (stdin, stdout)\n"
              "EDIT:     PATH=LITERAL, PATH:=TEXT (a str as it stands), PATH=@FILE\n"
              "PATH:     .name  [3]  [-1]  ['key']  [#2]  @args  and so on, one after the other\n"
              "Exit:     0 done, 2 usage, 3 not found, 4 changed by someone else, 5 not permitted,\n"

@@ -105,7 +105,7 @@ static void want_name(struct left *l, const char *name, size_t len, unsigned lin
 static enum pb_err start_listing(struct ui *u, struct error *e)
 {
     struct left *l = &u->left;
-    enum pb_err err = app_resolve(u->app, &l->where, &l->mem, &l->spot, e);
+    enum pb_err err = app_resolve_folder(u->app, &l->where, &l->mem, &l->spot, e);
 
     if (err == PB_OK)
         err = listing_new(l->spot.store, l->spot.container, l->spot.key, l->spot.key_len,

@@ -141,6 +141,23 @@ static void say_broken(struct ui *u, const struct error *why)
     ui_error(u, &e);
 }
 
+/* An archive of several files: they are shown on the left. */
+static void show_files(struct ui *u)
+{
+    struct app_object *o = u->right.object;
+    struct location where;
+    struct error e;
+
+    if (!app_object_is_folder(o) || u->right.mine != NULL || u->right.version[0] != '\0')
+        return;
+    if (app_object_list_files(o, &where, NULL, &e) != PB_OK) {
+        ui_error(u, &e);
+        return;
+    }
+    nav_list(u, &where, NULL, 0);
+    location_release(&where);
+}
+
 static void settled(struct ui *u)
 {
     struct right *r = &u->right;
@@ -165,7 +182,9 @@ static void settled(struct ui *u)
     case APP_BIG_ASK:
     case APP_FETCHING:
     case APP_INDEXING:
+        break;
     case APP_NOT_PICKLE:
+        show_files(u);
         break;
     }
 }

@@ -84,11 +84,11 @@ def test_shown(p: Place):
 
 
 def test_saved(p: Place):
-    for name, (_, wrap, unwrap) in STREAMS.items():
+    for i, (name, (_, wrap, unwrap)) in enumerate(STREAMS.items()):
         old = wrap(PLAIN)
-        file = p.put("x", old)
+        file = p.put(f"x{i}", old)
         p.run("set", file, ".age=31").expect(0)
-        new = p.get("x")
+        new = p.get(f"x{i}")
         plain = unwrap(new)
         same(pickle.loads(plain), EDITED, name)
         same((len(plain), sum(a != b for a, b in zip(plain, PLAIN))), (len(PLAIN), 1), name)
@@ -375,6 +375,28 @@ def test_members_of_archives(p: Place):
     p.run("show", "--repr", "d!/a.pkl").expect(0, "'member'\n")
     p.put("plain", PLAIN)
     p.run("show", "plain!/a").expect(3, "", "no archive")
+
+
+def test_listed(p: Place):
+    p.put("x", tarred({"b.pkl": PLAIN, "d/e/c.pkl": PLAIN, "./a.pkl": PLAIN}))
+    p.run("ls", "x!/").expect(0, "a.pkl\nb.pkl\nd/\n")
+    p.run("ls", "-r", "x!/").expect(0, "a.pkl\nb.pkl\nd/e/c.pkl\n")
+    p.run("ls", "x!/d/").expect(0, "e/\n")
+    p.run("show", "--repr", "x!/a.pkl", ".age").expect(0, "30\n")
+    p.run("ls", "y!/").expect(7 if p.run("ls", "y/").status == 7 else 3)
+    p.run("ls", p.put("plain", PLAIN) + "!/").expect(3)
+
+
+def test_scanned(p: Place):
+    """Not only the file that looks most like a pickle."""
+    evil = b"cos\nsystem\n(S'true'\ntR."
+    p.put("x", zipped({"data.pkl": PLAIN, "weights": evil, "text": "hello"}))
+    p.run("show", "--repr", "x", ".age").expect(0, "30\n")
+    done = p.run("scan", "x").expect(1)
+    if "x!/weights: dangerous" not in done.out or "system" not in done.out:
+        raise Failed(f"{done}")
+    p.run("scan", p.put("y", zipped({"data.pkl": PLAIN, "text": "hello"}))).expect(0)
+    p.run("scan", p.put("z", gzip.compress(evil))).expect(1)
 
 
 def test_read_only_archives(p: Place):
