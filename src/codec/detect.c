@@ -180,7 +180,8 @@ enum codec_kind codec_detect(const void *bytes, size_t n, bool end)
     if (pickle_begins(p, n))
         return CODEC_NONE;
     /* A short one may be all there is; zeros make no magic complete. */
-    memcpy(first, p, n < sizeof first ? n : sizeof first);
+    if (n > 0)
+        memcpy(first, p, n < sizeof first ? n : sizeof first);
     for (int kind = CODEC_GZIP; kind <= CODEC_LZ4; kind++) {
         if ((n >= formats[kind].probe || end) && formats[kind].begins(first))
             return (enum codec_kind)kind;

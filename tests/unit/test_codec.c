@@ -159,7 +159,8 @@ static uint8_t *joined(const uint8_t *a, size_t n, const uint8_t *b, size_t m)
 
     assert_non_null(both);
     memcpy(both, a, n);
-    memcpy(both + n, b, m);
+    if (m > 0)
+        memcpy(both + n, b, m);
     return both;
 }
 
