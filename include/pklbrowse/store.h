@@ -238,6 +238,8 @@ enum pb_err store_archive_add(struct store *s, const char *name, size_t n, uint6
  */
 #define HISTORY_BYTES_MAX (64ull * 1024 * 1024)
 #define HISTORY_NEWEST 5
+#define HISTORY_DAYS 90                           /* older ones go, */
+#define HISTORY_BYTES_ALL (1024ull * 1024 * 1024) /* and the oldest, when there are more bytes */
 
 struct history;
 enum pb_err history_open(const char *dir /* NULL: the default */, struct history **out,

@@ -386,8 +386,10 @@ static enum pb_err finish(struct keep_job *k, struct error *e)
         err = failed(k, "cannot bring to the disk", e);
     if (err == PB_OK)
         err = set_name(k, e);
-    if (err == PB_OK)
+    if (err == PB_OK) {
         forget_oldest(k);
+        history_limit(k->history);
+    }
     return err;
 }
 

@@ -16,5 +16,7 @@ struct history {
 /* The name of the folder of one object. */
 enum pb_err history_folder_name(const char *location, struct buf *out, struct error *e) PB_CHECK;
 int history_is_record(const struct dirent *d); /* for scandir */
+/* What is too old, or too much in all, goes. */
+void history_limit(const struct history *h);
 
 #endif

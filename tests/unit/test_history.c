@@ -160,6 +160,41 @@ static void test_newest_stay(void **state)
     free(name);
 }
 
+static bool is_there(const char *name)
+{
+    return access(name, F_OK) == 0;
+}
+
+/* Of every object: what is too old, and the oldest when there are too many bytes in all. */
+static void test_limits(void **state)
+{
+    struct fixture *f = *state;
+    char *names[4] = {NULL};
+    static const char *const keys[] = {"a", "b", "c", "d"};
+    static const char *const days[] = {"1780000000", "1795300000", "1795310000", "1795341723"};
+
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(setenv("PKLBROWSE_NOW", days[i], 1), 0);
+        assert_int_equal(keep(f, keys[i], "x", 1, &names[i]), PB_OK);
+    }
+    assert_false(is_there(names[0]));
+    assert_true(is_there(names[1]) && is_there(names[2]));
+    /* Sparse: they take no room. */
+    assert_int_equal(truncate(names[1], (off_t)600 << 20), 0);
+    assert_int_equal(truncate(names[2], (off_t)600 << 20), 0);
+    assert_int_equal(setenv("PKLBROWSE_NOW", days[3], 1), 0);
+    assert_int_equal(keep(f, keys[3], "x", 1, &names[3]), PB_OK);
+    assert_false(is_there(names[1]));
+    assert_true(is_there(names[2]) && is_there(names[3]));
+    assert_int_equal(setenv("PKLBROWSE_NOW", "1803300000", 1), 0);
+    free(names[3]);
+    assert_int_equal(keep(f, keys[0], "x", 1, &names[3]), PB_OK);
+    assert_false(is_there(names[2]));
+    assert_true(is_there(names[3]));
+    for (unsigned i = 0; i < 4; i++)
+        free(names[i]);
+}
+
 static void test_empty(void **state)
 {
     struct fixture *f = *state;
@@ -250,7 +285,7 @@ static void test_default_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_keep),      TEST(test_newest_stay), TEST(test_empty),
+        TEST(test_keep),      TEST(test_newest_stay), TEST(test_empty),          TEST(test_limits),
         TEST(test_too_large), TEST(test_half_way),    TEST(test_default_folder),
     };
 
