@@ -8,7 +8,7 @@
 #include "form.h"
 #include "path_private.h"
 
-#define SCAN 128 /* children read at once */
+#define SCAN 256 /* children read at once */
 
 struct walk {
     struct pkl_view *v;

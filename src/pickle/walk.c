@@ -331,6 +331,52 @@ enum pb_err walk_skip(struct walk *w, struct wval *out, struct error *e)
 }
 
 /* Runs to the limit, to STOP, or until what was looked for is there. */
+/* Bytes of the value or PUT that begins at p, where that is to be had without looking further; 0:
+ * it is not, or it is something else. */
+static inline uint64_t simple_length(const uint8_t *p, uint64_t *payload)
+{
+    const struct op_info *info = &op_info[*p];
+    bool leaf = info->class >= OP_NONE && info->class <= OP_PY2STR;
+
+    *payload = 0;
+    if ((!leaf && info->class != OP_REF && info->class != OP_PUT) || op_is_text(*p) ||
+        (info->arg >= ARG_B1 && !op_payload(p, payload)))
+        return 0;
+    return info->header + *payload;
+}
+
+#define HEADER_MOST 9u /* bytes of the longest header */
+
+/* Leaves, references and what puts into the memo, without ceremony: most of all opcodes.  Stops
+ * before anything else. */
+static enum pb_err run_simple(struct walk *w, struct error *e)
+{
+    const struct cursor *c = &w->c;
+    uint64_t end = w->limit, length, payload;
+
+    if (w->next != NO_RECORD && w->d->records.data[w->next].begin < end)
+        end = w->d->records.data[w->next].begin;
+    while (w->pos < end && w->pos >= c->off && c->n >= HEADER_MOST &&
+           w->pos - c->off <= c->n - HEADER_MOST) {
+        const uint8_t *p = c->p + (w->pos - c->off);
+        struct wval v = {.begin = w->pos, .maker = w->pos, .opcode = *p};
+
+        length = simple_length(p, &payload);
+        if (length == 0)
+            break;
+        v.end = w->pos + length;
+        v.payload = payload;
+        v.ref = op_info[*p].class == OP_REF;
+        if (op_info[*p].class != OP_PUT && !vec_push(&w->vals, v))
+            return error_nomem(e);
+        if (op_info[*p].class == OP_PUT && w->vals.len == 0)
+            break;
+        w->vals.data[w->vals.len - 1].end = v.end;
+        w->pos = v.end;
+    }
+    return PB_OK;
+}
+
 enum pb_err walk_go(struct walk *w, struct error *e)
 {
     enum pb_err err = PB_OK;
@@ -349,8 +395,11 @@ enum pb_err walk_go(struct walk *w, struct error *e)
         err = cursor_read(&w->c, w->pos, &op, e);
         if (err == PB_OK)
             err = execute(w, &op, e);
-        if (err == PB_OK)
-            w->pos = op.end;
+        if (err != PB_OK)
+            break;
+        w->pos = op.end;
+        if (!w->stopped && !w->gone)
+            err = run_simple(w, e);
     }
     return err;
 }
