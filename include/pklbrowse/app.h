@@ -63,6 +63,16 @@ struct app_google_whoami;
 enum pb_err app_google_whoami_start(struct app *a, app_google_who_fn done, void *ctx,
                                     struct app_google_whoami **out, struct error *e) PB_CHECK;
 void app_google_whoami_free(struct app_google_whoami *w); /* also stops it; NULL is fine */
+/* The same of Azure: token NULL: there is none, or none is needed. */
+struct app_azure_who {
+    const struct azure_setup *setup;
+    const struct azure_token *token; /* its text is not to be shown */
+};
+typedef void (*app_azure_who_fn)(void *ctx, const struct app_azure_who *who, const struct error *e);
+struct app_azure_whoami;
+enum pb_err app_azure_whoami_start(struct app *a, app_azure_who_fn done, void *ctx,
+                                   struct app_azure_whoami **out, struct error *e) PB_CHECK;
+void app_azure_whoami_free(struct app_azure_whoami *w); /* also stops it; NULL is fine */
 /* Whom to ask for a code that only the person knows (aws_session_on_ask), and her answer. */
 void app_on_ask(struct app *a, aws_ask_fn ask, void *ctx);
 void app_answer(struct app *a, const char *answer);

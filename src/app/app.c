@@ -43,8 +43,7 @@ void app_free(struct app *a)
     if (a->local != NULL)
         store_free(a->local);
     app_google_free(a);
-    store_free(a->azure);
-    azure_session_free(a->azure_session);
+    app_azure_free(a);
     aws_session_free(a->session);
     if (a->history != NULL)
         history_close(a->history);
@@ -56,8 +55,6 @@ void app_free(struct app *a)
         aws_config_free(a->config);
     if (a->have_setup)
         aws_setup_release(&a->setup);
-    if (a->have_azure_setup)
-        azure_setup_release(&a->azure_setup);
     demo_free(a->demo);
     free(a);
 }
@@ -162,44 +159,6 @@ static enum pb_err make_s3(struct app *a, struct error *e)
     return err == PB_OK ? store_s3_new(a->loop, a->http, &a->setup, session, &a->s3, e) : err;
 }
 
-enum pb_err app_azure_setup(struct app *a, const struct azure_setup **out, struct error *e)
-{
-    enum pb_err err = PB_OK;
-
-    if (!a->have_azure_setup) {
-        err = azure_setup_resolve(&a->azure_setup, a->options.aws.no_sign_request, e);
-        a->have_azure_setup = err == PB_OK;
-    }
-    *out = &a->azure_setup;
-    return err;
-}
-
-enum pb_err app_azure_session(struct app *a, struct azure_session **out, struct error *e)
-{
-    const struct azure_setup *setup;
-    const struct aws_setup *aws;
-    enum pb_err err = app_azure_setup(a, &setup, e);
-
-    /* One client serves all: what the profile says of certificates counts, when it can be read. */
-    if (err == PB_OK && app_setup(a, &aws, NULL) == PB_ENOMEM)
-        err = error_nomem(e);
-    if (err == PB_OK)
-        err = make_http(a, e);
-    if (err == PB_OK && a->azure_session == NULL && setup->auth == AZURE_TOKEN)
-        err = azure_session_new(a->loop, a->http, setup->authority, &a->azure_session, e);
-    *out = a->azure_session;
-    return err;
-}
-
-static enum pb_err make_azure(struct app *a, struct error *e)
-{
-    struct azure_session *session;
-    enum pb_err err = app_azure_session(a, &session, e);
-
-    return err == PB_OK ? store_azure_new(a->loop, a->http, &a->azure_setup, session, &a->azure, e)
-                        : err;
-}
-
 enum pb_err app_store(struct app *a, enum loc_scheme scheme, struct store **out, struct error *e)
 {
     enum pb_err err = PB_OK;
@@ -220,10 +179,7 @@ enum pb_err app_store(struct app *a, enum loc_scheme scheme, struct store **out,
     case LOC_GS:
         return app_google_store(a, out, e);
     case LOC_AZ:
-        if (a->azure == NULL)
-            err = make_azure(a, e);
-        *out = a->azure;
-        return err;
+        return app_azure_store(a, out, e);
     case LOC_HTTP:
         return error_set(e, PB_EUNSUPPORTED, "http:// and https:// locations are not supported");
     case LOC_STDIO:
@@ -253,20 +209,6 @@ static void describe_s3(struct app *a, struct buf *out)
         buf_puts(out, " · anonymous");
 }
 
-static void describe_azure(struct app *a, const struct location *loc, struct buf *out)
-{
-    static const char *const how[] = {"anonymous", "key", "signature", "token"};
-    const struct azure_setup *s;
-
-    buf_puts(out, "azure");
-    if (*loc->container != '\0') {
-        buf_puts(out, " · ");
-        text_escape(out, loc->container, strcspn(loc->container, "/"));
-    }
-    if (app_azure_setup(a, &s, NULL) == PB_OK)
-        buf_printf(out, " · %s", how[s->auth]);
-}
-
 static bool in_demo(const struct app *a, const struct location *loc)
 {
     const char *folder = a->demo != NULL ? demo_folder(a->demo) : NULL;
@@ -291,7 +233,7 @@ void app_describe(struct app *a, const struct location *loc, struct buf *out)
         app_google_describe(a, out);
         break;
     case LOC_AZ:
-        describe_azure(a, loc, out);
+        app_azure_describe(a, loc, out);
         break;
     case LOC_HTTP:
         buf_puts(out, "not supported");

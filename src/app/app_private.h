@@ -21,10 +21,8 @@ struct app {
     struct aws_session *session; /* at first use; NULL: anonymous */
     aws_ask_fn ask;              /* of app_on_ask() */
     void *ask_ctx;
-    struct azure_setup azure_setup;
-    bool have_azure_setup;
-    struct azure_session *azure_session; /* at first use */
-    struct store *s3, *local, *azure;
+    struct store *s3, *local;
+    struct app_azure *azure;   /* at first use */
     struct app_google *google; /* at first use */
     struct archive_folder *archives; /* the newest first */
     struct history *history;
@@ -37,10 +35,6 @@ enum pb_err app_history(struct app *a, struct history **out, struct error *e) PB
 enum pb_err app_setup(struct app *a, const struct aws_setup **out, struct error *e) PB_CHECK;
 /* NULL: nobody signs anything. */
 enum pb_err app_session(struct app *a, struct aws_session **out, struct error *e) PB_CHECK;
-enum pb_err app_azure_setup(struct app *a, const struct azure_setup **out,
-                            struct error *e) PB_CHECK;
-/* NULL: no tokens are needed. */
-enum pb_err app_azure_session(struct app *a, struct azure_session **out, struct error *e) PB_CHECK;
 enum pb_err app_store(struct app *a, enum loc_scheme scheme, struct store **out,
                       struct error *e) PB_CHECK;
 
@@ -54,6 +48,14 @@ enum pb_err app_google_setup(struct app *a, const struct google_setup **out,
 enum pb_err app_google_store(struct app *a, struct store **out, struct error *e) PB_CHECK;
 void app_google_describe(struct app *a, struct buf *out);
 void app_google_free(struct app *a);
+
+/* --- azure.c ---------------------------------------------------------------------------------- */
+void app_azure_free(struct app *a);
+/* Asks nobody. */
+enum pb_err app_azure_setup(struct app *a, const struct azure_setup **out,
+                            struct error *e) PB_CHECK;
+enum pb_err app_azure_store(struct app *a, struct store **out, struct error *e) PB_CHECK;
+void app_azure_describe(struct app *a, const struct location *loc, struct buf *out);
 
 /* --- places.c --------------------------------------------------------------------------------- */
 enum pb_err app_find_places(struct app *a, struct error *e) PB_CHECK;

@@ -133,7 +133,8 @@ static enum pb_err settle_ready(struct app_object *o, struct error *e)
 {
     enum pb_err err = PB_OK;
 
-    if (!o->app->options.read_only && !o->fixed && unwrap_fixed(o->unwrap) == NULL)
+    if (!o->app->options.read_only && !o->fixed && o->info.read_only == NULL &&
+        unwrap_fixed(o->unwrap) == NULL)
         err = pkl_edit_new(o->doc, &o->edit, e);
     if (err == PB_OK)
         o->state = APP_READY;
@@ -590,7 +591,11 @@ void app_object_wrapping(const struct app_object *o, struct buf *out)
 
 const char *app_object_fixed(const struct app_object *o)
 {
-    return o->state == APP_READY && o->unwrap != NULL ? unwrap_fixed(o->unwrap) : NULL;
+    if (o->state != APP_READY)
+        return NULL;
+    if (o->info.read_only != NULL)
+        return o->info.read_only;
+    return o->unwrap != NULL ? unwrap_fixed(o->unwrap) : NULL;
 }
 
 struct source *app_object_stored(struct app_object *o)

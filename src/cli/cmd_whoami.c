@@ -214,6 +214,9 @@ int cmd_whoami(struct cli *c)
         return whoami_s3(c);
     if (scheme == LOC_GS)
         return whoami_google(c);
-    (void)error_set(&error, PB_EUSAGE, "whoami is for s3:// and gs://: nobody is anybody there");
+    if (scheme == LOC_AZ)
+        return whoami_azure(c);
+    (void)error_set(&error, PB_EUSAGE,
+                    "whoami is for s3://, gs:// and az://: nobody is anybody there");
     return cli_fail(c, &error);
 }

@@ -4,6 +4,7 @@
 
 struct cli;
 
+int whoami_azure(struct cli *c);
 int whoami_google(struct cli *c);
 
 #endif

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <pklbrowse/clock.h>
 #include <pklbrowse/log.h>
@@ -123,6 +124,8 @@ static enum pb_err bear(struct azure_request *r, struct http_message *m, struct 
 
     if (!t)
         return error_set(e, PB_EDENIED, "there are no credentials any more");
+    if (strncasecmp(m->url.data, "https://", 8) != 0)
+        return azure_error(r, PB_EDENIED, "a token is not sent without https", e);
     free(r->sent_token);
     r->sent_token = mem_strdup(t->text);
     if (!r->sent_token)

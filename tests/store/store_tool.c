@@ -562,8 +562,10 @@ static enum pb_err open_gs(struct tool *t, const struct aws_options *o, struct e
 
 static enum pb_err open_azure(struct tool *t, const struct aws_options *o, struct error *e)
 {
-    struct http_options h = {
-        .user_agent = "store_tool", .stall_ms = (unsigned)t->stall, .backoff_ms = 100};
+    struct http_options h = {.ca_bundle = getenv("AWS_CA_BUNDLE"),
+                             .user_agent = "store_tool",
+                             .stall_ms = (unsigned)t->stall,
+                             .backoff_ms = 100};
     struct azure_setup setup = {0};
     enum pb_err err = azure_setup_resolve(&setup, o->no_sign_request, e);
 
