@@ -55,6 +55,8 @@ void app_azure_free(struct app *a);
 enum pb_err app_azure_setup(struct app *a, const struct azure_setup **out,
                             struct error *e) PB_CHECK;
 enum pb_err app_azure_store(struct app *a, struct store **out, struct error *e) PB_CHECK;
+/* "key", "token": how it is known who one is. */
+const char *app_azure_kind(const struct azure_setup *s);
 void app_azure_describe(struct app *a, const struct location *loc, struct buf *out);
 
 /* --- places.c --------------------------------------------------------------------------------- */

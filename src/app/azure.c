@@ -71,9 +71,15 @@ enum pb_err app_azure_store(struct app *a, struct store **out, struct error *e)
     return err;
 }
 
+const char *app_azure_kind(const struct azure_setup *s)
+{
+    static const char *const kinds[] = {"anonymous", "key", "signature", "token"};
+
+    return kinds[s->auth];
+}
+
 void app_azure_describe(struct app *a, const struct location *loc, struct buf *out)
 {
-    static const char *const how[] = {"anonymous", "key", "signature", "token"};
     const struct azure_setup *s;
 
     buf_puts(out, "azure");
@@ -82,7 +88,7 @@ void app_azure_describe(struct app *a, const struct location *loc, struct buf *o
         text_escape(out, loc->container, strcspn(loc->container, "/"));
     }
     if (app_azure_setup(a, &s, NULL) == PB_OK)
-        buf_printf(out, " · %s", how[s->auth]);
+        buf_printf(out, " · %s", app_azure_kind(s));
 }
 
 /* ------------------------------------------------------------------------------ who am I */

@@ -150,13 +150,8 @@ static enum pb_err add_azure(struct app *a, struct error *e)
         buf_puts(&title, "  ");
         text_escape(&title, s->account, strlen(s->account));
     }
-    if (s != NULL && s->auth == AZURE_ANONYMOUS) {
-        buf_puts(&title, " (anonymous)");
-    } else if (s != NULL && s->origin != NULL) {
-        buf_puts(&title, " (");
-        text_escape(&title, s->origin, strlen(s->origin));
-        buf_putc(&title, ')');
-    }
+    if (s != NULL)
+        buf_printf(&title, " · %s", app_azure_kind(s));
     err = add_place(a, &title, LOC_AZ, "", e);
     if (err == PB_OK && s != NULL && s->account != NULL) {
         struct location *where = &a->places[a->place_count - 1].where;

@@ -217,6 +217,7 @@ static bool is_secret_header(const char *name)
         "x-goog-encryption-key",
         "x-guploader-uploadid", /* of an upload it is what allows to go on with it */
         "x-goog-copy-source-encryption-key",
+        "x-identity-header",
         "x-ms-encryption-key",
         "x-ms-copy-source-authorization",
         "x-ms-source-encryption-key",

@@ -173,6 +173,7 @@ static void redacts_headers(void **state)
         "Proxy-Authorization",
         "x-amz-server-side-encryption-customer-key",
         "X-aws-ec2-metadata-token",
+        "x-identity-header",
         "x-ms-copy-source-authorization",
         "x-goog-encryption-key",
     };
