@@ -2,15 +2,18 @@
 """Azure Blob Storage against Azurite: what every store does, and what only this one does."""
 import base64
 import hashlib
+import json
 import os
+import pickle
+import subprocess
 import sys
 import time
-import urllib.parse
+import urllib.error
 import urllib.request
 
 from azure_rig import NoServer, Rig, azurite
 from behaviours import BEHAVIOURS
-from rig import quote, run_table
+from rig import run_table
 
 MIB = 1 << 20
 
@@ -267,22 +270,24 @@ def copied_on_the_server(rig):
 
 
 def blocks_and_somebody_else(rig):
+    old, at = OLD[: 9 * MIB], 4 * MIB           # less to be sent each time
+    new, same = old[:at] + b"x" + old[at + 1 :], f"0:0:{at},{at + 1}:{at + 1}:{5 * MIB - 1}"
     for rule, words in ((f"path=blockid n=1 do=pass run={{}}", "nothing was written"),
                         (f"method=PUT path=comp=blocklist do=pass run={{}}", "nothing was written"),
                         (f"method=PUT path=comp=blocklist do=pass run-after={{}}", "same moment")):
-        rig.save("bs", OLD, "--always")
+        rig.save("bs", old, "--always")
         rig.proxy.clear()
         rig.proxy.rule(rule.format(rig.writer("bs", b"theirs")))
-        rig.save_error("changed by someone else", words, "bs", NEW, "--same", SAME,
+        rig.save_error("changed by someone else", words, "bs", new, "--same", same,
                        through=rig.proxy)
         assert rig.get("bs") == b"theirs"
     for rule in ("do=drop-after", "do=drop-before", "do=answer-after status=500",
                  "do=answer status=503"):
-        rig.save("bs", OLD, "--always")
+        rig.save("bs", old, "--always")
         rig.proxy.clear()
         rig.proxy.rule(f"method=PUT path=comp=blocklist n=1 {rule}")
-        assert "saved" in rig.save("bs", NEW, "--same", SAME, through=rig.proxy), rule
-        assert rig.get("bs") == NEW, rule
+        assert "saved" in rig.save("bs", new, "--same", same, through=rig.proxy), rule
+        assert rig.get("bs") == new, rule
 
 
 # ---------------------------------------------------------------------------- faults
@@ -438,11 +443,51 @@ def anonymous(rig):
               rig.bucket, "private", rig.file(), "--no-sign-request")
 
 
+# ---------------------------------------------------------------------- the program
+
+
+def program(rig, *words, **env):
+    told = subprocess.run([os.environ["PKLBROWSE"], *words], env=rig.environment(**env),
+                          capture_output=True, text=True, cwd=rig.tmp, check=False, timeout=60)
+    for secret in rig.secrets:
+        assert secret not in told.stdout + told.stderr
+    return told
+
+
+def command_line(rig):
+    account, where = rig.env["ACCOUNT"], f"az://{rig.bucket}/cli/data.pickle"
+    rig.put("cli/data.pickle", pickle.dumps({"name": "John", "age": 30, "city": "New York"}),
+            x__ms__meta__who="me")
+    who = json.loads(program(rig, "whoami", "--json", "az://").stdout)
+    assert who["kind"] == "key" and who["account"] == account, who
+    assert who["from"] == "account key of AZURE_STORAGE_CONNECTION_STRING"
+    assert program(rig, "ls", f"az://{account}").stdout.split().count(rig.bucket + "/") == 1
+    assert program(rig, "ls", f"az://{rig.bucket}/cli/").stdout == "data.pickle\n"
+    assert program(rig, "set", where, ".age=31").returncode == 0
+    assert program(rig, "show", where, ".age").stdout == "31\n"
+    assert rig.head("cli/data.pickle")["x-ms-meta-who"] == "me"
+    assert program(rig, "cp", where, f"az://{rig.bucket}/cli/copy.pickle").returncode == 0
+    assert rig.head("cli/copy.pickle")["x-ms-meta-who"] == "me"
+    assert program(rig, "rm", f"az://{rig.bucket}/cli/copy.pickle").returncode == 0
+    told = program(rig, "show", f"az://{rig.bucket}/cli/copy.pickle")
+    assert told.returncode != 0 and "no such object" in told.stderr
+    rig.azure.call("PUT", rig.path("cli/append"), None, {"x-ms-blob-type": "AppendBlob"})
+    rig.azure.call("PUT", rig.path("cli/append"), {"comp": "appendblock"}, None,
+                   pickle.dumps({"a": 1}))
+    assert program(rig, "show", f"az://{rig.bucket}/cli/append", ".a").stdout == "1\n"
+    told = program(rig, "set", f"az://{rig.bucket}/cli/append", ".a=2")
+    assert told.returncode != 0 and "append blob" in told.stderr, told
+    # A signature that was typed is used, kept out of every message, and goes nowhere else.
+    typed = f"https://nowhere.blob.core.windows.net/{rig.container}/k?{rig.azure.sas('c', 'r')}"
+    told = program(rig, "show", typed, https_proxy="http://127.0.0.1:1")
+    assert told.returncode != 0 and "sig" not in told.stderr, told
+
+
 TESTS = (*BEHAVIOURS, containers, paging, encoded_names, snapshots, properties, broken_off,
          archived, everything_is_carried_over, tags_that_may_not_be_read, read_only_kinds,
          only_changed_blocks, blocks_of_others, copied_on_the_server, blocks_and_somebody_else,
          answer_lost, lost_and_replaced, in_their_own_words, clock, credentials, signatures,
-         anonymous)
+         anonymous, command_line)
 
 
 def main():

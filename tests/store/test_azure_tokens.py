@@ -2,6 +2,7 @@
 """Tokens for Azure: every source of them, against endpoints that are strict about their forms."""
 import json
 import os
+import subprocess
 import sys
 import time
 
@@ -43,6 +44,16 @@ def client_secret(rig):
     fails(rig, "not supported", "certificates", AZURE_CLIENT_CERTIFICATE_PATH="/x")
     fails(rig, "not permitted", "https", AZURE_CLIENT_SECRET="s",
           AZURE_AUTHORITY_HOST="http://login.example")
+
+
+def whoami(rig):
+    env = env_of(rig, AZURE_CLIENT_SECRET=entra.SECRET)
+    told = subprocess.run([os.environ["PKLBROWSE"], "whoami", "--json", "az://"],
+                          env=rig.environment(**env), capture_output=True, text=True, check=False)
+    who = json.loads(told.stdout)
+    assert who["provider"] == "environment" and who["tenant"] == entra.TENANT, who
+    assert who["client"] == entra.CLIENT and who["object"] == "the-object" and who["expires"]
+    assert "eyJ" not in told.stdout + told.stderr
 
 
 def key_or_login(rig):
@@ -131,7 +142,7 @@ def renewed(rig):
     assert len(HERE.asked) >= 1 and set(HERE.asked) == {"secret"}
 
 
-TESTS = (client_secret, key_or_login, workload, managed, az_command_line, renewed)
+TESTS = (client_secret, whoami, key_or_login, workload, managed, az_command_line, renewed)
 
 
 def main():
