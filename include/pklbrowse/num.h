@@ -37,6 +37,11 @@ enum pb_err num_big_to_hex(struct buf *out, const uint8_t *le, size_t n,
  * PB_EUSAGE: that is no number. */
 enum pb_err num_big_parse(struct buf *out_le, const char *digits, size_t n, int base, bool negative,
                           struct error *e) PB_CHECK;
+/* Decimal digits that stand in a file, where older Pythons knew no limit: some tens of ms at most.
+ */
+#define NUM_STORED_DIGITS 200000
+enum pb_err num_big_parse_stored(struct buf *out_le, const char *digits, size_t n, bool negative,
+                                 struct error *e) PB_CHECK;
 size_t num_big_bits(const uint8_t *le, size_t n); /* int.bit_length() */
 /* Whether two of them have no common divisor; PB_ELIMIT for very long ones. */
 enum pb_err num_big_coprime(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len,

@@ -166,23 +166,32 @@ static void put_twos(struct buf *out, uint8_t *m, size_t n, bool negative)
 static enum pb_err parse_decimal(struct buf *out, const char *digits, size_t n, bool negative,
                                  struct error *e)
 {
-    uint8_t m[(DECIMAL_BITS + 7) / 8 + 1];
+    size_t size = n / 2 + 2; /* a digit is less than four bits */
+    uint8_t *m = mem_alloc(size);
+    char *copy = mem_strndup(digits, n);
     BIGNUM *bn = NULL;
-    char *copy = NULL;
     enum pb_err err = PB_OK;
 
-    if (n > NUM_DECIMAL_DIGITS)
-        return too_many_digits(e);
-    copy = mem_strndup(digits, n);
-    if (copy == NULL || BN_dec2bn(&bn, copy) == 0 || BN_bn2lebinpad(bn, m, (int)sizeof m) < 0) {
+    if (m == NULL || copy == NULL || BN_dec2bn(&bn, copy) == 0 ||
+        BN_bn2lebinpad(bn, m, (int)size) < 0) {
         err = error_nomem(e);
     } else {
-        put_twos(out, m, sizeof m, negative);
+        put_twos(out, m, size, negative);
         err = buf_status(out, e);
     }
     BN_free(bn);
     free(copy);
+    free(m);
     return err;
+}
+
+enum pb_err num_big_parse_stored(struct buf *out_le, const char *digits, size_t n, bool negative,
+                                 struct error *e)
+{
+    if (n > NUM_STORED_DIGITS)
+        return error_set(e, PB_ELIMIT, "an integer of more than %d decimal digits",
+                         NUM_STORED_DIGITS);
+    return parse_decimal(out_le, digits, n, negative, e);
 }
 
 enum pb_err num_big_parse(struct buf *out_le, const char *digits, size_t n, int base, bool negative,
@@ -198,7 +207,8 @@ enum pb_err num_big_parse(struct buf *out_le, const char *digits, size_t n, int 
             return error_set(e, PB_EUSAGE, "not a number of base %d", base);
     }
     if (base == 10)
-        return parse_decimal(out_le, digits, n, negative, e);
+        return n > NUM_DECIMAL_DIGITS ? too_many_digits(e)
+                                      : parse_decimal(out_le, digits, n, negative, e);
     m = n < SIZE_MAX / 8 ? mem_alloc(n * shift / 8 + 2) : NULL;
     if (m == NULL)
         return error_nomem(e);

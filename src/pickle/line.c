@@ -252,7 +252,8 @@ enum pb_err line_int_value(const struct line_int *l, bool *fits, int64_t *value,
     }
     err = buf_status(&plain, e);
     if (err == PB_OK)
-        err = num_big_parse(big, plain.data, plain.len, l->base, l->negative, e);
+        err = l->base == 10 ? num_big_parse_stored(big, plain.data, plain.len, l->negative, e)
+                            : num_big_parse(big, plain.data, plain.len, l->base, l->negative, e);
     buf_release(&plain);
     return err;
 }

@@ -135,6 +135,8 @@ CASES = [
     (b'L010L\n.', SAME, ''),
     (b'L1_0L\n.', SAME, ''),
     (b'L12345678901234567890L\n.', SAME, ''),
+    (b'L' + b'9' * 6000 + b'L\n.', hex(10**6000 - 1), 'before Python 3.10.7'),
+    (b'I-' + b'9' * 6000 + b'\n.', hex(1 - 10**6000), 'before Python 3.10.7'),
     # --- FLOAT
     (b'Fnan\n.', SAME, ''),
     (b'Finf\n.', SAME, ''),
