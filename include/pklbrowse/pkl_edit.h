@@ -45,6 +45,24 @@ enum pb_err pkl_edit_own_value(struct pkl_edit *ed, struct pkl_child *way, size_
                                struct error *e) PB_CHECK;
 enum pb_err pkl_edit_set_everywhere(struct pkl_edit *ed, const struct pkl_child *place,
                                     const struct literal *value, struct error *e) PB_CHECK;
+/*
+ * The same for many ways with one walk.
+ *
+ * add: a way that will be asked about; for set_everywhere with the places of its last value. count:
+ * the walk, once all were added.  Then each way is led along what there is now and given to own(),
+ * or its last place to set_everywhere(), as long as nothing else is done to the session in between.
+ * A container that got its copy for one way is the copy of the others that lead to it, too.
+ */
+struct pkl_uses;
+enum pb_err pkl_uses_new(struct pkl_edit *ed, struct pkl_uses **out, struct error *e) PB_CHECK;
+void pkl_uses_free(struct pkl_uses *u);
+enum pb_err pkl_uses_add(struct pkl_uses *u, const struct pkl_child *way, size_t n, bool places,
+                         struct error *e) PB_CHECK;
+enum pb_err pkl_uses_count(struct pkl_uses *u, struct error *e) PB_CHECK;
+enum pb_err pkl_uses_own(struct pkl_uses *u, struct pkl_child *way, size_t n, bool value,
+                         struct error *e) PB_CHECK;
+enum pb_err pkl_uses_set_everywhere(struct pkl_uses *u, const struct pkl_child *place,
+                                    const struct literal *value, struct error *e) PB_CHECK;
 
 /*
  * Children that come and go.  All shift places behind them: a place is good until the next of

@@ -62,6 +62,8 @@ enum pb_err literal_text(struct arena *mem, const char *text, size_t n, struct l
                          struct error *e) PB_CHECK;
 /* Equal as Python compares dictionary keys: 1 == 1.0 == True. */
 bool literal_equal(const struct literal *a, const struct literal *b);
+/* The same for all that are equal; never 0. */
+enum pb_err literal_hash(const struct literal *l, uint64_t *hash, struct error *e) PB_CHECK;
 bool literal_hashable(const struct literal *l);
 
 /* How a stream spells values, so that new ones follow it. */

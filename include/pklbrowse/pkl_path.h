@@ -35,6 +35,15 @@ enum pb_err pkl_path_parse(struct arena *mem, const char *text, size_t n, struct
 enum pb_err pkl_path_follow(struct pkl_view *v, const struct pkl_path *path, struct pkl_child *out,
                             struct error *e) PB_CHECK;
 
+/* Many paths of one view: what is searched more than once is searched by the hashes of its keys.
+ * Good as long as no key comes, goes or changes.  The view is borrowed. */
+struct pkl_paths;
+enum pb_err pkl_paths_new(struct pkl_view *v, struct pkl_paths **out, struct error *e) PB_CHECK;
+void pkl_paths_free(struct pkl_paths *p);
+/* The places from the root to the one that a path names: path->count + 1. */
+enum pb_err pkl_paths_way(struct pkl_paths *p, const struct pkl_path *path, struct pkl_child *way,
+                          struct error *e) PB_CHECK;
+
 enum edit_op { EDIT_LITERAL, EDIT_TEXT, EDIT_FILE };
 struct edit_arg {
     struct pkl_path path;

@@ -125,23 +125,16 @@ enum pb_err edits_parse(struct cli *c, struct arena *mem, const char *const *tex
 /* --- places -------------------------------------------------------------------------------------
  */
 
-static enum pb_err find_way(struct pkl_view *v, struct arena *mem, struct edit *edit,
+static enum pb_err find_way(struct pkl_paths *paths, struct arena *mem, struct edit *edit,
                             struct error *e)
 {
     struct pkl_path way = edit->arg.path;
-    size_t steps = way.count - (edit->command == CMD_add ? 1 : 0);
 
-    edit->count = steps + 1;
-    edit->way = arena_alloc(mem, edit->count * sizeof *edit->way);
+    way.count -= edit->command == CMD_add;
+    edit->count = way.count + 1;
     if (edit->way == NULL)
-        return error_nomem(e);
-    for (way.count = 0; way.count <= steps; way.count++) {
-        enum pb_err err = pkl_path_follow(v, &way, &edit->way[way.count], e);
-
-        if (err != PB_OK)
-            return err;
-    }
-    return PB_OK;
+        edit->way = arena_alloc(mem, edit->count * sizeof *edit->way);
+    return edit->way != NULL ? pkl_paths_way(paths, &way, edit->way, e) : error_nomem(e);
 }
 
 static enum pb_err find_spot(struct pkl_edit *ed, struct arena *mem, struct edit *edit,
@@ -214,39 +207,183 @@ static enum pb_err check_pair(const struct edit *a, const struct edit *b, enum e
     return PB_OK;
 }
 
+/* What may clash, by a hash, so that not each edit is compared with each. */
+struct point {
+    uint64_t hash;
+    size_t edit;
+};
+struct points {
+    struct point *data;
+    size_t len, cap;
+};
+
+static uint64_t mix(uint64_t hash, uint64_t with)
+{
+    hash = (hash ^ with) * 0x9e3779b97f4a7c15u;
+    return hash ^ hash >> 29;
+}
+
+static enum pb_err add_point(struct points *out, uint64_t hash, size_t edit, struct error *e)
+{
+    struct point p = {hash, edit};
+
+    return vec_push(out, p) ? PB_OK : error_nomem(e);
+}
+
+/* Where something is added; to the end that can be done again and again. */
+static enum pb_err note_spot(const struct pkl_spot *s, size_t number, struct points *out,
+                             struct error *e)
+{
+    uint64_t which = s->index;
+    enum pb_err err = s->key != NULL ? literal_hash(s->key, &which, e) : PB_OK;
+
+    if (err != PB_OK || (s->key == NULL && s->index == UINT64_MAX))
+        return err;
+    return add_point(out, mix(mix(2, s->into.target), which), number, e);
+}
+
+/* All places of the way, or only the last, which is the one that is named. */
+static enum pb_err note(const struct edit *edit, size_t number, enum edit_reach reach, bool all,
+                        struct points *out, struct error *e)
+{
+    uint64_t way = 0;
+    enum pb_err err = PB_OK;
+
+    if (edit->command == CMD_add)
+        return note_spot(&edit->spot, number, out, e);
+    for (size_t i = 0; i < edit->count && err == PB_OK; i++) {
+        const struct pkl_child *c = &edit->way[i];
+        uint64_t place = mix(mix(0, c->owner), c->index);
+
+        way = mix(way, place);
+        if (!all && i + 1 < edit->count)
+            continue;
+        err = add_point(out, reach == REACH_HERE ? way : place, number, e);
+        if (err == PB_OK && reach == REACH_EVERYWHERE)
+            err = add_point(out, mix(1, c->value.target), number, e);
+    }
+    return err;
+}
+
+static int by_hash(const void *a, const void *b)
+{
+    const struct point *x = a, *y = b;
+
+    if (x->hash != y->hash)
+        return x->hash < y->hash ? -1 : 1;
+    return (x->edit > y->edit) - (x->edit < y->edit);
+}
+
+static enum pb_err check_hash(const struct edit *edits, const struct points *ends, uint64_t hash,
+                              size_t number, enum edit_reach reach, struct error *e)
+{
+    size_t low = 0, high = ends->len;
+    enum pb_err err = PB_OK;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (ends->data[middle].hash < hash)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < ends->len && ends->data[low].hash == hash && err == PB_OK; low++) {
+        size_t other = ends->data[low].edit;
+        const struct edit *a = &edits[other > number ? other : number];
+        const struct edit *b = &edits[other > number ? number : other];
+
+        if (other == number)
+            continue;
+        err = check_pair(a, b, reach, e);
+        if (err == PB_OK)
+            err = check_pair(b, a, reach, e);
+    }
+    return err;
+}
+
+static enum pb_err check_all(const struct edit *edits, size_t n, enum edit_reach reach,
+                             struct error *e)
+{
+    struct points ends = {0}, way = {0};
+    enum pb_err err = PB_OK;
+
+    for (size_t i = 0; i < n && err == PB_OK; i++)
+        err = note(&edits[i], i, reach, false, &ends, e);
+    if (ends.len > 1)
+        qsort(ends.data, ends.len, sizeof *ends.data, by_hash);
+    for (size_t i = 0; i < n && err == PB_OK; i++) {
+        way.len = 0;
+        err = note(&edits[i], i, reach, true, &way, e);
+        for (size_t k = 0; k < way.len && err == PB_OK; k++)
+            err = check_hash(edits, &ends, way.data[k].hash, i, reach, e);
+    }
+    vec_release(&ends);
+    vec_release(&way);
+    return err;
+}
+
 enum pb_err edits_find(struct pkl_edit *ed, struct arena *mem, struct edit *edits, size_t n,
                        enum edit_reach reach, struct error *e)
 {
-    enum pb_err err = PB_OK;
+    struct pkl_paths *paths;
+    enum pb_err err = pkl_paths_new(pkl_edit_view(ed), &paths, e);
 
     for (size_t i = 0; i < n && err == PB_OK; i++) {
-        err = find_way(pkl_edit_view(ed), mem, &edits[i], e);
+        err = find_way(paths, mem, &edits[i], e);
         if (err == PB_OK && edits[i].command == CMD_add)
             err = find_spot(ed, mem, &edits[i], e);
     }
-    for (size_t i = 0; i < n && err == PB_OK; i++) {
-        for (size_t j = 0; j < i && err == PB_OK; j++) {
-            err = check_pair(&edits[i], &edits[j], reach, e);
-            if (err == PB_OK)
-                err = check_pair(&edits[j], &edits[i], reach, e);
-        }
-    }
-    return err;
+    pkl_paths_free(paths);
+    return err == PB_OK ? check_all(edits, n, reach, e) : err;
 }
 
 /* --- applying -----------------------------------------------------------------------------------
  */
 
 /* Each gets its own copies on its way; copying shifts no places. */
-static enum pb_err own(struct pkl_edit *ed, struct arena *mem, struct edit *edit, struct error *e)
+static enum pb_err own(struct pkl_edit *ed, struct pkl_paths *paths, struct pkl_uses *uses,
+                       struct arena *mem, struct edit *edit, struct error *e)
 {
-    enum pb_err err = find_way(pkl_edit_view(ed), mem, edit, e);
+    bool add = edit->command == CMD_add;
+    enum pb_err err = find_way(paths, mem, edit, e);
 
-    if (err == PB_OK && edit->command != CMD_add)
-        return pkl_edit_own(ed, edit->way, edit->count, e);
     if (err == PB_OK)
-        err = pkl_edit_own_value(ed, edit->way, edit->count, e);
-    return err == PB_OK ? find_spot(ed, mem, edit, e) : err;
+        err = pkl_uses_own(uses, edit->way, edit->count, add, e);
+    return err == PB_OK && add ? find_spot(ed, mem, edit, e) : err;
+}
+
+static enum pb_err own_all(struct pkl_edit *ed, struct pkl_uses *uses, struct arena *mem,
+                           struct edit *edits, size_t n, struct error *e)
+{
+    struct pkl_paths *paths;
+    enum pb_err err = pkl_paths_new(pkl_edit_view(ed), &paths, e);
+
+    for (size_t i = 0; i < n && err == PB_OK; i++)
+        err = own(ed, paths, uses, mem, &edits[i], e);
+    pkl_paths_free(paths);
+    return err;
+}
+
+/* One walk says where all that is meant stands. */
+static enum pb_err count_uses(struct pkl_edit *ed, const struct edit *edits, size_t n,
+                              enum edit_reach reach, struct pkl_uses **out, struct error *e)
+{
+    bool everywhere = reach == REACH_EVERYWHERE && n > 0 && edits[0].command == CMD_set;
+    enum pb_err err = PB_OK;
+
+    *out = NULL;
+    if (reach != REACH_HERE && !everywhere)
+        return PB_OK;
+    err = pkl_uses_new(ed, out, e);
+    for (size_t i = 0; i < n && err == PB_OK; i++) {
+        size_t spare = everywhere || edits[i].command == CMD_add ? 0 : 1;
+        size_t count = edits[i].count - spare;
+
+        err = everywhere ? pkl_uses_add(*out, edits[i].way + count - 1, 1, true, e)
+                         : pkl_uses_add(*out, edits[i].way, count, false, e);
+    }
+    return err == PB_OK ? pkl_uses_count(*out, e) : err;
 }
 
 /* Where the place stands now that other edits were made; false: it went with another one. */
@@ -255,7 +392,7 @@ static bool place_now(struct pkl_edit *ed, struct pkl_child *place)
     return pkl_edit_find(ed, place->owner, place->index, &place->index);
 }
 
-static enum pb_err apply(struct pkl_edit *ed, struct edit *edit, enum edit_reach reach,
+static enum pb_err apply(struct pkl_edit *ed, struct pkl_uses *uses, struct edit *edit,
                          struct error *e)
 {
     struct pkl_child *place = &edit->way[edit->count - 1];
@@ -269,48 +406,73 @@ static enum pb_err apply(struct pkl_edit *ed, struct edit *edit, enum edit_reach
     case CMD_rename:
         return pkl_edit_rename(ed, place, edit->value, e);
     default:
-        return reach == REACH_EVERYWHERE ? pkl_edit_set_everywhere(ed, place, edit->value, e)
-                                         : pkl_edit_set(ed, place, edit->value, e);
+        return uses != NULL ? pkl_uses_set_everywhere(uses, place, edit->value, e)
+                            : pkl_edit_set(ed, place, edit->value, e);
     }
 }
 
-/* In front of items from the last to the first, so that each still stands where it was read. */
-static struct edit *next_edit(struct edit *edits, size_t n, bool *done)
+/* From the front of each container to its end, so that what follows is not moved again and again;
+ * what is added to an end in the order in which it was asked for. */
+static int by_place(const void *a, const void *b)
 {
-    struct edit *best = NULL;
+    const struct edit *x = *(const struct edit *const *)a, *y = *(const struct edit *const *)b;
+    const struct pkl_child *p = &x->way[x->count - 1], *q = &y->way[y->count - 1];
+    bool add = x->command == CMD_add;
+    pkl_id s = add ? x->spot.into.target : p->owner, t = add ? y->spot.into.target : q->owner;
+    uint64_t i = add ? x->spot.index : p->index, k = add ? y->spot.index : q->index;
 
-    for (size_t i = 0; i < n; i++) {
-        bool counts = edits[i].command == CMD_add && edits[i].spot.step == PKL_STEP_INDEX &&
-                      edits[i].spot.index != UINT64_MAX;
+    if (s != t)
+        return s < t ? -1 : 1;
+    if (i != k)
+        return i < k ? -1 : 1;
+    return (x > y) - (x < y);
+}
 
-        if (!done[i] && counts && (best == NULL || edits[i].spot.index > best->spot.index))
-            best = &edits[i];
+/* In front of items that others of the same command have moved on by then. */
+static void shift_spots(struct edit **order, size_t n)
+{
+    uint64_t before = 0;
+
+    for (size_t i = 0; i < n && order[0]->command == CMD_add; i++) {
+        struct pkl_spot *s = &order[i]->spot;
+
+        if (i > 0 && order[i - 1]->spot.into.target != s->into.target)
+            before = 0;
+        if (s->step == PKL_STEP_INDEX && s->index != UINT64_MAX)
+            s->index += before++;
     }
-    for (size_t i = 0; i < n && best == NULL; i++) {
-        if (!done[i])
-            best = &edits[i];
-    }
-    return best;
+}
+
+static enum pb_err apply_all(struct pkl_edit *ed, struct pkl_uses *uses, struct arena *mem,
+                             struct edit *edits, size_t n, struct error *e)
+{
+    struct edit **order = arena_alloc(mem, n * sizeof *order);
+    enum pb_err err = order != NULL ? PB_OK : error_nomem(e);
+
+    if (err != PB_OK)
+        return err;
+    for (size_t i = 0; i < n; i++)
+        order[i] = &edits[i];
+    qsort(order, n, sizeof *order, by_place);
+    shift_spots(order, n);
+    for (size_t i = 0; i < n && err == PB_OK; i++)
+        err = apply(ed, uses, order[i], e);
+    return err;
 }
 
 enum pb_err edits_apply(struct pkl_edit *ed, struct arena *mem, struct edit *edits, size_t n,
                         enum edit_reach reach, struct error *e)
 {
-    bool *done = arena_alloc(mem, n * sizeof *done);
-    enum pb_err err = done != NULL ? PB_OK : error_nomem(e);
+    struct pkl_uses *uses = NULL;
+    enum pb_err err;
 
     pkl_edit_group_begin(ed);
-    for (size_t i = 0; i < n && err == PB_OK; i++) {
-        done[i] = false;
-        if (reach == REACH_HERE)
-            err = own(ed, mem, &edits[i], e);
-    }
-    for (size_t i = 0; i < n && err == PB_OK; i++) {
-        struct edit *edit = next_edit(edits, n, done);
-
-        done[edit - edits] = true;
-        err = apply(ed, edit, reach, e);
-    }
+    err = count_uses(ed, edits, n, reach, &uses, e);
+    if (err == PB_OK && reach == REACH_HERE)
+        err = own_all(ed, uses, mem, edits, n, e);
+    if (err == PB_OK)
+        err = apply_all(ed, reach == REACH_EVERYWHERE ? uses : NULL, mem, edits, n, e);
     pkl_edit_group_end(ed);
+    pkl_uses_free(uses);
     return err;
 }

@@ -59,6 +59,7 @@ void pkl_edit_free(struct pkl_edit *ed)
         pieces_release(&ed->containers.data[i].now);
         pieces_release(&ed->containers.data[i].saved);
         vec_release(&ed->containers.data[i].originals);
+        idmap_release(&ed->containers.data[i].original_of);
     }
     for (size_t i = 0; i < ed->log.len; i++)
         release_log(&ed->log.data[i]);
@@ -72,6 +73,9 @@ void pkl_edit_free(struct pkl_edit *ed)
     vec_release(&ed->since_saved.shown);
     idmap_release(&ed->by_owner);
     idmap_release(&ed->by_hash);
+    edit_keyed_release(ed);
+    path_finder_release(&ed->finders[0]);
+    path_finder_release(&ed->finders[1]);
     pkl_doc_free(ed->news);
     source_free(ed->bytes);
     free(ed);
@@ -168,21 +172,6 @@ enum pb_err edit_need_place(struct pkl_edit *ed, const struct pkl_child *place, 
 
 /* ------------------------------------------------------------------------- originals */
 
-static size_t original_at(const struct edit_container *c, uint64_t index)
-{
-    size_t low = 0, high = c->originals.len;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (c->originals.data[middle].index < index)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* A part of an object; a state that is a dict is no child of it. */
 static enum pb_err read_part(struct pkl_view *v, pkl_id owner, uint64_t index,
                              struct pkl_child *out, struct error *e)
@@ -194,6 +183,26 @@ static enum pb_err read_part(struct pkl_view *v, pkl_id owner, uint64_t index,
     for (uint64_t at = 0; err == PB_OK && got == 1 && out->index != index; at++)
         err = v->children(v, owner, at, 1, out, &got, e);
     return err == PB_OK && got != 1 ? no_place(e) : err;
+}
+
+static enum pb_err read_child(struct pkl_edit *ed, pkl_id owner, uint64_t index,
+                              struct pkl_child *out, size_t *got, struct error *e)
+{
+    struct edit_window *w = &ed->window;
+    struct pkl_view *v = edit_base_of(ed, owner);
+    enum pb_err err = PB_OK;
+
+    if (w->owner != owner || index < w->first || index - w->first >= w->count) {
+        w->owner = 0;
+        w->first = index;
+        err = v->children(v, owner, index, EDIT_WINDOW, w->kids, &w->count, e);
+        if (err == PB_OK)
+            w->owner = owner;
+    }
+    *got = err == PB_OK && w->count > 0;
+    if (*got > 0)
+        *out = w->kids[index - w->first];
+    return err;
 }
 
 static enum pb_err read_original(struct pkl_edit *ed, const struct edit_container *c,
@@ -208,7 +217,7 @@ static enum pb_err read_original(struct pkl_edit *ed, const struct edit_containe
     else if (c->step == PKL_STEP_PART)
         err = read_part(v, c->owner, first, out, e);
     else
-        err = v->children(v, c->owner, first, 1, out, &got, e);
+        err = read_child(ed, c->owner, first, out, &got, e);
     if (err == PB_OK && (got != 1 || out->owner != c->owner || out->index != first))
         err = no_place(e);
     if (err != PB_OK)
@@ -223,23 +232,22 @@ enum pb_err edit_original(struct pkl_edit *ed, size_t number, uint64_t first, st
                           struct error *e)
 {
     struct edit_container *c = &ed->containers.data[number];
-    size_t i = original_at(c, first);
+    uint64_t known;
     enum pb_err err;
 
-    if (i < c->originals.len && c->originals.data[i].index == first) {
-        *out = c->originals.data[i];
+    if (idmap_get(&c->original_of, first + 1, &known)) {
+        *out = c->originals.data[known - 1];
         return PB_OK;
     }
     err = read_original(ed, c, first, out, e);
     if (err != PB_OK)
         return err;
-    if (!vec_reserve(&c->originals, c->originals.len + 1))
+    if (!vec_push(&c->originals, *out))
         return error_nomem(e);
-    memmove(c->originals.data + i + 1, c->originals.data + i,
-            (c->originals.len - i) * sizeof *c->originals.data);
-    c->originals.data[i] = *out;
-    c->originals.len++;
-    return PB_OK;
+    if (idmap_put(&c->original_of, first + 1, c->originals.len))
+        return PB_OK;
+    c->originals.len--;
+    return error_nomem(e);
 }
 
 /* ------------------------------------------------------------------------------ log */
@@ -275,6 +283,7 @@ enum pb_err edit_replace(struct pkl_edit *ed, size_t number, uint64_t at, uint64
     if (ed->group_depth == 0)
         ed->group++;
     entry.group = ed->group;
+    edit_keyed_add(ed, c->owner, with, n);
     ed->log.data[ed->log.len++] = entry;
     ed->fresh = false;
     return PB_OK;
@@ -358,7 +367,8 @@ void pkl_edit_group_begin(struct pkl_edit *ed)
 void pkl_edit_group_end(struct pkl_edit *ed)
 {
     assert(ed->group_depth > 0);
-    ed->group_depth--;
+    if (--ed->group_depth == 0)
+        edit_keyed_release(ed);
 }
 
 /* ---------------------------------------------------------------------------- edits */

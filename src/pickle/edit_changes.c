@@ -139,6 +139,7 @@ struct lister {
     struct edit_changes *to;
     size_t container;
     bool since_saved;
+    uint64_t anchored, anchor; /* the last new child that was looked at: its position + 1 */
     struct error *e;
 };
 
@@ -154,23 +155,32 @@ static enum pb_err anchor(struct lister *l, uint64_t position, uint64_t *begin)
     struct pkl_view *v = edit_base_of(l->ed, c->owner);
     struct pkl_child child;
     struct pkl_node n;
-    enum pb_err err;
+    uint64_t at = position;
+    enum pb_err err = PB_OK;
 
     *begin = 0;
-    while (position-- > 0) {
-        const struct piece *p = pieces_at(&c->now, position);
+    while (at > 0) {
+        const struct piece *p = pieces_at(&c->now, at - 1);
 
+        /* Many may come one behind the other. */
+        if (p != NULL && piece_is_new(p) && at == l->anchored) {
+            *begin = l->anchor;
+            break;
+        }
+        at--;
         /* What was deleted since it was saved may have stood behind the end of now. */
         if (p == NULL || piece_is_new(p))
             continue;
-        err = edit_original(l->ed, l->container, p->first + (position - p->at), &child, l->e);
+        err = edit_original(l->ed, l->container, p->first + (at - p->at), &child, l->e);
         *begin = err == PB_OK ? child.value.end : 0;
-        return err;
+        break;
     }
-    if (c->step == PKL_STEP_ROOT)
-        return PB_OK;
-    err = v->node(v, c->owner, &n, l->e);
-    *begin = err == PB_OK ? n.begin : 0;
+    if (at == 0 && *begin == 0 && c->step != PKL_STEP_ROOT) {
+        err = v->node(v, c->owner, &n, l->e);
+        *begin = err == PB_OK ? n.begin : 0;
+    }
+    l->anchored = position + 1;
+    l->anchor = *begin;
     return err;
 }
 
@@ -282,6 +292,15 @@ static unsigned what_of(const struct common *c, bool moved)
     return what;
 }
 
+/* By their places, those that are in both lists in front: only they can have been moved. */
+static int in_front(const void *a, const void *b)
+{
+    const struct common *x = a, *y = b;
+    bool p = x->was != NULL && x->is != NULL, q = y->was != NULL && y->is != NULL;
+
+    return p != q ? (p ? -1 : 1) : by_now(a, b);
+}
+
 static enum pb_err rows_of(struct lister *l, struct commons *all)
 {
     size_t n = 0;
@@ -289,22 +308,14 @@ static enum pb_err rows_of(struct lister *l, struct commons *all)
     enum pb_err err = PB_OK;
 
     if (all->len > 1)
-        qsort(all->data, all->len, sizeof *all->data, by_now);
+        qsort(all->data, all->len, sizeof *all->data, in_front);
     moved = mem_realloc(NULL, all->len + 1, sizeof *moved);
     if (moved == NULL)
         return error_nomem(l->e);
     for (size_t i = 0; i < all->len; i++)
         moved[i] = false;
-    /* Only what is in both lists can have been moved: it is put in front. */
-    for (size_t i = 0; i < all->len; i++) {
-        struct common c = all->data[i];
-
-        if (c.was == NULL || c.is == NULL)
-            continue;
-        for (size_t k = i; k > n; k--)
-            all->data[k] = all->data[k - 1];
-        all->data[n++] = c;
-    }
+    while (n < all->len && all->data[n].was != NULL && all->data[n].is != NULL)
+        n++;
     if (!in_order(all->data, n) && !find_moved(all->data, n, moved))
         err = error_nomem(l->e);
     for (size_t i = 0; i < all->len && err == PB_OK; i++) {
@@ -360,8 +371,10 @@ static enum pb_err list_all(struct pkl_edit *ed, struct edit_changes *to, bool s
     enum pb_err err = PB_OK;
 
     to->rows.len = to->shown.len = 0;
-    for (; l.container < ed->containers.len && err == PB_OK; l.container++)
+    for (; l.container < ed->containers.len && err == PB_OK; l.container++) {
+        l.anchored = 0;
         err = list_container(&l);
+    }
     if (to->rows.len > 1)
         qsort(to->rows.data, to->rows.len, sizeof *to->rows.data, by_place);
     return err;

@@ -123,22 +123,40 @@ enum pb_err pkl_edit_spot(struct pkl_edit *ed, struct arena *mem, const struct p
     }
 }
 
+/* What the document has at a place that was edited. */
+static bool first_stood(struct pkl_edit *ed, const struct pkl_child *place, struct pkl_child *out)
+{
+    const struct edit_container *c = edit_container_of(ed, place->owner);
+
+    return c != NULL &&
+           edit_original(ed, (size_t)(c - ed->containers.data), place->index, out, NULL) == PB_OK;
+}
+
 enum pb_err pkl_edit_change_path(struct pkl_edit *ed, const struct pkl_change *change,
                                  enum path_form form, struct buf *out, struct error *e)
 {
     const struct pkl_child *place = &change->place;
     bool in_document = PKL_ID_SOURCE(place->owner) == 0 && (change->what & PKL_CHANGE_ADDED) == 0;
     struct pkl_view *v = in_document ? ed->base : &ed->view;
+    struct path_finder *finder = &ed->finders[!in_document];
+    struct pkl_child was;
+    bool known;
     enum pb_err err;
+
+    if (!in_document && ed->finder_stamp != edit_stamp(ed)) {
+        path_finder_release(finder);
+        ed->finder_stamp = edit_stamp(ed);
+    }
 
     if (place->step == PKL_STEP_ROOT) {
         buf_printf(out, "@%llu", (unsigned long long)place->index);
         return buf_status(out, e);
     }
+    known = in_document && first_stood(ed, place, &was);
     if (in_document || change->what != PKL_CHANGE_DELETED) {
         size_t before = out->len;
 
-        err = pkl_path_of_place(v, place, form, out, e);
+        err = path_of_place(finder, v, place, known ? &was.value.begin : NULL, form, out, e);
         if (err != PB_ENOTFOUND || PKL_ID_SOURCE(place->owner) != 0)
             return err == PB_OK ? buf_status(out, e) : err;
         /* What it was added to is no longer reached: it is told as it was. */

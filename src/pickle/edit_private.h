@@ -12,6 +12,8 @@
 #include <pklbrowse/pkl_edit.h>
 
 #include "idmap.h"
+#include "key_index.h"
+#include "path_finder.h"
 #include "pieces.h"
 
 /* A container whose children were edited. */
@@ -20,10 +22,10 @@ struct edit_container {
     enum pkl_step step; /* how its children are reached */
     struct pieces now, saved;
     struct {
-        struct pkl_child
-            *data; /* places that were edited at any time, by index, as they first were */
+        struct pkl_child *data; /* places that were edited at any time, as they first were */
         size_t len, cap;
     } originals;
+    struct idmap original_of; /* index + 1 -> number of the original, from 1 on */
 };
 
 struct edit_value {
@@ -75,6 +77,22 @@ struct edit_changes {
     } shown;
 };
 
+/* A list whose keys or members were searched in the present group. */
+struct edit_keyed {
+    pkl_id list;
+    bool keys, noted;
+    struct key_index index;
+};
+
+/* Children of a document side by side: who edits one often edits the next. */
+#define EDIT_WINDOW 32
+struct edit_window {
+    pkl_id owner; /* 0: none were read */
+    uint64_t first;
+    size_t count;
+    struct pkl_child kids[EDIT_WINDOW];
+};
+
 struct pkl_edit {
     struct pkl_view view;
     struct pkl_doc *doc, *news;
@@ -98,12 +116,20 @@ struct pkl_edit {
         struct edit_log *data;
         size_t len, cap;
     } log;
-    size_t undone; /* entries at the end of the log that are undone */
+    struct {
+        struct edit_keyed *data;
+        size_t len, cap;
+    } keyed;
+    struct idmap keyed_of; /* list -> number, from 1 on */
+    size_t undone;         /* entries at the end of the log that are undone */
     uint64_t group;
     uint64_t serial; /* of the next new child */
     unsigned group_depth;
-    bool fresh;                  /* both lists are up to date */
-    struct edit_changes changes; /* against the document */
+    bool fresh; /* both lists are up to date */
+    struct edit_window window;
+    struct path_finder finders[2]; /* of changes: in the document, in what there is now */
+    uint64_t finder_stamp;         /* the state of the second one */
+    struct edit_changes changes;   /* against the document */
     struct edit_changes since_saved;
 };
 
@@ -200,6 +226,19 @@ enum pb_err edit_put_key(struct pkl_edit *ed, const struct pkl_child *place, siz
                          struct error *e) PB_CHECK;
 /* Takes back what was logged since the log had this length, for good. */
 void edit_rollback(struct pkl_edit *ed, size_t log_len);
+
+/* edit_keys.c: positions, in their order, of the pairs whose key, or of the members that equal a
+ * literal, and of those that are this very value (0: none is meant). */
+struct edit_positions {
+    uint64_t *data;
+    size_t len, cap;
+};
+enum pb_err edit_find_equal(struct pkl_edit *ed, pkl_id list, bool keys, const struct literal *want,
+                            pkl_id same, struct edit_positions *out, struct error *e) PB_CHECK;
+struct edit_keyed *edit_keyed_of(struct pkl_edit *ed, pkl_id list);
+/* These come into a list. */
+void edit_keyed_add(struct pkl_edit *ed, pkl_id list, const struct piece *p, size_t n);
+void edit_keyed_release(struct pkl_edit *ed);
 
 /* Encodes, appends, indexes. */
 enum pb_err edit_add_value(struct pkl_edit *ed, const struct literal *l, const struct pkl_node *was,

@@ -138,29 +138,103 @@ static enum pb_err walk_places(struct pkl_edit *ed,
 
 /* ------------------------------------------------------------------------------ uses */
 
-struct uses {
-    const struct pkl_child *way;
-    size_t count;
-    uint64_t *uses;
+/* A value that is asked about, with the places where it stands. */
+struct used {
+    uint64_t uses;
+    bool listed; /* its places are noted, too */
+    struct {
+        struct pkl_child *data;
+        size_t len, cap;
+    } places;
 };
+
+struct pkl_uses {
+    struct pkl_edit *ed;
+    struct {
+        struct used *data;
+        size_t len, cap;
+    } all;
+    struct idmap of;     /* target -> number, from 1 on */
+    uint64_t fresh_from; /* what is new is behind this in the second source */
+};
+
+static struct used *used_of(const struct pkl_uses *u, pkl_id target)
+{
+    uint64_t number;
+
+    return idmap_get(&u->of, target, &number) ? &u->all.data[number - 1] : NULL;
+}
+
+enum pb_err pkl_uses_new(struct pkl_edit *ed, struct pkl_uses **out, struct error *e)
+{
+    *out = mem_alloc(sizeof **out);
+    if (*out == NULL)
+        return error_nomem(e);
+    (*out)->ed = ed;
+    return PB_OK;
+}
+
+void pkl_uses_free(struct pkl_uses *u)
+{
+    if (u == NULL)
+        return;
+    for (size_t i = 0; i < u->all.len; i++)
+        vec_release(&u->all.data[i].places);
+    vec_release(&u->all);
+    idmap_release(&u->of);
+    free(u);
+}
+
+enum pb_err pkl_uses_add(struct pkl_uses *u, const struct pkl_child *way, size_t n, bool places,
+                         struct error *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct used *known = used_of(u, way[i].value.target);
+
+        if (known == NULL) {
+            if (!vec_push(&u->all, ((struct used){0})) ||
+                !idmap_put(&u->of, way[i].value.target, u->all.len))
+                return error_nomem(e);
+            known = &u->all.data[u->all.len - 1];
+        }
+        known->listed = known->listed || (places && i + 1 == n);
+    }
+    return PB_OK;
+}
 
 static enum pb_err count_use(void *ctx, const struct pkl_child *place, struct error *e)
 {
-    struct uses *u = ctx;
+    struct used *u = used_of(ctx, place->value.target);
 
-    (void)e;
-    for (size_t i = 0; i < u->count; i++)
-        u->uses[i] += place->value.target == u->way[i].value.target;
-    return PB_OK;
+    if (u == NULL)
+        return PB_OK;
+    u->uses++;
+    return !u->listed || vec_push(&u->places, *place) ? PB_OK : error_nomem(e);
+}
+
+enum pb_err pkl_uses_count(struct pkl_uses *u, struct error *e)
+{
+    u->fresh_from = u->ed->bytes->size;
+    return u->all.len > 0 ? walk_places(u->ed, count_use, u, e) : PB_OK;
 }
 
 enum pb_err pkl_edit_uses(struct pkl_edit *ed, const struct pkl_child *way, size_t n,
                           uint64_t *uses, struct error *e)
 {
-    struct uses u = {way, n, uses};
+    struct pkl_uses *u;
+    enum pb_err err = pkl_uses_new(ed, &u, e);
 
-    memset(uses, 0, n * sizeof *uses);
-    return walk_places(ed, count_use, &u, e);
+    if (err == PB_OK)
+        err = pkl_uses_add(u, way, n, false, e);
+    if (err == PB_OK)
+        err = pkl_uses_count(u, e);
+    for (size_t i = 0; i < n && err == PB_OK; i++) {
+        const struct used *known = used_of(u, way[i].value.target);
+
+        uses[i] = known != NULL ? known->uses : 0;
+    }
+    pkl_uses_free(u);
+    return err;
 }
 
 /* ------------------------------------------------------------------------- everywhere */
@@ -231,18 +305,39 @@ static bool has_identity(enum pkl_kind kind)
     return kind >= PKL_LIST || kind == PKL_BYTEARRAY;
 }
 
-static enum pb_err set_everywhere(struct pkl_edit *ed, const struct pkl_child *at,
-                                  const struct literal *value, struct error *e)
+static enum pb_err copy_places(const struct used *known, struct places *p, struct error *e)
 {
-    struct places p = {.v = &ed->view, .target = at->value.target};
-    size_t before = ed->log.len - ed->undone;
-    pkl_id first = 0;
+    for (size_t i = 0; i < known->places.len; i++) {
+        if (!vec_push(&p->all, known->places.data[i]))
+            return error_nomem(e);
+    }
+    return PB_OK;
+}
+
+/* The places where it stands: known ones, but a class is looked for by its name. */
+static enum pb_err find_places(struct pkl_edit *ed, const struct pkl_uses *u,
+                               const struct pkl_child *at, struct places *p, struct error *e)
+{
+    const struct used *known = u != NULL ? used_of(u, at->value.target) : NULL;
     enum pb_err err = PB_OK;
 
+    p->v = &ed->view;
+    p->target = at->value.target;
     if (at->value.kind == PKL_GLOBAL)
-        err = pkl_name_read(&ed->view, &at->value, &p.name, e);
-    if (err == PB_OK)
-        err = walk_places(ed, collect, &p, e);
+        err = pkl_name_read(&ed->view, &at->value, &p->name, e);
+    else if (known != NULL && known->listed)
+        return copy_places(known, p, e);
+    return err == PB_OK ? walk_places(ed, collect, p, e) : err;
+}
+
+static enum pb_err set_everywhere(struct pkl_edit *ed, const struct pkl_uses *u,
+                                  const struct pkl_child *at, const struct literal *value,
+                                  struct error *e)
+{
+    struct places p = {0};
+    size_t before = ed->log.len - ed->undone;
+    pkl_id first = 0;
+    enum pb_err err = find_places(ed, u, at, &p, e);
 
     if (p.all.len > 1)
         qsort(p.all.data, p.all.len, sizeof *p.all.data, by_bytes);
@@ -271,23 +366,35 @@ static enum pb_err set_everywhere(struct pkl_edit *ed, const struct pkl_child *a
 }
 
 /* A class is another one also where it is only named. */
-enum pb_err pkl_edit_set_everywhere(struct pkl_edit *ed, const struct pkl_child *at,
-                                    const struct literal *value, struct error *e)
+static enum pb_err set_all(struct pkl_edit *ed, const struct pkl_uses *u,
+                           const struct pkl_child *at, const struct literal *value, struct error *e)
 {
     struct buf module, name;
     struct literal named;
     enum pb_err err;
 
     if (at->part != PKL_CLASS || value->kind != PKL_STR)
-        return set_everywhere(ed, at, value, e);
+        return set_everywhere(ed, u, at, value, e);
     buf_init(&module, BUF_MAX_TEXT);
     buf_init(&name, BUF_MAX_TEXT);
     err = edit_class_name(value, &named, &module, &name, e);
     if (err == PB_OK)
-        err = set_everywhere(ed, at, &named, e);
+        err = set_everywhere(ed, u, at, &named, e);
     buf_release(&module);
     buf_release(&name);
     return err;
+}
+
+enum pb_err pkl_edit_set_everywhere(struct pkl_edit *ed, const struct pkl_child *at,
+                                    const struct literal *value, struct error *e)
+{
+    return set_all(ed, NULL, at, value, e);
+}
+
+enum pb_err pkl_uses_set_everywhere(struct pkl_uses *u, const struct pkl_child *at,
+                                    const struct literal *value, struct error *e)
+{
+    return set_all(u->ed, u, at, value, e);
 }
 
 /* ------------------------------------------------------------------------------- here */
@@ -376,10 +483,27 @@ static enum pb_err move_place(struct pkl_edit *ed, struct pkl_child *way, size_t
     return PB_OK;
 }
 
-static enum pb_err own_copy(struct pkl_edit *ed, struct pkl_child *at, struct error *e)
+/* What is copied stands in one place less, what the copy refers to in one more. */
+static void count_copy(struct pkl_uses *u, pkl_id original, size_t links)
 {
+    struct used *was = used_of(u, original);
+
+    if (was != NULL && was->uses > 0)
+        was->uses--;
+    for (; links < u->ed->links.len; links++) {
+        struct used *now = used_of(u, u->ed->links.data[links].target);
+
+        if (now != NULL)
+            now->uses++;
+    }
+}
+
+static enum pb_err own_copy(struct pkl_uses *u, struct pkl_child *at, struct error *e)
+{
+    struct pkl_edit *ed = u->ed;
     struct edit_draft d = {0};
-    size_t number;
+    pkl_id original = at->value.target;
+    size_t number, links = ed->links.len;
     enum pb_err err;
 
     buf_init(&d.bytes, SIZE_MAX / 2);
@@ -390,15 +514,17 @@ static enum pb_err own_copy(struct pkl_edit *ed, struct pkl_child *at, struct er
         err = edit_add_draft(ed, &d, &number, e);
     if (err == PB_OK)
         err = edit_put(ed, at, number, e);
-    if (err == PB_OK)
+    if (err == PB_OK) {
         at->value = ed->values.data[number - 1].node;
+        count_copy(u, original, links);
+    }
     buf_release(&d.bytes);
     vec_release(&d.links);
     return err;
 }
 
 /* Containers of the way from the shared one on, but for the last `spare` places of it. */
-static enum pb_err own(struct pkl_edit *ed, struct pkl_child *way, size_t n, size_t shared,
+static enum pb_err own(struct pkl_uses *u, struct pkl_child *way, size_t n, size_t shared,
                        size_t spare, struct error *e)
 {
     pkl_id original = way[shared].value.target;
@@ -409,9 +535,9 @@ static enum pb_err own(struct pkl_edit *ed, struct pkl_child *way, size_t n, siz
 
         /* What the copy holds is still the other's; what it wrote out is its own. */
         if (i == shared || way[i].value.ref || PKL_ID_SOURCE(way[i].value.id) == 0)
-            err = own_copy(ed, &way[i], e);
+            err = own_copy(u, &way[i], e);
         if (err == PB_OK && i + 1 < n)
-            err = move_place(ed, way, i + 1, original, e);
+            err = move_place(u->ed, way, i + 1, original, e);
         original = next;
     }
     if (err == PB_OK && spare > 0 && PKL_ID_SOURCE(way[n - 1].owner) == 0)
@@ -420,37 +546,58 @@ static enum pb_err own(struct pkl_edit *ed, struct pkl_child *way, size_t n, siz
     return err;
 }
 
-static enum pb_err own_innermost(struct pkl_edit *ed, struct pkl_child *way, size_t n, size_t spare,
-                                 struct error *e)
+static bool is_fresh(const struct pkl_uses *u, pkl_id id)
 {
-    size_t before = ed->log.len - ed->undone;
-    uint64_t *uses = mem_realloc(NULL, n, sizeof *uses);
-    enum pb_err err;
+    return PKL_ID_SOURCE(id) != 0 && PKL_ID_OFFSET(id) >= u->fresh_from;
+}
 
-    if (uses == NULL)
-        return error_nomem(e);
-    err = pkl_edit_uses(ed, way, n, uses, e);
+enum pb_err pkl_uses_own(struct pkl_uses *u, struct pkl_child *way, size_t n, bool value,
+                         struct error *e)
+{
+    struct pkl_edit *ed = u->ed;
+    size_t before = ed->log.len - ed->undone, spare = value ? 0 : 1;
+    enum pb_err err = PB_OK;
+
     pkl_edit_group_begin(ed);
-    for (size_t i = n - spare; i-- > 0 && err == PB_OK;) {
-        if (uses[i] > 1) {
-            err = own(ed, way, n, i, spare, e);
+    for (size_t i = n - spare; i-- > 0;) {
+        const struct used *known = used_of(u, way[i].value.target);
+
+        if (known != NULL && known->uses > 1) {
+            err = own(u, way, n, i, spare, e);
             break;
         }
+        if (is_fresh(u, way[i].value.target))
+            break;
     }
     pkl_edit_group_end(ed);
     if (err != PB_OK)
         edit_rollback(ed, before);
-    free(uses);
+    return err;
+}
+
+static enum pb_err own_innermost(struct pkl_edit *ed, struct pkl_child *way, size_t n, bool value,
+                                 struct error *e)
+{
+    struct pkl_uses *u;
+    enum pb_err err = pkl_uses_new(ed, &u, e);
+
+    if (err == PB_OK)
+        err = pkl_uses_add(u, way, value ? n : n - 1, false, e);
+    if (err == PB_OK)
+        err = pkl_uses_count(u, e);
+    if (err == PB_OK)
+        err = pkl_uses_own(u, way, n, value, e);
+    pkl_uses_free(u);
     return err;
 }
 
 enum pb_err pkl_edit_own(struct pkl_edit *ed, struct pkl_child *way, size_t n, struct error *e)
 {
-    return own_innermost(ed, way, n, 1, e);
+    return own_innermost(ed, way, n, false, e);
 }
 
 enum pb_err pkl_edit_own_value(struct pkl_edit *ed, struct pkl_child *way, size_t n,
                                struct error *e)
 {
-    return own_innermost(ed, way, n, 0, e);
+    return own_innermost(ed, way, n, true, e);
 }

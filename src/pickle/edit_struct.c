@@ -141,49 +141,18 @@ static enum pb_err find_list(struct pkl_edit *ed, const struct pkl_node *into, e
 
 /* ------------------------------------------------------------------------ equal ones */
 
-struct positions {
-    uint64_t *data;
-    size_t len, cap;
-};
-
-/* Pairs whose key, or members that equal a literal; without one those that are this very value. */
-static enum pb_err find_equal(struct pkl_edit *ed, pkl_id list, bool keys,
-                              const struct literal *want, pkl_id same, struct positions *out,
-                              struct error *e)
-{
-    struct pkl_child kids[BATCH];
-    uint64_t at = 0;
-    size_t got = 0;
-    enum pb_err err;
-
-    do {
-        err = edit_list(ed, list, keys ? PKL_STEP_KEY : PKL_STEP_MEMBER, at, BATCH, kids, &got, e);
-        for (size_t i = 0; i < got && err == PB_OK; i++) {
-            const struct pkl_node *n = keys ? &kids[i].key : &kids[i].value;
-            bool equal = n->target == same;
-
-            if (want != NULL)
-                err = path_key_equals(&ed->view, n, want, &equal, e);
-            if (err == PB_OK && equal && !vec_push(out, at + i))
-                err = error_nomem(e);
-        }
-        at += got;
-    } while (err == PB_OK && got > 0);
-    return err;
-}
-
 static enum pb_err is_new(struct pkl_edit *ed, const struct target *t, const struct literal *key,
                           struct error *e)
 {
     bool keys = t->kind == PKL_DICT;
-    struct positions found = {0};
+    struct edit_positions found = {0};
     enum pb_err err = PB_OK;
 
     if (!literal_hashable(key))
         return error_set(e, PB_EUSAGE, "a list, dict, set or bytearray cannot be a %s",
                          keys ? "key" : "member of a set");
     if (t->list != 0)
-        err = find_equal(ed, t->list, keys, key, 0, &found, e);
+        err = edit_find_equal(ed, t->list, keys, key, 0, &found, e);
     if (err == PB_OK && found.len > 0)
         err = error_set(e, PB_EEXIST,
                         keys ? "there is such a key already" : "the set has this member already");
@@ -323,8 +292,8 @@ enum pb_err pkl_edit_set_copy(struct pkl_edit *ed, const struct pkl_child *place
 /* ------------------------------------------------------------------- delete and rename */
 
 /* The places that are meant by one: all pairs with an equal key. */
-static enum pb_err meant(struct pkl_edit *ed, const struct pkl_child *place, struct positions *out,
-                         struct error *e)
+static enum pb_err meant(struct pkl_edit *ed, const struct pkl_child *place,
+                         struct edit_positions *out, struct error *e)
 {
     struct literal *key = NULL;
     struct arena mem;
@@ -335,7 +304,7 @@ static enum pb_err meant(struct pkl_edit *ed, const struct pkl_child *place, str
     arena_init(&mem);
     err = path_key_literal(&ed->view, &place->key, &mem, &key, e);
     if (err == PB_OK)
-        err = find_equal(ed, place->owner, true, key, place->key.target, out, e);
+        err = edit_find_equal(ed, place->owner, true, key, place->key.target, out, e);
     arena_release(&mem);
     return err;
 }
@@ -351,7 +320,7 @@ static enum pb_err may_go(struct pkl_edit *ed, const struct pkl_child *place, st
 
 enum pb_err pkl_edit_delete(struct pkl_edit *ed, const struct pkl_child *place, struct error *e)
 {
-    struct positions all = {0};
+    struct edit_positions all = {0};
     size_t before = ed->log.len - ed->undone, number;
     struct piece piece;
     enum pb_err err = may_go(ed, place, e);
@@ -372,11 +341,11 @@ enum pb_err pkl_edit_delete(struct pkl_edit *ed, const struct pkl_child *place, 
 
 /* Is the new name one that stands there, but not at the places that get it? */
 static enum pb_err name_is_free(struct pkl_edit *ed, const struct pkl_child *place,
-                                const struct literal *key, const struct positions *mine,
+                                const struct literal *key, const struct edit_positions *mine,
                                 struct error *e)
 {
-    struct positions found = {0};
-    enum pb_err err = find_equal(ed, place->owner, true, key, 0, &found, e);
+    struct edit_positions found = {0};
+    enum pb_err err = edit_find_equal(ed, place->owner, true, key, 0, &found, e);
 
     for (size_t i = 0; i < found.len && err == PB_OK; i++) {
         bool is_mine = false;
@@ -426,7 +395,7 @@ static enum pb_err rename_one(struct pkl_edit *ed, const struct pkl_child *place
 enum pb_err pkl_edit_rename(struct pkl_edit *ed, const struct pkl_child *place,
                             const struct literal *key, struct error *e)
 {
-    struct positions all = {0};
+    struct edit_positions all = {0};
     size_t before = ed->log.len - ed->undone;
     enum pb_err err = may_go(ed, place, e);
 

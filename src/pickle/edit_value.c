@@ -371,26 +371,15 @@ static enum pb_err stays_buffer(const struct pkl_edit *ed, const struct pkl_node
 static enum pb_err member_is_new(struct pkl_edit *ed, const struct pkl_child *place,
                                  const struct literal *value, struct error *e)
 {
-    struct pkl_child batch[64];
-    uint64_t count;
-    size_t got = 0;
-    enum pb_err err = ed->view.count_children(&ed->view, place->owner, &count, e);
+    struct edit_positions found = {0};
+    enum pb_err err = PB_OK;
 
     if (!literal_hashable(value))
         return error_set(e, PB_EUSAGE, "a list, dict, set or bytearray cannot be in a set");
-    for (uint64_t at = 0; err == PB_OK && at < count; at += got) {
-        err = ed->view.children(&ed->view, place->owner, at, 64, batch, &got, e);
-        if (err == PB_OK && got == 0)
-            break;
-        for (size_t i = 0; err == PB_OK && i < got; i++) {
-            bool equal = false;
-
-            if (batch[i].index != place->index)
-                err = path_key_equals(&ed->view, &batch[i].value, value, &equal, e);
-            if (err == PB_OK && equal)
-                return error_set(e, PB_EEXIST, "the set has this member already");
-        }
-    }
+    err = edit_find_equal(ed, place->owner, false, value, 0, &found, e);
+    if (err == PB_OK && (found.len > 1 || (found.len == 1 && found.data[0] != place->index)))
+        err = error_set(e, PB_EEXIST, "the set has this member already");
+    vec_release(&found);
     return err;
 }
 

@@ -12,6 +12,7 @@
 #include <pklbrowse/digest.h>
 #include <pklbrowse/num.h>
 
+#include "equal.h"
 #include "literal_lex.h"
 
 struct level {
@@ -243,6 +244,29 @@ bool literal_equal(const struct literal *a, const struct literal *b)
     buf_release(&x);
     buf_release(&y);
     return equal;
+}
+
+static uint64_t tagged(enum pkl_kind kind, const char *p, size_t n)
+{
+    return (equal_hash(p, n) * 31 + (uint64_t)kind) | 1;
+}
+
+enum pb_err literal_hash(const struct literal *l, uint64_t *hash, struct error *e)
+{
+    struct buf canon;
+    bool nan;
+    enum pb_err err;
+
+    if (l->kind == PKL_STR || l->kind == PKL_BYTES) {
+        *hash = tagged(l->kind, l->data, l->len);
+        return PB_OK;
+    }
+    buf_init(&canon, SIZE_MAX / 2);
+    err = literal_canon(&canon, l, &nan, e);
+    if (err == PB_OK)
+        *hash = tagged(PKL_NONE, canon.data, canon.len);
+    buf_release(&canon);
+    return err;
 }
 
 /* Only tuples and objects can hide something unhashable: what is in a frozenset was a member of a

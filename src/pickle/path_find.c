@@ -9,22 +9,19 @@
 #include <string.h>
 
 #include "idmap.h"
+#include "path_finder.h"
 #include "path_private.h"
 
 #define BATCH 64
 #define ELEMENTS 1024 /* of an array that are looked at */
 #define FEW 48        /* so many children are looked at one by one */
+#define NEAR 8        /* and so many behind the one that was found last */
 
 /* What is looked for: a value, or a place. */
 struct wanted {
     pkl_id id; /* a value or a reference; 0: the place */
     pkl_id owner;
     uint64_t index;
-};
-
-struct chain {
-    struct pkl_child *data;
-    size_t len, cap;
 };
 
 static bool is_it(const struct wanted *w, const struct pkl_child *c)
@@ -36,17 +33,38 @@ static bool is_it(const struct wanted *w, const struct pkl_child *c)
 
 /* ------------------------------------------------------------------------ by bytes */
 
-/* The child of `id` whose bytes hold `off`; the children of a container lie in the order of their
- * bytes, except where they do not: then nothing is found here. */
-static enum pb_err child_at(struct pkl_view *v, pkl_id id, uint64_t off, struct pkl_child *out,
-                            bool *found, struct error *e)
+static enum pb_err look(struct pkl_view *v, pkl_id id, uint64_t off, uint64_t first, size_t count,
+                        struct pkl_child *out, bool *found, struct error *e)
 {
     struct pkl_child batch[FEW];
+    size_t got = 0;
+    enum pb_err err = v->children(v, id, first, count, batch, &got, e);
+
+    for (size_t i = 0; err == PB_OK && i < got; i++) {
+        if (batch[i].value.begin <= off && off < batch[i].value.end) {
+            *out = batch[i];
+            *found = true;
+        }
+    }
+    return err;
+}
+
+/* The child of `id` whose bytes hold `off`; the children of a container lie in the order of their
+ * bytes, except where they do not: then nothing is found here.  It may be just behind `near`. */
+static enum pb_err child_at(struct pkl_view *v, pkl_id id, uint64_t off, const uint64_t *near,
+                            struct pkl_child *out, bool *found, struct error *e)
+{
+    struct pkl_child batch[1];
     uint64_t low = 0, high;
     size_t got = 0;
-    enum pb_err err = v->count_children(v, id, &high, e);
+    enum pb_err err = PB_OK;
 
     *found = false;
+    if (near != NULL)
+        err = look(v, id, off, *near, NEAR, out, found, e);
+    if (err != PB_OK || *found)
+        return err;
+    err = v->count_children(v, id, &high, e);
     while (err == PB_OK && high - low > FEW) {
         uint64_t middle = low + (high - low) / 2;
 
@@ -58,46 +76,58 @@ static enum pb_err child_at(struct pkl_view *v, pkl_id id, uint64_t off, struct 
         else
             low = middle;
     }
-    if (err == PB_OK)
-        err = v->children(v, id, low, (size_t)(high - low), batch, &got, e);
-    for (size_t i = 0; err == PB_OK && i < got; i++) {
-        if (batch[i].value.begin <= off && off < batch[i].value.end) {
-            *out = batch[i];
-            *found = true;
-        }
-    }
-    return err;
+    return err == PB_OK ? look(v, id, off, low, (size_t)(high - low), out, found, e) : err;
 }
 
-static enum pb_err by_bytes(struct pkl_view *v, const struct wanted *w, uint64_t off,
-                            struct chain *ch, bool *found, struct error *e)
+static bool holds(const struct pkl_child *c, uint64_t off)
 {
-    uint64_t roots = v->roots(v);
+    return c->value.begin <= off && off < c->value.end && !c->value.ref;
+}
+
+/* Down to what holds an offset, from where the way to the last one leaves it. */
+static enum pb_err by_bytes(struct pkl_view *v, const struct wanted *w, uint64_t off,
+                            struct path_finder *f, bool *found, struct error *e)
+{
+    struct path_chain *ch = &f->chain;
+    size_t was = f->by_bytes ? ch->len : 0;
+    uint64_t roots = v->roots(v), near = 0;
     struct pkl_child c;
     bool inside = false;
     enum pb_err err = PB_OK;
 
     *found = false;
-    for (uint64_t n = 0; n < roots && !inside; n++) {
+    for (ch->len = was; ch->len > 0 && !holds(&ch->data[ch->len - 1], off);)
+        ch->len--;
+    if (ch->len > 0) {
+        bool hint = ch->len < was;
+
+        near = hint ? ch->data[ch->len].position : 0;
+        c = ch->data[ch->len - 1];
+        *found = is_it(w, &c);
+        if (!*found)
+            err = child_at(v, c.value.id, off, hint ? &near : NULL, &c, &inside, e);
+    }
+    f->by_bytes = true;
+    for (uint64_t n = 0; n < roots && ch->len == 0 && !inside; n++) {
         err = v->root(v, n, &c, e);
         if (err != PB_OK)
             return err;
         inside = c.value.begin <= off && off < c.value.end;
     }
-    while (err == PB_OK && inside) {
+    while (err == PB_OK && inside && !*found) {
         if (!vec_push(ch, c))
             return error_nomem(e);
         *found = is_it(w, &c);
         if (*found || c.value.ref)
             break;
-        err = child_at(v, c.value.id, off, &c, &inside, e);
+        err = child_at(v, c.value.id, off, NULL, &c, &inside, e);
     }
     return err;
 }
 
 /* The way down was found in the document; edits may have put something else in the midst of it. */
-static enum pb_err still_leads(struct pkl_view *v, const struct wanted *w, const struct chain *ch,
-                               bool *leads, struct error *e)
+static enum pb_err still_leads(struct pkl_view *v, const struct wanted *w,
+                               const struct path_chain *ch, bool *leads, struct error *e)
 {
     struct pkl_child c;
     enum pb_err err = PB_OK;
@@ -128,7 +158,7 @@ struct level {
 struct search {
     struct pkl_view *v;
     const struct wanted *w;
-    struct chain *chain;
+    struct path_chain *chain;
     struct {
         struct level *data;
         size_t len, cap;
@@ -240,7 +270,7 @@ static enum pb_err step(struct search *s, bool *found)
     return err;
 }
 
-static enum pb_err by_walking(struct pkl_view *v, const struct wanted *w, struct chain *ch,
+static enum pb_err by_walking(struct pkl_view *v, const struct wanted *w, struct path_chain *ch,
                               bool *found, struct error *e)
 {
     struct search s = {.v = v, .w = w, .chain = ch, .e = e};
@@ -262,37 +292,101 @@ static enum pb_err by_walking(struct pkl_view *v, const struct wanted *w, struct
     return err;
 }
 
+/* ------------------------------------------------------------- beside what was found */
+
+/* The place among the children of the last one on the way, near its index: an object shows some
+ * parts in front of what is numbered. */
+static enum pb_err among(struct pkl_view *v, const struct wanted *w, struct path_chain *ch,
+                         bool *found, struct error *e)
+{
+    struct pkl_child kids[NEAR];
+    size_t got = 0;
+    enum pb_err err;
+
+    *found = false;
+    if (ch->len == 0 || !has_children(ch->data[ch->len - 1].value.kind))
+        return PB_OK;
+    err = v->children(v, ch->data[ch->len - 1].value.id, w->index, NEAR, kids, &got, e);
+    for (size_t i = 0; i < got && err == PB_OK && !*found; i++) {
+        *found = is_it(w, &kids[i]);
+        if (*found && !vec_push(ch, kids[i]))
+            err = error_nomem(e);
+    }
+    return err;
+}
+
+/* A place that is none of the document's, by what holds it. */
+static enum pb_err by_owner(struct pkl_view *v, const struct wanted *w, struct path_finder *f,
+                            bool *found, struct error *e)
+{
+    struct pkl_doc *doc = v->doc(v, 0);
+    struct wanted none = {.id = UINT64_MAX};
+    enum pb_err err;
+
+    *found = false;
+    if (doc == NULL || w->id != 0 || PKL_ID_SOURCE(w->owner) != 0)
+        return PB_OK;
+    err = by_bytes(pkl_doc_view(doc), &none, PKL_ID_OFFSET(w->owner), f, found, e);
+    if (err == PB_OK)
+        err = still_leads(v, &none, &f->chain, found, e);
+    if (err == PB_OK && *found)
+        err = among(v, w, &f->chain, found, e);
+    return err;
+}
+
 /* -------------------------------------------------------------------------- both */
 
-static enum pb_err find(struct pkl_view *v, const struct wanted *w, const uint64_t *off,
-                        enum path_form form, struct buf *out, struct error *e)
+static enum pb_err find_way(struct path_finder *f, struct pkl_view *v, const struct wanted *w,
+                            const uint64_t *off, bool *found, struct error *e)
 {
     struct pkl_doc *doc = off != NULL ? v->doc(v, 0) : NULL;
-    struct chain ch = {0};
-    bool found = false;
     enum pb_err err = PB_OK;
 
+    *found = false;
+    /* The way to where the last one stands was followed in this state. */
+    if (w->id == 0 && f->chain.len > 1 && f->chain.data[f->chain.len - 1].owner == w->owner) {
+        f->chain.len--;
+        err = among(v, w, &f->chain, found, e);
+        if (err != PB_OK || *found)
+            return err;
+    }
     if (doc != NULL)
-        err = by_bytes(pkl_doc_view(doc), w, *off, &ch, &found, e);
-    if (err == PB_OK && found)
-        err = still_leads(v, w, &ch, &found, e);
-    if (err == PB_OK && !found)
-        err = by_walking(v, w, &ch, &found, e);
+        err = by_bytes(pkl_doc_view(doc), w, *off, f, found, e);
+    if (err == PB_OK && *found && v != pkl_doc_view(doc))
+        err = still_leads(v, w, &f->chain, found, e);
+    if (err == PB_OK && !*found)
+        err = by_owner(v, w, f, found, e);
+    if (err != PB_OK || *found)
+        return err;
+    f->by_bytes = false;
+    return by_walking(v, w, &f->chain, found, e);
+}
+
+static enum pb_err find(struct path_finder *f, struct pkl_view *v, const struct wanted *w,
+                        const uint64_t *off, enum path_form form, struct buf *out, struct error *e)
+{
+    bool found;
+    enum pb_err err = find_way(f, v, w, off, &found, e);
+
     if (err == PB_OK && !found)
         err = error_set(e, PB_ENOTFOUND, "the value is not reached from the end of the pickle");
-    for (size_t i = 0; i < ch.len && err == PB_OK; i++)
-        err = pkl_path_step_text(v, &ch.data[i], form, out, e);
-    vec_release(&ch);
+    for (size_t i = 0; i < f->chain.len && err == PB_OK; i++)
+        err = pkl_path_step_text(v, &f->chain.data[i], form, out, e);
+    if (err != PB_OK)
+        f->chain.len = 0;
     return err;
 }
 
 enum pb_err pkl_path_of(struct pkl_view *v, pkl_id id, enum path_form form, struct buf *out,
                         struct error *e)
 {
+    struct path_finder f = {0};
     struct wanted w = {.id = id};
     uint64_t off = PKL_ID_OFFSET(id);
+    enum pb_err err = find(&f, v, &w, PKL_ID_SOURCE(id) == 0 ? &off : NULL, form, out, e);
 
-    return find(v, &w, PKL_ID_SOURCE(id) == 0 ? &off : NULL, form, out, e);
+    path_finder_release(&f);
+    return err;
 }
 
 /* Where the bytes of what first stood at a place are; false when that cannot be told. */
@@ -316,12 +410,29 @@ static bool original_offset(struct pkl_view *v, const struct pkl_child *place, u
     return err == PB_OK && got == 1;
 }
 
+void path_finder_release(struct path_finder *f)
+{
+    vec_release(&f->chain);
+    f->by_bytes = false;
+}
+
+enum pb_err path_of_place(struct path_finder *f, struct pkl_view *v, const struct pkl_child *place,
+                          const uint64_t *begin, enum path_form form, struct buf *out,
+                          struct error *e)
+{
+    struct wanted w = {.owner = place->owner, .index = place->index};
+
+    return find(f, v, &w, begin, form, out, e);
+}
+
 enum pb_err pkl_path_of_place(struct pkl_view *v, const struct pkl_child *place,
                               enum path_form form, struct buf *out, struct error *e)
 {
-    struct wanted w = {.owner = place->owner, .index = place->index};
+    struct path_finder f = {0};
     uint64_t off = 0;
     bool known = original_offset(v, place, &off);
+    enum pb_err err = path_of_place(&f, v, place, known ? &off : NULL, form, out, e);
 
-    return find(v, &w, known ? &off : NULL, form, out, e);
+    path_finder_release(&f);
+    return err;
 }

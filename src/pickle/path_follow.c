@@ -1,4 +1,5 @@
 /* From a path to the place it names. */
+#include <stdlib.h>
 #include <string.h>
 
 #include <pklbrowse/num.h>
@@ -6,11 +7,24 @@
 #include <pklbrowse/text.h>
 
 #include "form.h"
+#include "key_index.h"
 #include "path_private.h"
 
 #define SCAN 256 /* children read at once */
 
+/* Keys of containers that were searched more than once, as the lenses show them and without. */
+struct pkl_paths {
+    struct pkl_view *v;
+    struct {
+        struct key_index *data;
+        size_t len, cap;
+    } indexes;
+    struct idmap of[2]; /* id -> number of its index, from 2 on; 1: it was searched */
+};
+
 struct walk {
+    struct pkl_paths *paths; /* NULL: for one path only */
+    bool raw;                /* without lenses */
     struct pkl_view *v;
     struct pkl_child at;
     const struct path_step *step;
@@ -46,8 +60,8 @@ const char *path_kind_name(enum pkl_kind kind)
 
 /* Looks at the children from the last to the first: the last of equal keys is the one that counts.
  */
-static enum pb_err find_last(struct walk *w, const struct literal *key, enum pkl_step kind,
-                             bool *found)
+static enum pb_err search(struct walk *w, const struct literal *key, enum pkl_step kind,
+                          bool *found)
 {
     struct pkl_child batch[SCAN];
     uint64_t end;
@@ -70,6 +84,104 @@ static enum pb_err find_last(struct walk *w, const struct literal *key, enum pkl
         }
         end = first;
     }
+    return err;
+}
+
+static enum pb_err index_keys(struct walk *w, pkl_id id, struct key_index *k)
+{
+    struct pkl_child batch[SCAN];
+    size_t got = 0;
+    uint64_t at = 0, hash;
+    enum pb_err err;
+
+    do {
+        err = w->v->children(w->v, id, at, SCAN, batch, &got, w->e);
+        for (size_t i = 0; i < got && err == PB_OK; i++) {
+            if (batch[i].key.id == 0)
+                continue;
+            err = key_hash(w->v, &batch[i].key, &hash, w->e);
+            if (err == PB_OK && hash != 0 && !key_index_add(k, hash, at + i))
+                err = error_nomem(w->e);
+        }
+        at += got;
+    } while (err == PB_OK && got > 0);
+    return err;
+}
+
+/* The second time that a container is searched its keys are noted.  *out is NULL the first time. */
+static enum pb_err index_of(struct walk *w, const struct key_index **out)
+{
+    struct pkl_paths *p = w->paths;
+    pkl_id id = w->at.value.target;
+    uint64_t known;
+    enum pb_err err;
+
+    *out = NULL;
+    if (!idmap_get(&p->of[w->raw], id, &known))
+        return idmap_put(&p->of[w->raw], id, 1) ? PB_OK : error_nomem(w->e);
+    if (known == 1) {
+        if (!vec_push(&p->indexes, ((struct key_index){0})))
+            return error_nomem(w->e);
+        err = index_keys(w, id, &p->indexes.data[p->indexes.len - 1]);
+        known = p->indexes.len + 1;
+        if (err == PB_OK && !idmap_put(&p->of[w->raw], id, known))
+            err = error_nomem(w->e);
+        if (err != PB_OK) {
+            key_index_release(&p->indexes.data[--p->indexes.len]);
+            return err;
+        }
+    }
+    *out = &p->indexes.data[known - 2];
+    return PB_OK;
+}
+
+/* The entries of one hash are met from the last to the first, too. */
+static enum pb_err look_up(struct walk *w, const struct key_index *k, uint64_t hash,
+                           const struct literal *key, enum pkl_step kind, struct pkl_child *best,
+                           bool *found)
+{
+    enum pb_err err = PB_OK;
+
+    for (size_t i = key_index_first(k, hash); i != 0 && err == PB_OK;
+         i = key_index_at(k, i)->next) {
+        uint64_t at = key_index_at(k, i)->what;
+        struct pkl_child child;
+        size_t got = 0;
+        bool equal = false;
+
+        if (*found && best->position >= at)
+            break;
+        err = w->v->children(w->v, w->at.value.id, at, 1, &child, &got, w->e);
+        if (err == PB_OK && got == 1 && child.step == kind)
+            err = path_key_equals(w->v, &child.key, key, &equal, w->e);
+        if (err == PB_OK && equal) {
+            *best = child;
+            best->position = at;
+            *found = true;
+        }
+    }
+    return err;
+}
+
+static enum pb_err find_last(struct walk *w, const struct literal *key, enum pkl_step kind,
+                             bool *found)
+{
+    const struct key_index *k = NULL;
+    uint64_t hash[KEY_HASHES];
+    struct pkl_child best;
+    size_t n;
+    enum pb_err err = w->paths != NULL ? index_of(w, &k) : PB_OK;
+
+    if (err != PB_OK)
+        return err;
+    if (k == NULL)
+        return search(w, key, kind, found);
+    *found = false;
+    err = key_hashes(key, hash, &n, w->e);
+    for (size_t i = 0; i < n && err == PB_OK; i++)
+        err = look_up(w, k, hash[i], key, kind, &best, found);
+    if (err == PB_OK && *found)
+        w->at = best;
     return err;
 }
 
@@ -277,19 +389,47 @@ static enum pb_err not_found(const struct pkl_path *path, size_t reached, enum p
     return err;
 }
 
-enum pb_err pkl_path_follow(struct pkl_view *v, const struct pkl_path *path, struct pkl_child *out,
-                            struct error *e)
+static enum pb_err no_root(const struct pkl_path *path, uint64_t roots, struct error *e)
 {
-    struct walk w = {.e = e};
+    return error_set(e, PB_ENOTFOUND, "there is no @%llu: %s", (unsigned long long)path->root,
+                     roots == 0   ? "no pickle is complete"
+                     : roots == 1 ? "there is one pickle, @0"
+                                  : "there are fewer pickles than that");
+}
+
+/* One step on; PB_ENOTFOUND says how far it got. */
+static enum pb_err advance(struct walk *w, struct pkl_view *v, const struct pkl_path *path,
+                           size_t i)
+{
+    struct pkl_view *lenses = w->v;
+    enum pkl_kind kind = w->at.value.kind;
+    bool found = false;
+    enum pb_err err;
+
+    w->step = &path->steps[i];
+    err = one_step(w, &found);
+    if (err == PB_OK && !found && kind == PKL_OBJECT) {
+        /* What a lens shows something else for is still reached: the attributes of a table. */
+        w->v = v;
+        w->raw = true;
+        err = one_step(w, &found);
+        w->v = lenses;
+        w->raw = false;
+    }
+    return err == PB_OK && !found ? not_found(path, i, kind, w->e) : err;
+}
+
+/* All places of the way, or (NULL) only the last. */
+static enum pb_err follow(struct pkl_view *v, struct pkl_paths *paths, const struct pkl_path *path,
+                          struct pkl_child *way, struct pkl_child *last, struct error *e)
+{
+    struct walk w = {.paths = paths, .e = e};
     struct pkl_lenses *lenses;
     uint64_t roots = v->roots(v);
     enum pb_err err;
 
     if (path->root >= roots)
-        return error_set(e, PB_ENOTFOUND, "there is no @%llu: %s", (unsigned long long)path->root,
-                         roots == 0   ? "no pickle is complete"
-                         : roots == 1 ? "there is one pickle, @0"
-                                      : "there are fewer pickles than that");
+        return no_root(path, roots, e);
     /* A Counter's entries are found where it shows them. */
     err = pkl_lenses_new(v, &lenses, e);
     if (err != PB_OK)
@@ -297,22 +437,45 @@ enum pb_err pkl_path_follow(struct pkl_view *v, const struct pkl_path *path, str
     w.v = pkl_lenses_view(lenses);
     err = v->root(v, path->root, &w.at, e);
     for (size_t i = 0; i < path->count && err == PB_OK; i++) {
-        enum pkl_kind kind = w.at.value.kind;
-        bool found = false;
-
-        w.step = &path->steps[i];
-        err = one_step(&w, &found);
-        if (err == PB_OK && !found && kind == PKL_OBJECT) {
-            /* What a lens shows something else for is still reached: the attributes of a table. */
-            w.v = v;
-            err = one_step(&w, &found);
-            w.v = pkl_lenses_view(lenses);
-        }
-        if (err == PB_OK && !found)
-            err = not_found(path, i, kind, e);
+        if (way != NULL)
+            way[i] = w.at;
+        err = advance(&w, v, path, i);
     }
     if (err == PB_OK)
-        *out = w.at;
+        *last = w.at;
     pkl_lenses_free(lenses);
     return err;
+}
+
+enum pb_err pkl_path_follow(struct pkl_view *v, const struct pkl_path *path, struct pkl_child *out,
+                            struct error *e)
+{
+    return follow(v, NULL, path, NULL, out, e);
+}
+
+enum pb_err pkl_paths_new(struct pkl_view *v, struct pkl_paths **out, struct error *e)
+{
+    *out = mem_alloc(sizeof **out);
+    if (*out == NULL)
+        return error_nomem(e);
+    (*out)->v = v;
+    return PB_OK;
+}
+
+void pkl_paths_free(struct pkl_paths *p)
+{
+    if (p == NULL)
+        return;
+    for (size_t i = 0; i < p->indexes.len; i++)
+        key_index_release(&p->indexes.data[i]);
+    vec_release(&p->indexes);
+    idmap_release(&p->of[0]);
+    idmap_release(&p->of[1]);
+    free(p);
+}
+
+enum pb_err pkl_paths_way(struct pkl_paths *p, const struct pkl_path *path, struct pkl_child *way,
+                          struct error *e)
+{
+    return follow(p->v, p, path, way, &way[path->count], e);
 }

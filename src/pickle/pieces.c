@@ -62,15 +62,41 @@ const struct piece *pieces_at(const struct pieces *p, uint64_t position)
     return i < p->len ? &p->data[i] : NULL;
 }
 
+static bool holds(const struct piece *x, uint64_t first, uint64_t *position)
+{
+    if (first < x->first || first - x->first >= x->count)
+        return false;
+    *position = x->at + (first - x->first);
+    return true;
+}
+
+/* Most originals stand in their order; true when it is found there. */
+static bool find_in_order(const struct pieces *p, uint64_t first, uint64_t *position)
+{
+    size_t low = 0, high = p->len;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2, i = middle;
+
+        while (i < high && piece_is_new(&p->data[i]))
+            i++;
+        if (i < high && holds(&p->data[i], first, position))
+            return true;
+        if (i < high && p->data[i].first < first)
+            low = i + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
 bool pieces_find(const struct pieces *p, uint64_t first, uint64_t *position)
 {
-    for (size_t i = 0; i < p->len; i++) {
-        const struct piece *x = &p->data[i];
-
-        if (first >= x->first && first - x->first < x->count) {
-            *position = x->at + (first - x->first);
+    if (first < PIECE_NEW && find_in_order(p, first, position))
+        return true;
+    for (size_t i = p->len; i-- > 0;) {
+        if (holds(&p->data[i], first, position))
             return true;
-        }
     }
     return false;
 }
@@ -107,6 +133,15 @@ static void join(struct pieces *p, size_t i)
     p->len--;
 }
 
+/* Around and among `n` pieces. */
+static void join_from(struct pieces *p, size_t low, size_t n)
+{
+    for (size_t i = low + n; i-- > low;)
+        join(p, i);
+    if (low > 0)
+        join(p, low - 1);
+}
+
 bool pieces_replace(struct pieces *p, uint64_t at, uint64_t count, const struct piece *with,
                     size_t n, struct pieces *removed)
 {
@@ -116,11 +151,12 @@ bool pieces_replace(struct pieces *p, uint64_t at, uint64_t count, const struct 
     assert(at + count <= pieces_count(p));
     if (!vec_reserve(p, p->len + n + 2))
         return false;
-    /* A range touches at most all pieces. */
-    if (removed != NULL && !vec_reserve(removed, removed->len + p->len + 2))
-        return false;
     low = split(p, at);
     high = split(p, at + count);
+    if (removed != NULL && !vec_reserve(removed, removed->len + (high - low))) {
+        join_from(p, low, high - low);
+        return false;
+    }
     if (removed != NULL && high > low) {
         memcpy(removed->data + removed->len, p->data + low, (high - low) * sizeof *p->data);
         removed->len += high - low;
@@ -135,10 +171,7 @@ bool pieces_replace(struct pieces *p, uint64_t at, uint64_t count, const struct 
         p->data[i].at = next;
         next += p->data[i].count;
     }
-    for (size_t i = low + n; i-- > low;)
-        join(p, i);
-    if (low > 0)
-        join(p, low - 1);
+    join_from(p, low, n);
     return true;
 }
 

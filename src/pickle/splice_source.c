@@ -6,7 +6,8 @@
 #include <pklbrowse/mem.h>
 #include <pklbrowse/pkl_splice.h>
 
-#define WINDOW (64u * 1024u)
+#define WINDOW 4096u
+#define PASSED 512u /* of a segment that is left to be passed through */
 
 struct spliced {
     struct source base; /* first */
@@ -55,6 +56,7 @@ static enum pb_err fill(struct spliced *s, uint64_t off, size_t want, struct err
 {
     uint64_t left = s->base.size - off;
     size_t need = want > WINDOW ? want : WINDOW;
+    const struct splice_segment *seg;
 
     need = need < left ? need : (size_t)left;
     s->len = 0;
@@ -67,8 +69,7 @@ static enum pb_err fill(struct spliced *s, uint64_t off, size_t want, struct err
         s->window = bigger;
         s->cap = need;
     }
-    while (s->len < need) {
-        const struct splice_segment *seg = segment_at(s->plan, off + s->len);
+    for (seg = segment_at(s->plan, off); s->len < need;) {
         size_t part = need - s->len < SOURCE_VIEW_MAX ? need - s->len : SOURCE_VIEW_MAX, n;
         const uint8_t *p;
         enum pb_err err = view_segment(s->plan, seg, off + s->len, part, &p, &n, e);
@@ -80,6 +81,8 @@ static enum pb_err fill(struct spliced *s, uint64_t off, size_t want, struct err
         n = n < need - s->len ? n : need - s->len;
         memcpy(s->window + s->len, p, n);
         s->len += n;
+        if (off + s->len == seg->at + seg->len)
+            seg++;
     }
     return PB_OK;
 }
@@ -98,10 +101,10 @@ static enum pb_err view(struct source *base, uint64_t off, size_t want, const ui
         return PB_OK;
     left = base->size - off;
     want = want < left ? want : (size_t)left;
-    seg = segment_at(s->plan, off);
-    if (seg->at + seg->len - off >= want)
-        return view_segment(s->plan, seg, off, want, p, n, e);
     if (off < s->at || off + want > s->at + s->len) {
+        seg = segment_at(s->plan, off);
+        if (seg->at + seg->len - off >= (want > PASSED || left < PASSED ? want : PASSED))
+            return view_segment(s->plan, seg, off, want, p, n, e);
         err = fill(s, off, want, e);
         if (err != PB_OK) {
             s->len = 0;

@@ -1,0 +1,30 @@
+/* floor 1: pickle */
+/*
+ * Paths of many places, one after the other: what stands in document order is found from the way to
+ * the one before.  All zero bytes is a finder that has found nothing yet.  It belongs to one view
+ * in one state.
+ */
+#ifndef PKLBROWSE_PATH_FINDER_H
+#define PKLBROWSE_PATH_FINDER_H
+
+#include <pklbrowse/mem.h>
+#include <pklbrowse/pkl_path.h>
+
+struct path_chain {
+    struct pkl_child *data;
+    size_t len, cap;
+};
+
+struct path_finder {
+    struct path_chain chain; /* the way to what was found last */
+    bool by_bytes;           /* each lies in the bytes of the one before */
+};
+
+/* As pkl_path_of_place().  begin: where the bytes are of what the document has there; NULL: that is
+ * not known. */
+enum pb_err path_of_place(struct path_finder *f, struct pkl_view *v, const struct pkl_child *place,
+                          const uint64_t *begin, enum path_form form, struct buf *out,
+                          struct error *e) PB_CHECK;
+void path_finder_release(struct path_finder *f);
+
+#endif
