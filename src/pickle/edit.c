@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "edit_private.h"
+#include "index.h"
 
 #define NEW_BYTES_MAX ((size_t)1 << 40)
 #define PARTS_MAX                                                                                  \
@@ -74,6 +75,7 @@ void pkl_edit_free(struct pkl_edit *ed)
     idmap_release(&ed->by_owner);
     idmap_release(&ed->by_hash);
     edit_keyed_release(ed);
+    idmap_release(&ed->undupped);
     path_finder_release(&ed->finders[0]);
     path_finder_release(&ed->finders[1]);
     pkl_doc_free(ed->news);
@@ -378,12 +380,24 @@ static enum pb_err change(struct pkl_edit *ed, size_t number, const struct piece
                           size_t value, struct error *e)
 {
     struct piece now = *was;
+    size_t before = ed->log.len - ed->undone;
+    struct pkl_child original;
+    enum pb_err err = PB_OK;
 
     now.key = key;
     now.value = value;
     if (was->key == key && was->value == value)
         return PB_OK;
-    return edit_replace(ed, number, was->at, 1, &now, 1, e);
+    pkl_edit_group_begin(ed);
+    if (ed->doc->dups.len > 0 && value != 0 && was->value == 0 && !piece_is_new(was) &&
+        edit_original(ed, number, was->first, &original, NULL) == PB_OK)
+        err = edit_undup(ed, &original, e);
+    if (err == PB_OK)
+        err = edit_replace(ed, number, was->at, 1, &now, 1, e);
+    pkl_edit_group_end(ed);
+    if (err != PB_OK)
+        edit_rollback(ed, before);
+    return err;
 }
 
 /* What first stood at a place, for the family of opcodes; what stands there when that was nothing.

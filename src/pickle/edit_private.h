@@ -127,6 +127,8 @@ struct pkl_edit {
     unsigned group_depth;
     bool fresh; /* both lists are up to date */
     struct edit_window window;
+    struct idmap undupped; /* offset + 1 of a DUP: its place had a value of its own */
+    bool undupping;
     struct path_finder finders[2]; /* of changes: in the document, in what there is now */
     uint64_t finder_stamp;         /* the state of the second one */
     struct edit_changes changes;   /* against the document */
@@ -239,6 +241,20 @@ struct edit_keyed *edit_keyed_of(struct pkl_edit *ed, pkl_id list);
 /* These come into a list. */
 void edit_keyed_add(struct pkl_edit *ed, pkl_id list, const struct piece *p, size_t n);
 void edit_keyed_release(struct pkl_edit *ed);
+
+/* edit_share.c: every place of every pickle, as the edits have it; a shared container is entered
+ * once. */
+enum pb_err edit_walk_places(struct pkl_edit *ed,
+                             enum pb_err (*see)(void *ctx, const struct pkl_child *place,
+                                                struct error *e),
+                             void *ctx, struct error *e) PB_CHECK;
+/* The same object at another place. */
+enum pb_err edit_put_link(struct pkl_edit *ed, const struct pkl_child *place, pkl_id target,
+                          struct error *e) PB_CHECK;
+/* edit_dup.c: what DUP made of the value at a place gets a value of its own there, so that the
+ * place can be changed alone.  Call it inside a group. */
+enum pb_err edit_undup(struct pkl_edit *ed, const struct pkl_child *place,
+                       struct error *e) PB_CHECK;
 
 /* Encodes, appends, indexes. */
 enum pb_err edit_add_value(struct pkl_edit *ed, const struct literal *l, const struct pkl_node *was,

@@ -112,10 +112,10 @@ static enum pb_err some(struct walk *w)
     return err;
 }
 
-static enum pb_err walk_places(struct pkl_edit *ed,
-                               enum pb_err (*see)(void *ctx, const struct pkl_child *place,
-                                                  struct error *e),
-                               void *ctx, struct error *e)
+enum pb_err edit_walk_places(struct pkl_edit *ed,
+                             enum pb_err (*see)(void *ctx, const struct pkl_child *place,
+                                                struct error *e),
+                             void *ctx, struct error *e)
 {
     struct walk w = {.v = &ed->view, .see = see, .ctx = ctx, .e = e};
     uint64_t roots = ed->view.roots(&ed->view);
@@ -215,7 +215,7 @@ static enum pb_err count_use(void *ctx, const struct pkl_child *place, struct er
 enum pb_err pkl_uses_count(struct pkl_uses *u, struct error *e)
 {
     u->fresh_from = u->ed->bytes->size;
-    return u->all.len > 0 ? walk_places(u->ed, count_use, u, e) : PB_OK;
+    return u->all.len > 0 ? edit_walk_places(u->ed, count_use, u, e) : PB_OK;
 }
 
 enum pb_err pkl_edit_uses(struct pkl_edit *ed, const struct pkl_child *way, size_t n,
@@ -282,8 +282,8 @@ static int by_bytes(const void *a, const void *b)
 }
 
 /* The same object at another place. */
-static enum pb_err set_link(struct pkl_edit *ed, const struct pkl_child *place, pkl_id target,
-                            struct error *e)
+enum pb_err edit_put_link(struct pkl_edit *ed, const struct pkl_child *place, pkl_id target,
+                          struct error *e)
 {
     struct edit_draft d = {0};
     bool no_memory = false;
@@ -327,7 +327,7 @@ static enum pb_err find_places(struct pkl_edit *ed, const struct pkl_uses *u,
         err = pkl_name_read(&ed->view, &at->value, &p->name, e);
     else if (known != NULL && known->listed)
         return copy_places(known, p, e);
-    return err == PB_OK ? walk_places(ed, collect, p, e) : err;
+    return err == PB_OK ? edit_walk_places(ed, collect, p, e) : err;
 }
 
 static enum pb_err set_everywhere(struct pkl_edit *ed, const struct pkl_uses *u,
@@ -349,7 +349,7 @@ static enum pb_err set_everywhere(struct pkl_edit *ed, const struct pkl_uses *u,
         if (first != 0 && PKL_ID_TAG(c->value.id) != PKL_TAG_CLASS) {
             err = c->part == PKL_CLASS ? edit_may_put(ed, c, e) : edit_may_set(ed, c, value, e);
             if (err == PB_OK)
-                err = set_link(ed, c, first, e);
+                err = edit_put_link(ed, c, first, e);
             continue;
         }
         err = pkl_edit_set(ed, c, value, e);

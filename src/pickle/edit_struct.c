@@ -330,6 +330,8 @@ enum pb_err pkl_edit_delete(struct pkl_edit *ed, const struct pkl_child *place, 
     if (err == PB_OK)
         err = meant(ed, place, &all, e);
     pkl_edit_group_begin(ed);
+    if (err == PB_OK)
+        err = edit_undup(ed, place, e);
     for (size_t i = all.len; i-- > 0 && err == PB_OK;)
         err = edit_replace(ed, number, all.data[i], 1, NULL, 0, e);
     pkl_edit_group_end(ed);
@@ -437,7 +439,9 @@ enum pb_err pkl_edit_move(struct pkl_edit *ed, const struct pkl_child *place, ui
     if (err != PB_OK || to == place->index)
         return err;
     pkl_edit_group_begin(ed);
-    err = edit_replace(ed, number, place->index, 1, NULL, 0, e);
+    err = edit_undup(ed, place, e);
+    if (err == PB_OK)
+        err = edit_replace(ed, number, place->index, 1, NULL, 0, e);
     if (err == PB_OK)
         err = edit_replace(ed, number, to, 0, &piece, 1, e);
     pkl_edit_group_end(ed);

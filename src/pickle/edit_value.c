@@ -7,7 +7,6 @@
 
 #include "edit_private.h"
 #include "lens/lens.h"
-#include "index.h"
 #include "opcode_bytes.h"
 #include "path_private.h"
 
@@ -325,22 +324,6 @@ static enum pb_err kind_may_go(const struct pkl_child *place, struct error *e)
     return PB_OK;
 }
 
-/* DUP pushes what stands on top once more, whatever its bytes are then. */
-static enum pb_err not_duplicated(const struct pkl_edit *ed, const struct pkl_node *value,
-                                  struct error *e)
-{
-    const struct pkl_doc *d = ed->doc;
-
-    if (PKL_ID_SOURCE(value->id) != 0)
-        return PB_OK;
-    for (size_t i = d->dups.len; i-- > 0 && d->dups.data[i].offset > PKL_ID_OFFSET(value->id);) {
-        if (d->dups.data[i].maker == PKL_ID_OFFSET(value->target))
-            return error_set(e, PB_EREADONLY,
-                             "the pickle uses this value twice by DUP: it cannot be set alone");
-    }
-    return PB_OK;
-}
-
 /* READONLY_BUFFER takes what stands on top, and only a buffer. */
 static enum pb_err stays_buffer(const struct pkl_edit *ed, const struct pkl_node *value,
                                 const struct literal *to, struct error *e)
@@ -418,9 +401,7 @@ enum pb_err edit_may_put(struct pkl_edit *ed, const struct pkl_child *place, str
         err = kind_may_go(place, e);
     if (err == PB_OK)
         err = first_stood(ed, place, &first, e);
-    if (err == PB_OK)
-        err = kind_may_go(&first, e);
-    return err == PB_OK ? not_duplicated(ed, &first.value, e) : err;
+    return err == PB_OK ? kind_may_go(&first, e) : err;
 }
 
 enum pb_err edit_may_set(struct pkl_edit *ed, const struct pkl_child *place,

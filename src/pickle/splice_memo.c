@@ -9,7 +9,7 @@
 #include "index.h"
 #include "splice_private.h"
 
-#define SLOTS_WATCHED 4096u
+#define SLOTS_WATCHED (1u << 22)
 
 enum pb_err splice_memo_begin(struct splice_memo *m, struct splice_work *w)
 {

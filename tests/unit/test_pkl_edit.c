@@ -373,12 +373,6 @@ static void test_refused(void **state)
         enum pb_err err;
         const char *says;
     } cases[] = {
-        {B("\x80\x02K\x01"
-           "2\x86."),
-         "[0]=5", PB_EREADONLY, "DUP"},
-        {B("\x80\x02K\x01"
-           "22\x87."),
-         "[1]=5", PB_EREADONLY, "DUP"},
         {B("\x80\x02}K\x01K\x02s."), "[1]@key=5", PB_EREADONLY, "key"},
         {B("\x80\x02](Ppid\nK\x01"
            "e."),

@@ -271,6 +271,27 @@ static const struct recipe recipes[] = {
        "2\x86."),
      {"[1]=5"},
      B("\x80\x02K\x01K\x05\x86.")},
+    {"first of DUP",
+     B("\x80\x02K\x01"
+       "2\x86."),
+     {"[0]=5"},
+     B("\x80\x02K\x05K\x01\x86.")},
+    {"the midst of DUPs",
+     B("\x80\x02K\x01"
+       "22\x87."),
+     {"[1]=5"},
+     B("\x80\x02K\x01K\x05K\x01\x87.")},
+    {"a list of DUP, both",
+     B("\x80\x02]K\x01"
+       "a2\x86."),
+     {"[1]=5", "[0]=6"},
+     B("\x80\x02K\x06K\x05\x86.")},
+    {"a list that stays at the DUP",
+     B("\x80\x02]K\x01"
+       "a2\x86."),
+     {"[0]=5"},
+     B("\x80\x02K\x05]K\x01"
+       "a\x86.")},
     {"pickles and trailing bytes", B("K\x01.K\x02.rest"), {"@1=3", "=4"}, B("K\x04.K\x03.rest")},
     {"a memo shared by pickles",
      B("\x80\x02X\x01\0\0\0xq\x00.\x80\x02h\x00."),
