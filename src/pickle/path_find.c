@@ -89,7 +89,7 @@ static enum pb_err by_bytes(struct pkl_view *v, const struct wanted *w, uint64_t
                             struct path_finder *f, bool *found, struct error *e)
 {
     struct path_chain *ch = &f->chain;
-    size_t was = f->by_bytes ? ch->len : 0;
+    size_t was = f->by_bytes < ch->len ? f->by_bytes : ch->len;
     uint64_t roots = v->roots(v), near = 0;
     struct pkl_child c;
     bool inside = false;
@@ -107,7 +107,6 @@ static enum pb_err by_bytes(struct pkl_view *v, const struct wanted *w, uint64_t
         if (!*found)
             err = child_at(v, c.value.id, off, hint ? &near : NULL, &c, &inside, e);
     }
-    f->by_bytes = true;
     for (uint64_t n = 0; n < roots && ch->len == 0 && !inside; n++) {
         err = v->root(v, n, &c, e);
         if (err != PB_OK)
@@ -122,6 +121,7 @@ static enum pb_err by_bytes(struct pkl_view *v, const struct wanted *w, uint64_t
             break;
         err = child_at(v, c.value.id, off, NULL, &c, &inside, e);
     }
+    f->by_bytes = ch->len;
     return err;
 }
 
@@ -358,7 +358,7 @@ static enum pb_err find_way(struct path_finder *f, struct pkl_view *v, const str
         err = by_owner(v, w, f, found, e);
     if (err != PB_OK || *found)
         return err;
-    f->by_bytes = false;
+    f->by_bytes = 0;
     return by_walking(v, w, &f->chain, found, e);
 }
 
@@ -413,7 +413,7 @@ static bool original_offset(struct pkl_view *v, const struct pkl_child *place, u
 void path_finder_release(struct path_finder *f)
 {
     vec_release(&f->chain);
-    f->by_bytes = false;
+    f->by_bytes = 0;
 }
 
 enum pb_err path_of_place(struct path_finder *f, struct pkl_view *v, const struct pkl_child *place,

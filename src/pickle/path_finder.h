@@ -17,7 +17,7 @@ struct path_chain {
 
 struct path_finder {
     struct path_chain chain; /* the way to what was found last */
-    bool by_bytes;           /* each lies in the bytes of the one before */
+    size_t by_bytes;         /* of so many each lies in the bytes of the one before */
 };
 
 /* As pkl_path_of_place().  begin: where the bytes are of what the document has there; NULL: that is

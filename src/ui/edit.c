@@ -125,25 +125,21 @@ static void edited_free(void *ctx)
     free(x);
 }
 
-/* Where the rows above say that it stands. */
-static bool find_way(struct ui *u, uint64_t row, struct edited *x, struct error *e)
+enum pb_err edit_way(struct ui *u, uint64_t row, struct pkl_child **way, size_t *n, struct error *e)
 {
     uint64_t at = row, parent;
+    enum pb_err err = PB_OK;
 
-    x->n = 1;
-    while (tree_parent(u->right.tree, at, &parent)) {
+    for (*n = 1; tree_parent(u->right.tree, at, &parent); ++*n)
         at = parent;
-        x->n++;
-    }
-    x->way = mem_realloc(NULL, x->n, sizeof *x->way);
-    if (x->way == NULL)
-        return error_nomem(e) == PB_OK;
-    for (size_t i = x->n; i-- > 0;) {
-        if (tree_child(u->right.tree, row, &x->way[i], e) != PB_OK)
-            return false;
+    *way = mem_realloc(NULL, *n, sizeof **way);
+    if (*way == NULL)
+        return error_nomem(e);
+    for (size_t i = *n; i-- > 0 && err == PB_OK;) {
+        err = tree_child(u->right.tree, row, &(*way)[i], e);
         (void)tree_parent(u->right.tree, row, &row);
     }
-    return true;
+    return err;
 }
 
 /* What was typed takes the value's place, or is refused at *at. */
@@ -271,7 +267,7 @@ void cmd_edit(struct ui *u, int arg)
         ui_say(u, SAY_ERROR, "out of memory");
         return;
     }
-    if (!find_way(u, u->right.list.cur, x, &e)) {
+    if (edit_way(u, u->right.list.cur, &x->way, &x->n, &e) != PB_OK) {
         ui_error(u, &e);
         edited_free(x);
         return;

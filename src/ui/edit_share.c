@@ -15,7 +15,8 @@ struct asked_where {
     size_t n;
     char *text;
     size_t len;
-    bool itself; /* the value is shared, not only something around it */
+    bool itself;             /* the value is shared, not only something around it */
+    struct shared_edit edit; /* apply NULL: the value is set to what the text says */
 };
 
 enum where { WHERE_HERE, WHERE_EVERYWHERE, WHERE_CANCEL };
@@ -53,29 +54,56 @@ static enum pb_err set_everywhere(struct pkl_edit *edit, const struct asked_wher
     return a->itself ? pkl_edit_set_everywhere(edit, place, l, e) : pkl_edit_set(edit, place, l, e);
 }
 
+static enum pb_err set_text(struct pkl_edit *edit, struct asked_where *a, bool here,
+                            struct error *e)
+{
+    struct literal *l;
+    struct arena mem;
+    size_t at;
+    enum pb_err err;
+
+    arena_init(&mem);
+    err = literal_parse(&mem, a->text, a->len, &l, &at, e);
+    if (err == PB_OK)
+        err = here ? set_here(edit, a, l, e) : set_everywhere(edit, a, l, e);
+    arena_release(&mem);
+    return err;
+}
+
+static enum pb_err apply(struct ui *u, struct pkl_edit *edit, struct asked_where *a, bool here,
+                         struct error *e)
+{
+    enum pb_err err = PB_OK;
+
+    a->edit.text = a->text;
+    pkl_edit_group_begin(edit);
+    if (here)
+        err = a->edit.into ? pkl_edit_own_value(edit, a->way, a->n, e)
+                           : pkl_edit_own(edit, a->way, a->n, e);
+    if (err == PB_OK)
+        err = a->edit.apply(u, &a->way[a->n - 1], &a->edit, e);
+    pkl_edit_group_end(edit);
+    return err;
+}
+
 static void on_where(struct ui *u, int button)
 {
     struct asked_where *a = u->asked;
     struct pkl_edit *edit = right_edit(u);
-    struct literal *l;
-    struct arena mem;
+    bool only_here = button == WHERE_HERE;
     struct error e;
-    size_t at;
     enum pb_err err;
 
     u->asked = NULL;
-    if (a == NULL || edit == NULL || (button != WHERE_HERE && button != WHERE_EVERYWHERE)) {
+    if (a == NULL || edit == NULL || (!only_here && button != WHERE_EVERYWHERE)) {
         asked_where_free(a);
         return;
     }
-    arena_init(&mem);
-    err = literal_parse(&mem, a->text, a->len, &l, &at, &e);
-    if (err == PB_OK)
-        err = button == WHERE_HERE ? set_here(edit, a, l, &e) : set_everywhere(edit, a, l, &e);
+    err =
+        a->edit.apply != NULL ? apply(u, edit, a, only_here, &e) : set_text(edit, a, only_here, &e);
     if (err != PB_OK)
         ui_error(u, &e);
     right_refresh(u);
-    arena_release(&mem);
     asked_where_free(a);
 }
 
@@ -123,8 +151,9 @@ static bool is_immutable(enum pkl_kind k)
     return k != PKL_LIST && k != PKL_DICT && k != PKL_SET && k != PKL_OBJECT && k != PKL_BYTEARRAY;
 }
 
-static enum pb_err ask(struct ui *u, const struct pkl_child *way, size_t n, const char *text,
-                       size_t len, uint64_t self, uint64_t around, size_t which, struct error *e)
+static enum pb_err ask(struct ui *u, const struct pkl_child *way, size_t n,
+                       const struct shared_edit *x, uint64_t self, uint64_t around, size_t which,
+                       struct error *e)
 {
     struct asked_where *a = mem_alloc(sizeof *a);
     bool here = self > 1 && is_immutable(way[n - 1].value.kind);
@@ -133,7 +162,7 @@ static enum pb_err ask(struct ui *u, const struct pkl_child *way, size_t n, cons
 
     if (a != NULL) {
         a->way = mem_realloc(NULL, n, sizeof *a->way);
-        a->text = mem_strndup(text, len);
+        a->text = mem_strndup(x->text, x->len);
     }
     if (a == NULL || a->way == NULL || a->text == NULL) {
         asked_where_free(a);
@@ -141,7 +170,8 @@ static enum pb_err ask(struct ui *u, const struct pkl_child *way, size_t n, cons
     }
     memcpy(a->way, way, n * sizeof *way);
     a->n = n;
-    a->len = len;
+    a->len = x->len;
+    a->edit = *x;
     a->itself = self > 1;
     asked_where_free(u->asked);
     u->asked = a;
@@ -170,13 +200,33 @@ enum pb_err edit_set_shared(struct ui *u, const struct pkl_child *way, size_t n,
 {
     uint64_t self, around;
     size_t which = 0;
+    struct shared_edit set = {.text = text, .len = len};
     enum pb_err err = count_uses(u, way, n, &self, &around, &which, e);
 
     if (err == PB_OK && (self > 1 || around > 1))
-        return ask(u, way, n, text, len, self, around, which, e);
+        return ask(u, way, n, &set, self, around, which, e);
     if (err == PB_OK)
         err = pkl_edit_set(right_edit(u), &way[n - 1], value, e);
     if (err == PB_OK)
         right_refresh(u);
+    return err;
+}
+
+enum pb_err edit_shared(struct ui *u, const struct pkl_child *way, size_t n,
+                        const struct shared_edit *x, struct error *e)
+{
+    uint64_t self, around;
+    size_t which = 0;
+    enum pb_err err = count_uses(u, way, n, &self, &around, &which, e);
+
+    if (err == PB_OK && x->into && self > 1) {
+        around = self;
+        which = n - 1;
+    }
+    if (err == PB_OK && around > 1)
+        return ask(u, way, n, x, 1, around, which, e);
+    if (err == PB_OK)
+        err = x->apply(u, &way[n - 1], x, e);
+    right_refresh(u);
     return err;
 }

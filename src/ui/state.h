@@ -303,6 +303,24 @@ enum pb_err edit_set_shared(struct ui *u, const struct pkl_child *way, size_t n,
                             struct error *e) PB_CHECK;
 void asked_where_free(struct asked_where *a); /* NULL is fine */
 
+/* The same for an edit of what a container holds: way[n - 1] is the place, or (into) the container
+ * that something is put into.  apply() is called at once or after the answer. */
+struct shared_edit {
+    enum pb_err (*apply)(struct ui *u, const struct pkl_child *place, const struct shared_edit *x,
+                         struct error *e);
+    bool into;
+    int arg;
+    enum pkl_step step;
+    uint64_t index;
+    const char *text; /* borrowed */
+    size_t len;
+};
+enum pb_err edit_shared(struct ui *u, const struct pkl_child *way, size_t n,
+                        const struct shared_edit *x, struct error *e) PB_CHECK;
+/* The places from the root down to that of a row; free() them. */
+enum pb_err edit_way(struct ui *u, uint64_t row, struct pkl_child **way, size_t *n,
+                     struct error *e) PB_CHECK;
+
 /* edit.c */
 bool edit_has_text(const struct pkl_node *v); /* is edited as one text */
 

@@ -22,12 +22,26 @@ static bool here(struct ui *u, struct pkl_child *place)
     return false;
 }
 
-static bool edited(struct ui *u, enum pb_err err, const struct error *e)
+/* Edits what holds a row; in all places where that stands, or here: it is asked. */
+static enum pb_err edit_row(struct ui *u, uint64_t row, const struct shared_edit *x,
+                            struct error *e)
 {
-    if (err != PB_OK)
-        ui_error(u, e);
-    right_refresh(u);
-    return err == PB_OK;
+    struct pkl_child *way = NULL;
+    size_t n;
+    enum pb_err err = edit_way(u, row, &way, &n, e);
+
+    if (err == PB_OK)
+        err = edit_shared(u, way, n, x, e);
+    free(way);
+    return err;
+}
+
+static void edit_cursor(struct ui *u, const struct shared_edit *x)
+{
+    struct error e;
+
+    if (edit_row(u, u->right.list.cur, x, &e) != PB_OK)
+        ui_error(u, &e);
 }
 
 /* ---------------------------------------------------------------------------- add */
@@ -35,6 +49,7 @@ static bool edited(struct ui *u, enum pb_err err, const struct error *e)
 /* Where something is to be added: as what, and in front of which item. */
 struct addition {
     struct pkl_node into;
+    uint64_t row; /* of the container */
     enum pkl_step step;
     uint64_t index;
     char *path; /* of the container */
@@ -127,6 +142,7 @@ static enum pb_err find_addition(struct ui *u, struct addition *a, struct error 
         place = around;
     }
     a->into = place.value;
+    a->row = row;
     if (err == PB_OK)
         err = add_step(tree_view(u->right.tree), &a->into, &a->step, e);
     buf_init(&path, BUF_MAX_LINE);
@@ -248,32 +264,51 @@ static void show_added(struct ui *u, const struct addition *a)
     buf_release(&path);
 }
 
+static enum pb_err do_add(struct ui *u, const struct pkl_child *place, const struct shared_edit *x,
+                          struct error *e)
+{
+    struct addition a = {.step = x->step};
+    const struct literal *key;
+    struct literal *value;
+    struct arena mem;
+    size_t at;
+    enum pb_err err;
+
+    arena_init(&mem);
+    err = parse_addition(&a, &mem, x->text, x->len, &key, &value, &at, e);
+    if (err == PB_OK)
+        err = pkl_edit_insert(right_edit(u), &place->value, x->step, x->index, key, value, e);
+    arena_release(&mem);
+    return err;
+}
+
 static bool add_accept(struct ui *u, const char *text, size_t n, void *ctx, struct ask_note *note)
 {
     struct addition *a = ctx;
-    struct pkl_edit *edit = right_edit(u);
+    struct shared_edit x = {
+        .apply = do_add, .into = true, .step = a->step, .index = a->index, .text = text, .len = n};
     const struct literal *key;
     struct literal *value;
     struct arena mem;
     struct error e;
     enum pb_err err;
 
-    if (edit == NULL)
+    if (right_edit(u) == NULL)
         return true;
     arena_init(&mem);
     err = parse_addition(a, &mem, text, n, &key, &value, &note->at, &e);
+    arena_release(&mem);
     if (err == PB_OK) {
         note->at = 0;
-        err = pkl_edit_insert(edit, &a->into, a->step, a->index, key, value, &e);
+        err = edit_row(u, a->row, &x, &e);
     }
-    arena_release(&mem);
     note->wrong = err != PB_OK;
     if (err != PB_OK) {
         buf_puts(&note->text, e.msg);
         return false;
     }
-    right_refresh(u);
-    show_added(u, a);
+    if (u->asked == NULL)
+        show_added(u, a);
     return true;
 }
 
@@ -311,14 +346,17 @@ void cmd_row_add(struct ui *u, int arg)
 
 /* ------------------------------------------------------------------ delete, double, move */
 
+static enum pb_err do_delete(struct ui *u, const struct pkl_child *place,
+                             const struct shared_edit *x, struct error *e)
+{
+    (void)x;
+    return pkl_edit_delete(right_edit(u), place, e);
+}
+
 void cmd_row_delete(struct ui *u, int arg)
 {
-    struct pkl_child place;
-    struct error e;
-
     (void)arg;
-    if (here(u, &place))
-        (void)edited(u, pkl_edit_delete(right_edit(u), &place, &e), &e);
+    edit_cursor(u, &(struct shared_edit){.apply = do_delete});
 }
 
 static void to_sibling(struct ui *u, int direction)
@@ -329,75 +367,107 @@ static void to_sibling(struct ui *u, int direction)
         list_go(&u->right.list, row);
 }
 
+static enum pb_err do_double(struct ui *u, const struct pkl_child *place,
+                             const struct shared_edit *x, struct error *e)
+{
+    enum pb_err err = pkl_edit_duplicate(right_edit(u), place, e);
+
+    (void)x;
+    if (err != PB_OK)
+        return err;
+    right_refresh(u);
+    to_sibling(u, 1);
+    return PB_OK;
+}
+
 void cmd_row_double(struct ui *u, int arg)
 {
-    struct pkl_child place;
-    struct error e;
-
     (void)arg;
-    if (here(u, &place) && edited(u, pkl_edit_duplicate(right_edit(u), &place, &e), &e))
-        to_sibling(u, 1);
+    edit_cursor(u, &(struct shared_edit){.apply = do_double});
+}
+
+static enum pb_err do_shift(struct ui *u, const struct pkl_child *place,
+                            const struct shared_edit *x, struct error *e)
+{
+    uint64_t to = x->arg < 0 ? place->index - 1 : place->index + 1;
+    enum pb_err err = pkl_edit_move(right_edit(u), place, to, e);
+
+    if (err != PB_OK)
+        return err;
+    right_refresh(u);
+    to_sibling(u, x->arg);
+    return PB_OK;
 }
 
 void cmd_row_shift(struct ui *u, int direction)
 {
-    struct pkl_child place;
     uint64_t row;
-    struct error e;
 
-    if (!here(u, &place))
-        return;
     if (!tree_sibling(u->right.tree, u->right.list.cur, direction, &row)) {
         ui_say(u, SAY_INFO, "This is the %s one already.", direction < 0 ? "first" : "last");
         return;
     }
-    if (edited(u,
-               pkl_edit_move(right_edit(u), &place,
-                             direction < 0 ? place.index - 1 : place.index + 1, &e),
-               &e))
-        to_sibling(u, direction);
+    edit_cursor(u, &(struct shared_edit){.apply = do_shift, .arg = direction});
 }
 
 /* -------------------------------------------------------------------------- rename */
 
+struct renaming {
+    uint64_t row;
+    enum pkl_step step;
+};
+
+static enum pb_err do_rename(struct ui *u, const struct pkl_child *place,
+                             const struct shared_edit *x, struct error *e)
+{
+    struct literal *key = NULL;
+    struct arena mem;
+    size_t at;
+    enum pb_err err;
+
+    arena_init(&mem);
+    err = x->step == PKL_STEP_ATTR ? literal_text(&mem, x->text, x->len, &key, e)
+                                   : literal_parse(&mem, x->text, x->len, &key, &at, e);
+    if (err == PB_OK)
+        err = pkl_edit_rename(right_edit(u), place, key, e);
+    arena_release(&mem);
+    return err;
+}
+
 static bool rename_accept(struct ui *u, const char *text, size_t n, void *ctx,
                           struct ask_note *note)
 {
-    const struct pkl_child *place = ctx;
-    struct pkl_edit *edit = right_edit(u);
+    const struct renaming *r = ctx;
+    struct shared_edit x = {.apply = do_rename, .step = r->step, .text = text, .len = n};
     struct literal *key = NULL;
     struct arena mem;
     struct error e;
-    enum pb_err err;
+    enum pb_err err = PB_OK;
 
-    if (edit == NULL)
+    if (right_edit(u) == NULL)
         return true;
     arena_init(&mem);
-    if (place->step == PKL_STEP_ATTR)
-        err = literal_text(&mem, text, n, &key, &e);
-    else
+    if (r->step != PKL_STEP_ATTR)
         err = literal_parse(&mem, text, n, &key, &note->at, &e);
+    arena_release(&mem);
     if (err == PB_OK) {
         note->at = 0;
-        err = pkl_edit_rename(edit, place, key, &e);
+        err = edit_row(u, r->row, &x, &e);
     }
-    arena_release(&mem);
     note->wrong = err != PB_OK;
     if (err != PB_OK)
         buf_puts(&note->text, e.msg);
-    else
-        right_refresh(u);
     return err == PB_OK;
 }
 
 static void rename_check(struct ui *u, const char *text, size_t n, struct ask_note *note)
 {
-    const struct pkl_child *place = ask_top(u) != NULL ? ask_top(u)->ctx : NULL;
+    const struct renaming *r = ask_top(u) != NULL ? ask_top(u)->ctx : NULL;
     struct literal *key;
     struct arena mem;
     struct error e;
 
-    if (place == NULL || place->step == PKL_STEP_ATTR)
+    if (r == NULL || r->step == PKL_STEP_ATTR)
         return;
     arena_init(&mem);
     note->wrong = literal_parse(&mem, text, n, &key, &note->at, &e) != PB_OK;
@@ -434,7 +504,8 @@ static enum pb_err key_text(struct ui *u, const struct pkl_child *place, struct 
 
 void cmd_row_rename(struct ui *u, int arg)
 {
-    struct pkl_child place, *copy;
+    struct renaming *r;
+    struct pkl_child place;
     struct buf text;
     struct error e;
 
@@ -446,15 +517,15 @@ void cmd_row_rename(struct ui *u, int arg)
         return;
     }
     buf_init(&text, KEY_MAX + 64);
-    copy = mem_alloc(sizeof *copy);
+    r = mem_alloc(sizeof *r);
     if (key_text(u, &place, &text, &e) != PB_OK) {
         ui_error(u, &e);
-        free(copy);
-    } else if (copy == NULL) {
+        free(r);
+    } else if (r == NULL) {
         ui_say(u, SAY_ERROR, "out of memory");
     } else {
-        *copy = place;
-        ask_open(u, &rename_ops, copy, text.data, text.len);
+        *r = (struct renaming){u->right.list.cur, place.step};
+        ask_open(u, &rename_ops, r, text.data, text.len);
     }
     buf_release(&text);
 }
@@ -473,6 +544,7 @@ static const struct {
 
 struct retype {
     struct pkl_child place;
+    uint64_t row;
     size_t which[sizeof types / sizeof types[0]];
     size_t count;
 };
@@ -491,14 +563,20 @@ static void type_draw(struct ui *u, void *ctx, uint64_t row, const struct region
     (void)screen_puts(r, 0, 0, STYLE_TYPE, types[t->which[row]].name);
 }
 
+static enum pb_err do_type(struct ui *u, const struct pkl_child *place, const struct shared_edit *x,
+                           struct error *e)
+{
+    return pkl_edit_convert(right_edit(u), place, (enum pkl_kind)x->arg, e);
+}
+
 static void type_take(struct ui *u, void *ctx, uint64_t row)
 {
     const struct retype *t = ctx;
+    struct shared_edit x = {.apply = do_type, .arg = (int)types[t->which[row]].kind};
     struct error e;
 
-    if (right_edit(u) != NULL)
-        (void)edited(u, pkl_edit_convert(right_edit(u), &t->place, types[t->which[row]].kind, &e),
-                     &e);
+    if (right_edit(u) != NULL && edit_row(u, t->row, &x, &e) != PB_OK)
+        ui_error(u, &e);
 }
 
 static const struct picker_ops type_ops = {
@@ -518,6 +596,7 @@ void cmd_row_type(struct ui *u, int arg)
         free(t);
         return;
     }
+    t->row = u->right.list.cur;
     k = t->place.value.kind;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         bool single = k >= PKL_BOOL && k <= PKL_PY2STR;

@@ -39,6 +39,34 @@ static void preview(struct pkl_view *v, const struct pkl_node *n, struct buf *ou
         buf_printf(out, "<%s>", e.msg);
 }
 
+/* "31", "(deleted)", "moved to place 2", "renamed 'years', 31" */
+static void new_side(struct pkl_view *v, const struct pkl_edit *edit, const struct pkl_change *c,
+                     struct buf *out)
+{
+    const char *comma = "";
+    uint64_t now;
+
+    if ((c->what & PKL_CHANGE_DELETED) != 0) {
+        buf_puts(out, "(deleted)");
+        return;
+    }
+    if ((c->what & PKL_CHANGE_MOVED) != 0) {
+        buf_puts(out, "moved");
+        if (pkl_edit_find(edit, c->place.owner, c->place.index, &now))
+            buf_printf(out, " to place %llu", (unsigned long long)now + 1);
+        comma = ", ";
+    }
+    if ((c->what & PKL_CHANGE_RENAMED) != 0) {
+        buf_printf(out, "%srenamed ", comma);
+        preview(v, &c->new_key, out);
+        comma = ", ";
+    }
+    if ((c->what & (PKL_CHANGE_SET | PKL_CHANGE_ADDED)) == 0)
+        return;
+    buf_puts(out, comma);
+    preview(v, &c->place.value, out);
+}
+
 static void draw_change(struct ui *u, uint64_t row, const struct region *r, int y)
 {
     struct pkl_view *v = app_object_view(u->right.object);
@@ -58,7 +86,7 @@ static void draw_change(struct ui *u, uint64_t row, const struct region *r, int 
     (void)screen_field(r, y, 2 + path + 1, side, STYLE_VALUE, text.data, text.len);
     (void)screen_puts(r, y, 2 + path + 1 + side + 1, STYLE_NORMAL, "\xe2\x86\x92");
     buf_clear(&text);
-    preview(v, &c.place.value, &text);
+    new_side(v, edit, &c, &text);
     (void)screen_field(r, y, 2 + path + 1 + side + 4, r->w - (2 + path + side + 5), STYLE_CHANGED,
                        text.data, text.len);
     buf_release(&text);
