@@ -38,6 +38,9 @@ enum pb_err pkl_edit_set(struct pkl_edit *ed, const struct pkl_child *place,
  */
 enum pb_err pkl_edit_uses(struct pkl_edit *ed, const struct pkl_child *way, size_t n,
                           uint64_t *uses, struct error *e) PB_CHECK;
+/* Of any value, by its id; remembered until the next edit. */
+enum pb_err pkl_edit_value_uses(struct pkl_edit *ed, pkl_id target, uint64_t *uses,
+                                struct error *e) PB_CHECK;
 enum pb_err pkl_edit_own(struct pkl_edit *ed, struct pkl_child *way, size_t n,
                          struct error *e) PB_CHECK;
 /* The same, and the value at way[n - 1] is passed, too: something is to be added to it. */

@@ -26,6 +26,7 @@ struct tree_row {
     unsigned depth;
     bool expandable, expanded;
     bool changed;       /* this place has a new value */
+    bool moved;         /* it is the old one, at another place */
     bool below_changed; /* a place below has */
     bool shared;        /* stands here as a reference to a value that is shown elsewhere first */
     struct pkl_child child;

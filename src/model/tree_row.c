@@ -115,6 +115,21 @@ static const char *first_place(struct tree *t, pkl_id target)
     return text;
 }
 
+/* What stood there before it may have been deleted. */
+static bool is_first_place(struct tree *t, uint64_t row, pkl_id target)
+{
+    const char *first = first_place(t, target);
+    struct buf own;
+    bool same = false;
+
+    buf_init(&own, BUF_MAX_LINE);
+    if (first != NULL && tree_path(t, row, PATH_FORM_PYTHON, &own, NULL) == PB_OK &&
+        buf_status(&own, NULL) == PB_OK)
+        same = own.len == strlen(first) && memcmp(own.data, first, own.len) == 0;
+    buf_release(&own);
+    return same;
+}
+
 static enum pkl_step step_at(struct tree *t, const struct pkl_node *n, uint64_t position)
 {
     struct pkl_child c;
@@ -225,13 +240,15 @@ enum pb_err tree_row(struct tree *t, uint64_t row, size_t preview_bytes, struct 
     r->depth = at.depth;
     r->expandable = err == PB_OK && count > 0;
     r->expanded = at.node != NULL;
-    r->shared = r->child.value.ref && count > 0; /* a shared leaf is just a value */
+    r->shared = r->child.value.ref && count > 0 && /* a shared leaf is just a value */
+                !is_first_place(t, row, r->child.value.target);
     make_label(t, &r->child, &r->label);
     make_texts(t, &at, count, preview_bytes, r);
     or_error(&r->preview, err, &why);
 
-    struct pkl_node old;
+    struct pkl_node old = {0};
     r->changed = t->edit && pkl_edit_place_changed(t->edit, r->child.owner, r->child.index, &old);
+    r->moved = r->changed && old.id == r->child.value.id;
     r->below_changed = t->edit && r->expandable && pkl_edit_below_changed(t->edit, &r->child.value);
     if (r->changed && old.id != 0)
         or_error(&r->was, pkl_preview(t->view, &old, preview_bytes, &r->was, &why), &why);

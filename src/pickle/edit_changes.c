@@ -236,7 +236,7 @@ static enum pb_err row(struct lister *l, const struct common *c, uint64_t offset
     const struct piece *here = c->is != NULL ? c->is : c->was;
     uint64_t first = c->first + offset;
     uint64_t position = c->is != NULL ? c->is_at + offset : c->was_at + offset;
-    struct edit_change r = {.container = l->container, .what = what};
+    struct edit_change r = {.container = l->container, .first = first, .what = what};
     struct pkl_child now;
     enum pb_err err;
 
@@ -538,6 +538,23 @@ enum pb_err pkl_edit_unsaved_change(struct pkl_edit *ed, size_t i, struct pkl_ch
     return err == PB_OK ? shown(ed, &ed->since_saved, i, out, e) : err;
 }
 
+/* Among its siblings, since it was last saved. */
+static bool was_moved(struct pkl_edit *ed, const struct edit_container *c, uint64_t first)
+{
+    const struct edit_changes *list = &ed->since_saved;
+
+    if (edit_collect(ed, NULL) != PB_OK)
+        return false;
+    for (size_t i = 0; i < list->rows.len; i++) {
+        const struct edit_change *r = &list->rows.data[i];
+
+        if (r->first == first && (r->what & PKL_CHANGE_MOVED) != 0 &&
+            &ed->containers.data[r->container] == c)
+            return true;
+    }
+    return false;
+}
+
 bool pkl_edit_place_changed(struct pkl_edit *ed, pkl_id owner, uint64_t index, struct pkl_node *old)
 {
     struct edit_container *c = edit_container_of(ed, owner);
@@ -553,7 +570,7 @@ bool pkl_edit_place_changed(struct pkl_edit *ed, pkl_id owner, uint64_t index, s
     if (!pieces_find(&c->saved, first, &position))
         return true;
     saved = pieces_at(&c->saved, position);
-    if (saved->value == now->value && saved->key == now->key)
+    if (saved->value == now->value && saved->key == now->key && !was_moved(ed, c, first))
         return false;
     if (old == NULL)
         return true;

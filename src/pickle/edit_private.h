@@ -57,7 +57,8 @@ struct edit_log {
 /* A child that is another than the original, or than was last saved. */
 struct edit_change {
     size_t container;
-    unsigned what; /* PKL_CHANGE_... */
+    uint64_t first; /* of the child */
+    unsigned what;  /* PKL_CHANGE_... */
     struct pkl_child place;
     struct pkl_node old, old_key;
     size_t value, key;   /* numbers of what stands there now, 0: the original's */
@@ -129,6 +130,8 @@ struct pkl_edit {
     struct edit_window window;
     struct idmap undupped; /* offset + 1 of a DUP: its place had a value of its own */
     bool undupping;
+    struct pkl_uses *uses; /* of all values, in one state; or NULL */
+    uint64_t uses_stamp;
     struct path_finder finders[2]; /* of changes: in the document, in what there is now */
     uint64_t finder_stamp;         /* the state of the second one */
     struct edit_changes changes;   /* against the document */

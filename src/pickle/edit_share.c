@@ -155,6 +155,7 @@ struct pkl_uses {
         size_t len, cap;
     } all;
     struct idmap of;     /* target -> number, from 1 on */
+    bool any;            /* all values are asked about */
     uint64_t fresh_from; /* what is new is behind this in the second source */
 };
 
@@ -204,10 +205,18 @@ enum pb_err pkl_uses_add(struct pkl_uses *u, const struct pkl_child *way, size_t
 
 static enum pb_err count_use(void *ctx, const struct pkl_child *place, struct error *e)
 {
-    struct used *u = used_of(ctx, place->value.target);
+    struct pkl_uses *all = ctx;
+    struct used *u = used_of(all, place->value.target);
+    enum pb_err err;
 
-    if (u == NULL)
+    if (u == NULL && !all->any)
         return PB_OK;
+    if (u == NULL) {
+        err = pkl_uses_add(all, place, 1, false, e);
+        if (err != PB_OK)
+            return err;
+        u = &all->all.data[all->all.len - 1];
+    }
     u->uses++;
     return !u->listed || vec_push(&u->places, *place) ? PB_OK : error_nomem(e);
 }
@@ -215,7 +224,7 @@ static enum pb_err count_use(void *ctx, const struct pkl_child *place, struct er
 enum pb_err pkl_uses_count(struct pkl_uses *u, struct error *e)
 {
     u->fresh_from = u->ed->bytes->size;
-    return u->all.len > 0 ? edit_walk_places(u->ed, count_use, u, e) : PB_OK;
+    return u->all.len > 0 || u->any ? edit_walk_places(u->ed, count_use, u, e) : PB_OK;
 }
 
 enum pb_err pkl_edit_uses(struct pkl_edit *ed, const struct pkl_child *way, size_t n,
@@ -235,6 +244,32 @@ enum pb_err pkl_edit_uses(struct pkl_edit *ed, const struct pkl_child *way, size
     }
     pkl_uses_free(u);
     return err;
+}
+
+enum pb_err pkl_edit_value_uses(struct pkl_edit *ed, pkl_id target, uint64_t *uses, struct error *e)
+{
+    const struct used *known;
+    struct pkl_uses *u = NULL;
+    enum pb_err err = PB_OK;
+
+    if (ed->uses == NULL || ed->uses_stamp != edit_stamp(ed)) {
+        pkl_uses_free(ed->uses);
+        ed->uses = NULL;
+        err = pkl_uses_new(ed, &u, e);
+        if (err == PB_OK) {
+            u->any = true;
+            err = pkl_uses_count(u, e);
+        }
+        if (err != PB_OK) {
+            pkl_uses_free(u);
+            return err;
+        }
+        ed->uses = u;
+        ed->uses_stamp = edit_stamp(ed);
+    }
+    known = used_of(ed->uses, target);
+    *uses = known != NULL ? known->uses : 0;
+    return PB_OK;
 }
 
 /* ------------------------------------------------------------------------- everywhere */

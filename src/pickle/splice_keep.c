@@ -135,7 +135,8 @@ enum pb_err splice_want(struct splice_work *w, uint64_t number, uint64_t at)
     if (PKL_ID_SOURCE(t->id) == 0 && at < t->behind)
         return error_set(w->e, PB_EREADONLY,
                          "the value at offset %llu would be needed in front of its place, which "
-                         "cannot be written",
+                         "cannot be written (in a value that is part of itself an edit is one "
+                         "of all places: --everywhere)",
                          (unsigned long long)t->maker);
     t->first_use = !t->wanted || at < t->first_use ? at : t->first_use;
     t->last_use = !t->wanted || at > t->last_use ? at : t->last_use;

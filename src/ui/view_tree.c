@@ -9,6 +9,8 @@
 #include "commands.h"
 #include "state.h"
 
+#define OPCODES_MAX 30000u /* of a pickle that is walked over for the status line */
+
 #define INDENT 2
 #define LABEL_MOST 40       /* per cent of the width that labels may take */
 #define TYPE_MOST 24        /* columns */
@@ -96,8 +98,9 @@ static void draw_value(struct ui *u, const struct region *r, int y, int x, bool 
         int width;
 
         buf_init(&was, BUF_MAX_LINE);
-        buf_puts(&was, "was ");
-        buf_append(&was, row->was.data, row->was.len);
+        buf_puts(&was, row->moved ? "moved" : "was ");
+        if (!row->moved)
+            buf_append(&was, row->was.data, row->was.len);
         width = screen_width(r->s, STYLE_WAS, was.data, was.len);
         if (width > room / 2)
             width = room / 2;
@@ -190,6 +193,22 @@ static bool has_length(const struct pkl_node *n)
            n->kind == PKL_PY2STR;
 }
 
+/* "shared x3": of a pickle that is walked over in no time. */
+static void put_uses(struct ui *u, pkl_id target, struct buf *out)
+{
+    struct pkl_edit *edit = app_object_edit(u->right.object);
+    struct pkl_info info;
+    struct error e;
+    uint64_t uses;
+
+    if (edit == NULL)
+        return;
+    pkl_doc_info(app_object_doc(u->right.object), &info);
+    if (info.opcodes <= OPCODES_MAX && pkl_edit_value_uses(edit, target, &uses, &e) == PB_OK &&
+        uses > 1)
+        buf_printf(out, "   shared \xc3\x97%llu", (unsigned long long)uses);
+}
+
 void tree_status(struct ui *u, struct buf *out)
 {
     struct right *r = &u->right;
@@ -211,8 +230,13 @@ void tree_status(struct ui *u, struct buf *out)
         text_count(out, row->child.value.count);
         buf_puts(out, row->child.value.count == 1 ? " byte" : " bytes");
     }
+    put_uses(u, row->child.value.target, out);
     if (row->changed && marks_shown(u))
-        buf_printf(out, "   %s%s", row->was.len > 0 ? "was " : "new", row->was.data);
+        buf_printf(out, "   %s%s",
+                   row->moved         ? "moved"
+                   : row->was.len > 0 ? "was "
+                                      : "new",
+                   row->moved ? "" : row->was.data);
     if (PKL_ID_SOURCE(row->child.value.id) == 0)
         buf_printf(out, "   offset 0x%llx", (unsigned long long)row->child.value.begin);
 }
