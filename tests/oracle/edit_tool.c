@@ -7,7 +7,8 @@
  * edit_tool edit: each record is "COMMAND LENGTH\n" and LENGTH bytes; each answer is one line, "ok
  * ..." or "err CODE MESSAGE".  open, other: a pickle, to edit and to copy from; set: an EDIT; path,
  * repr, revert: a PATH; undo, redo, save, saved, changes: nothing.  shake: "SEED COUNT" sets so
- * many values found by going down at random, and answers how many it could.  save answers with the
+ * many values found by going down at random, and answers how many it could; "SEED COUNT leaves":
+ * scalars only.  save answers with the
  * result (verified) in hex, and the bytes untouched.  Every command that names a place may be
  * written here-COMMAND: what is shared on the way to it is copied first.
  */
@@ -392,7 +393,8 @@ static enum pb_err shake(struct session *s, const char *text, struct buf *out)
         "0",        "-1",   "70000", "'s'", "'\\u20ac'",
         "b'\\x00'", "None", "True",  "1.5", "0x123456789abcdef0123"};
     char *end;
-    uint64_t seed = strtoull(text, &end, 10) | 1, count = strtoull(end, NULL, 10), done = 0;
+    uint64_t seed = strtoull(text, &end, 10) | 1, count = strtoull(end, &end, 10), done = 0;
+    bool leaves = strcmp(end, " leaves") == 0;
 
     for (uint64_t i = 0; i < count; i++) {
         const char *text_of = literals[next_random(&seed) % (sizeof literals / sizeof *literals)];
@@ -402,6 +404,9 @@ static enum pb_err shake(struct session *s, const char *text, struct buf *out)
         enum pb_err err;
 
         if (!go_down(s, &seed, &place))
+            continue;
+        /* Each is one opcode, written where it stands, and so is what comes. */
+        if (leaves && (place.value.ref || place.value.kind > PKL_PY2STR || text_of[0] == 'b'))
             continue;
         err = literal_parse(&s->mem, text_of, strlen(text_of), &value, &at, &s->e);
         if (err != PB_OK)
