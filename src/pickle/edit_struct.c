@@ -1,5 +1,6 @@
 /* Children that come, go, get another key, or another position. */
 #include <stdlib.h>
+#include <string.h>
 
 #include <pklbrowse/pkl_lens.h>
 
@@ -195,7 +196,10 @@ static enum pb_err add_state(struct pkl_edit *ed, const struct pkl_node *object,
     enum pb_err err = pkl_lens_type(&ed->view, object, &type, e);
 
     if (err == PB_OK && type != NULL)
-        return error_set(e, PB_EREADONLY, "a %s has no attributes", type);
+        return error_set(e, PB_EREADONLY, "a %s has no attributes%s", type,
+                         strstr(type, "ict") != NULL || strstr(type, "Counter") != NULL
+                             ? "; one of its keys is written ['key']"
+                             : "");
     if (err == PB_OK)
         err = edit_states(ed, object->target, &states, e);
     if (err == PB_OK)
