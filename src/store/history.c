@@ -176,6 +176,26 @@ static enum pb_err object_folder(struct keep_job *k, struct error *e)
     return err;
 }
 
+/* Stems sort by time: what is kept last must come last, also when the clock went back or many are
+ * kept in a second.  *now becomes the second that counts; the number to begin with. */
+static unsigned behind_newest(const struct keep_job *k, struct buf *now)
+{
+    struct dirent **list = NULL;
+    int n = scandirat(k->dir, ".", &list, history_is_record, alphasort);
+    const char *newest = n > 0 ? list[n - 1]->d_name : "";
+    unsigned number = 0;
+
+    if (strlen(newest) > now->len && newest[now->len] == '-' &&
+        strncmp(newest, now->data, now->len) >= 0) {
+        memcpy(now->data, newest, now->len);
+        number = (unsigned)strtoul(newest + now->len + 1, NULL, 10) + 1;
+    }
+    for (int i = 0; i < n; i++)
+        free(list[i]);
+    free(list);
+    return number;
+}
+
 /* A stem that no file has yet; its bytes (or its record) are begun under a temporary name. */
 static enum pb_err take_stem(struct keep_job *k, struct error *e)
 {
@@ -185,7 +205,7 @@ static enum pb_err take_stem(struct keep_job *k, struct error *e)
 
     buf_init(&now, BUF_MAX_LINE);
     clock_format_basic(&now, clock_now());
-    for (i = 0; k->fd < 0 && i < 1000; i++) {
+    for (i = behind_newest(k, &now); k->fd < 0 && i < 1000; i++) {
         (void)snprintf(k->stem, sizeof k->stem, "%s-%03u", now.data, i);
         file_name(k, ".record", record, sizeof record);
         file_name(k, ".part", part, sizeof part);

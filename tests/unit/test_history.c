@@ -133,21 +133,25 @@ static void test_keep(void **state)
     free(name);
 }
 
-/* In the same second too, and each object for itself. */
+/* In the same second too, when the clock goes back, and each object for itself. */
 static void test_newest_stay(void **state)
 {
     struct fixture *f = *state;
-    char *name = NULL, dir[256], text[16];
+    char *name = NULL, dir[256], text[16], kept[16];
     unsigned i;
 
     assert_int_equal(setenv("PKLBROWSE_NOW", "1795341723", 1), 0);
     assert_int_equal(keep(f, "other", "x", 1, NULL), PB_OK);
     for (i = 0; i < 12; i++) {
         (void)snprintf(text, sizeof text, "%u", i);
+        if (i == 7)
+            assert_int_equal(setenv("PKLBROWSE_NOW", "1795341600", 1), 0);
         if (i == 9)
             assert_int_equal(setenv("PKLBROWSE_NOW", "1795341800", 1), 0);
         free(name);
         assert_int_equal(keep(f, "k", text, strlen(text), &name), PB_OK);
+        read_file(name, kept, sizeof kept);
+        assert_string_equal(kept, text);
     }
     (void)snprintf(dir, sizeof dir, "%s", name);
     *strrchr(dir, '/') = '\0';
