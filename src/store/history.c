@@ -19,6 +19,7 @@
 #include <pklbrowse/clock.h>
 #include <pklbrowse/digest.h>
 #include <pklbrowse/log.h>
+#include <pklbrowse/num.h>
 
 #include "history.h"
 
@@ -183,17 +184,19 @@ static unsigned behind_newest(const struct keep_job *k, struct buf *now)
     struct dirent **list = NULL;
     int n = scandirat(k->dir, ".", &list, history_is_record, alphasort);
     const char *newest = n > 0 ? list[n - 1]->d_name : "";
-    unsigned number = 0;
+    uint64_t number = 0;
 
     if (strlen(newest) > now->len && newest[now->len] == '-' &&
         strncmp(newest, now->data, now->len) >= 0) {
         memcpy(now->data, newest, now->len);
-        number = (unsigned)strtoul(newest + now->len + 1, NULL, 10) + 1;
+        newest += now->len + 1;
+        if (num_parse_u64(newest, strspn(newest, "0123456789"), &number))
+            number++;
     }
     for (int i = 0; i < n; i++)
         free(list[i]);
     free(list);
-    return number;
+    return number < 1000 ? (unsigned)number : 1000;
 }
 
 /* A stem that no file has yet; its bytes (or its record) are begun under a temporary name. */
