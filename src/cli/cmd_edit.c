@@ -4,8 +4,12 @@
  *
  * Several EDITs are one save or none.  Nothing is written before everything has been checked.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
@@ -16,6 +20,7 @@ struct edit_run {
     struct cli *c;
     struct location loc, to;
     bool elsewhere; /* --output, in `to` */
+    bool stream;    /* and that is standard output, a pipe or a device: nothing to be replaced */
     struct arena mem;
     struct edit *edits;
     size_t count;
@@ -26,6 +31,7 @@ struct edit_run {
     bool failed;
     struct error error;
     struct buf report;
+    bool beside; /* the pickle went to standard output: the report goes to standard error */
 };
 
 /* --- writing ------------------------------------------------------------------------------------
@@ -127,11 +133,21 @@ static bool to_stdout(const struct edit_run *r)
     return r->elsewhere && r->to.scheme == LOC_STDIO;
 }
 
+static bool is_stream(const struct location *to)
+{
+    struct stat st;
+
+    if (to->scheme != LOC_LOCAL || stat(to->key, &st) != 0)
+        return to->scheme == LOC_STDIO;
+    return S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode);
+}
+
+/* What comes, goes, or is renamed is so in a container: that is one everywhere unless --here. */
 static enum edit_reach reach(const struct args *a)
 {
     if (a->given[OPT_here])
         return REACH_HERE;
-    return a->given[OPT_everywhere] ? REACH_EVERYWHERE : REACH_USUAL;
+    return a->given[OPT_everywhere] && a->command == CMD_set ? REACH_EVERYWHERE : REACH_USUAL;
 }
 
 static enum pb_err check_arguments(struct edit_run *r, struct error *e)
@@ -144,6 +160,7 @@ static enum pb_err check_arguments(struct edit_run *r, struct error *e)
     if (err == PB_OK && a->given[OPT_output]) {
         err = cli_location(a->text[OPT_output], &r->to, e);
         r->elsewhere = err == PB_OK;
+        r->stream = r->elsewhere && is_stream(&r->to);
     }
     if (err != PB_OK)
         return err;
@@ -193,14 +210,57 @@ static enum pb_err change(struct edit_run *r, struct error *e)
     return err == PB_OK ? review(r, e) : err;
 }
 
-static enum pb_err write_to_stdout(struct edit_run *r, struct error *e)
+static enum pb_err write_to(struct edit_run *r, struct out *out, struct error *e)
 {
-    struct sink to = out_sink(&r->c->out);
+    struct sink to = out_sink(out);
+    enum pb_err err = source_copy(r->review->result, 0, r->review->result->size, &to, e);
+
+    return err == PB_OK ? out_flush(out, e) : err;
+}
+
+static bool same_file(int a, int b)
+{
+    struct stat x, y;
+
+    return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* A device or a pipe: what it is given cannot be looked at again, and nothing is replaced. */
+static enum pb_err write_to_device(struct edit_run *r, struct error *e)
+{
+    int fd = open(r->to.key, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    struct out out;
+    struct buf shown;
+    enum pb_err err;
+
+    buf_init(&shown, BUF_MAX_LINE);
+    app_show_location(&shown, &r->to);
+    if (fd < 0 && errno == ENXIO) {
+        err = error_set(e, PB_EIO, "%s: nobody reads from this pipe", shown.data);
+    } else if (fd < 0) {
+        err = error_errno(e, errno, "cannot write to", shown.data);
+    } else {
+        out_init(&out, fd);
+        out.name = shown.data;
+        out.check = r->c->out.check;
+        out.ctx = r->c->out.ctx;
+        r->beside = same_file(fd, STDOUT_FILENO);
+        err = write_to(r, &out, e);
+        out_release(&out);
+        (void)close(fd);
+    }
+    buf_release(&shown);
+    return err;
+}
+
+static enum pb_err write_to_stream(struct edit_run *r, struct error *e)
+{
     enum pb_err err = make_report(r, NULL, e);
 
-    if (err == PB_OK)
-        err = source_copy(r->review->result, 0, r->review->result->size, &to, e);
-    return err == PB_OK ? out_flush(&r->c->out, e) : err;
+    if (err != PB_OK)
+        return err;
+    r->beside = to_stdout(r);
+    return r->beside ? write_to(r, &r->c->out, e) : write_to_device(r, e);
 }
 
 static enum pb_err run(struct edit_run *r, struct error *e)
@@ -213,7 +273,7 @@ static enum pb_err run(struct edit_run *r, struct error *e)
         return err;
     if (r->c->args->given[OPT_dry_run])
         return make_report(r, NULL, e);
-    return to_stdout(r) ? write_to_stdout(r, e) : save(r, e);
+    return r->stream ? write_to_stream(r, e) : save(r, e);
 }
 
 static int edit_command(struct cli *c)
@@ -225,7 +285,7 @@ static int edit_command(struct cli *c)
     arena_init(&r.mem);
     buf_init(&r.report, BUF_MAX_TEXT);
     err = run(&r, &error);
-    if (err == PB_OK && to_stdout(&r) && !c->args->given[OPT_dry_run])
+    if (err == PB_OK && r.beside)
         cli_print_stderr(&r.report);
     else if (err == PB_OK)
         err = out_buf(&c->out, &r.report, &error);

@@ -60,7 +60,8 @@ static void put_some(struct out *o)
         o->sent += (size_t)done;
     } else if (done < 0 && errno != EINTR && errno != EAGAIN) {
         o->reader_gone = errno == EPIPE;
-        error_errno(&o->error, errno, "cannot write to", "standard output");
+        error_errno(&o->error, errno, "cannot write to",
+                    o->name != NULL ? o->name : "standard output");
         /* Whatever errno says, it is not an object that is missing or denied. */
         o->error.code = PB_EIO;
     }

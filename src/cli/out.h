@@ -14,6 +14,7 @@
 
 struct out {
     int fd;
+    const char *name; /* in messages; NULL: standard output */
     bool regular;     /* a file: a write never has to wait for a reader */
     bool reader_gone; /* EPIPE */
     struct error error;

@@ -452,6 +452,32 @@ def test_edits_of_shared(p: Place):
     same(pickle.loads(p.get("f")), {"x": {"c": 1, "l": [2]}, "y": {"c": 1, "l": [2]}})
 
 
+def test_edits_side_by_side(p: Place):
+    """What names the same place, or one inside of another, and what only looks so."""
+    shared = [1, 2]
+    data = pickle.dumps({"a": shared, "b": shared, "c": {"l": shared}, "ab": 5, "l": [1, [2], 3]})
+    p.put("f", data)
+    for edits, words in [([".l[1]=1", ".l[1][0]=2"], "lies inside of"),
+                         ([".l[1]=1", "['l'][-2]=2"], "name the same place"),
+                         (["=1", ".a=2"], "lies inside of"),
+                         ([".a[0]=1", ".b[0]=2"], "name the same place"),
+                         (["--everywhere", ".a=1", ".b=2"], "name the same place"),
+                         (["--everywhere", ".a=1", ".c.l[0]=2"], "lies inside of"),
+                         (["--here", ".a=1", ".a[0]=2"], "lies inside of")]:
+        p.run("set", "f", *edits).expect(2, "", words)
+    for edits in [[".a=1", ".ab=2"], [".l[1]=1", ".l[2]=2"], [".a=1", ".b[0]=2"],
+                  ["--here", ".a[0]=1", ".b[0]=2"], ["--here", ".a=1", ".b[0]=2"]]:
+        p.run("set", "-n", "f", *edits).expect(0, None, "")
+    same(p.get("f"), data)
+    # Of what comes and goes it is the container that may stand in several places.
+    p.run("del", "--everywhere", "f", ".a", ".b").expect(0)
+    same(pickle.loads(p.get("f")), {"c": {"l": shared}, "ab": 5, "l": [1, [2], 3]})
+    for option, there in (("--everywhere", [2]), ("--here", shared)):
+        p.put("f", data)
+        p.run("del", option, "f", ".c.l[0]").expect(0)
+        same([pickle.loads(p.get("f"))[k] for k in "abc"], [there, there, {"l": [2]}], option)
+
+
 def test_class_names(p: Place):
     def shown():
         return p.run("show", "--repr", "f").expect(0).out
@@ -542,6 +568,41 @@ def test_output(p: Place):
     p.run("set", "f", ".age=31", "-o", "no/where").expect(3, "")
     os.mkdir(p.path("folder"))
     p.run("set", "f", ".age=31", "-o", "folder").expect(2, "")
+
+
+def test_output_to_a_stream(p: Place):
+    """Standard output, a pipe, a device: what is there is written to, and the report beside it."""
+    p.put("f", BYTES)
+    done = p.run("set", "f", ".age=33", "-o", "-", "--json").expect(0)
+    same(pickle.loads(done.raw)["age"], 33)
+    same(done.raw[-1:], b".", "nothing follows the pickle")
+    same(json.loads(done.err)["changes"], [{"path": "['age']", "old": 30, "new": 33}])
+    done = p.run("set", "f", ".age=33", "-o", "/dev/stdout").expect(0, None, "30 → 33")
+    same(pickle.loads(done.raw)["age"], 33)
+    same(done.raw[-1:], b".")
+    report = json.loads(p.run("set", "f", ".age=33", "-o", "/dev/null", "--json").expect(0).out)
+    same((report["output"], report["written"]), ("/dev/null", False))
+    same(stat.S_ISCHR(os.stat("/dev/null").st_mode), True, "the device is still there")
+    p.run("set", "f", ".age=33", "-o", "/dev/full").expect(7, "", "No space left")
+    os.mkfifo(p.path("pipe"))
+    p.run("set", "f", ".age=33", "-o", "pipe").expect(7, "", "nobody reads")
+    reader = os.open(p.path("pipe"), os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        p.run("del", "f", ".age", "-o", "pipe").expect(0, None)
+        same(pickle.loads(os.read(reader, 4096)), {"name": "John", "city": "New York"})
+    finally:
+        os.close(reader)
+    same(stat.S_ISFIFO(os.stat(p.path("pipe")).st_mode), True, "the pipe is still there")
+    p.run("set", "f", ".age=33", "-o", "/dev/null", "--read-only").expect(7, "", "--read-only")
+    same((p.get("f"), p.history()), (BYTES, []))
+
+
+def test_read_only_file(p: Place):
+    p.put("f", BYTES)
+    os.chmod(p.path("f"), 0o444)
+    p.as_nobody("set", "f", ".age=31").expect(5, "", "Permission denied")
+    same(p.get("f"), BYTES)
+    same(stat.S_IMODE(os.stat(p.path("f")).st_mode), 0o444)
 
 
 def stamp(p, name):
