@@ -7,7 +7,7 @@
  *
  *   records   in order of their ends; each followed (towards the front) by its descendants, so that
  *             [i - subtree + 1, i] is a recorded container with all that is recorded inside it
- *   parent    index of the innermost record around it, known once its pickle is complete
+ *   parent    index of the innermost record around it, known after scan_settle()
  *
  * The stack of the pass (struct sval) tells apart values that may still change by staying on top
  * from those that are done; huge runs of done values are folded into one entry each few KiB.
@@ -152,7 +152,7 @@ struct scan {
     uint64_t start;      /* of this pickle */
     uint64_t number;     /* of this pickle */
     uint64_t ops;        /* in this pickle */
-    size_t first_record; /* of this pickle */
+    size_t settled; /* the parents of what stands in the records before that one are known */
 
     struct {
         struct sval *data;
@@ -308,7 +308,8 @@ void scan_fold(struct pkl_doc *d); /* when there is much to fold */
 /* The run at `at` as single entries again. */
 enum pb_err scan_unfold(struct pkl_doc *d, size_t at, struct error *e) PB_CHECK;
 
-/* The pickle is complete, or broke: parents are known. */
+/* Parents are known: when the pickle is complete, when it broke, and whenever something is re-read
+ * before. */
 void scan_settle(struct pkl_doc *d);
 enum pb_err scan_stand(struct pkl_doc *d, uint64_t end, struct error *e) PB_CHECK;
 void checkpoints_release(struct checkpoints *c);

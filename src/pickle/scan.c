@@ -53,7 +53,7 @@ static void begin_pickle(struct pkl_doc *d, uint64_t at, uint64_t number)
     s->at = s->start = s->last = at;
     s->number = number;
     s->ops = 0;
-    s->first_record = d->records.len;
+    s->settled = d->records.len;
     s->stack.len = s->marks.len = s->folded = 0;
     s->inlined.at = 0;
     s->in_payload = s->in_line = s->slot_missing = false;

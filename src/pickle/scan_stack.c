@@ -92,6 +92,8 @@ static struct record *newest(struct pkl_doc *d, struct sval *v)
     struct record r = d->records.data[at];
 
     if (at != last) {
+        if (d->scan.settled > at)
+            d->scan.settled = at;
         r.subtree += (uint32_t)(last - at);
         memmove(&d->records.data[at], &d->records.data[at + 1],
                 (last - at) * sizeof *d->records.data);
@@ -347,7 +349,9 @@ enum pb_err scan_record_leaf(struct pkl_doc *d, uint64_t after, struct error *e)
 /* Parents of the records of this pickle: a record's subtree stands right in front of it. */
 void scan_settle(struct pkl_doc *d)
 {
-    for (size_t i = d->scan.first_record; i < d->records.len; i++) {
+    size_t i = d->scan.settled;
+
+    for (; i < d->records.len; i++) {
         size_t kid = i, left = d->records.data[i].subtree - 1u;
 
         while (left > 0) {
@@ -357,6 +361,7 @@ void scan_settle(struct pkl_doc *d)
             kid -= d->records.data[kid].subtree - 1u;
         }
     }
+    d->scan.settled = i;
 }
 
 /* What stands on the stack where the pickle breaks becomes a container of its own. */

@@ -24,10 +24,12 @@ static uint32_t first_ending_after(const struct pkl_doc *d, uint64_t at)
 }
 
 /* The innermost record with begin <= at < end. */
-uint32_t walk_enclosing(const struct pkl_doc *d, uint64_t at)
+uint32_t walk_enclosing(struct pkl_doc *d, uint64_t at)
 {
     uint32_t r = first_ending_after(d, at);
 
+    /* The index pass itself asks for the names of classes it has gone by. */
+    scan_settle(d);
     while (r != NO_RECORD && d->records.data[r].begin > at)
         r = d->records.data[r].parent;
     return r;
@@ -46,6 +48,7 @@ void walk_init(struct walk *w, struct pkl_doc *d, uint64_t pos, uint64_t limit, 
     *w =
         (struct walk){.d = d, .pos = pos, .limit = limit, .ceiling = ceiling, .target = UINT64_MAX};
     cursor_init(&w->c, d->src);
+    scan_settle(d);
     w->next = climb(d, first_ending_after(d, pos), ceiling);
 }
 
@@ -508,7 +511,7 @@ static enum pb_err walk_around(struct walk *w, struct pkl_doc *d, uint64_t at, s
     return walk_begin_at(w, d, &g, after > 0 ? &g.r->points.data[after - 1] : NULL, limit, e);
 }
 
-static uint32_t record_of(const struct pkl_doc *d, uint64_t maker)
+static uint32_t record_of(struct pkl_doc *d, uint64_t maker)
 {
     uint32_t r = walk_enclosing(d, maker);
 

@@ -75,7 +75,7 @@ void walk_points(const struct checkpoints *c, enum phase phase, uint64_t first, 
 /* Whether the container was changed away from its own span. */
 bool walk_changed(const struct pkl_doc *d, uint64_t maker);
 /* The innermost record with begin <= at < end. */
-uint32_t walk_enclosing(const struct pkl_doc *d, uint64_t at);
+uint32_t walk_enclosing(struct pkl_doc *d, uint64_t at);
 /* The value, complete, is likely to be asked for next. */
 void walk_remember(struct pkl_doc *d, const struct wval *v);
 /* Takes what is wanted of n values. */
