@@ -22,8 +22,8 @@ struct app {
     aws_ask_fn ask;              /* of app_on_ask() */
     void *ask_ctx;
     struct store *s3, *local;
-    struct app_azure *azure;   /* at first use */
-    struct app_google *google; /* at first use */
+    struct app_azure *azure;         /* at first use */
+    struct app_google *google;       /* at first use */
     struct archive_folder *archives; /* the newest first */
     struct history *history;
     struct demo *demo;
@@ -116,7 +116,7 @@ struct source *unwrap_plain(const struct unwrap *u); /* NULL: it is not known ye
 bool unwrap_any(const struct unwrap *u);             /* there is a layer, as far as is known */
 /* It has an archive in it, whose bytes are in *stored; false: it has none. */
 bool unwrap_archive(const struct unwrap *u, struct source **stored, enum codec_kind *kind);
-bool unwrap_unclear(const struct unwrap *u); /* an archive of several files, none of them named */
+bool unwrap_unclear(const struct unwrap *u);   /* an archive of several files, none of them named */
 uint64_t unwrap_taken(const struct unwrap *u); /* stored bytes that the first layer has read */
 void unwrap_name(const struct unwrap *u, struct buf *out); /* "gzip", "tar in gzip" */
 /* Why nothing can be written back through it, once it is done; NULL: it can. */
@@ -212,6 +212,9 @@ enum pb_err unchanged_ranges(const struct pkl_splice *now, const struct pkl_spli
 /* The same where only the first `len` bytes do. */
 enum pb_err unchanged_prefix(uint64_t len, struct store_range **out, size_t *count,
                              struct error *e) PB_CHECK;
+/* How many bytes of the result two saves have in common with the original, in whatever order. */
+enum pb_err unchanged_bytes(const struct pkl_splice *now, const struct pkl_splice *saved,
+                            uint64_t *out, struct error *e) PB_CHECK;
 
 /* --- keep.c ------------------------------------------------------------------------------------
  */

@@ -32,6 +32,16 @@ void review_unref(struct review *r)
     free(r);
 }
 
+/* Of what the store holds now, which is another save's result once there was one. */
+static enum pb_err count_untouched(const struct review *r, uint64_t *untouched, struct error *e)
+{
+    const struct review *stored = r->object->stored;
+
+    *untouched = r->pub.splice.untouched;
+    return stored != NULL ? unchanged_bytes(&r->pub.splice, &stored->pub.splice, untouched, e)
+                          : PB_OK;
+}
+
 static enum pb_err planned(struct review *r, struct error *e)
 {
     struct app_object *o = r->object;
@@ -44,9 +54,10 @@ static enum pb_err planned(struct review *r, struct error *e)
     pub->size_before = app_object_stored(o)->size;
     pub->plain_before = o->stored != NULL ? o->stored->plain->size : pub->splice.original->size;
     pub->plain_after = pub->splice.size;
-    pub->plain_untouched = pub->splice.untouched;
     pub->nothing = !pkl_edit_dirty(o->edit);
-    err = pkl_splice_source(&pub->splice, &r->plain, e);
+    err = count_untouched(r, &pub->plain_untouched, e);
+    if (err == PB_OK)
+        err = pkl_splice_source(&pub->splice, &r->plain, e);
     if (err == PB_OK)
         err = pkl_verify_new(o->edit, &pub->splice, r->plain, &r->verify, e);
     return err;

@@ -114,3 +114,48 @@ enum pb_err unchanged_ranges(const struct pkl_splice *now, const struct pkl_spli
     *count = r.len;
     return PB_OK;
 }
+
+/* --- how many --------------------------------------------------------------------------------
+ */
+
+static int by_from(const void *a, const void *b)
+{
+    const struct store_range *x = a, *y = b;
+
+    return (x->from > y->from) - (x->from < y->from);
+}
+
+/* The copied spans in the order of the original, which moves may have changed. */
+static bool sorted_copies(const struct pkl_splice *s, struct ranges *to)
+{
+    if (!from_original(s, to))
+        return false;
+    if (to->len > 1)
+        qsort(to->data, to->len, sizeof *to->data, by_from);
+    return true;
+}
+
+enum pb_err unchanged_bytes(const struct pkl_splice *now, const struct pkl_splice *saved,
+                            uint64_t *out, struct error *e)
+{
+    struct ranges a = {0}, b = {0};
+    bool ok = sorted_copies(now, &a) && sorted_copies(saved, &b);
+    size_t i = 0, k = 0;
+
+    *out = 0;
+    while (ok && i < a.len && k < b.len) {
+        const struct store_range *x = &a.data[i], *y = &b.data[k];
+        uint64_t end_x = x->from + x->len, end_y = y->from + y->len;
+        uint64_t begin = x->from > y->from ? x->from : y->from;
+        uint64_t end = end_x < end_y ? end_x : end_y;
+
+        *out += begin < end ? end - begin : 0;
+        if (end_x <= end_y)
+            i++;
+        else
+            k++;
+    }
+    vec_release(&a);
+    vec_release(&b);
+    return ok ? PB_OK : error_nomem(e);
+}

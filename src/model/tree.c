@@ -10,7 +10,7 @@
 /* --- nodes --------------------------------------------------------------------------------- */
 
 /* Index of the first kid whose position is >= `position`. */
-static size_t kid_at(const struct tree_node *n, uint64_t position)
+size_t tree_kid_at(const struct tree_node *n, uint64_t position)
 {
     size_t lo = 0, hi = n->nkids;
     while (lo < hi) {
@@ -24,7 +24,7 @@ static size_t kid_at(const struct tree_node *n, uint64_t position)
 }
 
 /* Frees n and all below it without recursion: always the last kid of the deepest node first. */
-static void node_free(struct tree_node *n)
+void tree_node_free(struct tree_node *n)
 {
     struct tree_node *stop = n ? n->parent : NULL;
     while (n && n != stop) {
@@ -32,52 +32,69 @@ static void node_free(struct tree_node *n)
             n = n->kids[--n->nkids];
             continue;
         }
+        if (n->ngone > 0) {
+            n = n->gone[--n->ngone];
+            continue;
+        }
         struct tree_node *parent = n->parent;
         free(n->kids);
+        free(n->gone);
         free(n);
         n = parent;
     }
 }
 
-/* Adds `rows` (or takes them away) from what every node from n upwards counts as visible. */
-static void node_grow(struct tree_node *n, uint64_t rows, bool more)
+void tree_node_grow(struct tree_node *n, uint64_t rows)
 {
     for (; n; n = n->parent)
-        n->visible = more ? n->visible + rows : n->visible - rows;
+        n->visible += rows;
+}
+
+void tree_node_take(struct tree_node *parent, size_t i)
+{
+    tree_node_grow(parent, 0 - parent->kids[i]->visible);
+    memmove(&parent->kids[i], &parent->kids[i + 1],
+            (parent->nkids - i - 1) * sizeof(parent->kids[0]));
+    parent->nkids--;
+}
+
+enum pb_err tree_node_put(struct tree_node *parent, struct tree_node *kid, struct error *e)
+{
+    if (parent->nkids == parent->cap && !vec_grow_((void **)&parent->kids, &parent->cap,
+                                                   parent->nkids + 1, sizeof(parent->kids[0])))
+        return error_nomem(e);
+    size_t i = tree_kid_at(parent, kid->position);
+    memmove(&parent->kids[i + 1], &parent->kids[i], (parent->nkids - i) * sizeof(parent->kids[0]));
+    parent->kids[i] = kid;
+    parent->nkids++;
+    kid->parent = parent;
+    tree_node_grow(parent, kid->visible);
+    return PB_OK;
 }
 
 static void node_drop_kid(struct tree_node *parent, size_t i)
 {
     struct tree_node *kid = parent->kids[i];
-    node_grow(parent, kid->visible, false);
-    memmove(&parent->kids[i], &parent->kids[i + 1],
-            (parent->nkids - i - 1) * sizeof(parent->kids[0]));
-    parent->nkids--;
-    node_free(kid);
+    tree_node_take(parent, i);
+    tree_node_free(kid);
 }
 
 static enum pb_err node_add_kid(struct tree_node *parent, const struct pkl_child *child,
                                 uint64_t position, uint64_t count, struct tree_node **out,
                                 struct error *e)
 {
-    if (parent->nkids == parent->cap && !vec_grow_((void **)&parent->kids, &parent->cap,
-                                                   parent->nkids + 1, sizeof(parent->kids[0])))
-        return error_nomem(e);
     struct tree_node *kid = mem_alloc(sizeof(*kid));
     if (!kid)
         return error_nomem(e);
-    kid->parent = parent;
     kid->child = *child;
     kid->position = position;
-    kid->count = count;
-    kid->visible = count;
-    size_t i = kid_at(parent, position);
-    memmove(&parent->kids[i + 1], &parent->kids[i], (parent->nkids - i) * sizeof(parent->kids[0]));
-    parent->kids[i] = kid;
-    parent->nkids++;
-    node_grow(parent, count, true);
-    *out = kid;
-    return PB_OK;
+    kid->count = kid->settled = kid->visible = count;
+    enum pb_err err = tree_node_put(parent, kid, e);
+    if (err != PB_OK)
+        free(kid);
+    else
+        *out = kid;
+    return err;
 }
 
 /* --- rows ---------------------------------------------------------------------------------- */
@@ -173,7 +190,7 @@ enum pb_err tree_fetch(struct tree *t, const struct tree_node *parent, uint64_t 
     return PB_OK;
 }
 
-static void drop_caches(struct tree *t)
+void tree_drop_caches(struct tree *t)
 {
     for (size_t i = 0; i < TREE_CACHES; i++)
         t->caches[i].of = NULL;
@@ -221,7 +238,7 @@ enum pb_err tree_count_children(struct tree *t, const struct pkl_node *n, uint64
 
 void tree_forget(struct tree *t)
 {
-    drop_caches(t);
+    tree_drop_caches(t);
     for (size_t i = 0; i < TREE_PATHS; i++) {
         free(t->paths[i].text);
         t->paths[i] = (struct tree_known_path){0, NULL};
@@ -244,7 +261,7 @@ enum pb_err tree_new(struct pkl_view *v, struct pkl_edit *edit, struct tree **ou
     t->view = pkl_lenses_view(lenses);
     t->edit = edit;
     t->stream = stream;
-    stream->count = stream->visible = v->roots(v);
+    stream->count = stream->settled = stream->visible = v->roots(v);
     *out = t;
     return PB_OK;
 }
@@ -254,7 +271,7 @@ void tree_free(struct tree *t)
     if (!t)
         return;
     tree_forget(t);
-    node_free(t->stream);
+    tree_node_free(t->stream);
     pkl_lenses_free(t->lenses);
     free(t);
 }
@@ -271,7 +288,7 @@ static enum pb_err expand_at(struct tree *t, struct tree_node *parent, uint64_t 
                              struct tree_node **out, struct error *e)
 {
     *out = NULL;
-    size_t i = kid_at(parent, position);
+    size_t i = tree_kid_at(parent, position);
     if (i < parent->nkids && parent->kids[i]->position == position) {
         *out = parent->kids[i];
         return PB_OK;
@@ -301,7 +318,7 @@ void tree_collapse(struct tree *t, uint64_t row)
     if (!tree_locate(t, row, &at) || !at.node)
         return;
     drop_caches_below(t, at.node, true);
-    node_drop_kid(at.parent, kid_at(at.parent, at.position));
+    node_drop_kid(at.parent, tree_kid_at(at.parent, at.position));
 }
 
 void tree_collapse_below(struct tree *t, uint64_t row)
@@ -374,7 +391,7 @@ enum pb_err tree_expand_below(struct tree *t, uint64_t row, uint64_t max_rows, b
 enum pb_err tree_expand_level(struct tree *t, unsigned level, uint64_t max_rows, struct error *e)
 {
     bool complete;
-    drop_caches(t);
+    tree_drop_caches(t);
     while (t->stream->nkids > 0)
         node_drop_kid(t->stream, t->stream->nkids - 1);
     return expand_levels(t, t->stream, level, max_rows, &complete, e);
@@ -505,76 +522,4 @@ const char *tree_next_py2_str(struct tree *t)
 
     t->view->py2_str = (t->view->py2_str + 1) % (sizeof names / sizeof names[0]);
     return names[t->view->py2_str];
-}
-
-/* --- after edits --------------------------------------------------------------------------- */
-
-/* Reads n's place again.  *gone: another value stands there now, so it is no longer expanded. */
-static enum pb_err refresh_node(struct tree *t, struct tree_node *n, bool *gone, struct error *e)
-{
-    struct pkl_child child;
-    uint64_t count = 0;
-    *gone = n->position >= n->parent->count;
-    if (*gone)
-        return PB_OK;
-    enum pb_err err = tree_fetch(t, n->parent, n->position, &child, e);
-    if (err == PB_OK)
-        err = tree_count_children(t, &child.value, &count, e);
-    if (err != PB_OK)
-        return err;
-    *gone = child.value.id != n->child.value.id || count == 0;
-    if (*gone)
-        return PB_OK;
-    n->child = child;
-    if (count > n->count)
-        node_grow(n, count - n->count, true);
-    else
-        node_grow(n, n->count - count, false);
-    n->count = count;
-    return PB_OK;
-}
-
-/* Drops kids of n that are gone, refreshes the others. */
-static enum pb_err refresh_kids(struct tree *t, struct tree_node *n, struct error *e)
-{
-    enum pb_err err = PB_OK;
-    for (size_t i = 0; err == PB_OK && i < n->nkids;) {
-        bool gone;
-        err = refresh_node(t, n->kids[i], &gone, e);
-        if (err == PB_OK && gone) {
-            drop_caches(t);
-            node_drop_kid(n, i);
-        } else {
-            i++;
-        }
-    }
-    return err;
-}
-
-enum pb_err tree_refresh(struct tree *t, struct error *e)
-{
-    tree_forget(t);
-    /* Pre-order over expanded nodes without recursion: down to the first kid, else to the next of
-     * an ancestor. */
-    struct tree_node *n = t->stream;
-    enum pb_err err = refresh_kids(t, n, e);
-    while (err == PB_OK) {
-        if (n->nkids > 0) {
-            n = n->kids[0];
-        } else {
-            for (;;) {
-                struct tree_node *parent = n->parent;
-                if (!parent)
-                    return PB_OK;
-                size_t next = kid_at(parent, n->position) + 1;
-                if (next < parent->nkids) {
-                    n = parent->kids[next];
-                    break;
-                }
-                n = parent;
-            }
-        }
-        err = refresh_kids(t, n, e);
-    }
-    return err;
 }

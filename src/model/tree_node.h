@@ -20,6 +20,11 @@ struct tree_node {
     uint64_t visible;         /* rows below it: count, and what is visible below each of those */
     struct tree_node **kids;  /* the expanded ones among its children, by position */
     size_t nkids, cap;
+    /* For undo: expanded ones that are not there any more, the newest last. */
+    struct tree_node **gone;
+    size_t ngone, gone_cap;
+    uint64_t settled; /* count when the kids were looked at last */
+    bool astray;      /* of one that is gone: since this very edit */
 };
 
 #define TREE_CACHE 64 /* children fetched at once: about a screenful */
@@ -63,6 +68,17 @@ enum pb_err tree_fetch(struct tree *t, const struct tree_node *parent, uint64_t 
 /* How many children a value has; 0 for leaves. */
 enum pb_err tree_count_children(struct tree *t, const struct pkl_node *n, uint64_t *count,
                                 struct error *e) PB_CHECK;
-void tree_forget(struct tree *t); /* the caches, after an edit */
+void tree_forget(struct tree *t); /* the caches and paths, after an edit */
+void tree_drop_caches(struct tree *t);
+
+/* Index of the first kid whose position is >= `position`. */
+size_t tree_kid_at(const struct tree_node *n, uint64_t position);
+/* Adds to what every node from n upwards counts as visible; less: 0 - rows. */
+void tree_node_grow(struct tree_node *n, uint64_t rows);
+void tree_node_take(struct tree_node *parent, size_t i); /* it is the caller's now */
+enum pb_err tree_node_put(struct tree_node *parent, struct tree_node *kid,
+                          struct error *e) PB_CHECK;
+/* With all below it, which is not among its parent's kids any more. */
+void tree_node_free(struct tree_node *n);
 
 #endif

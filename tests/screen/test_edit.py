@@ -9,7 +9,7 @@ import stat
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
-from screens import NOW, Stage, main  # noqa: E402  pylint: disable=wrong-import-position
+from screens import NOW, Stage, compare, main  # noqa: E402  pylint: disable=wrong-import-position
 
 
 def put(stage, value):
@@ -324,9 +324,184 @@ def move_rename_type_double():
         ], value
 
 
+def asked_where():
+    """Every key that changes what a shared container holds asks first; also the editor."""
+    inner = [1, 2, 3]
+    for keys, right in (
+        ("a\ntype 4\nkey Enter", [1, 2, 4, 3]),
+        ("d", [1, 3]),
+        ("t Enter", [1, 2.0, 3]),
+        ("+", [1, 2, 2, 3]),
+        ("<", [2, 1, 3]),
+        (">", [1, 3, 2]),
+    ):
+        for where, left in (("o", inner), ("e", right), ("Esc", inner)):
+            with Stage() as stage:
+                name = put(stage, {"x": inner, "y": inner})
+                keys_in_y = "\n            ".join(("key " + keys).split("\n"))
+                end = (
+                    "expect-not unsaved" if where == "Esc" else "key s y\n            await Saved."
+                )
+                stage.run(
+                    f"""
+            type :
+            type .y[1]
+            key Enter
+            expect ['y'][1]
+            {keys_in_y}
+            expect Where?
+            expect ['y'], which stands at 2 places
+            key {where}
+            expect-not Where?
+            {end}
+        """,
+                    where=WHERE,
+                    size=(24, 80),
+                )
+                value = saved(name)
+                got = (value["x"], value["y"], value["x"] is value["y"])
+                want = (left, inner if where == "Esc" else right, where != "o")
+                assert got == want, (keys, where, got)
+    pair = {"k": 1}
+    for where, left in (("o", {"k": 1}), ("e", {"n": 1})):
+        with Stage() as stage:
+            name = put(stage, {"x": pair, "y": pair})
+            stage.run(
+                f"""
+                type :
+                type .y.k
+                key Enter r ^U
+                type 'n'
+                key Enter
+                expect Where?
+                key {where} s y
+                await Saved.
+            """,
+                where=WHERE,
+                size=(24, 80),
+            )
+            assert saved(name) == {"x": left, "y": {"n": 1}}, saved(name)
+    for where, left in (("o", [1, 2, 3]), ("e", [7])):
+        with Stage() as stage:
+            name = put(stage, {"x": inner, "y": inner})
+            stage.run(
+                f"""
+                key j j
+                expect shared \u00d72
+                key e ^X
+                expect This value stands at 2 places
+                key {where} s y
+                await Saved.
+            """,
+                where=WHERE,
+                size=(24, 80),
+                env=editor(stage, "echo '[7]' > \"$f\""),
+            )
+            assert saved(name) == {"x": left, "y": [7]}, saved(name)
+
+
+def expanded_stays():
+    """Rows stay open when others come and go, when they go and come back, and in a copy."""
+    shared_list = [1, ["deep"], 3]
+    with Stage() as stage:
+        put(stage, {"gone": 0, "x": shared_list, "y": shared_list})
+        seen, _ = stage.run(
+            """
+            key j j Right j j Right
+            expect 'deep'
+            type :
+            type .y[1]
+            key Enter Right
+            shot open
+            type :
+            type .gone
+            key Enter d
+            expect-not gone
+            shot deleted
+            key u
+            type :
+            type .y[1]
+            key Enter
+            shot undone
+            type :
+            type .y[0]
+            key Enter d e
+            shot everywhere
+            key u d o
+            shot here
+            key u
+            type :
+            type .x
+            key Enter d
+            expect-not 'x'
+            key u
+            shot back
+        """,
+            where=WHERE,
+            size=(24, 80),
+        )
+    assert seen["open"] == seen["undone"], seen["undone"]
+    fault = compare("expanded_stays", seen)
+    assert not fault, fault
+
+
+def undone_past_a_save():
+    """What the review counts as untouched is counted against what is saved there: not the value
+    (2 + 30 bytes), not the FRAME (9)."""
+    with Stage() as stage:
+        name = put(stage, {"a": "x" * 30, "b": 1})
+        before = os.path.getsize(name)
+        stage.run(
+            f"""
+            key j e ^U
+            type '{"y" * 40}'
+            key Enter s y
+            await Saved.
+            key u s
+            expect {before + 10} \u2192 {before} bytes, {before - 32 - 9} of them untouched
+            key y
+            await Saved.
+        """,
+            where=WHERE,
+            size=(24, 80),
+        )
+        assert saved(name) == {"a": "x" * 30, "b": 1}
+        assert os.path.getsize(name) == before
+
+
+def moved_rows():
+    with Stage() as stage:
+        put(stage, {"l": ["one", "two", "three"]})
+        seen, _ = stage.run(
+            """
+            key j Enter j >
+            expect moved
+            shot moved
+            key s
+            expect moved to place 2
+            key Esc u
+            expect-not moved
+        """,
+            where=WHERE,
+            size=(24, 80),
+        )
+    fault = compare("moved_rows", seen)
+    assert not fault, fault
+
+
 if __name__ == "__main__":
     sys.exit(
         main(
-            [objects_and_containers, shared, in_the_editor, add_and_delete, move_rename_type_double]
+            [
+                objects_and_containers,
+                shared,
+                in_the_editor,
+                add_and_delete,
+                move_rename_type_double,
+                asked_where,
+                expanded_stays,
+                undone_past_a_save,
+                moved_rows,
+            ]
         )
     )

@@ -85,20 +85,27 @@ static void test_random(void **state)
         original[i] = (uint8_t)(i % 199);
     for (int round = 0; round < 2000; round++) {
         struct result now, saved;
+        uint64_t both, counted;
+        struct error e;
 
         make(&now, original, &seed);
         make(&saved, original, &seed);
         found += check(&now, NULL, original);
-        found += check(&now, &saved.splice, saved.bytes);
+        both = check(&now, &saved.splice, saved.bytes);
+        assert_int_equal(unchanged_bytes(&now.splice, &saved.splice, &counted, &e), PB_OK);
+        assert_int_equal(counted, both);
+        found += both;
     }
     assert_true(found > 2000 * ORIGINAL); /* most of it is the same */
 }
 
-/* Spans that were moved: against a saved result nothing is claimed, against the original all. */
+/* Spans that were moved: against a saved result no place is claimed, against the original all. */
 static void test_moved(void **state)
 {
     uint8_t original[ORIGINAL];
     struct result now = {.splice = {.count = 0}}, saved = {.splice = {.count = 0}};
+    uint64_t counted;
+    struct error e;
 
     (void)state;
     for (unsigned i = 0; i < ORIGINAL; i++)
@@ -108,6 +115,8 @@ static void test_moved(void **state)
     put(&saved, SPLICE_COPY, 0, ORIGINAL, original);
     assert_int_equal(check(&now, NULL, original), ORIGINAL);
     assert_int_equal(check(&now, &saved.splice, saved.bytes), 0);
+    assert_int_equal(unchanged_bytes(&now.splice, &saved.splice, &counted, &e), PB_OK);
+    assert_int_equal(counted, 200);
 }
 
 int main(void)

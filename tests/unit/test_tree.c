@@ -226,6 +226,113 @@ static void test_changes_are_marked(void **state)
     close_fixture(&f);
 }
 
+static void refresh(struct fixture *f)
+{
+    struct error e = {0};
+    assert_int_equal(tree_refresh(f->tree, &e), PB_OK);
+}
+
+static void delete_row(struct fixture *f, uint64_t row)
+{
+    struct pkl_child place;
+    struct error e = {0};
+    assert_int_equal(tree_child(f->tree, row, &place, &e), PB_OK);
+    if (pkl_edit_delete(f->edit, &place, &e) != PB_OK)
+        fail_msg("%s", e.msg);
+    refresh(f);
+}
+
+static void undo(struct fixture *f)
+{
+    assert_true(pkl_edit_undo(f->edit));
+    refresh(f);
+}
+
+#define EXPANDED                                                                                   \
+    "0v |list (4)|[[…], 5, […], […]]|\n1> 0|list (1)|[0]|\n1- 1|int|5|\n"                    \
+    "1v 2|list (1)|[[…]]|\n2v 0|list (1)|[7]|\n3- 0|int|7|\n1v 3|list (1)|[6]|\n2- 0|int|6|\n"
+
+/* [[0], 5, [[7]], [6]] with all but the first expanded. */
+static void open_expanded(struct fixture *f)
+{
+    OPEN(f, "\x80\x04]\x94(]\x94K\x00"
+            "aK\x05]\x94]\x94K\x07"
+            "aa]\x94K\x06"
+            "ae.");
+    expand(f->tree, 0);
+    expand(f->tree, 4);
+    expand(f->tree, 3);
+    expand(f->tree, 4);
+    expect_rows(f->tree, EXPANDED);
+}
+
+static void test_expanded_stays(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct pkl_child place;
+    struct error e = {0};
+    open_expanded(&f);
+    delete_row(&f, 1); /* in front of them */
+    expect_rows(f.tree, "0v+ |list (3)|[5, […], […]]|\n1- 0|int|5|\n1v 1|list (1)|[[…]]|\n"
+                        "2v 0|list (1)|[7]|\n3- 0|int|7|\n1v 2|list (1)|[6]|\n2- 0|int|6|\n");
+    undo(&f);
+    expect_rows(f.tree, EXPANDED);
+    delete_row(&f, 3); /* itself, with what is in it */
+    assert_int_equal(tree_rows(f.tree), 5);
+    delete_row(&f, 1);
+    undo(&f);
+    undo(&f);
+    expect_rows(f.tree, EXPANDED);
+    delete_row(&f, 4); /* it is empty, so there is nothing to expand */
+    assert_int_equal(tree_rows(f.tree), 6);
+    undo(&f);
+    expect_rows(f.tree, EXPANDED);
+    set_value(&f, 3, "'x'");
+    assert_int_equal(tree_rows(f.tree), 6);
+    undo(&f);
+    expect_rows(f.tree, EXPANDED);
+    assert_int_equal(tree_child(f.tree, 6, &place, &e), PB_OK);
+    assert_int_equal(pkl_edit_move(f.edit, &place, 0, &e), PB_OK);
+    refresh(&f);
+    assert_int_equal(tree_rows(f.tree), 8);
+    undo(&f);
+    expect_rows(f.tree, EXPANDED);
+    delete_row(&f, 3);
+    tree_collapse(f.tree, 0); /* what the user closes is closed */
+    undo(&f);
+    expand(f.tree, 0);
+    assert_int_equal(tree_rows(f.tree), 5);
+    close_fixture(&f);
+}
+
+/* What gets a copy of its own in one place is as expanded as what it is a copy of. */
+static void test_expanded_copy(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct pkl_child way[3];
+    struct error e = {0};
+    OPEN(&f, "\x80\x04]\x94(]\x94]\x94K\x07"
+             "aah\x01"
+             "e.");
+    expand(f.tree, 0);
+    expand(f.tree, 2);
+    expand(f.tree, 3);
+    expand(f.tree, 1);
+    expand(f.tree, 2);
+    assert_int_equal(tree_rows(f.tree), 7);
+    for (uint64_t i = 0; i < 2; i++)
+        assert_int_equal(tree_child(f.tree, i == 0 ? 0 : 4, &way[i], &e), PB_OK);
+    assert_int_equal(tree_child(f.tree, 5, &way[2], &e), PB_OK);
+    assert_int_equal(pkl_edit_own(f.edit, way, 3, &e), PB_OK);
+    refresh(&f);
+    assert_int_equal(tree_rows(f.tree), 7);
+    undo(&f);
+    assert_int_equal(tree_rows(f.tree), 7);
+    close_fixture(&f);
+}
+
 static void test_reveal(void **state)
 {
     (void)state;
@@ -341,6 +448,8 @@ int main(void)
         cmocka_unit_test(test_shared_and_recursive),
         cmocka_unit_test(test_stream),
         cmocka_unit_test(test_changes_are_marked),
+        cmocka_unit_test(test_expanded_stays),
+        cmocka_unit_test(test_expanded_copy),
         cmocka_unit_test(test_reveal),
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_lenses),
