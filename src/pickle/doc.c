@@ -63,6 +63,7 @@ void pkl_doc_free(struct pkl_doc *d)
     vec_release(&d->scan.marks);
     free(d->hash.slot);
     free(d->cache);
+    free(d->ahead);
     nd_book_free(d->book);
     vec_release(&d->wrappers);
     vec_release(&d->dtypes);

@@ -188,6 +188,7 @@ struct memo_hash {
 };
 
 struct wval;
+struct walk_ahead;
 struct nd_book;
 struct pkl_doc {
     struct pkl_view view;
@@ -245,6 +246,7 @@ struct pkl_doc {
     uint64_t end; /* one past the last STOP */
 
     struct wval *cache; /* containers located lately */
+    struct walk_ahead *ahead; /* of some containers */
     struct {
         uint64_t *data;
         size_t len, cap;

@@ -21,6 +21,17 @@ struct wval {
     bool ref; /* maker is the GET or DUP */
 };
 
+/* Children read ahead of those that were asked for last. */
+#define WALK_AHEAD 64u
+struct walk_ahead {
+    uint64_t maker, first, asked; /* asked: the first one then */
+    uint64_t size;                /* of the source then */
+    enum phase phase;
+    size_t got;
+    bool all; /* no more follow */
+    struct wval vals[2 * WALK_AHEAD];
+};
+
 /* The value made at `maker`, of any kind. */
 enum pb_err walk_locate(struct pkl_doc *d, uint64_t maker, struct wval *out,
                         struct error *e) PB_CHECK;

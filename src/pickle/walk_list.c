@@ -1,7 +1,10 @@
 /* Children found again: from checkpoints of their container, or through references. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "walk_machine.h"
+
+#define AHEADS 4u /* containers that may be gone through at the same time */
 
 /* ----------------------------------------------------------------- own children */
 
@@ -202,8 +205,8 @@ static enum pb_err list_stretch(struct pkl_doc *d, const struct wval *v, const s
     return err;
 }
 
-enum pb_err walk_list(struct pkl_doc *d, uint64_t maker, enum phase phase, uint64_t first,
-                      size_t count, struct wval *out, size_t *got, struct error *e)
+static enum pb_err list_now(struct pkl_doc *d, uint64_t maker, enum phase phase, uint64_t first,
+                            size_t count, struct wval *out, size_t *got, struct error *e)
 {
     struct pick all = {.phase = phase, .first = first, .count = count, .out = out};
     uint64_t own = 0, base = 0, total;
@@ -237,6 +240,79 @@ enum pb_err walk_list(struct pkl_doc *d, uint64_t maker, enum phase phase, uint6
         err = list_stretch(d, &v, NULL, own, base, total - own, &all, e);
     *got = all.got;
     return err;
+}
+
+/* Takes what was read ahead. */
+static bool was_ahead(struct pkl_doc *d, const struct walk_ahead *a, uint64_t first, size_t count,
+                      struct wval *out, size_t *got)
+{
+    size_t per = a->phase == PH_PAIR ? 2 : 1, skip;
+
+    if (first < a->first || first - a->first >= a->got)
+        return false;
+    skip = (size_t)(first - a->first);
+    if (count > a->got - skip && !a->all)
+        return false;
+    *got = count < a->got - skip ? count : a->got - skip;
+    memcpy(out, a->vals + skip * per, *got * per * sizeof *out);
+    for (size_t i = 0; i < *got * per; i++)
+        walk_remember(d, &out[i]);
+    return true;
+}
+
+/* Some more than asked for. */
+static bool look_ahead(struct pkl_doc *d, struct walk_ahead *a, uint64_t first)
+{
+    a->first = first;
+    if (list_now(d, a->maker, a->phase, first, WALK_AHEAD, a->vals, &a->got, NULL) != PB_OK)
+        a->got = 0;
+    a->all = a->got < WALK_AHEAD;
+    return a->got > 0;
+}
+
+/* What is ahead in that container, or the room that was used longest ago. */
+static struct walk_ahead *ahead_of(struct pkl_doc *d, uint64_t maker, enum phase phase)
+{
+    struct walk_ahead *a = d->ahead;
+    size_t i = 0;
+
+    if (a == NULL)
+        a = d->ahead = mem_alloc(AHEADS * sizeof *a);
+    if (a == NULL)
+        return NULL;
+    while (i + 1 < AHEADS && !(a[i].maker == maker && a[i].phase == phase))
+        i++;
+    if (i > 1) { /* the last two stay where they are while they take turns */
+        struct walk_ahead used = a[i];
+
+        memmove(a + 1, a, i * sizeof *a);
+        a[0] = used;
+        i = 0;
+    }
+    return &a[i];
+}
+
+/* Whoever goes through a container child by child would otherwise run from a checkpoint to each of
+ * them. */
+enum pb_err walk_list(struct pkl_doc *d, uint64_t maker, enum phase phase, uint64_t first,
+                      size_t count, struct wval *out, size_t *got, struct error *e)
+{
+    struct walk_ahead *a;
+    bool goes_on;
+
+    if (!d->done || d->broken || phase == PH_HEAD || count > WALK_AHEAD / 4)
+        return list_now(d, maker, phase, first, count, out, got, e);
+    a = ahead_of(d, maker, phase);
+    if (a == NULL)
+        return error_nomem(e);
+    goes_on = a->maker == maker && a->phase == phase && a->size == d->src->size;
+    if (goes_on && was_ahead(d, a, first, count, out, got))
+        return PB_OK;
+    goes_on = goes_on && first >= a->asked && first - a->asked <= WALK_AHEAD;
+    *a = (struct walk_ahead){.maker = maker, .phase = phase, .size = d->src->size, .asked = first};
+    if (goes_on && look_ahead(d, a, first) && was_ahead(d, a, first, count, out, got))
+        return PB_OK;
+    return list_now(d, maker, phase, first, count, out, got, e);
 }
 
 enum pb_err walk_standing(struct pkl_doc *d, uint64_t first, size_t count, struct wval *out,
