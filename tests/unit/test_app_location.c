@@ -198,7 +198,8 @@ static const struct {
     {"/a/../b", PB_OK, "/", "a/../b"},
     {"gs://b//k%20", PB_OK, "b", "/k%20"},
     {"gs://", PB_OK, NULL, ""},
-    {"az://a/c/k", PB_EUNSUPPORTED, NULL, NULL},
+    {"az://a/c/k", PB_OK, "a/c", "k"},
+    {"az://a", PB_OK, "a", ""},
     {"https://h/x", PB_EUNSUPPORTED, NULL, NULL},
     {"-", PB_EUSAGE, NULL, NULL},
 };
