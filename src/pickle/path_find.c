@@ -173,34 +173,63 @@ static bool has_children(enum pkl_kind kind)
            kind == PKL_FROZENSET || kind == PKL_OBJECT || kind == PKL_PERSID || kind == PKL_BROKEN;
 }
 
-/* Parts that are no children of their own: the class, arguments when there are none, and a state
- * whose pairs are attributes. */
-static enum pb_err part_of(struct search *s, const struct pkl_child *c, struct pkl_child *out,
+/* A half of a state that is a pair, emptied: its attributes are gone, which would have led there.
+ */
+static enum pb_err half_of(struct search *s, const struct pkl_child *state, struct pkl_child *half,
                            bool *found)
+{
+    struct pkl_child halves[2];
+    size_t got = 0;
+    enum pb_err err = PB_OK;
+
+    *found = false;
+    if (state->value.kind == PKL_TUPLE)
+        err = s->v->children(s->v, state->value.id, 0, 2, halves, &got, s->e);
+    for (size_t i = 0; i < got && err == PB_OK && !*found; i++) {
+        *half = halves[i];
+        *found = is_it(s->w, half);
+    }
+    return err;
+}
+
+/* Parts that are no children of their own: the class, arguments when there are none, and a state
+ * whose pairs are attributes.  Onto the chain, when it is one of them. */
+static enum pb_err part_of(struct search *s, const struct pkl_child *c, bool *found)
 {
     static const enum pkl_part parts[] = {PKL_CLASS, PKL_ARGS,  PKL_KWARGS,  PKL_STATE,
                                           PKL_SLOTS, PKL_ITEMS, PKL_ENTRIES, PKL_PID};
+    struct pkl_child part, half;
     struct error none;
+    bool halved = false;
 
     *found = false;
     if (c->value.kind != PKL_OBJECT && c->value.kind != PKL_PERSID)
         return PB_OK;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts && !*found; i++) {
-        enum pb_err err = s->v->part(s->v, c->value.id, parts[i], out, &none);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && !*found && !halved; i++) {
+        enum pb_err err = s->v->part(s->v, c->value.id, parts[i], &part, &none);
 
-        if (err == PB_OK)
-            *found = is_it(s->w, out);
-        else if (err != PB_ENOTFOUND)
+        if (err == PB_ENOTFOUND)
+            continue;
+        if (err != PB_OK)
             return error_set(s->e, err, "%s", none.msg);
+        *found = is_it(s->w, &part);
+        if (!*found && parts[i] == PKL_STATE)
+            err = half_of(s, &part, &half, &halved);
+        if (err != PB_OK)
+            return err;
     }
+    if ((*found || halved) && !vec_push(s->chain, part))
+        return error_nomem(s->e);
+    if (halved && !vec_push(s->chain, half))
+        return error_nomem(s->e);
+    *found = *found || halved;
     return PB_OK;
 }
 
 static enum pb_err enter(struct search *s, const struct pkl_child *c, bool *found)
 {
     struct level lv = {.id = c->value.target};
-    struct pkl_child part;
-    bool in_part, new_one;
+    bool new_one;
     enum pb_err err;
 
     if (!vec_push(s->chain, *c))
@@ -208,12 +237,8 @@ static enum pb_err enter(struct search *s, const struct pkl_child *c, bool *foun
     *found = is_it(s->w, c);
     if (*found)
         return PB_OK;
-    err = part_of(s, c, &part, &in_part);
-    if (err == PB_OK && in_part) {
-        *found = true;
-        return vec_push(s->chain, part) ? PB_OK : error_nomem(s->e);
-    }
-    if (err != PB_OK)
+    err = part_of(s, c, found);
+    if (err != PB_OK || *found)
         return err;
     if (!has_children(c->value.kind)) {
         s->chain->len--;
