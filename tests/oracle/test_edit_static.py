@@ -65,6 +65,7 @@ class Walk:
         elif name == 'STOP':
             stack.pop()
         elif name == 'DUP':
+            self.values += stack[-1] is not MARK  # an edit of one of the two writes another value
             stack.append(stack[-1])
         elif name in ('GET', 'BINGET', 'LONG_BINGET'):
             stack.append(memo[int(arg)])
