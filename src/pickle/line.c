@@ -178,6 +178,16 @@ static const char *int_note(const char *s, size_t n)
     return is_spelled_out(s, n) ? "newer versions take decimal digits alone" : NULL;
 }
 
+/* How many of the n bytes are digits: no NUL ends them. */
+static size_t digits_among(const char *s, size_t n)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < n; i++)
+        count += s[i] >= '0' && s[i] <= '9';
+    return count;
+}
+
 static const char *float_note(const char *s, size_t n)
 {
     double v;
@@ -186,7 +196,7 @@ static const char *float_note(const char *s, size_t n)
         return "C's unpickler reads up to the NUL, Python's refuses it";
     if (n > 0 && (is_blank(*s) || is_blank(s[n - 1]) || memchr(s, '_', n) != NULL))
         return "only Python's unpickler takes it, C's does not";
-    if (line_float(s, n, &v) && isinf(v) && strcspn(s, "0123456789") < n)
+    if (line_float(s, n, &v) && isinf(v) && digits_among(s, n) > 0)
         return "inf to Python's unpickler, refused by C's";
     return NULL;
 }
@@ -211,7 +221,7 @@ const char *line_note(uint8_t code, const char *s, size_t n)
     case 'g':
         if (line_slot(s, n, &slot) && slot > INT64_MAX)
             return "to Python 2 a slot is its text, Python 3 refuses it";
-        return strspn(s, "0123456789") < n || (n > 1 && *s == '0')
+        return digits_among(s, n) < n || (n > 1 && *s == '0')
                    ? "to Python 2 a slot is its text, to Python 3 a number"
                    : NULL;
     default:
