@@ -42,7 +42,20 @@ enum pb_err num_big_parse(struct buf *out_le, const char *digits, size_t n, int 
 #define NUM_STORED_DIGITS 200000
 enum pb_err num_big_parse_stored(struct buf *out_le, const char *digits, size_t n, bool negative,
                                  struct error *e) PB_CHECK;
-size_t num_big_bits(const uint8_t *le, size_t n); /* int.bit_length() */
+/*
+ * Any longer one to decimal, a step (some tens of microseconds) at a time.  Costs n log^2 n.  Above
+ * NUM_DECIMAL_BYTES it is PB_ELIMIT.  The bytes are copied; up to thirty times as much memory is
+ * held meanwhile.
+ */
+#define NUM_DECIMAL_BYTES (16u << 20)
+struct num_decimal;
+enum pb_err num_decimal_new(const uint8_t *le, size_t n, struct num_decimal **out,
+                            struct error *e) PB_CHECK;
+bool num_decimal_step(struct num_decimal *d); /* true: it is done */
+unsigned num_decimal_percent(const struct num_decimal *d);
+char *num_decimal_take(struct num_decimal *d, size_t *len); /* once done; free() it; no NUL */
+void num_decimal_free(struct num_decimal *d);               /* NULL is fine */
+size_t num_big_bits(const uint8_t *le, size_t n);           /* int.bit_length() */
 /* Whether two of them have no common divisor; PB_ELIMIT for very long ones. */
 enum pb_err num_big_coprime(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len,
                             bool *coprime, struct error *e) PB_CHECK;

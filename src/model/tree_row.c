@@ -1,6 +1,7 @@
 /* What one row of the tree says: label, type, value, and what was changed. */
 #include "tree_node.h"
 
+#include <pklbrowse/pkl_int.h>
 #include <pklbrowse/pkl_leaf.h>
 #include <pklbrowse/pkl_repr.h>
 #include <pklbrowse/text.h>
@@ -194,6 +195,19 @@ static void describe_object(struct tree *t, const struct pkl_node *n, uint64_t c
     buf_release(&name);
 }
 
+/* Of an int whose digits are not shown. */
+static void put_bits(struct tree *t, const struct pkl_node *n, struct buf *out)
+{
+    struct error ignored; /* the preview says what cannot be read */
+    uint64_t bits;
+
+    if (pkl_int_long_bits(t->view, n, &bits, &ignored) != PB_OK || bits == 0)
+        return;
+    buf_putc(out, ' ');
+    text_count(out, bits);
+    buf_puts(out, " bits");
+}
+
 static void make_texts(struct tree *t, const struct tree_at *at, uint64_t count, size_t bytes,
                        struct tree_row *r)
 {
@@ -208,6 +222,8 @@ static void make_texts(struct tree *t, const struct tree_at *at, uint64_t count,
             buf_puts(&r->type, " (");
             text_count(&r->type, count);
             buf_putc(&r->type, ')');
+        } else if (n->kind == PKL_INT) {
+            put_bits(t, n, &r->type);
         }
     }
     if (r->shared) {

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/pkl_int.h>
 #include <pklbrowse/text.h>
 
 #include "equal.h"
@@ -29,15 +30,39 @@ static size_t room(const struct preview *p)
     return full(p) ? 0 : p->max - p->text.len;
 }
 
+/* The first digits of an int that is long. */
+static enum pb_err put_long_int(struct preview *p, const struct pkl_node *node, struct error *e)
+{
+    struct source *hex;
+    const uint8_t *text;
+    size_t want = room(p), n;
+    enum pb_err err = pkl_int_hex(p->v, node, &hex, e);
+
+    if (err == PB_OK)
+        err = source_view(hex, 0, want, &text, &n, e);
+    if (err == PB_OK) {
+        buf_append(&p->text, text, n < want ? n : want);
+        buf_puts(&p->text, "…");
+    }
+    source_free(hex);
+    return err;
+}
+
 static enum pb_err put_leaf(struct preview *p, const struct pkl_node *node, struct error *e)
 {
     /* An int is read whole or not at all: a part of its bytes is another number. */
-    size_t max = node->kind == PKL_INT ? 4096 : room(p) + 8;
+    size_t max = node->kind == PKL_INT ? (PKL_INT_LONG_BITS + 7) / 8 : room(p) + 8;
     enum pb_err err = pkl_leaf_read(p->v, node, max, &p->leaf, e);
 
     if (err != PB_OK)
         return err;
     if (node->kind == PKL_INT && p->leaf.partial) {
+        struct error why;
+        size_t before = p->text.len;
+
+        if (put_long_int(p, node, &why) == PB_OK)
+            return PB_OK;
+        buf_truncate(&p->text, before);
         buf_printf(&p->text, "int of %llu bytes", (unsigned long long)p->leaf.total);
         return PB_OK;
     }

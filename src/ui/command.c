@@ -70,6 +70,8 @@ bool need_shown(const struct ui *u, const struct command *c)
         return false;
     if ((c->needs & SHOW_EDITOR) != 0 && (ask_top(u) == NULL || ask_top(u)->ops->take == NULL))
         return false;
+    if ((c->needs & SHOW_INT) != 0 && !value_is_int(u))
+        return false;
     if ((c->needs & SHOW_CHANGED) != 0 && !pkl_edit_changed(edit))
         return false;
     if ((c->needs & SHOW_UNSAVED) != 0 && !pkl_edit_dirty(edit))

@@ -85,6 +85,7 @@ void cmd_version_restore(struct ui *u, int arg);
 void cmd_palette(struct ui *u, int arg);
 
 /* view_value.c */
+void cmd_value_decimal(struct ui *u, int arg);
 void cmd_value_find(struct ui *u, int arg);
 void cmd_value_next(struct ui *u, int direction);
 void cmd_value_hex(struct ui *u, int arg);

@@ -102,7 +102,7 @@ struct nav {
         struct place *data;
         size_t len, cap;
     } all;
-    size_t at; /* of the place that is shown; all.len > 0 */
+    size_t at;             /* of the place that is shown; all.len > 0 */
     struct app_look *look; /* what is at the path that was typed, or NULL */
 };
 
@@ -408,9 +408,10 @@ struct picker {
 /* Takes over ctx, also when there is no memory. */
 void picker_open(struct ui *u, const struct picker_ops *ops, void *ctx, const char *title);
 
-/* view_value.c: strings and bytes as they are, over the panes. */
-bool value_can_open(const struct pkl_node *n);
-void value_open(struct ui *u); /* of the row of the cursor */
+/* view_value.c: strings, bytes and long ints as they are, over the panes. */
+bool value_can_open(struct ui *u, const struct pkl_node *n);
+bool value_is_int(const struct ui *u); /* the one that is open */
+void value_open(struct ui *u);         /* of the row of the cursor */
 
 /* view_versions.c */
 bool versions_busy(const struct ui *u);
@@ -480,7 +481,7 @@ void nav_list(struct ui *u, const struct location *where, const char *name, size
 /* Opens an object and shows its folder on the left unless that stands there. */
 void nav_open(struct ui *u, const struct location *where, bool properties, bool show_folder);
 void nav_go(struct ui *u, const struct location *where); /* folder or object, whichever is there */
-void nav_stop(struct ui *u); /* does not go on to look what is there */
+void nav_stop(struct ui *u);                             /* does not go on to look what is there */
 bool location_same(const struct location *a, const struct location *b);
 void location_show_name(struct buf *out, const struct location *where); /* its last part */
 

@@ -280,7 +280,7 @@ void cmd_tree_open(struct ui *u, int arg)
     const struct tree_row *row = here(u);
 
     (void)arg;
-    if (!row->expandable && value_can_open(&row->child.value))
+    if (!row->expandable && value_can_open(u, &row->child.value))
         value_open(u);
     else if (!row->expandable)
         ui_say(u, SAY_INFO,

@@ -1,6 +1,8 @@
 /*
  * One long value over the panes: a text in rows with the numbers of its lines, or bytes in hex with
  * what they are in ASCII.  Bytes are read where they stand; nothing is copied for being looked at.
+ * An int is the text of its hex digits; its decimal ones are found by a job, when they are asked
+ * for.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +10,8 @@
 #include <pklbrowse/clock.h>
 #include <pklbrowse/loop.h>
 #include <pklbrowse/mem.h>
+#include <pklbrowse/num.h>
+#include <pklbrowse/pkl_int.h>
 #include <pklbrowse/pkl_leaf.h>
 #include <pklbrowse/text.h>
 
@@ -27,6 +31,11 @@ struct value_view {
     struct source *own;
     uint64_t base, size;
     bool hex;
+    uint64_t bits; /* of an int; else 0 */
+    struct pkl_node number;
+    struct job convert; /* to decimal, while `decimal` is there */
+    struct num_decimal *decimal;
+    bool is_decimal;
     bool to_end; /* of the text, once it is laid out */
     struct buf title;
     struct flow flow;
@@ -270,6 +279,11 @@ static void draw_position(const struct value_view *v, const struct region *box)
     text_count(&text, v->list.count);
     buf_puts(&text, v->running && !v->hex ? "+ rows " : " rows ");
     (void)screen_puts(box, box->h - 1, box->w - 2 - (int)text.len, STYLE_NORMAL, text.data);
+    if (v->decimal != NULL) {
+        buf_clear(&text);
+        buf_printf(&text, " to decimal: %u %% ", num_decimal_percent(v->decimal));
+        (void)screen_puts(box, box->h - 1, 2, STYLE_NORMAL, text.data);
+    }
     buf_release(&text);
 }
 
@@ -426,6 +440,143 @@ void cmd_value_next(struct ui *u, int direction)
     look_on((struct value_view *)u->over, direction);
 }
 
+/* --- an int --------------------------------------------------------------------------------- */
+
+static bool find_number(struct ui *u, struct value_view *v, const struct pkl_node *node)
+{
+    struct pkl_view *view = tree_view(u->right.tree);
+    struct error e;
+
+    v->number = *node;
+    if (pkl_int_long_bits(view, node, &v->bits, &e) != PB_OK ||
+        pkl_int_hex(view, node, &v->own, &e) != PB_OK) {
+        ui_error(u, &e);
+        return false;
+    }
+    v->source = v->own;
+    v->size = v->own->size;
+    return true;
+}
+
+/* Another text in place of the one that is shown. */
+static void show_text(struct value_view *v, struct source *text)
+{
+    source_free(v->own);
+    v->source = v->own = text;
+    v->size = text->size;
+    v->flow.width = 0; /* laid out anew */
+    v->flow.rows.len = 0;
+    v->hit = UINT64_MAX;
+    list_init(&v->list);
+    v->u->dirty = true;
+}
+
+static void stop_converting(struct value_view *v)
+{
+    if (v->decimal == NULL)
+        return;
+    loop_remove_job(v->u->loop, &v->convert);
+    num_decimal_free(v->decimal);
+    v->decimal = NULL;
+}
+
+static struct value_view *converting_view(struct job *j)
+{
+    return (struct value_view *)(void *)((char *)j - offsetof(struct value_view, convert));
+}
+
+static enum job_state convert_step(struct job *j, uint64_t budget_us)
+{
+    struct value_view *v = converting_view(j);
+    uint64_t until = clock_mono_us() + budget_us;
+
+    do {
+        if (num_decimal_step(v->decimal))
+            return JOB_DONE;
+    } while (clock_mono_us() < until);
+    ui_changed(v->u);
+    return JOB_MORE;
+}
+
+static void convert_finished(struct job *j, enum job_state state)
+{
+    struct value_view *v = converting_view(j);
+    struct source *text = NULL;
+    size_t len;
+    char *digits;
+
+    if (state == JOB_DONE) {
+        digits = num_decimal_take(v->decimal, &len);
+        text = source_mem(digits, len, true);
+        if (text == NULL) {
+            free(digits);
+            ui_say(v->u, SAY_ERROR, "out of memory");
+        }
+    }
+    num_decimal_free(v->decimal);
+    v->decimal = NULL;
+    if (text == NULL)
+        return;
+    v->is_decimal = true;
+    show_text(v, text);
+}
+
+static bool convert(struct ui *u, struct value_view *v, struct error *e)
+{
+    struct pkl_leaf leaf;
+    enum pb_err err;
+
+    if (v->bits / 8 >= NUM_DECIMAL_BYTES) {
+        err = error_set(e, PB_ELIMIT, "an int of more than %u MiB is not made decimal",
+                        NUM_DECIMAL_BYTES >> 20);
+        return false;
+    }
+    pkl_leaf_init(&leaf);
+    err = pkl_leaf_read(tree_view(u->right.tree), &v->number, SIZE_MAX, &leaf, e);
+    if (err == PB_OK)
+        err = num_decimal_new((const uint8_t *)leaf.data.data, leaf.data.len, &v->decimal, e);
+    pkl_leaf_release(&leaf);
+    v->convert.step = convert_step;
+    v->convert.finished = convert_finished;
+    if (err == PB_OK)
+        err = loop_add_job(u->loop, &v->convert, e);
+    if (err != PB_OK) {
+        num_decimal_free(v->decimal);
+        v->decimal = NULL;
+    }
+    return err == PB_OK;
+}
+
+void cmd_value_decimal(struct ui *u, int arg)
+{
+    struct value_view *v = (struct value_view *)u->over;
+    struct source *text;
+    struct error e;
+
+    (void)arg;
+    if (v->bits == 0) {
+        ui_say(u, SAY_INFO, "Only long ints are shown in hex or in decimal.");
+    } else if (v->decimal != NULL) {
+        stop_converting(v);
+        ui_say(u, SAY_INFO, "Not made decimal.");
+    } else if (v->is_decimal) {
+        if (pkl_int_hex(tree_view(u->right.tree), &v->number, &text, &e) != PB_OK) {
+            ui_error(u, &e);
+            return;
+        }
+        v->is_decimal = false;
+        show_text(v, text);
+    } else if (!convert(u, v, &e)) {
+        ui_error(u, &e);
+    }
+}
+
+bool value_is_int(const struct ui *u)
+{
+    return u->over != NULL && u->over->ops == &view_value &&
+           ((const struct value_view *)u->over)->bits > 0;
+}
+
 /* --- keys (a value has them: only then are these rows of the table found) ------------------- */
 
 static enum context value_context(const struct ui *u)
@@ -463,6 +614,7 @@ static void value_free(struct ui *u, struct view *view)
 
     if (v->running)
         loop_remove_job(u->loop, &v->job);
+    stop_converting(v);
     flow_release(&v->flow);
     source_free(v->own);
     buf_release(&v->title);
@@ -503,8 +655,13 @@ void cmd_value_hex(struct ui *u, int arg)
     list_set_height(&v->list, v->list.height);
 }
 
-bool value_can_open(const struct pkl_node *n)
+bool value_can_open(struct ui *u, const struct pkl_node *n)
 {
+    struct error ignored;
+    uint64_t bits = 0;
+
+    if (n->kind == PKL_INT)
+        return pkl_int_long_bits(tree_view(u->right.tree), n, &bits, &ignored) == PB_OK && bits > 0;
     return n->kind == PKL_STR || n->kind == PKL_BYTES || n->kind == PKL_BYTEARRAY ||
            n->kind == PKL_PY2STR;
 }
@@ -517,7 +674,8 @@ void value_open(struct ui *u)
     struct error e;
 
     if (v == NULL || tree_child(r->tree, r->list.cur, &place, &e) != PB_OK ||
-        !find_bytes(u, v, &place.value)) {
+        !(place.value.kind == PKL_INT ? find_number(u, v, &place.value)
+                                      : find_bytes(u, v, &place.value))) {
         free(v);
         return;
     }
@@ -526,7 +684,7 @@ void value_open(struct ui *u)
     v->job.step = flow_step;
     v->job.finished = flow_finished;
     v->hit = UINT64_MAX;
-    v->hex = place.value.kind != PKL_STR;
+    v->hex = place.value.kind != PKL_STR && place.value.kind != PKL_INT;
     buf_init(&v->sought, BUF_MAX_LINE);
     buf_init(&v->title, BUF_MAX_TEXT);
     buf_putc(&v->title, ' ');
@@ -534,8 +692,8 @@ void value_open(struct ui *u)
         v->title.len == 1)
         buf_puts(&v->title, "the whole value");
     buf_puts(&v->title, " \xc2\xb7 ");
-    text_count(&v->title, v->size);
-    buf_puts(&v->title, v->size == 1 ? " byte " : " bytes ");
+    text_count(&v->title, v->bits > 0 ? v->bits : v->size);
+    buf_puts(&v->title, v->bits > 0 ? " bits " : v->size == 1 ? " byte " : " bytes ");
     list_init(&v->list);
     ui_push(u, &v->view);
 }

@@ -467,6 +467,42 @@ def long_values():
     assert fault is None, "\n" + (fault or "")
 
 
+def long_ints():
+    """Ints that Python does not write in decimal: hex with their bits; decimal when asked for."""
+    huge = -(3 ** 2000000)
+    with Stage() as stage:
+        with open(stage.path("ints.pkl"), "wb") as f:
+            pickle.dump({"small": 7, "long": 7 ** 6000, "huge": huge}, f)
+        os.utime(stage.path("ints.pkl"), (NOW - 7200, NOW - 7200))
+        seen, _ = stage.run("""
+            key j Enter
+            expect There is nothing inside
+            key j Enter
+            shot hex
+            key d
+            await 3874717868664966452058189
+            shot decimal
+            key / ^U
+            type 60739867082889
+            key Enter
+            shot found
+            key d
+            expect 0x1
+            key q j Enter
+            expect bits
+            now key d
+            await to decimal:
+            now key d
+            await Not made decimal
+            now key d
+            await to decimal:
+            now key Esc
+            await 'small'
+        """, where=["demo/ints.pkl"], size=(20, 90))
+    fault = compare("long_ints", seen)
+    assert fault is None, "\n" + (fault or "")
+
+
 def mouse():
     """A click goes there, two open; the wheel moves, the edge is dragged, hints are keys."""
     golden("mouse", """
@@ -934,6 +970,6 @@ if __name__ == "__main__":
                    both_changed_it, theirs_is_no_pickle, one_object, help_screen,
                    filter_names, narrow, wide, properties, not_a_pickle, broken, audit,
                    search, search_beside, configuration, palette, table, opcodes, sort,
-                   bookmarks, long_values, mouse, unknown_keys, quit_with_changes, resize,
-                   tree_moves, undo_redo, back_and_forward, messages, details, ascii_only,
+                   bookmarks, long_values, long_ints, mouse, unknown_keys, quit_with_changes,
+                   resize, tree_moves, undo_redo, back_and_forward, messages, details, ascii_only,
                    hostile_names_and_values, script_failures, no_terminal]))

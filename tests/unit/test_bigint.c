@@ -228,6 +228,101 @@ static void the_limit(void **state)
     buf_release(&out);
 }
 
+/* The decimal digits of it, step by step. */
+static void decimal_of(const struct buf *le, struct buf *out)
+{
+    struct num_decimal *d;
+    unsigned before = 0, steps = 0;
+    size_t len;
+    char *text;
+
+    assert_int_equal(num_decimal_new((const uint8_t *)le->data, le->len, &d, NULL), PB_OK);
+    while (!num_decimal_step(d)) {
+        assert_true(num_decimal_percent(d) >= before && num_decimal_percent(d) < 100);
+        before = num_decimal_percent(d);
+        steps++;
+    }
+    assert_int_equal(num_decimal_percent(d), 100);
+    assert_true(steps * 128 + 128 >= le->len); /* never all at once */
+    text = num_decimal_take(d, &len);
+    buf_clear(out);
+    buf_append(out, text, len);
+    free(text);
+    num_decimal_free(d);
+}
+
+/* Digits that are read by another algorithm come back. */
+static void decimal_in_steps(void **state)
+{
+    static const size_t lengths[] = {1,   2,   6,    7,    308,  309,   310,    616,    617,
+                                     925, 926, 4300, 4301, 9870, 50001, 100000, 199999, 200000};
+    char *digits = malloc(NUM_STORED_DIGITS);
+    struct buf le, out;
+    uint32_t seed = 1;
+
+    (void)state;
+    assert_non_null(digits);
+    buf_init(&le, 1000000);
+    buf_init(&out, 1000000);
+    for (size_t i = 0; i < 4 * sizeof lengths / sizeof lengths[0]; i++) {
+        size_t n = lengths[i / 4], kind = i % 4;
+        bool negative = kind % 2 == 1;
+
+        memset(digits, kind == 0 ? '9' : '0', n);
+        digits[0] = kind == 0 ? '9' : '1';
+        for (size_t k = 1; kind >= 2 && k < n; k++) {
+            seed = seed * 1103515245u + 12345;
+            digits[k] = (char)('0' + seed / 65536 % 10);
+        }
+        buf_clear(&le);
+        assert_int_equal(num_big_parse_stored(&le, digits, n, negative, NULL), PB_OK);
+        decimal_of(&le, &out);
+        assert_int_equal(out.len, n + negative);
+        assert_true(!negative || out.data[0] == '-');
+        assert_memory_equal(out.data + negative, digits, n);
+        /* Sign bytes more than needed change nothing. */
+        for (size_t k = 0; k < 300; k++)
+            buf_putc(&le, (char)(negative ? 0xff : 0));
+        decimal_of(&le, &out);
+        assert_memory_equal(out.data + negative, digits, n);
+    }
+    buf_clear(&le);
+    decimal_of(&le, &out);
+    assert_string_equal(out.data, "0");
+    buf_puts(&le, "\xff");
+    decimal_of(&le, &out);
+    assert_string_equal(out.data, "-1");
+    buf_release(&le);
+    buf_release(&out);
+    free(digits);
+}
+
+/* Left in its midst, too long, without memory. */
+static void decimal_that_ends_early(void **state)
+{
+    uint8_t le[5000];
+    struct num_decimal *d;
+    struct error e;
+
+    (void)state;
+    memset(le, 0x5a, sizeof le);
+    for (unsigned steps = 0; steps < 200; steps += 7) {
+        assert_int_equal(num_decimal_new(le, sizeof le, &d, &e), PB_OK);
+        for (unsigned i = 0; i < steps; i++)
+            (void)num_decimal_step(d);
+        num_decimal_free(d);
+    }
+    assert_int_equal(num_decimal_new(le, NUM_DECIMAL_BYTES + 1, &d, &e), PB_ELIMIT);
+    assert_null(d);
+    for (long n = 1; n <= 7; n++) {
+        mem_fail_after(n);
+        assert_int_equal(num_decimal_new(le, sizeof le, &d, &e), PB_ENOMEM);
+        assert_null(d);
+    }
+    mem_fail_after(-1);
+    num_decimal_free(NULL);
+}
+
 static void memory_that_runs_out(void **state)
 {
     static const uint8_t le[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
@@ -256,9 +351,14 @@ static void memory_that_runs_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(small_ones),   cmocka_unit_test(beyond_64_bits),
-        cmocka_unit_test(bases_of_two), cmocka_unit_test(what_is_no_number),
-        cmocka_unit_test(the_limit),    cmocka_unit_test(memory_that_runs_out),
+        cmocka_unit_test(small_ones),
+        cmocka_unit_test(beyond_64_bits),
+        cmocka_unit_test(bases_of_two),
+        cmocka_unit_test(what_is_no_number),
+        cmocka_unit_test(the_limit),
+        cmocka_unit_test(decimal_in_steps),
+        cmocka_unit_test(decimal_that_ends_early),
+        cmocka_unit_test(memory_that_runs_out),
     };
 
     return cmocka_run_group_tests_name("bigint", tests, NULL, NULL);

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <pklbrowse/num.h>
+#include <pklbrowse/pkl_int.h>
 #include <pklbrowse/pkl_repr.h>
 
 #define BYTES(s) s, sizeof(s) - 1
@@ -293,13 +295,89 @@ static void test_names(void **state)
     }
 }
 
+/* An int of n bytes, all `fill` but byte `at`; text (its beginning) and bits of what is long. */
+static void test_long_ints(void **state)
+{
+    static const struct {
+        size_t n, at;
+        uint8_t fill, byte;
+        uint64_t bits;
+        const char *text;
+    } cases[] = {
+        {1787, 1786, 0x11, 0x1f, 14293, "0x1f111111"},
+        {1786, 1785, 0x11, 0x0f, 0, NULL},
+        {5000, 4999, 0x11, 0x7f, 39999, "0x7f111111"},
+        {5000, 4999, 0x11, 0x80, 39999, "-0x7feeeeee"},
+        {5000, 0, 0xff, 0xff, 0, NULL}, /* -1 */
+        {5000, 0, 0x00, 0x05, 0, NULL}, /* 5 */
+        {5000, 0, 0x00, 0x00, 0, NULL}, /* 0 */
+        {5000, 4000, 0, 1, 32001, "0x10000000"},
+        {5000, 4999, 0, 0x80, 40000, "-0x80000000"},
+        {5000, 4999, 0, 0xff, 39993, "-0x10000000"},
+        {5000, 4000, 0xff, 0xfe, 32001, "-0x10000000"},
+        {70001, 70000, 0, 0xff, 560001, "-0x10000000"},
+        {70001, 69999, 0xff, 0, 560000, "-0xff000000"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t n = cases[i].n;
+        char *bytes = malloc(n + 5);
+        struct source *src, *hex;
+        struct pkl_child root;
+        struct pkl_doc *d;
+        struct buf whole;
+        const uint8_t *p;
+        uint64_t bits;
+        struct error e;
+        size_t got;
+
+        assert_non_null(bytes);
+        bytes[0] = (char)0x8b;
+        for (size_t k = 0; k < 4; k++)
+            bytes[1 + k] = (char)(n >> 8 * k & 0xff);
+        memset(bytes + 5, cases[i].fill, n);
+        bytes[5 + cases[i].at] = (char)cases[i].byte;
+        d = index_of(bytes, n + 5, &src);
+        assert_int_equal(pkl_doc_view(d)->root(pkl_doc_view(d), 0, &root, NULL), PB_OK);
+        assert_int_equal(pkl_int_long_bits(pkl_doc_view(d), &root.value, &bits, &e), PB_OK);
+        assert_int_equal(bits, cases[i].bits);
+        if (cases[i].text == NULL) {
+            assert_int_equal(pkl_int_hex(pkl_doc_view(d), &root.value, &hex, &e), PB_EUSAGE);
+        } else {
+            /* Piece by piece it is what all at once is by other code. */
+            buf_init(&whole, 1000000);
+            assert_int_equal(num_big_to_hex(&whole, (uint8_t *)bytes + 5, n, NULL), PB_OK);
+            assert_int_equal(pkl_int_hex(pkl_doc_view(d), &root.value, &hex, &e), PB_OK);
+            assert_int_equal(hex->size, whole.len);
+            assert_memory_equal(whole.data, cases[i].text, strlen(cases[i].text));
+            for (size_t at = 0; at < whole.len; at += 997) {
+                size_t want = whole.len - at < 1013 ? whole.len - at : 1013;
+
+                assert_int_equal(source_view(hex, at, 1013, &p, &got, NULL), PB_OK);
+                assert_int_equal(got, want);
+                assert_memory_equal(p, whole.data + at, got);
+            }
+            assert_int_equal(source_view(hex, whole.len, 1, &p, &got, NULL), PB_OK);
+            assert_int_equal(got, 0);
+            source_free(hex);
+            buf_clear(&whole);
+            assert_int_equal(pkl_preview(pkl_doc_view(d), &root.value, 10, &whole, &e), PB_OK);
+            assert_memory_equal(whole.data, cases[i].text, 10);
+            buf_release(&whole);
+        }
+        pkl_doc_free(d);
+        source_free(src);
+        free(bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_samples),
-        cmocka_unit_test(test_partial),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_samples),   cmocka_unit_test(test_partial),
+        cmocka_unit_test(test_values),    cmocka_unit_test(test_names),
+        cmocka_unit_test(test_long_ints),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
