@@ -3,7 +3,8 @@
  *
  * Most magic numbers begin with a byte that is no opcode, so no pickle looks like one.  The others:
  *   zlib      78 is no opcode; the rarer first bytes 28 and 58 (smaller windows) are MARK and
- *             BINUNICODE, and stay a pickle's
+ *             BINUNICODE, and stay a pickle's; 68 is BINGET, with which no pickle begins
+ *             that stands alone: it is zlib's when it really inflates
  *   lzma      5d is EMPTY_LIST, but the byte behind it is 00, which is no opcode
  *   bzip2     BINBYTES of 800 MB; the ten bytes of its magic together are no accident
  *   zip, tar  a header with more than a magic: it must make sense
@@ -28,6 +29,28 @@ static bool zlib_begins(const uint8_t *p)
                 p[0] == 0x78;
 
     return mine && (p[0] * 256u + p[1]) % 31 == 0 && (p[1] & 0x20) == 0;
+}
+
+/* What looks like a header of zlib is BINGET with some slot, unless these bytes inflate: to the end
+ * if they are all there are. */
+static enum codec_kind zlib_or_binget(const uint8_t *p, size_t n, bool end)
+{
+    uint8_t out[64];
+    struct codec_io io = {.in = p, .in_len = n, .out = out, .out_len = sizeof out};
+    void *state = NULL;
+    struct error why;
+    bool ended = false;
+    enum pb_err err = zlib_decode.start(&state, &why);
+
+    if (err != PB_OK)
+        return CODEC_NONE;
+    err = zlib_decode.run(state, &io, &ended, &why);
+    zlib_decode.stop(state);
+    if (err != PB_OK)
+        return CODEC_NONE;
+    if (ended || (n >= CODEC_PROBE && io.out_len < sizeof out))
+        return CODEC_ZLIB;
+    return end || n >= CODEC_PROBE ? CODEC_NONE : CODEC_UNDECIDED;
 }
 
 static bool bzip2_begins(const uint8_t *p)
@@ -182,6 +205,8 @@ enum codec_kind codec_detect(const void *bytes, size_t n, bool end)
     /* A short one may be all there is; zeros make no magic complete. */
     if (n > 0)
         memcpy(first, p, n < sizeof first ? n : sizeof first);
+    if (first[0] == 0x68 && n >= 2 && zlib_begins(first))
+        return zlib_or_binget(p, n, end);
     for (int kind = CODEC_GZIP; kind <= CODEC_LZ4; kind++) {
         if ((n >= formats[kind].probe || end) && formats[kind].begins(first))
             return (enum codec_kind)kind;

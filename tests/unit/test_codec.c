@@ -339,8 +339,12 @@ static void test_detect(void **state)
         {"BZh9\0", 5, CODEC_NONE}, /* BINBYTES */
         {"x\x9c", 2, CODEC_ZLIB},
         {"x\x9d", 2, CODEC_NONE},
-        {"x\xbb", 2, CODEC_NONE}, /* with a dictionary */
-        {"h\xde", 2, CODEC_ZLIB},
+        {"x\xbb", 2, CODEC_NONE},  /* with a dictionary */
+        {"h\x05.", 3, CODEC_NONE}, /* BINGET 5, which has the checksum of a header */
+        {"h\x05K\x01.", 5, CODEC_NONE},
+        {"h\xde", 2, CODEC_NONE},
+        {"h\xde\x63\x00\x00\x00\x01\x00\x01", 9, CODEC_ZLIB}, /* one zero */
+        {"h\xde\x03\x00\x00\x00\x00\x01", 8, CODEC_ZLIB},     /* nothing */
         {"\x1f\x8b\x08\x00", 4, CODEC_GZIP},
         {"\x1f\x8b\x08\xe0", 4, CODEC_NONE},
         {"\x1f\x8b\x07\x00", 4, CODEC_NONE},
@@ -359,6 +363,8 @@ static void test_detect(void **state)
     for (size_t i = 0; i < SAMPLES; i++)
         assert_int_equal(codec_detect(samples[i].bytes, samples[i].len, true), samples[i].kind);
     assert_int_equal(codec_detect("\x1f", 1, false), CODEC_UNDECIDED);
+    assert_int_equal(codec_detect("h\xde", 2, false), CODEC_UNDECIDED);
+    assert_int_equal(codec_detect("h\x05.", 3, false), CODEC_NONE);
     assert_int_equal(codec_detect("I1\n.", 4, false), CODEC_UNDECIDED);
     assert_int_equal(codec_detect("\x80\x02", 2, false), CODEC_NONE);
 }
