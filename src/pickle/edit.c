@@ -479,16 +479,18 @@ enum pb_err pkl_edit_set(struct pkl_edit *ed, const struct pkl_child *place,
                          const struct literal *value, struct error *e)
 {
     struct buf module, name;
+    struct pkl_child at;
     struct literal named;
-    enum pb_err err;
+    bool is_name;
+    enum pb_err err = edit_class_place(ed, place, value, &at, &is_name, e);
 
-    if (place->part != PKL_CLASS || value->kind != PKL_STR)
-        return set(ed, place, value, e);
+    if (err != PB_OK || !is_name)
+        return err == PB_OK ? set(ed, place, value, e) : err;
     buf_init(&module, BUF_MAX_TEXT);
     buf_init(&name, BUF_MAX_TEXT);
     err = edit_class_name(value, &named, &module, &name, e);
     if (err == PB_OK)
-        err = set(ed, place, &named, e);
+        err = set(ed, &at, &named, e);
     buf_release(&module);
     buf_release(&name);
     return err;

@@ -302,6 +302,8 @@ static enum pb_err convert_list(struct conversion *c, const struct pkl_child *pl
 
     if (err == PB_OK && place->step == PKL_STEP_MEMBER)
         err = error_set(c->e, PB_EREADONLY, "a member of a set is set as a whole");
+    if (err == PB_OK && place->step == PKL_STEP_INDEX)
+        err = edit_arguments_stay(c->ed, place->owner, c->e);
     if (err == PB_OK && place->step == PKL_STEP_PART && place->part != PKL_STATE)
         err = error_set(c->e, PB_EREADONLY, "arguments are a tuple");
     if (err == PB_OK)

@@ -232,6 +232,15 @@ enum pb_err edit_put_key(struct pkl_edit *ed, const struct pkl_child *place, siz
 /* Takes back what was logged since the log had this length, for good. */
 void edit_rollback(struct pkl_edit *ed, size_t log_len);
 
+/* edit_rebuilt.c: what copyreg._reconstructor() is called with. */
+/* Where a class is set that is meant by a place; *named: the value is its name, a str. */
+enum pb_err edit_class_place(struct pkl_edit *ed, const struct pkl_child *place,
+                             const struct literal *value, struct pkl_child *at, bool *named,
+                             struct error *e) PB_CHECK;
+enum pb_err edit_argument_may_be(struct pkl_edit *ed, const struct pkl_child *place,
+                                 const struct literal *value, struct error *e) PB_CHECK;
+enum pb_err edit_arguments_stay(struct pkl_edit *ed, pkl_id list, struct error *e) PB_CHECK;
+
 /* edit_keys.c: positions, in their order, of the pairs whose key, or of the members that equal a
  * literal, and of those that are this very value (0: none is meant). */
 struct edit_positions {

@@ -240,6 +240,8 @@ static enum pb_err prepare(struct pkl_edit *ed, const struct pkl_node *into, enu
     *number = 0;
     if (err == PB_OK)
         err = find_list(ed, into, step, t, e);
+    if (err == PB_OK && step == PKL_STEP_INDEX)
+        err = edit_arguments_stay(ed, t->list, e);
     if (err != PB_OK || t->kind != PKL_DICT)
         return err;
     if (step == PKL_STEP_ATTR && key->kind != PKL_STR)
@@ -288,6 +290,8 @@ enum pb_err pkl_edit_set_copy(struct pkl_edit *ed, const struct pkl_child *place
 
     if (err == PB_OK && (place->step == PKL_STEP_PART || place->step == PKL_STEP_MEMBER))
         err = error_set(e, PB_EREADONLY, "a copy cannot be put here");
+    if (err == PB_OK && place->step == PKL_STEP_INDEX)
+        err = edit_arguments_stay(ed, place->owner, e);
     if (err == PB_OK)
         err = edit_add_copy(ed, from, node, &number, e);
     return err == PB_OK ? edit_put(ed, place, number, e) : err;
@@ -319,7 +323,8 @@ static enum pb_err may_go(struct pkl_edit *ed, const struct pkl_child *place, st
 
     if (err == PB_OK && (place->step == PKL_STEP_ROOT || place->step == PKL_STEP_PART))
         err = error_set(e, PB_EREADONLY, "this place cannot be taken away");
-    return err;
+    return err == PB_OK && place->step == PKL_STEP_INDEX ? edit_arguments_stay(ed, place->owner, e)
+                                                         : err;
 }
 
 enum pb_err pkl_edit_delete(struct pkl_edit *ed, const struct pkl_child *place, struct error *e)

@@ -413,6 +413,8 @@ enum pb_err edit_may_set(struct pkl_edit *ed, const struct pkl_child *place,
     if (err == PB_OK)
         err = part_may_go(place, value, e);
     if (err == PB_OK)
+        err = edit_argument_may_be(ed, place, value, e);
+    if (err == PB_OK)
         err = first_stood(ed, place, &first, e);
     if (err == PB_OK)
         err = stays_buffer(ed, &first.value, value, e);

@@ -9,6 +9,7 @@
 #include "form.h"
 #include "key_index.h"
 #include "path_private.h"
+#include "rebuilt.h"
 
 #define SCAN 256 /* children read at once */
 
@@ -366,9 +367,11 @@ static enum pb_err one_step(struct walk *w, bool *found)
 }
 
 /* "there is no .b in .a[3], which is a list" */
-static enum pb_err not_found(const struct pkl_path *path, size_t reached, enum pkl_kind kind,
-                             struct error *e)
+static enum pb_err not_found(struct pkl_view *v, const struct pkl_path *path, size_t reached,
+                             const struct pkl_node *in, struct error *e)
 {
+    struct pkl_child arg[REBUILT_ARGS];
+    bool rebuilt = false;
     struct buf text;
     enum pb_err err;
 
@@ -382,9 +385,14 @@ static enum pb_err not_found(const struct pkl_path *path, size_t reached, enum p
     for (size_t i = 0; i < reached; i++)
         text_escape(&text, path->steps[i].typed, strlen(path->steps[i].typed));
     err = buf_status(&text, e);
+    if (err == PB_OK && in->kind == PKL_OBJECT)
+        err = rebuilt_read(v, in->target, &rebuilt, arg, e);
+    if (err == PB_OK && rebuilt)
+        rebuilt = arg[2].value.kind != PKL_NONE && path->steps[reached].kind != PATH_PART;
     if (err == PB_OK)
-        err = error_set(e, PB_ENOTFOUND, "there is no %s, which is %s", text.data,
-                        path_kind_name(kind));
+        err = error_set(e, PB_ENOTFOUND, "there is no %s, which is %s%s", text.data,
+                        path_kind_name(in->kind),
+                        rebuilt ? "; what it holds stands at its @args[2]" : "");
     buf_release(&text);
     return err;
 }
@@ -402,13 +410,13 @@ static enum pb_err advance(struct walk *w, struct pkl_view *v, const struct pkl_
                            size_t i)
 {
     struct pkl_view *lenses = w->v;
-    enum pkl_kind kind = w->at.value.kind;
+    struct pkl_node in = w->at.value;
     bool found = false;
     enum pb_err err;
 
     w->step = &path->steps[i];
     err = one_step(w, &found);
-    if (err == PB_OK && !found && kind == PKL_OBJECT) {
+    if (err == PB_OK && !found && in.kind == PKL_OBJECT) {
         /* What a lens shows something else for is still reached: the attributes of a table. */
         w->v = v;
         w->raw = true;
@@ -416,7 +424,7 @@ static enum pb_err advance(struct walk *w, struct pkl_view *v, const struct pkl_
         w->v = lenses;
         w->raw = false;
     }
-    return err == PB_OK && !found ? not_found(path, i, kind, w->e) : err;
+    return err == PB_OK && !found ? not_found(v, path, i, &in, w->e) : err;
 }
 
 /* All places of the way, or (NULL) only the last. */

@@ -494,6 +494,41 @@ def test_class_names(p: Place):
         p.run("set", "f", "[1]@class=5").expect(2, "", "module.Name")
 
 
+Pair = collections.namedtuple("Pair", "a b")
+
+
+class Listed(list):
+    pass
+
+
+def test_objects_of_old_protocols(p: Place):
+    """copyreg._reconstructor(class, base, state): its class and base are not just any value."""
+    for protocol in (0, 1):
+        data = pickle.dumps([Pair(1, 2), Pair(3, 4), Listed([5])], protocol)
+        p.put("f", data)
+        for edit, words in [("[0]@args[0]=5", "set by its name"), ("[0]@args[1]=5", "this type"),
+                            ("[0]@args[2]=5", "made from a tuple"), ("[0]@args=(7, 8)", "@class"),
+                            ("[0]@args[0]='x'", "module.Name"), ("[0]@class=5", "by its name")]:
+            if p.run("set", "f", edit).status not in (2, 7) or words not in p.run("set", "f",
+                                                                               edit).err:
+                raise Failed(f"{edit}: {p.run('set', 'f', edit)}")
+        p.run("del", "f", "[0]@args[1]").expect(7, "", "none of them can")
+        p.run("add", "f", "[0]@args[]=1").expect(7, "", "none of them can")
+        for path in ("[0][0]", "[0].a", "[2][0]"):
+            p.run("set", "f", path + "=5").expect(3, "", "stands at its @args[2]")
+        same(p.get("f"), data)
+        p.run("set", "f", "[0]@args[2][1]=7", "[1]@args[2]=(8, 9)", "[2]@args[2]=[6]").expect(0)
+        same(pickle.loads(p.get("f")), [Pair(1, 7), Pair(8, 9), Listed([6])])
+        p.put("f", data)
+        p.run("set", "f", "[0]@class='collections.Other'").expect(0)
+        out = p.run("show", "--repr", "f").expect(0).out
+        same((out.count("<global collections.Other>"), out.count("Pair>")), (1, 1))
+        p.run("set", "f", f"[0]@class='{__name__}.Pair'").expect(0)
+        same(pickle.loads(p.get("f")), [Pair(1, 2), Pair(3, 4), Listed([5])])
+        p.run("set", "f", "[0]@args[0]='collections.Other'", "--everywhere").expect(0)
+        same(p.run("show", "--repr", "f").expect(0).out.count("<global collections.Other>"), 2)
+
+
 def test_set_grammar(p: Place):
     p.put("f", BYTES)
     for edit in (".age", ".age=", ".age=[1", ".age=open('x')", "[age]=1", ".age=31 32"):
