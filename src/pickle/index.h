@@ -147,12 +147,13 @@ struct inline_dtype {
 
 struct scan {
     struct scan_inline inlined;
-    uint64_t at;         /* of the next opcode */
-    uint64_t last;       /* the last opcode but PUT, FRAME, PROTO */
-    uint64_t start;      /* of this pickle */
-    uint64_t number;     /* of this pickle */
-    uint64_t ops;        /* in this pickle */
-    size_t settled; /* the parents of what stands in the records before that one are known */
+    uint64_t at;          /* of the next opcode */
+    uint64_t last;        /* the last opcode but PUT, FRAME, PROTO */
+    uint64_t start;       /* of this pickle */
+    uint64_t number;      /* of this pickle */
+    uint64_t ops;         /* in this pickle */
+    uint64_t gets_before; /* in those before it */
+    size_t settled;       /* the parents of what stands in the records before that one are known */
 
     struct {
         struct sval *data;
@@ -245,7 +246,7 @@ struct pkl_doc {
     struct pkl_info info;
     uint64_t end; /* one past the last STOP */
 
-    struct wval *cache; /* containers located lately */
+    struct wval *cache;       /* containers located lately */
     struct walk_ahead *ahead; /* of some containers */
     struct {
         uint64_t *data;

@@ -288,8 +288,10 @@ static bool break_here(struct pkl_doc *d, struct error *e)
     struct scan *s = &d->scan;
     struct error ignored;
 
-    if (s->slot_missing && s->number > 0 && !s->shared && !s->shared_tried) {
-        /* Several pickles of one Pickler: its memo goes on. */
+    if ((s->slot_missing || (e->code == PB_EPICKLE && d->info.memo_gets > s->gets_before)) &&
+        s->number > 0 && !s->shared && !s->shared_tried) {
+        /* Several pickles of one Pickler: its memo goes on.  With MEMOIZE a GET may find a slot of
+         * its own pickle, and break on what is there. */
         s->shared_goal = s->at;
         restart(d, true);
         return false;

@@ -159,6 +159,10 @@ static const struct sample samples[] = {
     {"each with a memo of its own", BYTES("]q\0(h\0h\0e.]q\0K\1a(h\0e."),
      "[[...], [...]];[1, [...]]"},
     {"one memo for all", BYTES("\x80\2Vx\nq\0.\x80\2(h\0h\0t."), "'x';('x', 'x')"},
+    {"one memo for all: its own slot would not do", BYTES("\x80\4]\x94.\x80\4\x8c\1x\2240h\0K\5a."),
+     "[5];[5]"},
+    {"a memo of its own, both would do", BYTES("\x80\4]\x94.\x80\4\x8c\1x\x94h\0\x86."),
+     "[];('x', 'x')"},
     {"one memo for all, MEMOIZE", BYTES("\x80\4\x8c\1x\x94.\x80\4\x8c\1y\x94h\0h\1\x87."),
      "'x';('y', 'x', 'y')"},
     {"bytes behind it", BYTES("K\1.\0\0\0"), "1"},
@@ -357,6 +361,43 @@ static void test_pieces(void **state)
     buf_release(&got);
 }
 
+/* All is there, but the pass is left after every opcode. */
+static void test_suspended(void **state)
+{
+    struct buf want, got;
+
+    (void)state;
+    buf_init(&want, BUF_MAX_TEXT);
+    buf_init(&got, BUF_MAX_TEXT);
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        const struct sample *s = &samples[i];
+        struct source *src = source_mem(s->bytes, s->n, false);
+
+        for (size_t g = 0; g < sizeof grains / sizeof grains[0]; g++) {
+            struct pkl_doc *d = index_at_once(src, &grains[g]);
+            bool done = false;
+
+            buf_clear(&want);
+            describe(d, &want);
+            add_text(d, &want);
+            pkl_doc_free(d);
+            assert_int_equal(pkl_doc_new(src, 0, NULL, &d, NULL), PB_OK);
+            pkl_doc_set_grain(d, &grains[g]);
+            while (!done)
+                assert_int_equal(pkl_doc_step(d, 1, &done, NULL), PB_OK);
+            buf_clear(&got);
+            describe(d, &got);
+            add_text(d, &got);
+            if (strcmp(want.data, got.data) != 0)
+                fail_msg("%s, suspended: %s instead of %s", s->what, got.data, want.data);
+            pkl_doc_free(d);
+        }
+        source_free(src);
+    }
+    buf_release(&want);
+    buf_release(&got);
+}
+
 /* Cut at every byte, what stands is browsable. */
 static void test_cut(void **state)
 {
@@ -390,6 +431,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_pieces),
+        cmocka_unit_test(test_suspended),
         cmocka_unit_test(test_cut),
     };
 
