@@ -67,6 +67,7 @@ void pkl_doc_free(struct pkl_doc *d)
     nd_book_free(d->book);
     vec_release(&d->wrappers);
     vec_release(&d->dtypes);
+    vec_release(&d->sizing);
     free(d);
 }
 

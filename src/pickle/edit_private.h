@@ -275,6 +275,8 @@ enum pb_err edit_add_value(struct pkl_edit *ed, const struct literal *l, const s
 enum pb_err edit_same_scalar(struct pkl_edit *ed, const struct pkl_node *a,
                              const struct pkl_node *b, bool *same, struct error *e) PB_CHECK;
 bool edit_is_scalar(enum pkl_kind kind);
+/* The same when `id` is, or stands in, the shape or dtype of an array inside the pickle. */
+enum pb_err edit_keeps_arrays(const struct pkl_edit *ed, pkl_id id, struct error *e) PB_CHECK;
 /* PB_EREADONLY with the reason, or PB_OK: for any value, for this one. */
 enum pb_err edit_may_put(struct pkl_edit *ed, const struct pkl_child *place,
                          struct error *e) PB_CHECK;

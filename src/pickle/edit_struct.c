@@ -239,6 +239,8 @@ static enum pb_err prepare(struct pkl_edit *ed, const struct pkl_node *into, enu
 
     *number = 0;
     if (err == PB_OK)
+        err = edit_keeps_arrays(ed, into->target, e);
+    if (err == PB_OK)
         err = find_list(ed, into, step, t, e);
     if (err == PB_OK && step == PKL_STEP_INDEX)
         err = edit_arguments_stay(ed, t->list, e);

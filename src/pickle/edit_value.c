@@ -6,6 +6,8 @@
 #include <pklbrowse/pkl_leaf.h>
 
 #include "edit_private.h"
+#include "index.h"
+#include "index.h"
 #include "lens/lens.h"
 #include "opcode_bytes.h"
 #include "path_private.h"
@@ -387,6 +389,14 @@ static enum pb_err first_stood(struct pkl_edit *ed, const struct pkl_child *plac
     return PB_OK;
 }
 
+enum pb_err edit_keeps_arrays(const struct pkl_edit *ed, pkl_id id, struct error *e)
+{
+    if (PKL_ID_SOURCE(id) != 0 || !scan_inline_sizes(ed->doc, PKL_ID_OFFSET(id)))
+        return PB_OK;
+    return error_set(e, PB_EREADONLY,
+                     "how many bytes of the array stand behind it in the file depends on this");
+}
+
 enum pb_err edit_may_put(struct pkl_edit *ed, const struct pkl_child *place, struct error *e)
 {
     struct pkl_child first;
@@ -401,6 +411,8 @@ enum pb_err edit_may_put(struct pkl_edit *ed, const struct pkl_child *place, str
         err = kind_may_go(place, e);
     if (err == PB_OK)
         err = first_stood(ed, place, &first, e);
+    if (err == PB_OK && PKL_ID_TAG(place->owner) != PKL_TAG_STREAM)
+        err = edit_keeps_arrays(ed, first.value.id, e);
     return err == PB_OK ? kind_may_go(&first, e) : err;
 }
 

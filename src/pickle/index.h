@@ -144,6 +144,10 @@ struct inline_dtype {
     uint64_t maker, size;
     bool objects;
 };
+/* [begin, end) makes the shape or dtype of such an array. */
+struct inline_sizing {
+    uint64_t begin, end;
+};
 
 struct scan {
     struct scan_inline inlined;
@@ -255,7 +259,11 @@ struct pkl_doc {
     struct {
         struct inline_dtype *data;
         size_t len, cap;
-    } dtypes;             /* of such arrays */
+    } dtypes; /* of such arrays */
+    struct {
+        struct inline_sizing *data;
+        size_t len, cap;
+    } sizing;
     struct nd_book *book; /* of what lenses compute; see lens/nd.h */
     struct {
         uint64_t slot, maker;
@@ -310,6 +318,10 @@ enum pb_err scan_record_leaf(struct pkl_doc *d, uint64_t after, struct error *e)
 void scan_fold(struct pkl_doc *d); /* when there is much to fold */
 /* The run at `at` as single entries again. */
 enum pb_err scan_unfold(struct pkl_doc *d, size_t at, struct error *e) PB_CHECK;
+
+/* scan_inline.c: does the size of an array of joblib, which stands in the pickle, depend on what is
+ * made at `at`? */
+bool scan_inline_sizes(const struct pkl_doc *d, uint64_t at);
 
 /* Parents are known: when the pickle is complete, when it broke, and whenever something is re-read
  * before. */

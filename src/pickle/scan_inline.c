@@ -35,13 +35,15 @@ enum made_kind {
 /* A value as far as it matters here; of a call: class, arguments, state. */
 struct made {
     enum made_kind kind;
-    uint64_t at; /* its maker */
+    uint64_t at;   /* its maker */
+    uint64_t here; /* the opcode that put it on the stack */
     int64_t number;
     size_t kid, kids; /* in the pool */
 };
 struct machine {
     struct pkl_doc *d;
     struct cursor c;
+    uint64_t at; /* of the opcode */
     struct {
         struct made *data;
         size_t len, cap;
@@ -71,6 +73,7 @@ static void machine_release(struct machine *m)
 
 static enum pb_err push(struct machine *m, struct made v)
 {
+    v.here = m->at;
     return vec_push(&m->stack, v) ? PB_OK : error_nomem(m->e);
 }
 
@@ -243,6 +246,7 @@ static enum pb_err run(struct machine *m, uint64_t from, uint64_t maker, uint64_
     *found = false;
     for (unsigned n = 0; n < OPCODES_MAX && op.end < end && err == PB_OK && !*found; n++) {
         err = cursor_read(&m->c, op.end, &op, m->e);
+        m->at = op.at;
         if (err == PB_OK)
             err = execute(m, &op);
         *found = err == PB_OK && op.code == 'b' && m->stack.len > 0 &&
@@ -398,6 +402,23 @@ static uint64_t before(const struct pkl_doc *d, uint64_t maker)
     return from <= maker ? from : 0;
 }
 
+/* How many bytes follow depends on what is made in there. */
+static enum pb_err add_sizing(struct machine *m, uint64_t begin, uint64_t end)
+{
+    struct inline_sizing s = {begin, end};
+
+    return vec_push(&m->d->sizing, s) ? PB_OK : error_nomem(m->e);
+}
+
+bool scan_inline_sizes(const struct pkl_doc *d, uint64_t at)
+{
+    for (size_t i = 0; i < d->sizing.len; i++) {
+        if (at >= d->sizing.data[i].begin && at < d->sizing.data[i].end)
+            return true;
+    }
+    return false;
+}
+
 static enum pb_err find_dtype(struct machine *m, const struct made *v, struct inline_dtype *out)
 {
     struct pkl_doc *d = m->d;
@@ -417,6 +438,11 @@ static enum pb_err find_dtype(struct machine *m, const struct made *v, struct in
         err = run(&other, before(d, v->at), v->at, d->scan.at, &found);
         if (err == PB_OK && found)
             found = dtype_size(&other, &other.stack.data[other.stack.len - 1], out);
+        if (err == PB_OK && found) {
+            const struct made *dtype = &other.stack.data[other.stack.len - 1];
+
+            err = add_sizing(m, other.pool.data[dtype->kid].here, other.at);
+        }
         machine_release(&other);
     } else if (found) {
         found = dtype_size(m, v, out);
@@ -454,6 +480,25 @@ static bool is_made_so(const struct machine *m)
                                            is_wrapper(m->d, m->pool.data[kid[1].kid].at));
 }
 
+/* An attribute that says what is behind the wrapper, or how. */
+static bool is_sizing(struct machine *m, const struct made *key)
+{
+    return is_text(m, key, "shape") || is_text(m, key, "dtype") ||
+           is_text(m, key, "numpy_array_alignment_bytes");
+}
+
+static enum pb_err note_sizing(struct machine *m, const struct made *state)
+{
+    const struct made *kid = m->pool.data + state->kid;
+    enum pb_err err = PB_OK;
+
+    for (size_t i = 0; i + 1 < state->kids && err == PB_OK; i += 2) {
+        if (is_sizing(m, &kid[i]))
+            err = add_sizing(m, kid[i].here, i + 2 < state->kids ? kid[i + 2].here : m->at);
+    }
+    return err;
+}
+
 /* The wrapper on top of the machine's stack: what is behind it. */
 static enum pb_err measure(struct machine *m, struct scan_inline *in)
 {
@@ -485,7 +530,7 @@ static enum pb_err measure(struct machine *m, struct scan_inline *in)
     if (err == PB_OK && !type.objects && !num_mul(in->bytes, type.size, &in->bytes))
         err = error_set(m->e, PB_EPICKLE, "an array of joblib whose shape is impossible");
     in->pickled = err == PB_OK && type.objects;
-    return err;
+    return err == PB_OK ? note_sizing(m, state) : err;
 }
 
 /* ------------------------------------------------------------------------ the pass */
