@@ -1,6 +1,7 @@
 /*
- * FRAME lengths, for the strictest reader: a frame holds whole opcodes, no other frame, and ends
- * where it says.  Frames that no edit touches keep what they say, right or wrong.
+ * FRAME lengths, for the strictest reader: a frame holds whole opcodes and ends where it says; no
+ * other frame, unless the original has it so.  Frames that no edit touches keep what they say,
+ * right or wrong.
  */
 #include <stdlib.h>
 
@@ -47,8 +48,9 @@ static enum pb_err check(struct splice_work *w, const struct pkl_frame *f,
     pkl_doc_info(w->ed->doc, &info);
     if (end < at || end > info.end)
         return wrong_frame(w, f, "it reaches beyond the end");
-    if (next != NULL && next->offset < end)
-        return wrong_frame(w, f, "another one begins inside it");
+    /* C's unpickler takes one inside another, and then its length is only that. */
+    if (next != NULL && next->offset < end && next->offset + FRAME_HEADER + next->length > end)
+        return wrong_frame(w, f, "another one begins inside it and ends behind it");
     if (straddling != NULL)
         end = straddling->begin;
     for (before = at; at < end && err == PB_OK;) {

@@ -43,6 +43,17 @@ static void original_of(const struct verify *v, uint64_t off, uint64_t *low, uin
     }
 }
 
+static uint64_t frame_end(const struct pkl_frame *f)
+{
+    return f->offset + FRAME_HEADER + f->length;
+}
+
+/* A frame begins inside the one before it, as it did in the original. */
+static bool stays_inside(const struct pkl_frame *was)
+{
+    return was[1].offset < frame_end(was) && frame_end(&was[1]) <= frame_end(was);
+}
+
 static enum pb_err frame_ends(struct verify *v, const struct pkl_frame *f,
                               const struct pkl_frame *was, const struct pkl_frame *next)
 {
@@ -53,7 +64,7 @@ static enum pb_err frame_ends(struct verify *v, const struct pkl_frame *f,
     if (f->length > info.end || end > info.end)
         return verify_refuse(v, "the FRAME at %llu reaches beyond the end",
                              (unsigned long long)f->offset);
-    if (next != NULL && next->offset < end)
+    if (next != NULL && next->offset < end && !stays_inside(was))
         return verify_refuse(v, "a FRAME begins inside the one at %llu",
                              (unsigned long long)f->offset);
     original_of(v, f->offset, &low, &high);
