@@ -132,7 +132,8 @@ def compare(name, before, after):
         check(a.reads == b.reads, what + 'other memo reads')
         check(a.frames == b.frames, what + '%d frames, %d after' % (a.frames, b.frames))
         # What DUP made gets a value of its own where it is edited.
-        check(a.values == b.values or a.dups > b.dups, what + '%d values, %d after' % (a.values, b.values))
+        same = a.values == b.values or a.dups > b.dups
+        check(same, what + '%d values, %d after' % (a.values, b.values))
 
 
 def one(tool, rnd, name):

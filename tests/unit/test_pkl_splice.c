@@ -313,6 +313,18 @@ static const struct recipe recipes[] = {
      B("\x80\x04" F("\x04") "]\x94K\x01" F("\x02") "a."),
      {"[0]=300"},
      B("\x80\x04" F("\x05") "]\x94M\x2c\x01" F("\x02") "a.")},
+    {"a frame in a frame",
+     B("\x80\x04" F("\x11") "](" F("\x06") "K\x01K\x02"
+                                           "e."),
+     {"[0]=300"},
+     B("\x80\x04" F("\x12") "](" F("\x07") "M\x2c\x01K\x02"
+                                           "e.")},
+    {"in front of a frame in a frame",
+     B("\x80\x04" F("\x11") "](K\x01" F("\x04") "K\x02"
+                                                "e."),
+     {"[0]=300"},
+     B("\x80\x04" F("\x12") "](M\x2c\x01" F("\x04") "K\x02"
+                                                    "e.")},
     {"frame ends amid a group",
      B("\x80\x04" F("\x05") "]\x94(K\x01" F("\x04") "K\x02"
                                                     "e."),
@@ -513,10 +525,10 @@ static void test_what_is_refused_when_planned(void **state)
                                 "e.trailing bytes that the frame covers"),
          {"[0]=300"},
          "beyond the end"},
-        {B("\x80\x04" F("\x14") "](" F("\x05") "K\x01K\x02"
+        {B("\x80\x04" F("\x0d") "](" F("\x04") "K\x01K\x02"
                                                "e.trailing"),
          {"[0]=300"},
-         ""},
+         "ends behind it"},
         {B("\x80\x04" F("\x06") "](K\x01\x8c\x03"
                                 "abc"
                                 "e."),
