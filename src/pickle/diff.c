@@ -35,8 +35,8 @@ static struct diff_frame *top(struct diff_machine *m)
 /* ----------------------------------------------------------------- what was found */
 
 /* A part of an object that is a stretch of its children has no step of its own. */
-static enum pb_err report(struct diff_machine *m, enum pkl_diff_kind kind,
-                          const struct pkl_child *a, const struct pkl_child *b)
+enum pb_err diff_report(struct diff_machine *m, enum pkl_diff_kind kind, const struct pkl_child *a,
+                        const struct pkl_child *b)
 {
     struct pkl_diff_place place = {m, {a, b}};
     struct pkl_difference found = {.kind = kind, .place = &place};
@@ -60,7 +60,7 @@ enum pb_err pkl_diff_path(const struct pkl_difference *found, bool second, enum 
     enum pb_err err = PB_OK;
 
     for (size_t i = 0; i < m->frames.len && err == PB_OK; i++) {
-        if (m->frames.data[i].labelled)
+        if (m->frames.data[i].labelled && !m->frames.data[i].silent[second])
             err = pkl_path_step_text(v, &m->frames.data[i].place[second], form, out, e);
     }
     if (err == PB_OK && child != NULL)
@@ -112,7 +112,7 @@ static enum pb_err forget_pairs(struct diff *d, size_t len)
 
 /* --------------------------------------------------------------------- going down */
 
-static enum pb_err push(struct diff_machine *m, struct diff_frame *f)
+enum pb_err diff_push(struct diff_machine *m, struct diff_frame *f)
 {
     return vec_push(&m->frames, *f) ? PB_OK : error_nomem(m->d->e);
 }
@@ -153,7 +153,7 @@ static enum pb_err divide(struct diff *d, unsigned side, const struct pkl_node *
         *attributes = *attributes && kids[i].part != PKL_STATE;
     }
     s[DIFF_STATE] = total - s[DIFF_ARGS] - s[DIFF_KWARGS] - s[DIFF_ITEMS] - s[DIFF_ENTRIES];
-    return err == PB_OK ? diff_class(d, side, n, &class, &f->rebuilt[side]) : err;
+    return err == PB_OK ? diff_class(d, side, n, &class, &f->form[side]) : err;
 }
 
 static enum pb_err push_object(struct diff_machine *m, const struct pkl_child *a,
@@ -168,17 +168,16 @@ static enum pb_err push_object(struct diff_machine *m, const struct pkl_child *a
 
     if (err == PB_OK)
         err = divide(m->d, 1, &b->value, &f, &attributes[1]);
+    if (err == PB_OK)
+        err = diff_mix(m->d, &f);
     if (err != PB_OK)
         return err;
     if (f.section[0][DIFF_STATE] > 0 && f.section[1][DIFF_STATE] > 0 &&
         attributes[0] != attributes[1])
-        return report(m, PKL_DIFF_CHANGED, a, b);
+        return diff_report(m, PKL_DIFF_CHANGED, a, b);
     f.attributes = f.section[0][DIFF_STATE] > 0 ? attributes[0] : attributes[1];
-    return push(m, &f);
+    return diff_push(m, &f);
 }
-
-static enum pb_err compare(struct diff_machine *m, const struct pkl_child *a,
-                           const struct pkl_child *b);
 
 /* @args or @kwargs, on one side or on both. */
 static enum pb_err compare_part(struct diff_machine *m, const struct diff_frame *f,
@@ -192,36 +191,45 @@ static enum pb_err compare_part(struct diff_machine *m, const struct diff_frame 
         struct pkl_view *v = m->d->v[i];
         size_t got;
 
-        there[i] = f->section[i][section] > 0 && !(section == DIFF_ARGS && f->rebuilt[i]);
+        there[i] = f->section[i][section] > 0 && !(section == DIFF_ARGS && f->form[i] == DIFF_BARE);
         if (there[i])
             err = v->children(v, f->id[i], base[i], 1, &c[i], &got, m->d->e);
     }
     if (err != PB_OK || (!there[0] && !there[1]))
         return err;
     if (!there[0] || !there[1])
-        return report(m, there[0] ? PKL_DIFF_REMOVED : PKL_DIFF_ADDED, there[0] ? &c[0] : NULL,
-                      there[1] ? &c[1] : NULL);
-    return compare(m, &c[0], &c[1]);
+        return diff_report(m, there[0] ? PKL_DIFF_REMOVED : PKL_DIFF_ADDED, there[0] ? &c[0] : NULL,
+                           there[1] ? &c[1] : NULL);
+    return diff_compare(m, &c[0], &c[1]);
 }
 
 /* The next section of the children of two objects; it is no step of a path itself. */
 static enum pb_err next_section(struct diff_machine *m)
 {
     struct diff_frame *f = top(m), stretch = {.id = {f->id[0], f->id[1]}};
+    struct diff_frame object; /* frames may move */
     enum diff_section section = (enum diff_section)f->at++;
+    enum pb_err err = PB_OK;
 
     for (unsigned i = 0; i < 2; i++) {
         for (unsigned k = 0; k < section; k++)
             stretch.base[i] += f->section[i][k];
         stretch.count[i] = f->section[i][section];
     }
+    object = *f;
+    if (section == DIFF_ARGS && f->mixed != 0)
+        return diff_mixed_args(m, &object, stretch.base);
     if (section <= DIFF_KWARGS)
         return compare_part(m, f, stretch.base, section);
     stretch.type =
         section == DIFF_ENTRIES || (section == DIFF_STATE && f->attributes) ? DIFF_DICT : DIFF_LIST;
+    if (f->mixed != 0)
+        err = diff_mixed_stretch(m, &object, section, &stretch);
+    if (err != PB_OK)
+        return err;
     if (m->probe && section == DIFF_ITEMS && stretch.count[0] != stretch.count[1])
         m->different = true;
-    return push(m, &stretch);
+    return diff_push(m, &stretch);
 }
 
 static enum pb_err push_persistent(struct diff_machine *m, const struct pkl_child *a,
@@ -235,8 +243,8 @@ static enum pb_err push_persistent(struct diff_machine *m, const struct pkl_chil
     if (err == PB_OK)
         err = d->v[1]->part(d->v[1], b->value.target, PKL_PID, &pid[1], d->e);
     if (err == PB_OK)
-        err = push(m, &label);
-    return err == PB_OK ? compare(m, &pid[0], &pid[1]) : err;
+        err = diff_push(m, &label);
+    return err == PB_OK ? diff_compare(m, &pid[0], &pid[1]) : err;
 }
 
 static enum pb_err push_set(struct diff_machine *m, const struct pkl_child *a,
@@ -252,7 +260,7 @@ static enum pb_err push_set(struct diff_machine *m, const struct pkl_child *a,
         f.id[i] = members.target;
         f.count[i] = members.id != 0 ? members.count : 0;
     }
-    return err == PB_OK ? push(m, &f) : err;
+    return err == PB_OK ? diff_push(m, &f) : err;
 }
 
 static enum pb_err go_down(struct diff_machine *m, const struct pkl_child *a,
@@ -301,11 +309,11 @@ static enum pb_err go_down(struct diff_machine *m, const struct pkl_child *a,
         m->different = true;
         return PB_OK;
     }
-    return push(m, &f);
+    return diff_push(m, &f);
 }
 
-static enum pb_err compare(struct diff_machine *m, const struct pkl_child *a,
-                           const struct pkl_child *b)
+enum pb_err diff_compare(struct diff_machine *m, const struct pkl_child *a,
+                         const struct pkl_child *b)
 {
     enum diff_verdict verdict;
     bool same = false;
@@ -318,7 +326,7 @@ static enum pb_err compare(struct diff_machine *m, const struct pkl_child *a,
     err = diff_look(m->d, &a->value, &b->value, &verdict);
     if (err != PB_OK || verdict == DIFF_SAME)
         return err;
-    return verdict == DIFF_OTHER ? report(m, PKL_DIFF_CHANGED, a, b) : go_down(m, a, b);
+    return verdict == DIFF_OTHER ? diff_report(m, PKL_DIFF_CHANGED, a, b) : go_down(m, a, b);
 }
 
 /* ------------------------------------------------------------- children by position */
@@ -410,7 +418,7 @@ static enum pb_err by_position(struct diff_machine *m)
         return f->type == DIFF_LIST ? diff_align(d, f) : diff_by_key(d, f);
     }
     f->at++;
-    return f->type != DIFF_SET ? compare(m, &a, &b) : PB_OK;
+    return f->type != DIFF_SET ? diff_compare(m, &a, &b) : PB_OK;
 }
 
 /* What one side has more of. */
@@ -451,10 +459,10 @@ static enum pb_err by_script(struct diff_machine *m)
         f->run_done = 0;
     }
     if (err == PB_OK && op == DIFF_PAIR)
-        return compare(m, &a, &b);
+        return diff_compare(m, &a, &b);
     if (err == PB_OK)
-        err = report(m, op == DIFF_GONE ? PKL_DIFF_REMOVED : PKL_DIFF_ADDED,
-                     op == DIFF_GONE ? &a : NULL, op == DIFF_NEW ? &b : NULL);
+        err = diff_report(m, op == DIFF_GONE ? PKL_DIFF_REMOVED : PKL_DIFF_ADDED,
+                          op == DIFF_GONE ? &a : NULL, op == DIFF_NEW ? &b : NULL);
     return err;
 }
 
@@ -490,7 +498,7 @@ enum pb_err diff_probe(struct diff *d, const struct pkl_node *a, const struct pk
     struct diff_machine m = {.d = d, .probe = true};
     struct pkl_child x = {.value = *a}, y = {.value = *b};
     size_t before = d->pairs.len;
-    enum pb_err err = compare(&m, &x, &y);
+    enum pb_err err = diff_compare(&m, &x, &y);
 
     if (err == PB_OK)
         err = run(&m);
@@ -517,10 +525,10 @@ static enum pb_err compare_roots(struct diff_machine *m)
                 err = d->v[s]->root(d->v[s], i, &root[s], d->e);
         }
         if (err == PB_OK && i < n[0] && i < n[1])
-            err = compare(m, &root[0], &root[1]);
+            err = diff_compare(m, &root[0], &root[1]);
         else if (err == PB_OK)
-            err = report(m, i < n[0] ? PKL_DIFF_REMOVED : PKL_DIFF_ADDED,
-                         i < n[0] ? &root[0] : NULL, i < n[1] ? &root[1] : NULL);
+            err = diff_report(m, i < n[0] ? PKL_DIFF_REMOVED : PKL_DIFF_ADDED,
+                              i < n[0] ? &root[0] : NULL, i < n[1] ? &root[1] : NULL);
         if (err == PB_OK)
             err = run(m);
     }

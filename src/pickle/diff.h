@@ -22,6 +22,12 @@ enum diff_type { DIFF_LIST, DIFF_DICT, DIFF_SET, DIFF_OBJECT };
 /* How the children of an object are divided, in their order. */
 enum diff_section { DIFF_ARGS, DIFF_KWARGS, DIFF_STATE, DIFF_ITEMS, DIFF_ENTRIES, DIFF_SECTIONS };
 
+/* What the arguments of an object are: its own; only which class it is of
+ * (copyreg._reconstructor(class, object, None)); that and what it is made from (class, base,
+ * state).
+ */
+enum diff_form { DIFF_OWN, DIFF_BARE, DIFF_FROM_STATE };
+
 enum diff_op { DIFF_PAIR, DIFF_GONE, DIFF_NEW };
 struct diff_run {
     enum diff_op op;
@@ -52,10 +58,13 @@ struct diff_frame {
     uint64_t run_done; /* of that run */
     bool labelled;     /* is itself a step of the path: */
     struct pkl_child place[2];
+    bool silent[2]; /* no step on that side */
     /* DIFF_OBJECT: children of each section; `at` is the next one. */
     uint64_t section[2][DIFF_SECTIONS];
-    bool rebuilt[2]; /* its arguments only say which class it is of */
-    bool attributes; /* the state is one or more dicts */
+    enum diff_form form[2];
+    unsigned mixed; /* 1 + the side that is made from a state which the other has as its own */
+    struct pkl_child through[2]; /* there: the @args, and the state in them */
+    bool attributes;             /* the state is one or more dicts */
 };
 
 struct diff_machine {
@@ -122,14 +131,27 @@ struct pkl_diff_place {
 enum pb_err diff_probe(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,
                        bool *equal) PB_CHECK;
 enum pb_err diff_check(struct diff *d) PB_CHECK;
+enum pb_err diff_push(struct diff_machine *m, struct diff_frame *f) PB_CHECK;
+enum pb_err diff_compare(struct diff_machine *m, const struct pkl_child *a,
+                         const struct pkl_child *b) PB_CHECK;
+enum pb_err diff_report(struct diff_machine *m, enum pkl_diff_kind kind, const struct pkl_child *a,
+                        const struct pkl_child *b) PB_CHECK;
+
+/* diff_rebuilt.c: two objects one of which is written as protocols 0 and 1 do. */
+enum pb_err diff_mix(struct diff *d, struct diff_frame *f) PB_CHECK;
+enum pb_err diff_mixed_args(struct diff_machine *m, const struct diff_frame *f,
+                            const uint64_t base[2]) PB_CHECK;
+/* Items or entries: *stretch is told where they stand. */
+enum pb_err diff_mixed_stretch(struct diff_machine *m, const struct diff_frame *f,
+                               enum diff_section section, struct diff_frame *stretch) PB_CHECK;
 
 /* diff_leaf.c: what can be told without going into a container. */
 enum diff_verdict { DIFF_SAME, DIFF_OTHER, DIFF_DOWN };
 enum pb_err diff_look(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,
                       enum diff_verdict *verdict) PB_CHECK;
-/* Of an object: its class, and whether its arguments only say which (copyreg._reconstructor). */
+/* Of an object: its class, and what its arguments are. */
 enum pb_err diff_class(struct diff *d, unsigned side, const struct pkl_node *n,
-                       struct pkl_node *class, bool *rebuilt) PB_CHECK;
+                       struct pkl_node *class, enum diff_form *form) PB_CHECK;
 /* The list of members of a set, whoever made it; id 0: none. */
 enum pb_err diff_members(struct diff *d, unsigned side, const struct pkl_node *n,
                          struct pkl_node *members) PB_CHECK;

@@ -1,5 +1,6 @@
 /* Two values, as far as they can be told apart without going into them. */
 #include "diff.h"
+#include "rebuilt.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -151,45 +152,27 @@ static enum pb_err look_global(struct diff *d, const struct pkl_node *a, const s
 /* ---------------------------------------------------------------------- objects */
 
 enum pb_err diff_class(struct diff *d, unsigned side, const struct pkl_node *n,
-                       struct pkl_node *class, bool *rebuilt)
+                       struct pkl_node *class, enum diff_form *form)
 {
     struct pkl_view *v = d->v[side];
-    struct pkl_child part, args[3];
-    struct pkl_name name;
+    struct pkl_child part, arg[REBUILT_ARGS];
     struct error why;
-    size_t got = 0;
-    bool object = false;
+    bool rebuilt = false, object = false;
     enum pb_err err = v->part(v, n->target, PKL_CLASS, &part, &why);
 
-    *rebuilt = false;
+    *form = DIFF_OWN;
     *class = err == PB_OK ? part.value : (struct pkl_node){.kind = PKL_NONE};
     if (err == PB_ENOTFOUND || (err == PB_OK && class->kind != PKL_GLOBAL))
         return PB_OK;
-    if (err == PB_OK)
-        err = pkl_name_read(v, class, &name, &why);
-    if (err == PB_EUNSUPPORTED)
-        return PB_OK;
-    if (err != PB_OK) {
-        if (d->e != NULL)
-            *d->e = why;
+    if (err != PB_OK)
+        return error_set(d->e, err, "%s", why.msg);
+    err = rebuilt_read(v, n->target, &rebuilt, arg, d->e);
+    if (err != PB_OK || !rebuilt)
         return err;
-    }
-    *rebuilt =
-        strcmp(name.py3_module, "copyreg") == 0 && strcmp(name.py3_name, "_reconstructor") == 0;
-    pkl_name_release(&name);
-    if (!*rebuilt)
-        return PB_OK;
-    *rebuilt = false;
-    if (v->part(v, n->target, PKL_ARGS, &part, &why) != PB_OK || part.value.kind != PKL_TUPLE)
-        return PB_OK;
-    err = v->children(v, part.value.target, 0, 3, args, &got, d->e);
-    if (err == PB_OK && got == 3 && args[1].value.kind == PKL_GLOBAL &&
-        args[2].value.kind == PKL_NONE)
-        err = lens_is_builtin(&d->reader[side], &args[1].value, "object", &object, d->e);
-    if (err == PB_OK && object) {
-        *class = args[0].value;
-        *rebuilt = true;
-    }
+    if (arg[2].value.kind == PKL_NONE)
+        err = lens_is_builtin(&d->reader[side], &arg[1].value, "object", &object, d->e);
+    *class = arg[0].value;
+    *form = object ? DIFF_BARE : DIFF_FROM_STATE;
     return err;
 }
 
@@ -197,11 +180,11 @@ static enum pb_err same_class(struct diff *d, const struct pkl_node *a, const st
                               bool *same)
 {
     struct pkl_node class[2];
-    bool rebuilt;
-    enum pb_err err = diff_class(d, 0, a, &class[0], &rebuilt);
+    enum diff_form form;
+    enum pb_err err = diff_class(d, 0, a, &class[0], &form);
 
     if (err == PB_OK)
-        err = diff_class(d, 1, b, &class[1], &rebuilt);
+        err = diff_class(d, 1, b, &class[1], &form);
     *same = false;
     if (err != PB_OK || class[0].kind != class[1].kind)
         return err;

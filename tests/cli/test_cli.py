@@ -529,6 +529,50 @@ def test_objects_of_old_protocols(p: Place):
         same(p.run("show", "--repr", "f").expect(0).out.count("<global collections.Other>"), 2)
 
 
+class Keyed(dict):
+    pass
+
+
+class Whole(int):
+    pass
+
+
+class Named(str):
+    pass
+
+
+class Several(tuple):
+    pass
+
+
+def test_diff_of_protocols(p: Place):
+    """One value is the same however a protocol writes it; what differs is found through both."""
+    listed = Listed([1, [2]])
+    listed.attribute = 1
+    same_ones = [listed, Listed(), Keyed(a=[1]), Whole(5), Named("x"), Several((1, 2)),
+                 Several(((1, 2),)), Pair(1, [2]), [Pair(1, 2), {"k": Whole(5)}]]
+    for value in same_ones:
+        for a in range(6):
+            for b in (0, 2, 4):
+                p.put("a", pickle.dumps(value, a))
+                p.put("b", pickle.dumps(value, b))
+                p.run("diff", "a", "b").expect(0, "")
+    for old, new, path, back in [
+            (Pair(1, 2), Pair(1, 3), "@args[2][1]", "@args[1]"),
+            (Listed([1, 2]), Listed([1, 3]), "@args[2][1]", "[1]"),
+            (Keyed(a=1), Keyed(a=2), "@args[2]['a']", "['a']"),
+            (Whole(5), Whole(6), "@args[2]", "@args[0]"),
+            (Several((1, 2)), Several((1, 3)), "@args[2][1]", "@args[0][1]")]:
+        p.put("a", pickle.dumps(old, 0))
+        p.put("b", pickle.dumps(new, 4))
+        for files, where in ((("a", "b"), path), (("b", "a"), back)):
+            rows = p.run("diff", *files).expect(1).out.splitlines()
+            same([row.split()[0] for row in rows], [where])
+    p.put("a", pickle.dumps(Listed([1]), 0))
+    p.put("b", pickle.dumps(Keyed(a=1), 4))
+    p.run("diff", "a", "b").expect(1)
+
+
 def test_set_grammar(p: Place):
     p.put("f", BYTES)
     for edit in (".age", ".age=", ".age=[1", ".age=open('x')", "[age]=1", ".age=31 32"):
