@@ -295,8 +295,56 @@ static enum pb_err check_target(struct pkl_doc *d, const struct op *op, size_t t
     return err;
 }
 
-/* BUILD with None changes nothing, on whatever; nor does an empty state, which C's unpickler does
- * not take. */
+/* Is the leaf false, as Python asks?  What is no leaf: an empty container by its own opcode. */
+static enum pb_err is_false(struct pkl_doc *d, uint64_t maker, bool *is, struct error *e)
+{
+    struct pkl_node node = {.id = PKL_ID(d->no, PKL_TAG_VALUE, maker)};
+    struct pkl_leaf leaf;
+    enum pb_err err = value_kind(d, maker, &node.kind, &node.opcode, e);
+
+    *is = node.kind == PKL_NONE || strchr(")]}\x8f", node.opcode) != NULL;
+    if (err != PB_OK || *is || node.kind > PKL_PY2STR)
+        return err;
+    node.target = node.id;
+    pkl_leaf_init(&leaf);
+    err = pkl_leaf_read(&d->view, &node, 64, &leaf, e);
+    if (leaf.kind == PKL_BOOL)
+        *is = !leaf.boolean;
+    else if (leaf.kind == PKL_INT)
+        *is = leaf.fits && leaf.integer == 0;
+    else if (leaf.kind == PKL_FLOAT)
+        *is = leaf.real == 0;
+    else
+        *is = leaf.data.len == 0 && leaf.total == 0;
+    pkl_leaf_release(&leaf);
+    return err;
+}
+
+/* A tuple of two that are false, each made by one opcode. */
+static enum pb_err is_false_pair(struct pkl_doc *d, const struct sval *v, bool *is, struct error *e)
+{
+    struct cursor c;
+    struct op op = {.end = v->begin};
+    enum pb_err err = PB_OK;
+    unsigned values = 0;
+    bool good = true;
+
+    while (err == PB_OK && good && op.end < v->maker) {
+        d->viewed = true;
+        cursor_init(&c, d->src);
+        err = cursor_read(&c, op.end, &op, e);
+        if (err != PB_OK || (op.code == '(' && op.at == v->begin))
+            continue;
+        good = values++ < 2 && op_info[op.code].class != OP_REF;
+        if (good)
+            err = is_false(d, op.at, &good, e);
+    }
+    *is = err == PB_OK && good && values == 2 && op.end == v->maker;
+    return err;
+}
+
+/* BUILD with None changes nothing, on whatever; nor does a state that is false, or a pair of such,
+ * which C's unpickler does not take but for None. */
 static enum pb_err is_none_state(struct pkl_doc *d, const struct op *op, bool *none,
                                  struct error *e)
 {
@@ -304,16 +352,23 @@ static enum pb_err is_none_state(struct pkl_doc *d, const struct op *op, bool *n
     enum pkl_kind target, state = PKL_NONE;
     enum pb_err err = kind_of(d, v - 1, &target, e);
 
-    if (err == PB_OK && !is_opaque(target))
-        err = kind_of(d, v, &state, e);
-    *none = !is_opaque(target) && state == PKL_NONE;
-    /* Made by the opcode in front: still empty. */
-    if (err == PB_OK && !is_opaque(target) && !(v->flags & SV_REF) && v->begin == v->maker &&
-        v->maker + 1 == op->at && state >= PKL_LIST && state <= PKL_SET) {
-        *none = true;
-        err = scan_note(d, op, "only Python's unpickler takes an empty state here", e);
-    }
-    return err;
+    *none = false;
+    if (err != PB_OK || is_opaque(target))
+        return err;
+    err = kind_of(d, v, &state, e);
+    *none = state == PKL_NONE;
+    if (err != PB_OK || *none || v->flags & SV_REF)
+        return err;
+    if (state <= PKL_PY2STR)
+        err = is_false(d, v->maker, none, e);
+    else if (state == PKL_TUPLE && v->begin != v->maker)
+        err = is_false_pair(d, v, none, e);
+    else /* made by the opcode in front: still empty */
+        *none =
+            v->begin == v->maker && v->maker + 1 == op->at && state >= PKL_LIST && state <= PKL_SET;
+    return err == PB_OK && *none
+               ? scan_note(d, op, "only Python's unpickler takes an empty state here", e)
+               : err;
 }
 
 static enum pb_err group_single(struct pkl_doc *d, const struct op *op, enum phase phase,
