@@ -60,6 +60,13 @@ P4 = b"\x80\x04"
 LONG = b"K\x00" * 40  # enough leaves that a run is folded
 
 # what: (bytes, "module.name" that must be dangerous, how it is used)
+# An array of two int64 that joblib writes behind the BUILD of its wrapper, as bytes of our own.
+JOBLIB = (
+    b"\x80\x03cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(U\x08subclasscnumpy\nndarray\n"
+    b"U\x05shapeK\x02\x85U\x05orderU\x01CU\x05dtypecnumpy\ndtype\nU\x02i8K\x00K\x01\x87R"
+    b"(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tbU\x0aallow_mmap\x89ub"
+)
+
 DANGEROUS = {
     "plain": (RUN + b".", "os.system", "called"),
     "B1 memoize behind a far BINPUT": (
@@ -235,6 +242,16 @@ DANGEROUS = {
     "B12 behind the end, broken": (b"K\x01." + RUN + b"\xff", "os.system", "called"),
     "B12 the third of three": (
         b"K\x01.\x80\x02N." + P4 + sg("os", "system") + b"U\x02id\x85R.",
+        "os.system",
+        "called",
+    ),
+    "B12 behind an array of joblib whose bytes look like the end": (
+        JOBLIB + b"." * 16 + b"0" + RUN + b".",
+        "os.system",
+        "called",
+    ),
+    "B12 behind an array of joblib whose bytes look like a long string": (
+        JOBLIB + b"T\xff\xff\x00\x00" * 3 + b"T0" + RUN + b".",
         "os.system",
         "called",
     ),
