@@ -62,17 +62,12 @@ enum pb_err edit_class_place(struct pkl_edit *ed, const struct pkl_child *place,
 
     *at = *place;
     *named = false;
-    if (value->kind != PKL_STR)
+    if (value->kind != PKL_STR || place->part != PKL_CLASS)
         return PB_OK;
-    if (place->part == PKL_CLASS) {
-        *named = true;
-        err = rebuilt_read(&ed->view, place->owner, &rebuilt, arg, e);
-        if (err == PB_OK && rebuilt)
-            *at = arg[0];
-    } else if (place->step == PKL_STEP_INDEX && place->value.kind == PKL_GLOBAL) {
-        err = are_arguments(ed, place->owner, &rebuilt, arg, e);
-        *named = err == PB_OK && rebuilt && place->index == 0;
-    }
+    *named = true;
+    err = rebuilt_read(&ed->view, place->owner, &rebuilt, arg, e);
+    if (err == PB_OK && rebuilt)
+        *at = arg[0];
     return err;
 }
 
@@ -112,9 +107,9 @@ static enum pb_err state_may_be(struct pkl_edit *ed, const struct pkl_node *base
         if (err != PB_OK || !is || fits(names[i], value))
             continue;
         if (strcmp(names[i], "object") == 0)
-            err = error_set(e, PB_EUSAGE, "an object is made from nothing: this stays None");
+            err = error_set(e, PB_EREADONLY, "an object is made from nothing: this stays None");
         else
-            err = error_set(e, PB_EUSAGE, "the object is made from %s%s: this is none",
+            err = error_set(e, PB_EREADONLY, "the object is made from %s%s: this is none",
                             strchr("aeio", names[i][0]) != NULL ? "an " : "a ", names[i]);
     }
     lens_reader_release(&r);
@@ -147,7 +142,7 @@ enum pb_err edit_argument_may_be(struct pkl_edit *ed, const struct pkl_child *pl
         return PB_OK;
     return error_set(e, PB_EREADONLY,
                      place->index == 0
-                         ? "this is the class of the object: it is set by its name, 'module.Name'"
+                         ? "this is the class of the object: it is set by @class='module.Name'"
                          : "the object is made from this type: it is what @args[2] is");
 }
 

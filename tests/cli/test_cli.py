@@ -506,9 +506,9 @@ def test_objects_of_old_protocols(p: Place):
     for protocol in (0, 1):
         data = pickle.dumps([Pair(1, 2), Pair(3, 4), Listed([5])], protocol)
         p.put("f", data)
-        for edit, words in [("[0]@args[0]=5", "set by its name"), ("[0]@args[1]=5", "this type"),
+        for edit, words in [("[0]@args[0]=5", "set by @class"), ("[0]@args[1]=5", "this type"),
                             ("[0]@args[2]=5", "made from a tuple"), ("[0]@args=(7, 8)", "@class"),
-                            ("[0]@args[0]='x'", "module.Name"), ("[0]@class=5", "by its name")]:
+                            ("[0]@args[0]='x.Y'", "set by @class"), ("[0]@class=5", "by its name")]:
             if p.run("set", "f", edit).status not in (2, 7) or words not in p.run("set", "f",
                                                                                edit).err:
                 raise Failed(f"{edit}: {p.run('set', 'f', edit)}")
@@ -525,7 +525,7 @@ def test_objects_of_old_protocols(p: Place):
         same((out.count("<global collections.Other>"), out.count("Pair>")), (1, 1))
         p.run("set", "f", f"[0]@class='{__name__}.Pair'").expect(0)
         same(pickle.loads(p.get("f")), [Pair(1, 2), Pair(3, 4), Listed([5])])
-        p.run("set", "f", "[0]@args[0]='collections.Other'", "--everywhere").expect(0)
+        p.run("set", "f", "[0]@class='collections.Other'", "--everywhere").expect(0)
         same(p.run("show", "--repr", "f").expect(0).out.count("<global collections.Other>"), 2)
 
 
