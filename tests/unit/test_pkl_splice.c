@@ -564,6 +564,31 @@ static void test_what_is_refused_when_planned(void **state)
 }
 
 /* Long literals stand outside frames; a new one may stand in one. */
+/* The array behind a wrapper of joblib is as long as its shape and dtype say. */
+static void test_what_says_how_long_an_array_is(void **state)
+{
+    static const char bytes[] = "\x80\x02](cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}("
+                                "X\x05\0\0\0shapeK\x02\x85"
+                                "X\x05\0\0\0dtypecnumpy\ndtype\nX\x02\0\0\0u1\x85R"
+                                "X\x05\0\0\0orderX\x01\0\0\0Cub"
+                                "hiK\x07"
+                                "e.";
+    static const char *const refused[] = {"[0].shape[0]=3", "[0].shape=(3,)", "[0].dtype=None",
+                                          "[0].dtype@args[0]='u2'"};
+    static const char *const taken[] = {"[1]=8", "[0].order='F'", "[0]=None"};
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, bytes, sizeof bytes - 1);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        if (rig_set(&r, refused[i]) != PB_EREADONLY || strstr(r.e.msg, "depends on") == NULL)
+            fail_msg("%s: %s", refused[i], r.e.msg);
+    }
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        rig_must_set(&r, taken[i]);
+    rig_close(&r);
+}
+
 static void test_long_literals(void **state)
 {
     struct buf bytes, edit, out, want;
@@ -645,6 +670,7 @@ int main(void)
         cmocka_unit_test(test_recipes),
         cmocka_unit_test(test_no_change_is_one_copy),
         cmocka_unit_test(test_what_is_refused_when_planned),
+        cmocka_unit_test(test_what_says_how_long_an_array_is),
         cmocka_unit_test(test_long_literals),
         cmocka_unit_test(test_the_result_as_a_source),
     };
