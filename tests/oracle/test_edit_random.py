@@ -59,6 +59,12 @@ REFUSALS = [
     'would share, too',
     'that is empty in this protocol',
     'state is set more than once',
+    # What copyreg makes an object from, before protocol 2.
+    'copyreg._reconstructor takes ',
+    'the object is made from ',
+    'an object is made from nothing',
+    'this is the class of the object',
+    "a class is named 'module.Name'",
 ]
 
 
@@ -294,7 +300,7 @@ class Session:
         word, text = self.edits.command(e)
         ok, why = tool.ask(word, text)
         if not ok:
-            if not why.startswith('9 ') or not any(i in why for i in REFUSALS):
+            if not why.startswith(('2 ', '9 ')) or not any(i in why for i in REFUSALS):
                 raise Failure('%s %s: %s' % (word, text, why))
             refused[re.sub('[0-9]+|"[^"]*"', '#', why)[:70]] += 1
             if e['here']:
