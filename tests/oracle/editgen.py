@@ -601,10 +601,17 @@ class Edits:
         if n.kind != 'object':
             raise Gone
         name = tuple(e['name'].rsplit('.', 1))
-        if n.cls.kind == 'global' and n.cls.v == name:
+        # Before protocol 2 copyreg makes the object, and its class is the first argument.
+        made = n.cls.kind == 'global' and n.cls.v == ('copyreg', '_reconstructor')
+        made = made and [a.kind for a in n.args[:2]] == ['global'] * 2 and len(n.args) == 3
+        old = n.args[0] if made else n.cls
+        if old.kind == 'global' and old.v == name:
             return None
-        size = self.size(n.cls)
-        n.cls = Node('global', name)
+        size = self.size(old)
+        if made:
+            n.args[0] = Node('global', name)
+        else:
+            n.cls = Node('global', name)
         return size + 6, size + 6
 
     def do_everywhere(self, e, roots, others, way, member):
