@@ -503,7 +503,8 @@ static enum pb_err walk_around(struct walk *w, struct pkl_doc *d, uint64_t at, s
     }
     if (g.r == NULL) {
         err = pickle_around(d, at, &in, e);
-        walk_init(w, d, in.offset, UINT64_MAX, NO_RECORD);
+        /* While the pass is running, what it has not come to may not be here yet. */
+        walk_init(w, d, in.offset, d->done ? UINT64_MAX : d->scan.at, NO_RECORD);
         return err;
     }
     after = point_after(&g.r->points, at);
