@@ -181,24 +181,24 @@ bool repr_is_ascii(const struct buf *b)
 enum pb_err repr_big(struct buf *out, const struct pkl_leaf *l, struct error *e)
 {
     const uint8_t *le = (const uint8_t *)l->data.data;
-    size_t bits, before = out->len, digits;
+    size_t before = out->len;
+    struct error why;
     enum pb_err err;
 
     if (l->fits) {
         buf_printf(out, "%lld", (long long)l->integer);
         return PB_OK;
     }
-    bits = num_big_bits(le, l->data.len);
-    if (bits > DECIMAL_BITS)
+    if (num_big_bits(le, l->data.len) > DECIMAL_BITS)
         return num_big_to_hex(out, le, l->data.len, e);
-    err = num_big_to_decimal(out, le, l->data.len, e);
-    digits = out->len - before;
-    if (err == PB_OK && digits > 0 && out->data[before] == '-')
-        digits--;
-    if (err != PB_OK || digits <= NUM_DECIMAL_DIGITS)
-        return err;
-    buf_truncate(out, before);
-    return num_big_to_hex(out, le, l->data.len, e);
+    err = num_big_to_decimal(out, le, l->data.len, &why);
+    if (err == PB_ELIMIT) { /* one digit too many: the bits alone do not tell */
+        buf_truncate(out, before);
+        return num_big_to_hex(out, le, l->data.len, e);
+    }
+    if (err != PB_OK && e != NULL)
+        *e = why;
+    return err;
 }
 
 static void put_latin1(struct buf *out, const char *s, size_t n, bool ascii)
