@@ -70,6 +70,31 @@ static enum pb_err attributes(struct pkl_edit *ed, const struct pkl_node *into, 
     return err;
 }
 
+/* Of the types that are known few take items or entries when they have none yet. */
+static enum pb_err takes_more(struct pkl_edit *ed, const struct pkl_node *into, enum pkl_step step,
+                              struct error *e)
+{
+    static const struct {
+        const char *type;
+        enum pkl_step step;
+    } takers[] = {
+        {"collections.deque", PKL_STEP_INDEX},
+        {"collections.OrderedDict", PKL_STEP_KEY},
+        {"collections.defaultdict", PKL_STEP_KEY},
+        {"collections.Counter", PKL_STEP_KEY},
+    };
+    const char *type = NULL;
+    enum pb_err err = pkl_lens_type(&ed->view, into, &type, e);
+
+    if (err != PB_OK || type == NULL)
+        return err;
+    for (size_t i = 0; i < sizeof takers / sizeof *takers; i++)
+        if (step == takers[i].step && strcmp(type, takers[i].type) == 0)
+            return PB_OK;
+    return error_set(e, PB_EREADONLY, "a %s takes no %s", type,
+                     step == PKL_STEP_INDEX ? "items" : "keys");
+}
+
 /* Where an object shows its items or entries: it may take them from an argument. */
 static enum pb_err shown_list(struct pkl_edit *ed, const struct pkl_node *into, struct target *t,
                               struct error *e)
@@ -79,7 +104,7 @@ static enum pb_err shown_list(struct pkl_edit *ed, const struct pkl_node *into, 
     struct pkl_lenses *lenses;
     struct pkl_view *v;
     size_t got = 0;
-    bool there;
+    bool there, shown = false;
     enum pb_err err = part(ed, into->target, which, &kids[0], &there, e);
 
     t->list =
@@ -93,11 +118,13 @@ static enum pb_err shown_list(struct pkl_edit *ed, const struct pkl_node *into, 
     v = pkl_lenses_view(lenses);
     err = v->children(v, into->target, 0, BATCH, kids, &got, e);
     for (size_t i = 0; err == PB_OK && i < got; i++) {
-        if (kids[i].step == t->step)
+        if (kids[i].step == t->step) {
             t->list = kids[i].owner;
+            shown = true;
+        }
     }
     pkl_lenses_free(lenses);
-    return err;
+    return err == PB_OK && !shown ? takes_more(ed, into, t->step, e) : err;
 }
 
 /* A set that an old protocol writes as a call of a list. */

@@ -939,6 +939,33 @@ def test_log_file(p: Place):
     p.run("--log-file", "no/where", "show", "f").expect(3, "")
 
 
+def test_ints_at_the_limit(p: Place):
+    """Of those with as many bits some have 4,300 digits and some one more, which Python refuses."""
+    for value in (10**4300 - 1, 10**4300, -(10**4300), 2**14285 - 1, 2**14285):
+        p.put("f", pickle.dumps([value, 1], 4))
+        shown = hex(value) if abs(value) >= 10**4300 else "9" * 4300
+        same(p.run("show", "--repr", "f").expect(0).out, f"[{shown}, 1]\n")
+        p.run("dis", "f").expect(0)
+        p.run("set", "f", "[0]=1").expect(0)
+        same(pickle.loads(p.get("f")), [1, 1])
+
+
+def test_add_to_known_types(p: Place):
+    """What Python gives no append() or [] gets no items or keys; what has them does."""
+    for value in (decimal.Decimal(1), datetime.date(2024, 1, 2), uuid.UUID(int=5), 1j):
+        for edit in ("[0][]=4", "[0]['k']=4"):
+            p.put("f", pickle.dumps([value], 4))
+            p.run("add", "f", edit).expect(7, "", "takes no")
+    for value, edit, want in (
+        (collections.deque(), "[0][]=4", collections.deque([4])),
+        (collections.OrderedDict(), "[0]['k']=4", collections.OrderedDict(k=4)),
+        (collections.Counter(), "[0]['k']=4", collections.Counter(k=4)),
+    ):
+        p.put("f", pickle.dumps([value], 4))
+        p.run("add", "f", edit).expect(0)
+        same(pickle.loads(p.get("f")), [want])
+
+
 def test_other_stores(p: Place):
     p.run("show", "https://h/k").expect(7, "", "not supported")
 
