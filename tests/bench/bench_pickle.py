@@ -251,11 +251,14 @@ class Bench:
 
 
 def put_into(path, text):
-    """Behind what the document says before its first table."""
+    """Between what the document says before its first table and the chapter that follows."""
     with open(path) as f:
-        before = f.read().split('\n## ')[0]
+        whole = f.read()
+    before, after = whole.split('\n## ')[0], whole.find('\n# ', 1)
     with open(path, 'w') as f:
-        f.write(before.rstrip('\n') + '\n\n' + text)
+        f.write(before.rstrip('\n') + '\n\n' + text.rstrip('\n') + '\n')
+        if after >= 0:
+            f.write(whole[after:])
 
 
 def main():
