@@ -296,7 +296,7 @@ class Session:
         word, text = self.edits.command(e)
         ok, why = tool.ask(word, text)
         if not ok:
-            if not why.startswith(('2 ', '9 ')) or not any(i in why for i in REFUSALS):
+            if not why.startswith('9 ') or not any(i in why for i in REFUSALS):
                 raise Failure('%s %s: %s' % (word, text, why))
             refused[re.sub('[0-9]+|"[^"]*"', '#', why)[:70]] += 1
             if e['here']:
