@@ -199,6 +199,53 @@ def deleted_meanwhile():
         assert pickle.loads(bucket.body()) == dict(RECORD, age=31)
 
 
+def answers_to_a_condition():
+    """412, 409, 404 and 501 to a conditional PUT are told apart, each in its own words; a server
+    that does not look at the condition is found out by the looks before and after."""
+    theirs = dict(RECORD, city="Paris")
+    mine, changed = dict(RECORD, age=31), "the object changed while you were editing"
+    for status, code, other, words, left in (
+            (412, "PreconditionFailed", "put", changed, theirs),
+            (409, "ConditionalRequestConflict", "put", changed, theirs),
+            (409, "ConditionalRequestConflict", None, "Saved. ETag", mine),
+            (404, "NoSuchKey", "delete", "the object is gone", None),
+            (501, "NotImplemented", None, "This server checks no conditions; compared", mine),
+            (412, "PreconditionFailed", None, "the server refuses the condition", RECORD)):
+        with Bucket() as bucket:
+            host, port = SERVER["ENDPOINT"].rsplit("/", 1)[1].split(":")
+            proxy = FaultProxy((host, int(port))).start()
+            which = "header=If-Match" if other is None and status != 409 else "n=1"
+            hold = "hold=1" if other else ""
+            proxy.rule(f"method=PUT {which} {hold} do=answer status={status} "
+                       f"body='<Error><Code>{code}</Code></Error>'")
+
+            def somebody(_, bucket=bucket, proxy=proxy, other=other):
+                proxy.wait_held(60)
+                if other == "put":
+                    bucket.put(theirs)
+                else:
+                    bucket.s3.delete_object(Bucket=bucket.name, Key="data.pickle")
+                proxy.release()
+
+            with Stage(samples=False) as stage:
+                stage.run(f"""
+                    key j j e ^U
+                    type 31
+                    key Enter
+                    key s
+                    expect 1 change
+                    key Enter
+                    await {words}
+                    """, where=[f"s3://{bucket.name}/data.pickle"], size=(24, 100),
+                          watch=somebody if other else None,
+                          env=environment(AWS_ENDPOINT_URL=proxy.url))
+            proxy.stop()
+            if left is None:
+                assert "Contents" not in bucket.s3.list_objects_v2(Bucket=bucket.name)
+            else:
+                assert pickle.loads(bucket.body()) == left, (status, left)
+
+
 def save_as():
     with Bucket() as bucket:
         bucket.put("there", key="there.pickle")
@@ -560,7 +607,7 @@ if __name__ == "__main__":
         print("0 passed, 0 failed, 1 skipped")
         sys.exit(0)
     sys.exit(main([the_whole_path, somebody_was_faster, mine_on_theirs, both_changed_it,
-                   deleted_meanwhile, save_as, many_keys, odd_keys, properties, session_ends,
-                   versions, kept_bytes, killed_while_saving,
+                   deleted_meanwhile, answers_to_a_condition, save_as, many_keys, odd_keys,
+                   properties, session_ends, versions, kept_bytes, killed_while_saving,
                    no_secrets, refusals,
                    folder_without_its_slash, big_object]))

@@ -14,7 +14,8 @@ ODD_KEYS = [
     "a b", "a+b", "a%2Bb", "a%b", "a?b=c&d", "a#b", "a=b", "a:b@c", "a!b*c'(d)", "~-_.", "a\\b",
     "tiläsy", "작업결과.pkl", "e\u0301", "\u00e9", "\u3000x\u00a0", "emoji \U0001f600",
     "a//b", "a///", "/lead", "//", "./x", "../y", "a/./b", "a/../b", "a/..", "trail ", " lead",
-    "tab\there", "line\nbreak", "bell\x07", "escape\x1b[2J", "del\x7f", "<&>\"'", "x" * 1024,
+    "tab\there", "line\nbreak", "bell\x07", "x\x08y",
+    "escape\x1b[2J", "del\x7f", "<&>\"'", "x" * 1024,
     "k/" * 512, "\u20ac" * 341,
 ]
 

@@ -1,4 +1,5 @@
 """What the tests of every store share: our program that drives it, a proxy, the run of a table."""
+import copy
 import json
 import os
 import re
@@ -24,7 +25,7 @@ class Proxy(FaultProxy):
         self.heads = []
 
     def rule_for(self, request):
-        self.heads.append(request)
+        self.heads.append(copy.copy(request))    # as it came, whatever a rule does to it
         return super().rule_for(request)
 
     def clear(self):

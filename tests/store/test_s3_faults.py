@@ -2,6 +2,7 @@
 """The S3 store when network or server go wrong: a fault proxy stands before a real server."""
 import base64
 import hashlib
+import hmac
 import os
 import random
 import shlex
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 
+from behaviours import ODD_KEYS
 from s3_rig import Proxy, quote
 from test_s3 import main
 
@@ -92,6 +94,13 @@ def forbidden_characters(rig):
     rig.proxy.rule("do=answer status=200 " + page(key("x&#x8;y")))
     list_error(rig, "server error", "character that XML forbids")
     assert len(rig.proxy.heads) == 1
+    # As bytes, not as a reference; U+FFFE and what is no UTF-8, likewise.
+    for raw in (b"x\x08y", b"x\xef\xbf\xbey", b"x\xffy"):
+        body = shlex.split(page(key("NAME")))[0][len("body="):].encode().replace(b"NAME", raw)
+        rig.proxy.clear()
+        rig.proxy.rule(f"do=answer status=200 body=@{rig.file(body)}")
+        list_error(rig, "server error", "XML forbids|UTF-8")
+        assert len(rig.proxy.heads) == 1, raw
 
 
 def cut_short(rig):
@@ -177,6 +186,39 @@ def first_version_of_listings(rig):
     list_error(rig, "server error", "same page")
 
 
+def signature_of(head, env):
+    """What signature 4 of this request is, over the bytes of the request line as they were sent."""
+    told = dict(word.strip().partition("=")[::2] for word in
+                head.header("Authorization").partition(" ")[2].split(","))
+    path, _, query = head.target.partition("?")
+    pairs = sorted(pair.partition("=")[::2] for pair in query.split("&") if pair)
+    canonical = "\n".join([
+        head.method, path, "&".join(f"{n}={v}" for n, v in pairs),
+        *(f"{name}:{' '.join(head.header(name).split())}"
+          for name in told["SignedHeaders"].split(";")), "", told["SignedHeaders"],
+        head.header("x-amz-content-sha256")])
+    scope = told["Credential"].split("/", 1)[1]
+    mac = ("AWS4" + env["SECRET_KEY"]).encode()
+    for part in scope.split("/"):
+        mac = hmac.new(mac, part.encode(), hashlib.sha256).digest()
+    text = "\n".join(["AWS4-HMAC-SHA256", head.header("x-amz-date"), scope,
+                      sha256(canonical.encode())])
+    return hmac.new(mac, text.encode(), hashlib.sha256).hexdigest()
+
+
+def signed_as_sent(rig):
+    """The path of the request line is the key, encoded once, and what was signed: nobody on the
+    way took "//" or "/../" out of it."""
+    for name in ODD_KEYS:
+        rig.proxy.clear()
+        rig.proxy.rule("do=answer status=404")
+        rig.run("head", rig.bucket, quote(name), through=rig.proxy)
+        head = rig.proxy.heads[-1]
+        assert head.target == f"/{rig.bucket}/{quote(name)}", (name, head.target)
+        said = head.header("Authorization").rpartition("Signature=")[2]
+        assert said == signature_of(head, rig.env), name
+
+
 def busy_servers(rig):
     rig.put("busy", b"")
     for status in (500, 502, 503, 504, 429):
@@ -187,6 +229,14 @@ def busy_servers(rig):
     rig.proxy.rule("n=1 do=answer status=400 " + xml("RequestTimeout"))
     rig.proxy.rule("n=1 do=drop-before")
     assert "busy" in listing(rig)
+    # Each attempt is signed anew, with its own time.
+    rig.proxy.clear()
+    rig.proxy.rule("n=1 do=answer status=503 delay=1100")
+    assert "busy" in listing(rig)
+    dates = [head.header("x-amz-date") for head in rig.proxy.heads]
+    assert len(set(dates)) == 2, dates
+    for head in rig.proxy.heads:
+        assert head.header("Authorization").endswith(signature_of(head, rig.env))
 
 
 def words_of_errors(rig):
@@ -551,6 +601,16 @@ def what_is_sent(rig):
     assert put.header("Expect") is None and put.header("x-amz-sdk-checksum-algorithm") is None
 
 
+def no_checksums_behind_the_body(rig):
+    """A server that knows neither trailers nor chunks nor the new checksums: it sees none."""
+    rig.put("plain", b"old")
+    for name in ("x-amz-sdk-checksum-algorithm", "x-amz-trailer", "Transfer-Encoding"):
+        rig.proxy.rule(f"header={name} do=answer status=400 " + xml("InvalidRequest"))
+    assert "saved" in rig.save("plain", b"new", through=rig.proxy)
+    assert "saved" in rig.save("plain2", b"new", "--absent", through=rig.proxy)
+    assert rig.get("plain") == rig.get("plain2") == b"new"
+
+
 def md5(data):
     return base64.b64encode(hashlib.md5(data).digest()).decode()
 
@@ -741,6 +801,15 @@ def quotes(rig):
     rig.proxy.rule("method=PUT do=answer status=412 " + xml("PreconditionFailed"))
     rig.save_error("server error", "refuses the condition", "q", b"ours", through=rig.proxy)
     assert puts(rig) == 2 and rig.get("q") == b"new"
+    # One that wants it quoted, as it gave it (without the quotes: 400); a weak one, likewise.
+    for etag in ('"00112233445566778899aabbccddeeff"', 'W/"00112233445566778899aabbccddeeff"'):
+        rig.proxy.clear()
+        rig.proxy.rule(f"method=HEAD n=1,2 do=pass {shlex.quote('set=ETag:' + etag)}")
+        rig.proxy.rule("method=PUT n=1 do=pass strip=If-Match")
+        rig.proxy.rule("method=PUT do=answer status=400 " + xml("InvalidArgument"))
+        assert "saved" in rig.save("q", b"quoted", through=rig.proxy)
+        sent = [h.header("If-Match") for h in rig.proxy.heads if h.method == "PUT"]
+        assert sent == [etag], (sent, etag)
 
 
 def replaced_at_once(rig):
@@ -810,13 +879,14 @@ def killed_while_saving(rig):
 TESTS = (
     prefix_is_always_sent, decoded_only_when_the_answer_says_so, names_that_are_not_asked_for,
     token_is_opaque, bare_entries, forbidden_characters, cut_short, error_in_a_good_answer,
-    something_else_answers, no_way_on, empty_pages, first_version_of_listings, busy_servers,
-    words_of_errors,
+    something_else_answers, no_way_on, empty_pages, first_version_of_listings, signed_as_sent,
+    busy_servers, words_of_errors,
     another_region, a_region_that_is_none, another_address, skewed_clock, expired_session,
     other_keys_meanwhile, renewed_before_the_end, broken_off, broken_off_for_good,
     changed_while_reading, side_by_side, swapped_between_ranges, large_without_ranges, no_ranges,
     wrong_part, bare_objects, stalled,
-    what_is_kept, what_is_sent, tags_that_may_not_be_read, metadata_that_cannot_be_sent,
+    what_is_kept, what_is_sent, no_checksums_behind_the_body, tags_that_may_not_be_read,
+    metadata_that_cannot_be_sent,
     new_objects, concurrent_writer, between_look_and_write, lost_answers, lost_requests,
     lost_and_overwritten, lost_without_a_checksum, lost_for_good, no_conditions,
     ignored_conditions, racing, quotes, replaced_at_once, cannot_look_afterwards,

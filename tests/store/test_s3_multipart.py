@@ -58,6 +58,8 @@ def one_change(rig):
     rig.s3.put_object_tagging(
         Bucket=rig.bucket, Key="big", Tagging={"TagSet": [{"Key": "k", "Value": "v & w"}]}
     )
+    for name in ("x-amz-sdk-checksum-algorithm", "x-amz-trailer", "Transfer-Encoding"):
+        rig.proxy.rule(f"header={name} do=answer status=400 " + xml("InvalidRequest"))
     told = save(rig)
     assert rig.get("big") == NEW
     assert sent(rig) < 6 * MIB, sent(rig)
