@@ -22,4 +22,10 @@ enum pb_err ui_run(struct app *a, const struct ui_options *o, const struct locat
 /* For the man page and --help: the table of keys, one line each, to the sink. */
 enum pb_err ui_print_keys(const struct sink *to, struct error *e) PB_CHECK;
 
+#define LANGUAGE_MAX 32
+/* Without a screen, and before anything is said: the language that the settings ask for (config
+ * NULL: those at the usual place).  False: none, they cannot be read, or say that only ASCII is
+ * shown. */
+bool ui_config_language(const char *config, char out[LANGUAGE_MAX]);
+
 #endif

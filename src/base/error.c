@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <pklbrowse/error.h>
+#include <pklbrowse/intl.h>
 
 static const char ellipsis[] = "\xe2\x80\xa6";
 
@@ -31,7 +32,7 @@ PB_PRINTF(3, 0)
 static void format_message(struct error *e, size_t at, const char *fmt, va_list ap)
 {
     size_t room = sizeof e->msg - at;
-    int n = vsnprintf(e->msg + at, room, fmt, ap);
+    int n = vsnprintf(e->msg + at, room, _(fmt), ap);
 
     if (n < 0)
         e->msg[at] = '\0';

@@ -272,6 +272,22 @@ static enum pb_err check_operands(const struct args *a, struct error *e)
                      a->count < c->min ? "few" : "many", c->name, c->operands);
 }
 
+const char *args_early(int argc, char *const argv[], enum option_id id)
+{
+    const char *name = options[id].name, *found = NULL;
+    size_t n = strlen(name);
+
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strncmp(argv[i], name, n) != 0)
+            continue;
+        if (argv[i][n] == '=')
+            found = argv[i] + n + 1;
+        else if (argv[i][n] == '\0')
+            found = options[id].kind == FLAG || i + 1 == argc ? "" : argv[i + 1];
+    }
+    return found;
+}
+
 enum pb_err args_parse(struct args *out, int argc, char *const argv[], struct error *e)
 {
     enum pb_err err;

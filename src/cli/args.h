@@ -52,6 +52,9 @@ struct args {
 /* PB_EUSAGE with a hint: unknown option or command, argument missing or wrong, option of another
  * command, too few or too many operands.  With --help or --version operands are not counted. */
 enum pb_err args_parse(struct args *out, int argc, char *const argv[], struct error *e) PB_CHECK;
+/* What a long option says, before anything is checked: for what must be known to say anything at
+ * all.  The last one counts; "" is a flag, NULL none. */
+const char *args_early(int argc, char *const argv[], enum option_id id);
 void args_release(struct args *a);
 
 #endif

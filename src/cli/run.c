@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 #include <pklbrowse/loop.h>
 #include <pklbrowse/mem.h>
@@ -58,7 +59,8 @@ static void say(const char *before, const char *fmt, va_list ap)
     struct buf line;
 
     buf_init(&line, BUF_MAX_LINE);
-    vsnprintf(text, sizeof text, fmt, ap);
+    vsnprintf(text, sizeof text, _(fmt), ap);
+    text[utf8_check(text, strlen(text), false, NULL)] = '\0'; /* cut within a character */
     buf_printf(&line, "%spklbrowse: %s\n", before, text);
     cli_print_stderr(&line);
     buf_release(&line);

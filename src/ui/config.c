@@ -3,6 +3,7 @@
  *
  *   # a comment
  *   mouse = no                    color, ascii: yes or no
+ *   lang = ko                     of the messages, before the screen begins
  *   sort = size                   or time, name
  *   read-only = s3://prod-*       a pattern of locations; as many lines as one likes
  *   key.save = w ^S               keys of a command, in place of its own
@@ -90,12 +91,27 @@ static const char *set_read_only(struct ui *u, const char *value)
     return "out of memory";
 }
 
+/* "ko", "ko_KR.UTF-8": no path, and no list. */
+static bool is_language(const char *value)
+{
+    size_t n = strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.@");
+
+    return n > 1 && n < LANGUAGE_MAX && value[n] == '\0';
+}
+
+/* Main has read it already: ui_config_language(). */
+static const char *set_language(struct ui *u, const char *value)
+{
+    (void)u;
+    return is_language(value) ? NULL : "this is a language, like en or ko";
+}
+
 static const struct {
     const char *name;
     const char *(*set)(struct ui *u, const char *value);
 } options[] = {
     {"mouse", set_mouse}, {"color", set_color},         {"ascii", set_ascii},
-    {"sort", set_sort},   {"read-only", set_read_only},
+    {"sort", set_sort},   {"read-only", set_read_only}, {"lang", set_language},
 };
 
 static const char *set_key(struct ui *u, const char *name, const char *keys)
@@ -209,10 +225,59 @@ static bool read_all(const char *path, struct buf *out, int *why)
     return n >= 0 && out->failed == PB_OK;
 }
 
+/* The file of settings, all of it.  False: it cannot be read, *why says (0: there is no place). */
+static bool read_settings(const char *file, struct buf *path, struct buf *text, int *why)
+{
+    *why = 0;
+    buf_init(path, BUF_MAX_LINE);
+    buf_init(text, FILE_MAX);
+    if (file != NULL)
+        buf_puts(path, file);
+    return (path->len > 0 || usual_path(path)) && read_all(path->data, text, why);
+}
+
+/* Cuts the line off that p begins; returns where the next one begins. */
+static char *cut_line(char *p, char **stop)
+{
+    *stop = p + strcspn(p, "\n");
+    return **stop == '\n' ? *stop + 1 : *stop;
+}
+
+bool ui_config_language(const char *config, char out[LANGUAGE_MAX])
+{
+    struct buf path, text;
+    bool found = false, ascii = false;
+    int why;
+
+    if (read_settings(config, &path, &text, &why)) {
+        for (char *p = text.data, *next, *stop; *p != '\0'; p = next) {
+            char *equals, *name, *value;
+
+            next = cut_line(p, &stop);
+            p = trimmed(p, stop);
+            equals = strchr(p, '=');
+            if (equals == NULL || *p == '#')
+                continue;
+            value = trimmed(equals + 1, equals + 1 + strlen(equals + 1));
+            name = trimmed(p, equals);
+            if (strcmp(name, "ascii") == 0)
+                (void)yes_or_no(value, &ascii);
+            if (strcmp(name, "lang") == 0 && is_language(value)) {
+                memcpy(out, value, strlen(value) + 1);
+                found = true;
+            }
+        }
+    }
+    buf_release(&path);
+    buf_release(&text);
+    return found && !ascii;
+}
+
 void config_load(struct ui *u)
 {
     struct buf path, text, shown;
     unsigned number = 0;
+    bool read;
     int why;
 
     for (int i = 0; i < STYLE_COUNT; i++)
@@ -220,23 +285,16 @@ void config_load(struct ui *u)
     u->settings.no_colour = u->options->no_color;
     u->settings.ascii = u->options->ascii;
     u->settings.no_mouse = u->options->no_mouse;
-    buf_init(&path, BUF_MAX_LINE);
-    buf_init(&text, FILE_MAX);
     buf_init(&shown, BUF_MAX_LINE);
-    if (u->options->config != NULL)
-        buf_puts(&path, u->options->config);
-    if (path.len > 0 || usual_path(&path)) {
-        text_escape(&shown, path.data, path.len);
-        if (read_all(path.data, &text, &why)) {
-            for (char *p = text.data, *end; *p != '\0'; p = end) {
-                char *stop = p + strcspn(p, "\n");
-
-                end = *stop == '\n' ? stop + 1 : stop;
-                take_line(u, shown.data, ++number, p, stop);
-            }
-        } else if (u->options->config != NULL || why != ENOENT) {
-            ui_say(u, SAY_WARNING, "%s cannot be read: %s", shown.data, strerror(why));
+    read = read_settings(u->options->config, &path, &text, &why);
+    text_escape(&shown, path.data, path.len);
+    if (read) {
+        for (char *p = text.data, *next, *stop; *p != '\0'; p = next) {
+            next = cut_line(p, &stop);
+            take_line(u, shown.data, ++number, p, stop);
         }
+    } else if (path.len > 0 && (u->options->config != NULL || why != ENOENT)) {
+        ui_say(u, SAY_WARNING, "%s cannot be read: %s", shown.data, strerror(why));
     }
     buf_release(&path);
     buf_release(&text);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 
@@ -65,7 +66,7 @@ void ui_say(struct ui *u, enum say kind, const char *fmt, ...)
     int n;
 
     va_start(ap, fmt);
-    n = vsnprintf(text, sizeof text, fmt, ap);
+    n = vsnprintf(text, sizeof text, _(fmt), ap);
     va_end(ap);
     if (n < 0)
         return;
