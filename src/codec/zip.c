@@ -125,6 +125,16 @@ static enum pb_err find_row(struct codec_layer *l, struct place *z, const char *
     return PB_OK;
 }
 
+/* What the header in front of the data says is what the directory's row says. */
+static bool same_header(const struct place *z, const uint8_t *local)
+{
+    const uint32_t seen = FLAG_ENCRYPTED | FLAG_DESCRIPTOR;
+    uint32_t flags = codec_le16(local + 6);
+
+    return ((flags ^ z->flags) & seen) == 0 && codec_le16(local + 8) == z->method &&
+           ((flags & FLAG_DESCRIPTOR) != 0 || codec_le32(local + 18) == z->csize);
+}
+
 static enum pb_err find_data(struct codec_layer *l, struct place *z, const char **why,
                              struct error *e)
 {
@@ -135,7 +145,7 @@ static enum pb_err find_data(struct codec_layer *l, struct place *z, const char 
         return err;
     z->data = z->local + LOCAL + codec_le16(local + 26) + codec_le16(local + 28);
     z->next = z->data + z->csize;
-    if (memcmp(local, "PK\3\4", 4) != 0 || z->next > z->directory)
+    if (memcmp(local, "PK\3\4", 4) != 0 || z->next > z->directory || !same_header(z, local))
         *why = "a zip archive whose directory is wrong";
     else if ((z->flags & FLAG_ENCRYPTED) != 0 || (z->method != 0 && z->method != Z_DEFLATED))
         *why = "a zip archive with another compression than deflate";
@@ -149,29 +159,52 @@ static enum pb_err find_data(struct codec_layer *l, struct place *z, const char 
     return err;
 }
 
-/* Members whose data are aligned would have to be moved by whole steps. */
-static enum pb_err find_aligned(struct codec_layer *l, const struct place *z, const char **why,
-                                struct error *e)
+/*
+ * The member of one row. Members whose data are aligned would have to be moved by whole steps;
+ * where one lies in another, none of the two can be exchanged.
+ */
+static enum pb_err look_at_member(struct codec_layer *l, const struct place *z, const uint8_t *row,
+                                  const char **why, struct error *e)
+{
+    uint64_t begin = codec_le32(row + 42), extra, data;
+    uint8_t local[LOCAL], id[2];
+    enum pb_err err;
+
+    if (begin + LOCAL + 2 > z->directory) {
+        *why = "a zip archive whose directory is wrong";
+        return PB_OK;
+    }
+    err = layer_bytes(l->stored, begin, local, LOCAL, e);
+    if (err != PB_OK)
+        return err;
+    extra = begin + LOCAL + codec_le16(local + 26);
+    data = extra + codec_le16(local + 28);
+    if (begin < z->local ? data + codec_le32(row + 20) > z->local
+                         : begin > z->local && begin < z->next)
+        *why = "a zip archive whose files overlap";
+    if (*why != NULL || data - extra < 4)
+        return PB_OK;
+    err = layer_bytes(l->stored, extra, id, sizeof id, e);
+    if (err == PB_OK && codec_le16(id) == ALIGNED_ID)
+        *why = "a zip archive whose files are aligned, as torch wants them";
+    return err;
+}
+
+static enum pb_err look_at_members(struct codec_layer *l, const struct place *z, const char **why,
+                                   struct error *e)
 {
     size_t size = (size_t)z->directory_size;
-    uint8_t *rows, local[LOCAL + 2];
+    uint8_t *rows;
     enum pb_err err = read_directory(l->stored, z, &rows, e);
 
     if (err != PB_OK)
         return err;
-    for (size_t at = 0; at < size && err == PB_OK && *why == NULL; at = next_row(rows, at, size)) {
-        uint64_t begin = codec_le32(rows + at + 42), extra;
-
-        if (next_row(rows, at, size) == 0 || begin + LOCAL + 2 > z->directory)
+    for (size_t at = 0, next; at < size && err == PB_OK && *why == NULL; at = next) {
+        next = next_row(rows, at, size);
+        if (next == 0)
             *why = "a zip archive whose directory is wrong";
         else
-            err = layer_bytes(l->stored, begin, local, LOCAL, e);
-        if (err != PB_OK || *why != NULL || codec_le16(local + 28) < 4)
-            continue;
-        extra = begin + LOCAL + codec_le16(local + 26);
-        err = layer_bytes(l->stored, extra, local, 2, e);
-        if (err == PB_OK && codec_le16(local) == ALIGNED_ID)
-            *why = "a zip archive whose files are aligned, as torch wants them";
+            err = look_at_member(l, z, rows + at, why, e);
     }
     free(rows);
     return err;
@@ -197,7 +230,7 @@ enum pb_err zip_check(struct codec_layer *l, const char **why, struct error *e)
     enum pb_err err = find(l, &z, why, e);
 
     if (err == PB_OK && *why == NULL)
-        err = find_aligned(l, &z, why, e);
+        err = look_at_members(l, &z, why, e);
     return err;
 }
 

@@ -414,7 +414,15 @@ def test_read_only_archives(p: Place):
         z.writestr(aligned, PLAIN)
         z.writestr("m/version", "3\n")
     front = b"#!/bin/sh\n" + zipped({"a": PLAIN})
+    two = zipped({"a": PLAIN, "b": b"x" * 99})
+    other, overlap = bytearray(two), bytearray(two)
+    row = two.index(b"PK\1\2")
+    longer = struct.pack("<I", struct.unpack_from("<I", two, 18)[0] + 20)
+    other[row + 20 : row + 24] = longer
+    overlap[row + 20 : row + 24] = overlap[18:22] = longer
     for data, name, why in (
+        (bytes(other), "x!/a", "directory is wrong"),
+        (bytes(overlap), "x!/a", "overlap"),
         (twice.getvalue(), "x!/a", "one name"),
         (torch.getvalue(), "x", "aligned"),
         (zipped({"a": PLAIN}, zipfile.ZIP_BZIP2), "x", "deflate"),
