@@ -2,7 +2,7 @@
 """The fuzz targets over the samples: as they are, cut, and with a few bytes changed.
 
 What finds something is reported with the file it was made from; the seed is printed. FUZZ_SECONDS
-bounds the run (each target a third of it), FUZZ_SEED repeats one.
+bounds the run (each target a third of it), PKLBROWSE_SEED repeats one.
 """
 import bz2
 import gzip
@@ -22,7 +22,7 @@ import zlib
 build = os.environ["builddir"]
 corpus = os.environ["PKLBROWSE_CORPUS"]
 seconds = float(os.environ.get("FUZZ_SECONDS", "20"))
-seed = int(os.environ.get("FUZZ_SEED", random.randrange(1 << 32)))
+seed = int(os.environ.get("PKLBROWSE_SEED", random.randrange(1 << 32)))
 passed = failed = skipped = 0
 
 LITERALS = (
@@ -73,12 +73,12 @@ def packed_files():
         z.writestr("a.pkl", plain)
         z.writestr("b", b"text")
     found = [
-        gzip.compress(plain),
+        gzip.compress(plain, mtime=0),
         zlib.compress(plain, 1),
         bz2.compress(plain),
         lzma.compress(plain, preset=0),
         lzma.compress(plain, format=lzma.FORMAT_ALONE),
-        gzip.compress(plain) * 2,
+        gzip.compress(plain, mtime=0) * 2,
         tar.getvalue(),
         zipped.getvalue(),
     ]

@@ -3,7 +3,7 @@
 
 Nothing may crash, hang or leave the terminal as it should not be. The keys are pressed by somebody
 who may write nowhere but in a folder of the test: it runs as root and gives that up. MONKEY_KEYS
-sets how many are pressed in each of the rounds; MONKEY_SEED repeats a run.
+sets how many are pressed in each of the rounds; PKLBROWSE_SEED repeats a run.
 """
 import fcntl
 import http.server
@@ -22,7 +22,7 @@ import time
 import urllib.parse
 
 KEYS = int(os.environ.get("MONKEY_KEYS", "5000"))
-SEED = int(os.environ.get("MONKEY_SEED", random.randrange(1 << 32)))
+SEED = int(os.environ.get("PKLBROWSE_SEED", random.randrange(1 << 32)))
 ROUNDS = 4
 NOBODY = 65534
 PATIENCE = 20.0  # seconds; sanitizers on a loaded machine

@@ -17,7 +17,7 @@ import time
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 PROGRAM = os.path.abspath(os.environ.get("PKLBROWSE", os.path.join(TOP, "build", "pklbrowse")))
 CORPUS = os.environ.get("PKLBROWSE_CORPUS", os.path.join(TOP, "..", "shared", "corpus"))
-SEED = int(os.environ.get("SEED", random.SystemRandom().randrange(1 << 32)))
+SEED = int(os.environ.get("PKLBROWSE_SEED", random.SystemRandom().randrange(1 << 32)))
 LOCALE = dict(os.environ, LC_ALL="C.UTF-8")
 
 passed = failed = skipped = 0
@@ -157,7 +157,7 @@ def random_pickles(folder):
         with open(path, "wb") as f:
             f.write(data)
         if data:
-            same_as_pickletools(data, path, f"random pickle {n} of SEED={SEED}")
+            same_as_pickletools(data, path, f"random pickle {n} of seed {SEED}")
 
 
 # ---------------------------------------------------------------------- hand-made
@@ -365,7 +365,7 @@ def speed(folder):
 
 
 def main():
-    print(f"SEED={SEED}")
+    print(f"seed {SEED}")
     with tempfile.TemporaryDirectory() as folder:
         hand_made(folder)
         broken(folder)

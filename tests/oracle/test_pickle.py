@@ -7,7 +7,7 @@
   corpus    acceptance of every sample as its index says; of those made by us also repr()
   cut       every small sample cut at every byte: nothing crashes, all that stands is reached
 
-Each works on seeds that are printed; `test_pickle.py SEED` repeats one.
+Each works on seeds that are printed; PKLBROWSE_SEED=N repeats one.
 """
 import base64
 import collections
@@ -28,7 +28,7 @@ import refvm  # noqa: E402
 BUILD = os.environ.get('builddir', 'build')
 TOOL = os.environ.get('PKL_TOOL', os.path.join(BUILD, 'tests', 'oracle', 'pkl_tool'))
 CORPUS = os.environ.get('PKLBROWSE_CORPUS', '../shared/corpus')
-SEED = int(sys.argv[1]) if len(sys.argv) > 1 else random.SystemRandom().randrange(1 << 32)
+SEED = int(os.environ.get('PKLBROWSE_SEED', random.SystemRandom().randrange(1 << 32)))
 passed = failed = skipped = 0
 
 

@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(os.environ['srcdir'], 'tests', 'bench'))
 import shapes
 
 TOOL = os.path.join(os.environ['builddir'], 'tests/oracle/pkl_tool')
-SEED = int(sys.argv[1]) if len(sys.argv) > 1 else random.SystemRandom().randrange(1 << 32)
+SEED = int(os.environ.get('PKLBROWSE_SEED', random.SystemRandom().randrange(1 << 32)))
 INTERESTING = b'(.0123]})acbdeghijklopqrstuNKMJGXVIFLSUTBC\x80\x81\x85\x86\x87\x88\x8a\x8c\x94\x95'
 
 
