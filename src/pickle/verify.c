@@ -162,6 +162,7 @@ enum pb_err pkl_verify_new(struct pkl_edit *ed, const struct pkl_splice *s, stru
         return error_nomem(e);
     v->job.step = step;
     v->stamp = edit_stamp(ed);
+    v->inner = VERIFY_NOBODY;
     v->job.total = result->size;
     v->e = &v->job.error;
     v->ed = ed;
@@ -187,9 +188,12 @@ void pkl_verify_free(struct job *j)
     idmap_release(&v->was.sparse);
     idmap_release(&v->is.sparse);
     idmap_release(&v->differ);
+    idmap_release(&v->kept);
+    vec_release(&v->readers);
     idmap_release(&v->there);
     idmap_release(&v->back);
     idmap_release(&v->met);
+    idmap_release(&v->climbed);
     vec_release(&v->todo);
     vec_release(&v->open);
     free(v);

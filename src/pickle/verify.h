@@ -19,8 +19,10 @@
  * as what it meets on the stack and in the memo is the same.  A value whose bytes lie in one copied
  * span meets nothing on the stack but what those bytes pushed; what it reads from the memo was
  * compared.  So it is the same value, shared and recursive in the same places, if what its GETs
- * refer to is.  That is either copied as well, or holds an edited place; every edited container is
- * compared, whether it is reached from the roots or only through the memo.  The same goes for a
+ * refer to is.  That is either copied as well, or was taken apart: by an edit inside it, or because
+ * it is what stays of a value that went.  So every edited container is compared with all that it
+ * stands in, whether that is reached from the roots or only through the memo; and so is what a
+ * copied GET reads that was stored in the midst of what went.  The same goes for a
  * stretch of children of one container that lie in one copied span: no opcode of the stretch
  * reaches below the container, as it stays open, and they are taken in the order of their bytes; so
  * it is enough that the first and the last of them are the same, in places as far apart.  (That
@@ -68,9 +70,11 @@ struct verify_slots {
     struct idmap sparse;
 };
 
-/* Two values that correspond and whose insides are still to be compared. */
+/* Two values that correspond and whose insides are still to be compared.  in_place: so are all
+ * that they stand in. */
 struct verify_pair {
     struct pkl_node a, b;
+    bool in_place;
 };
 
 /* Children of such a pair: of `a` from its pieces. */
@@ -81,8 +85,11 @@ struct verify_lists {
     size_t piece;
     uint64_t inside;
     bool pairs, straight; /* no children away from their container */
+    bool in_place;
     struct source *src;
 };
+
+#define VERIFY_NOBODY UINT64_MAX
 
 struct verify {
     struct job job; /* first */
@@ -117,9 +124,20 @@ struct verify {
     struct idmap differ; /* slot + 1 -> 1: its definitions do not correspond; 0: they do again */
     size_t differs;      /* so many of them */
     uint64_t drift;      /* from this slot on MEMOIZE stores elsewhere than it did */
+    size_t gone_at;      /* the range of `gone` that is come to */
+    struct idmap kept;   /* slot + 1 -> 1: it was stored into there, and nobody has read it yet */
+    size_t kept_unread;
+    struct {
+        uint64_t *data; /* those that read one first, in the original */
+        size_t len, cap;
+    } readers;
 
     struct idmap there, back; /* which value of one side is which of the other, where not copied */
-    struct idmap met;         /* what was compared */
+    struct idmap met;         /* what was compared: 1, or 2: and so is all that it stands in */
+    struct idmap climbed;     /* what was found to stand around an edit */
+    uint64_t inner;           /* what stands around that is next; VERIFY_NOBODY: none */
+    size_t reader;
+    bool in_place; /* of what is being compared, as in verify_pair */
     struct {
         struct verify_pair *data;
         size_t len, cap;

@@ -160,8 +160,44 @@ static void next_pickle(struct verify *v)
     forget(&v->was);
     forget(&v->is);
     idmap_release(&v->differ);
+    idmap_release(&v->kept);
     v->differs = 0;
+    v->kept_unread = 0;
     v->drift = UINT64_MAX;
+}
+
+/* The range of what went that holds an offset of the original, or is the next one; NULL: none.
+ * Offsets only grow. */
+static const struct verify_range *next_gone(struct verify *v, uint64_t off)
+{
+    while (v->gone_at < v->gone.len && v->gone.data[v->gone_at].end <= off)
+        v->gone_at++;
+    return v->gone_at < v->gone.len ? &v->gone.data[v->gone_at] : NULL;
+}
+
+/* A copied PUT: what it stores is a part of something that went, or is not. */
+static bool stored_part(struct verify *v, uint64_t slot)
+{
+    const struct verify_range *gone = next_gone(v, v->off);
+    bool part = gone != NULL && gone->begin <= v->off;
+    uint64_t was = 0;
+
+    (void)(v->kept_unread > 0 && idmap_get(&v->kept, slot + 1, &was));
+    if ((was != 0) == part)
+        return true;
+    v->kept_unread = part ? v->kept_unread + 1 : v->kept_unread - 1;
+    return idmap_put(&v->kept, slot + 1, part);
+}
+
+/* A copied GET: whether that part was copied whole is seen when the values are compared. */
+static bool read_part(struct verify *v, uint64_t slot)
+{
+    uint64_t was = 0;
+
+    if (v->kept_unread == 0 || !idmap_get(&v->kept, slot + 1, &was) || was == 0)
+        return true;
+    v->kept_unread--;
+    return idmap_put(&v->kept, slot + 1, 0) && vec_push(&v->readers, v->off);
 }
 
 /* ------------------------------------------------------------------------------ steps */
@@ -205,6 +241,7 @@ static enum pb_err both(struct verify *v, const struct opcode *op)
                                  "a memo slot read at offset %llu of the original would hold "
                                  "something else",
                                  (unsigned long long)v->off);
+        ok = read_part(v, slot);
     } else if (class == OP_PUT) {
         if (op->code == CODE_MEMOIZE) {
             slot = v->was.count;
@@ -217,7 +254,7 @@ static enum pb_err both(struct verify *v, const struct opcode *op)
         err = stored(v, &same);
         if (err != PB_OK)
             return err;
-        ok = ok && occupy(v, &v->was, slot) && mark(v, slot, !same);
+        ok = ok && occupy(v, &v->was, slot) && mark(v, slot, !same) && stored_part(v, slot);
     }
     return ok ? PB_OK : error_nomem(v->e);
 }
@@ -285,10 +322,13 @@ static enum pb_err pass(struct verify *v, struct reading *r, uint64_t *at, uint6
     struct opcode op;
 
     while (*at<end && * budget> 0 && err == PB_OK) {
-        if (which == 0 && r->n > 16 && *at >= r->off && *at - r->off + 16 < r->n) {
+        const struct verify_range *gone = which == 0 ? next_gone(v, *at) : NULL;
+
+        if (which == 0 && (gone == NULL || *at < gone->begin) && r->n > 16 && *at >= r->off &&
+            *at - r->off + 16 < r->n) {
             uint64_t from = *at;
 
-            *at = quickly(v, r, *at, end);
+            *at = quickly(v, r, *at, gone != NULL ? min_u64(end, gone->begin) : end);
             *budget -= (int)(min_u64(*at - from, WINDOW) / 4);
             if (*at >= end)
                 break;
@@ -324,7 +364,8 @@ static bool settled(const struct verify *v)
 {
     return v->segment + 1 == v->plan->count && v->plan->segments[v->segment].kind == SPLICE_COPY &&
            v->placed[v->segment] && v->differs == 0 && v->was.count == v->is.count &&
-           v->drift == UINT64_MAX && !v->apart && v->off >= v->plan->segments[v->segment].from;
+           v->drift == UINT64_MAX && v->kept_unread == 0 && !v->apart &&
+           v->off >= v->plan->segments[v->segment].from;
 }
 
 /* What is missing of the original, then what the result has instead: its own segments, and copies

@@ -10,6 +10,7 @@
 #include "index.h"
 #include "opcode_bytes.h"
 #include "verify.h"
+#include "walk.h"
 
 #define CHILDREN_AT_ONCE 64
 
@@ -73,7 +74,7 @@ static enum pb_err correspond(struct verify *v, pkl_id a, pkl_id b, bool *met)
     if (!same)
         return verify_refuse(v, "what is shared at offset %llu of the result is not the same value",
                              (unsigned long long)PKL_ID_OFFSET(b));
-    ok = ok && idmap_put_new(&v->met, a, b, &is_new);
+    ok = ok && idmap_put_new(&v->met, a, v->in_place ? 2 : 1, &is_new);
     *met = ok && !is_new;
     return ok ? PB_OK : error_nomem(v->e);
 }
@@ -129,7 +130,7 @@ static enum pb_err target(struct pkl_view *view, const struct pkl_node *n, struc
 static enum pb_err compare(struct verify *v, const struct pkl_node *a, const struct pkl_node *b)
 {
     struct verify_pair pair;
-    bool met = false;
+    bool met = false, in_place = v->in_place;
     enum pb_err err;
 
     if (a->kind != b->kind)
@@ -146,9 +147,11 @@ static enum pb_err compare(struct verify *v, const struct pkl_node *a, const str
         return differ(v, b, "a reference");
     if (!is_leaf(a->kind) && same_value(v, &pair.a, &pair.b))
         return PB_OK;
+    v->in_place = pair.in_place = in_place && !a->ref && !b->ref;
     /* Leaves that are not read from the memo need no memory. */
     if (a->ref || b->ref || !is_leaf(a->kind))
         err = correspond(v, pair.a.id, pair.b.id, &met);
+    v->in_place = in_place;
     if (err != PB_OK || met)
         return err;
     if (is_leaf(a->kind))
@@ -183,6 +186,7 @@ static enum pb_err push_list(struct verify *v, pkl_id a, pkl_id b)
 
     if (err != PB_OK || l.count == 0)
         return err;
+    l.in_place = v->in_place;
     return vec_push(&v->open, l) ? PB_OK : error_nomem(v->e);
 }
 
@@ -298,6 +302,7 @@ static enum pb_err some_children(struct verify *v)
         v->open.len--;
         return PB_OK;
     }
+    v->in_place = l.in_place;
     if (l.c == NULL) {
         err = some_old(v, &l, l.at, l.count - l.at, &done);
     } else {
@@ -376,6 +381,7 @@ static enum pb_err compare_inside(struct verify *v)
     struct verify_pair p = v->todo.data[--v->todo.len];
     bool resized = p.a.kind == PKL_TUPLE && edit_container_of(v->ed, p.a.id) != NULL;
 
+    v->in_place = p.in_place;
     if (p.a.opcode != p.b.opcode && !resized)
         return differ(v, &p.b, "the opcode of a value");
     return p.a.kind >= PKL_GLOBAL ? compare_object(v, &p) : push_list(v, p.a.id, p.b.id);
@@ -394,10 +400,25 @@ static enum pb_err next_root(struct verify *v)
     if (err == PB_OK)
         err = right->root(right, v->root, &b, v->e);
     v->root++;
+    v->in_place = true;
     if (err != PB_OK)
         return err;
     return p != NULL && p->value != 0 ? compare_new(v, p->value, a.owner, &b.value)
                                       : compare(v, &a.value, &b.value);
+}
+
+/* What reads a part of what went is compared by its targets. */
+static enum pb_err next_reader(struct verify *v)
+{
+    uint64_t off = v->readers.data[v->reader++];
+    struct pkl_view *left = v->ed->base, *right = pkl_doc_view(v->fresh);
+    struct pkl_node a, b;
+    enum pb_err err = left->node(left, PKL_ID(0, PKL_TAG_REF, off), &a, v->e);
+
+    v->in_place = false;
+    if (err == PB_OK)
+        err = right->node(right, PKL_ID(0, PKL_TAG_REF, verify_result_of(v, off)), &b, v->e);
+    return err == PB_OK ? compare(v, &a, &b) : err;
 }
 
 /* Edited containers that are reached from copied bytes only. */
@@ -406,19 +427,21 @@ static enum pb_err next_container(struct verify *v)
     const struct edit_container *c = &v->ed->containers.data[v->container++];
     struct pkl_view *right = pkl_doc_view(v->fresh);
     pkl_id a = PKL_ID(0, PKL_TAG_VALUE, PKL_ID_OFFSET(c->owner)), b;
-    struct verify_pair pair;
+    struct verify_pair pair = {.in_place = false};
     bool met;
     uint64_t at;
     enum pb_err err;
 
     if (PKL_ID_SOURCE(c->owner) != 0 || PKL_ID_TAG(c->owner) == PKL_TAG_STREAM ||
-        pieces_original(&c->now))
+        pieces_original(&c->now) || (idmap_get(&v->met, a, &at) && at == 2))
         return PB_OK;
+    v->in_place = false;
+    v->inner = PKL_ID_OFFSET(a);
     at = verify_result_of(v, PKL_ID_OFFSET(a));
     if (at != UINT64_MAX)
         b = PKL_ID(0, PKL_TAG_VALUE, at);
     else if (!idmap_get(&v->there, a, &b))
-        return PB_OK; /* it is gone, or was met as what it is in */
+        return PB_OK; /* it is gone, or is met as what it is in */
     err = v->ed->base->node(v->ed->base, a, &pair.a, v->e);
     if (err == PB_OK)
         err = right->node(right, b, &pair.b, v->e);
@@ -427,6 +450,31 @@ static enum pb_err next_container(struct verify *v)
     /* It is copied whole, so its edits are missing, unless they are of children away from it. */
     err = correspond(v, pair.a.id, pair.b.id, &met);
     return err != PB_OK || met || vec_push(&v->todo, pair) ? err : error_nomem(v->e);
+}
+
+/* What an edited container stands in, one further out. */
+static enum pb_err next_around(struct verify *v)
+{
+    uint64_t inner = v->inner, holder, at;
+    struct pkl_view *left = v->ed->base, *right = pkl_doc_view(v->fresh);
+    struct pkl_node a, b;
+    bool is_new;
+    enum pb_err err = walk_holder(v->doc, inner, &holder, v->e);
+
+    v->inner = VERIFY_NOBODY;
+    v->in_place = false;
+    if (err != PB_OK || holder == VERIFY_NOBODY)
+        return err;
+    if (!idmap_put_new(&v->climbed, holder + 1, 1, &is_new))
+        return error_nomem(v->e);
+    v->inner = is_new ? holder : VERIFY_NOBODY;
+    at = verify_result_of(v, holder);
+    if (!is_new || at == UINT64_MAX) /* it is made anew, or gone */
+        return PB_OK;
+    err = left->node(left, PKL_ID(0, PKL_TAG_VALUE, holder), &a, v->e);
+    if (err == PB_OK)
+        err = right->node(right, PKL_ID(0, PKL_TAG_VALUE, at), &b, v->e);
+    return err != PB_OK || same_value(v, &a, &b) ? err : compare(v, &a, &b);
 }
 
 enum pb_err verify_values(struct verify *v, bool *done)
@@ -442,6 +490,10 @@ enum pb_err verify_values(struct verify *v, bool *done)
         return compare_inside(v);
     if (v->root < left->roots(left))
         return next_root(v);
+    if (v->reader < v->readers.len)
+        return next_reader(v);
+    if (v->inner != VERIFY_NOBODY)
+        return next_around(v);
     if (v->container < v->ed->containers.len)
         return next_container(v);
     *done = true;

@@ -70,12 +70,14 @@ static size_t fence(const struct walk *w)
     return w->marks.len > 0 ? w->marks.data[w->marks.len - 1].height : 0;
 }
 
-/* Takes values away; the target may be among them. */
-static void drop(struct walk *w, size_t to)
+/* Takes values away, into another one or into none; the target may be among them. */
+static void drop(struct walk *w, size_t to, const struct wval *into)
 {
     for (size_t i = to; i < w->vals.len && !w->gone; i++) {
         if (w->vals.data[i].maker == w->target) {
             w->found = w->vals.data[i];
+            w->holder = into != NULL ? into->maker : UINT64_MAX;
+            w->fetched = into != NULL && into->ref;
             w->gone = true;
         }
     }
@@ -188,7 +190,7 @@ static enum pb_err make(struct walk *w, const struct op *op, struct error *e)
         if (n > 0)
             taken(w, phase, w->vals.data + kids, n);
     }
-    drop(w, first);
+    drop(w, first, &v);
     return walk_push(w, &v, e);
 }
 
@@ -216,7 +218,7 @@ static enum pb_err touch(struct walk *w, const struct op *op, size_t kids, struc
     if (v->maker == w->target && !v->ref && n > 0)
         if (n > 0)
             taken(w, phase, w->vals.data + kids, n);
-    drop(w, kids);
+    drop(w, kids, v);
     return PB_OK;
 }
 
@@ -238,13 +240,13 @@ static enum pb_err other(struct walk *w, const struct op *op, struct error *e)
         if (w->marks.len == 0)
             return lost(w, e);
         w->marks.len--;
-        drop(w, w->marks.data[w->marks.len].height);
+        drop(w, w->marks.data[w->marks.len].height, NULL);
     } else if (op->code == '0' && w->marks.len > 0 && fence(w) == w->vals.len) {
         w->marks.len--;
     } else if (w->vals.len == 0) {
         return lost(w, e);
     } else if (op->code == '0') {
-        drop(w, w->vals.len - 1);
+        drop(w, w->vals.len - 1, NULL);
     } else {
         w->vals.data[w->vals.len - 1].end = op->end;
     }
@@ -486,30 +488,33 @@ static size_t point_after(const struct checkpoints *c, uint64_t at)
     return low;
 }
 
-/* A walk over the surroundings of an opcode: from the checkpoint before it to the one behind it. */
-static enum pb_err walk_around(struct walk *w, struct pkl_doc *d, uint64_t at, struct error *e)
+/* A walk over the surroundings of [from, to]: from the checkpoint before it to the one behind it,
+ * in a record or (NO_RECORD) in no other than the pickle. */
+static enum pb_err walk_around(struct walk *w, struct pkl_doc *d, uint32_t record, uint64_t from,
+                               uint64_t to, struct error *e)
 {
-    struct ground g = {.index = walk_enclosing(d, at)};
+    struct ground g = {.index = record};
     struct pickle_mark in;
-    size_t after;
+    size_t before, after;
     uint64_t limit;
     enum pb_err err;
 
     if (g.index != NO_RECORD) {
         g.r = &d->records.data[g.index];
-    } else if (d->broken && at >= d->stand.begin) {
+    } else if (d->broken && from >= d->stand.begin) {
         g.r = &d->stand;
         g.standing = true;
     }
     if (g.r == NULL) {
-        err = pickle_around(d, at, &in, e);
+        err = pickle_around(d, from, &in, e);
         /* While the pass is running, what it has not come to may not be here yet. */
         walk_init(w, d, in.offset, d->done ? UINT64_MAX : d->scan.at, NO_RECORD);
         return err;
     }
-    after = point_after(&g.r->points, at);
+    before = point_after(&g.r->points, from);
+    after = point_after(&g.r->points, to);
     limit = after < g.r->points.len ? CHECKPOINT_OFFSET(&g.r->points.data[after]) : g.r->end;
-    return walk_begin_at(w, d, &g, after > 0 ? &g.r->points.data[after - 1] : NULL, limit, e);
+    return walk_begin_at(w, d, &g, before > 0 ? &g.r->points.data[before - 1] : NULL, limit, e);
 }
 
 static uint32_t record_of(struct pkl_doc *d, uint64_t maker)
@@ -519,9 +524,19 @@ static uint32_t record_of(struct pkl_doc *d, uint64_t maker)
     return r != NO_RECORD && d->records.data[r].maker == maker ? r : NO_RECORD;
 }
 
+static const struct wval *standing(const struct walk *w, uint64_t maker)
+{
+    for (size_t i = 0; i < w->vals.len; i++) {
+        if (w->vals.data[i].maker == maker)
+            return &w->vals.data[i];
+    }
+    return NULL;
+}
+
 static enum pb_err locate(struct pkl_doc *d, uint64_t maker, struct wval *out, struct error *e)
 {
     uint32_t r = record_of(d, maker);
+    const struct wval *v;
     struct cursor c;
     struct walk w;
     enum pb_err err;
@@ -529,21 +544,42 @@ static enum pb_err locate(struct pkl_doc *d, uint64_t maker, struct wval *out, s
     cursor_init(&c, d->src);
     if (r != NO_RECORD)
         return of_record(d, &c, r, out, e);
-    err = walk_around(&w, d, maker, e);
+    err = walk_around(&w, d, walk_enclosing(d, maker), maker, maker, e);
     w.target = maker;
     if (err == PB_OK)
         err = walk_go(&w, e);
-    for (size_t i = 0; i < w.vals.len && !w.gone && err == PB_OK; i++) {
-        if (w.vals.data[i].maker == maker) {
-            w.found = w.vals.data[i];
-            w.gone = true;
-        }
-    }
-    if (err == PB_OK && !w.gone)
+    v = w.gone ? &w.found : standing(&w, maker);
+    if (err == PB_OK && v == NULL)
         err = error_pickle(e, maker, -1, "no value is made here");
-    *out = w.found;
+    if (err == PB_OK)
+        *out = *v;
     walk_release(&w);
     return err;
+}
+
+enum pb_err walk_holder(struct pkl_doc *d, uint64_t maker, uint64_t *holder, struct error *e)
+{
+    uint32_t r = record_of(d, maker), in = walk_enclosing(d, maker);
+    uint64_t from = maker, to = maker;
+    struct walk w;
+    enum pb_err err;
+
+    if (r != NO_RECORD) {
+        in = d->records.data[r].parent;
+        from = d->records.data[r].begin;
+        to = d->records.data[r].end;
+    }
+    err = walk_around(&w, d, in, from, to, e);
+    w.target = maker;
+    w.holder = UINT64_MAX;
+    if (err == PB_OK)
+        err = walk_go(&w, e);
+    if (err == PB_OK && !w.gone && standing(&w, maker) == NULL)
+        err = error_pickle(e, maker, -1, "no value is made here");
+    /* What is still there was taken by what the walk is inside. */
+    *holder = w.gone || in == NO_RECORD ? w.holder : d->records.data[in].maker;
+    walk_release(&w);
+    return err == PB_OK && w.fetched ? memo_target(d, *holder, holder, e) : err;
 }
 
 enum pb_err walk_locate(struct pkl_doc *d, uint64_t maker, struct wval *out, struct error *e)

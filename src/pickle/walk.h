@@ -35,6 +35,9 @@ struct walk_ahead {
 /* The value made at `maker`, of any kind. */
 enum pb_err walk_locate(struct pkl_doc *d, uint64_t maker, struct wval *out,
                         struct error *e) PB_CHECK;
+/* Maker of the value that took the one made at `maker`; UINT64_MAX: none did. */
+enum pb_err walk_holder(struct pkl_doc *d, uint64_t maker, uint64_t *holder,
+                        struct error *e) PB_CHECK;
 /* How many children of a phase a value (no reference) has in all. */
 uint64_t walk_total(const struct pkl_doc *d, const struct wval *v, enum phase phase);
 /* Children [first, first + count) of a phase in the order of execution; of PH_PAIR two values each.

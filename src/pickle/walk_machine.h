@@ -37,6 +37,8 @@ struct walk {
     } marks;
     uint64_t target;   /* maker of the value that is looked for; UINT64_MAX: none */
     struct wval found; /* it, when it left the stack */
+    uint64_t holder;   /* maker of what it went into; UINT64_MAX: nothing */
+    bool fetched;      /* that is a reference */
     bool gone, stopped;
     uint64_t ground; /* maker of the container whose checkpoint it began at */
     bool headless;   /* of that: no class in front of the arguments: INST, or begun behind it */

@@ -86,6 +86,19 @@ static const struct subject subjects[] = {
      {NULL},
      "",
      {ITEM("2"), OLD(1), ITEM("'w'"), OLD(2), STOP}},
+    /* an edit inside a part that stays, of what has no slot of its own */
+    {B("\x80\x02](K\x07)\x86q\x00h\x00"
+       "e."),
+     {"[0]=1"},
+     "[1][1]",
+     {ITEM("5"), STOP}},
+    /* and inside what was thrown away before: none of it has one */
+    {B("\x80\x02K\x07)\x85\x86q\x00"
+       "0](Nh\x00"
+       "e."),
+     {NULL},
+     "[1][1][0]",
+     {ITEM("5"), ITEM("6"), STOP}},
 };
 
 struct bench {
@@ -493,6 +506,31 @@ static const struct forged forgeries[] = {
       {SPLICE_COPY, 6, 5, 0},
       {SPLICE_NEW, 2, 2, 0},
       {SPLICE_COPY, 13, 7, 0}},
+     5},
+    {"something else in a part that stays of what goes",
+     B("\x80\x02](NK\x01\x86q\x00h\x00"
+       "e."),
+     "[0]=9",
+     B("N0K\x09"),
+     {{SPLICE_COPY, 0, 5, 0},
+      {SPLICE_DUMMY, 0, 1, 0},
+      {SPLICE_COPY, 7, 3, 0},
+      {SPLICE_DUMMY, 1, 1, 0},
+      {SPLICE_NEW, 2, 2, 0},
+      {SPLICE_COPY, 10, 4, 0}},
+     6},
+    {"an edit right, but not what it stands in, which only a GET reads",
+     B("\x80\x02N]K\x01"
+       "a\x86q\x00"
+       "0]h\x00"
+       "a."),
+     "[0][1][0]=9",
+     B("K\x09)"),
+     {{SPLICE_COPY, 0, 4, 0},
+      {SPLICE_NEW, 0, 2, 0},
+      {SPLICE_COPY, 6, 1, 0},
+      {SPLICE_GLUE, 2, 1, 0},
+      {SPLICE_COPY, 7, 9, 0}},
      5},
     {"trailing bytes lost",
      B("\x80\x02](K\x01"
