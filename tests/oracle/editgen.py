@@ -560,7 +560,7 @@ class Edits:
         cost = 0
         place = way[shared[-1]]
         for i in range(shared[-1], upto):
-            m = editmodel.shallow(nodes[i])
+            m = editmodel.shallow(nodes[i], self.protocol < 3)
             cost += 8 + self.size(nodes[i]) + 6 * len(editmodel.parts(nodes[i]))
             place[0][place[1]] = m
             if i + 1 < len(nodes):
@@ -762,7 +762,7 @@ class Edits:
 
     def do_type(self, e, roots, others, way, member):
         old = at(way[-1])
-        new = converted(old, e['kind'])
+        new = converted(old, e['kind'], self.protocol < 3)
         if new.kind == old.kind and type(new.v) is type(old.v):
             return None
         return self.put(way[-1], new)
@@ -783,7 +783,7 @@ class Edits:
         return 12, self.size(n.items[i]) + 6
 
 
-def converted(n, kind):
+def converted(n, kind, called):
     """What the type's constructor makes of a value; Gone where the program refuses."""
     groups = {LIST: 'list', TUPLE: 'tuple', SET: 'set', FROZENSET: 'frozenset'}
     if n.kind in groups.values() and kind in groups:
@@ -792,7 +792,7 @@ def converted(n, kind):
         if kind in (LIST, TUPLE) and n.kind in ('set', 'frozenset') and len(n.items) > 1:
             raise Gone  # the order is that of the file
         m = Node(groups[kind])
-        m.items = [Node('scalar', i.v, True) if i.kind == 'scalar' else i for i in n.items]
+        m.items = [editmodel.again(i, called) for i in n.items]
         if kind in (SET, FROZENSET):
             if any(i.kind != 'scalar' for i in n.items):
                 raise Gone  # a tuple may hold what cannot be hashed

@@ -234,21 +234,27 @@ def clone(roots, fresh=False):
     return [made[id(r)] for r in roots]
 
 
-def shallow(n):
-    """copy.copy(): what is held is the same, but scalars are written once more.  The dicts of
-    attributes are the object's own."""
+def again(n, old):
+    """A value once more where what holds it is copied: scalars are written once more, so nobody can
+    tell whether they are one.  Bytes that an old protocol makes by a call are a value of their own,
+    which the copy holds as the other does."""
+    if n.kind != 'scalar' or (old and isinstance(n.v, bytes) and not n.fresh):
+        return n
+    return Node('scalar', n.v, True)
 
-    def again(i):
-        return Node('scalar', i.v, True) if i.kind == 'scalar' else i
 
+def shallow(n, old=False):
+    """copy.copy(): what is held is the same.  The dicts of attributes are the object's own."""
     m = Node(n.kind, n.v)
-    m.items = [again(i) for i in n.items]
-    m.pairs = [[again(k), again(i)] for k, i in n.pairs]
+    m.items = [again(i, old) for i in n.items]
+    m.pairs = [[again(k, old), again(i, old)] for k, i in n.pairs]
     if n.kind == 'object':
         m.cls = n.cls
-        m.args = [again(i) for i in n.args]
-        m.kwargs = [[again(k), again(i)] for k, i in n.kwargs]
-        m.states = [state_copy(s) for s in n.states]
+        m.args = [again(i, old) for i in n.args]
+        if n.cls.kind == 'global' and n.cls.v == ('collections', 'Counter'):
+            m.args = [shallow(i, old) if i.kind == 'dict' else i for i in m.args]  # what it counts
+        m.kwargs = [[again(k, old), again(i, old)] for k, i in n.kwargs]
+        m.states = [state_copy(s, old) for s in n.states]
     return m
 
 
@@ -262,14 +268,14 @@ def is_split(n):
     )
 
 
-def state_copy(s):
-    if s.kind in ('dict', 'scalar'):
-        return shallow(s) if s.kind == 'dict' else Node('scalar', s.v, True)
+def state_copy(s, old):
+    if s.kind == 'dict':
+        return shallow(s, old)
     if is_split(s):
         m = Node('tuple')
-        m.items = [state_copy(i) for i in s.items]
+        m.items = [state_copy(i, old) for i in s.items]
         return m
-    return s
+    return again(s, old)
 
 
 def uses(roots):

@@ -153,8 +153,8 @@ class Sample:
     def __init__(self, data, old):
         self.data, self.roots = data, None
         self.protocol = data[1] if data[:1] == b'\x80' else 0
-        if self.protocol == 0 and any(op.proto == 1 for op, a, p in pickletools.genops(data)):
-            self.protocol = 1
+        if self.protocol == 0:
+            self.protocol = max(op.proto for op, a, p in pickletools.genops(data))
         self.encoding = 'latin1' if old else 'ASCII'
         self.text = 'ascii' if old else 'any'
         self.args = False
