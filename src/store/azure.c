@@ -32,15 +32,14 @@ enum pb_err store_azure_new(struct loop *l, struct http *h, const struct azure_s
     *out = NULL;
     if (!s)
         return error_nomem(e);
-    s->base = (struct store){.ops = &azure_ops, .loop = l};
-    s->http = h;
+    s->c = (struct cloud_store){{.ops = &azure_ops, .loop = l}, &azure_kind, h};
     s->session = session;
     err = azure_setup_copy(&s->setup, setup, e);
     if (err != PB_OK) {
-        azure_free(&s->base);
+        azure_free(&s->c.base);
         return err;
     }
-    *out = &s->base;
+    *out = &s->c.base;
     return PB_OK;
 }
 

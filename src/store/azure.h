@@ -19,11 +19,10 @@
 #include <pklbrowse/azure.h>
 #include <pklbrowse/digest.h>
 
-#include "store_op.h"
+#include "cloud.h"
 
 struct azure_store {
-    struct store base;
-    struct http *http;
+    struct cloud_store c; /* first */
     struct azure_setup setup;
     struct azure_session *session; /* NULL: nobody gives tokens */
     int64_t skew;                  /* the server's clock less ours, once it complained */
@@ -52,41 +51,21 @@ enum azure_action {
 };
 
 struct azure_request {
-    struct azure_store *azure;
-    enum azure_action action, speaks_of; /* what is done; what errors say it is part of */
-    char *where, *key;                   /* "account/container"; key NULL: the container */
-    size_t key_len;
-    struct aws_query params;
-    struct http_headers headers; /* beyond those that authorizing adds */
-    struct source *body;
-    /* As in struct http_request; r outlives the call.  All but done may be NULL. */
-    enum pb_err (*on_head)(void *ctx, const struct http_result *r, struct error *e);
-    enum pb_err (*on_body)(void *ctx, const void *p, size_t n, struct error *e);
-    void (*done)(void *ctx, const struct http_result *r, const struct error *e);
-    void *ctx;
-
-    struct azure_spot spot; /* of where */
+    struct cloud_request q; /* first; its container is "account/container" */
+    struct azure_spot spot; /* of that */
     enum azure_auth auth;
     const char *sas;
-    struct http_call *call; /* NULL: not running */
-    bool waiting;           /* for a token */
-    bool skewed, renewed;   /* once already */
-    char *sent_token;       /* of the last attempt */
+    bool skewed;      /* once already */
+    char *sent_token; /* of the last attempt */
 };
 
-/* Copies where and key.  The request stays where it is until azure_request_release(). */
-enum pb_err azure_request_init(struct azure_request *r, struct azure_store *s,
-                               enum azure_action action, const char *where, const char *key,
-                               size_t key_len, struct error *e) PB_CHECK;
-void azure_request_release(struct azure_request *r); /* cancels it */
-enum pb_err azure_request_header(struct azure_request *r, const char *name, const char *value,
-                                 struct error *e) PB_CHECK;
-enum pb_err azure_request_param(struct azure_request *r, const char *name, const char *value,
-                                struct error *e) PB_CHECK;
-/* versionid or snapshot; NULL and AZURE_CURRENT: neither. */
-enum pb_err azure_request_version(struct azure_request *r, const char *version_id,
-                                  struct error *e) PB_CHECK;
-enum pb_err azure_request_send(struct azure_request *r, struct error *e) PB_CHECK;
+extern const struct cloud_kind azure_kind;
+extern const struct cloud_action azure_actions[];
+
+static inline struct azure_store *azure_of(const struct cloud_request *r)
+{
+    return (struct azure_store *)r->store;
+}
 /* The address and authorization with which the service itself may read the blob of r:
  * x-ms-copy-source and what goes with it, as headers of r. */
 enum pb_err azure_request_source(struct azure_request *r, struct error *e) PB_CHECK;
@@ -96,21 +75,12 @@ bool azure_request_learn(struct azure_request *r, const struct http_result *answ
 
 /* --------------------------------------------------------------------- azure_error.c */
 
-struct azure_problem {
-    char code[64];
-    char message[256];
-    char request_id[128];
-};
-void azure_problem_read(struct azure_problem *p, const struct http_result *r);
-bool azure_problem_is(const struct azure_problem *p, const char *code);
-enum pb_err azure_problem_error(const struct azure_problem *p, const struct azure_request *q,
-                                const struct http_result *r, struct error *e);
-/* Both at once, for an answer without success. */
-enum pb_err azure_answer_error(const struct azure_request *q, const struct http_result *r,
-                               struct error *e);
-/* "cannot save az://a/c/k: WHY" */
-enum pb_err azure_error(const struct azure_request *q, enum pb_err code, const char *why,
-                        struct error *e);
+void azure_problem_read(struct cloud_problem *p, const struct http_result *r);
+/* For azure_kind. */
+extern const struct cloud_answer azure_answers[];
+void azure_where(const struct cloud_request *r, struct buf *out);
+bool azure_words(const struct cloud_request *q, struct cloud_problem *p, int status,
+                 struct buf *why, enum pb_err *err);
 
 /* ------------------------------------------------------------------- azure_headers.c */
 

@@ -64,7 +64,7 @@ static void begin_pieces(struct azure_blocks *b);
 
 static void slot_release(struct slot *s)
 {
-    azure_request_release(&s->request);
+    cloud_request_release(&s->request.q);
     azure_digest_release(&s->digest);
     source_free(s->body);
     s->body = NULL;
@@ -122,9 +122,9 @@ void azure_blocks_progress(const struct azure_blocks *b, struct http_progress *o
         const struct slot *s = &b->slots[i];
         struct http_progress p;
 
-        if (!s->busy || !s->request.call)
+        if (!s->busy || !s->request.q.call)
             continue;
-        http_progress(s->request.call, &p);
+        http_progress(s->request.q.call, &p);
         out->rate += p.rate;
         out->sent += p.sent; /* of a copy: nothing */
         if (p.attempt > out->attempt)
@@ -237,11 +237,11 @@ static void ask_list(struct azure_write_op *w)
     enum pb_err err = azure_write_begin(w, AZURE_GET_BLOCKS, listed, &error);
 
     if (err == PB_OK)
-        err = azure_request_param(&w->request, "comp", "blocklist", &error);
+        err = cloud_param(&w->request.q, "comp", "blocklist", &error);
     if (err == PB_OK)
-        err = azure_request_param(&w->request, "blocklisttype", "committed", &error);
+        err = cloud_param(&w->request.q, "blocklisttype", "committed", &error);
     if (err == PB_OK)
-        err = azure_request_send(&w->request, &error);
+        err = cloud_request_send(&w->request.q, &error);
     if (err != PB_OK)
         azure_write_fail(w, &error);
 }
@@ -325,16 +325,16 @@ static void piece_failed(struct slot *s, const struct http_result *r)
 {
     struct azure_write_op *w = s->b->w;
     const struct azure_piece *piece = &s->b->plan.data[s->piece];
-    struct azure_problem p;
+    struct cloud_problem p;
     struct error e = {0};
 
     azure_problem_read(&p, r);
-    (void)azure_problem_error(&p, &s->request, r, &e);
-    if (piece->kind == AZURE_COPY && azure_problem_is(&p, "SourceConditionNotMet"))
+    (void)cloud_problem_error(&p, &s->request.q, r, &e);
+    if (piece->kind == AZURE_COPY && cloud_problem_is(&p, "SourceConditionNotMet"))
         azure_write_conflict(w);
     else if (piece->kind == AZURE_COPY && r->status / 100 != 2)
         send_everything(w, "the server does not copy blocks");
-    else if (!(azure_problem_is(&p, "InvalidBlobOrBlock") && go_whole(w)))
+    else if (!(cloud_problem_is(&p, "InvalidBlobOrBlock") && go_whole(w)))
         azure_write_fail(w, &e);
 }
 
@@ -368,11 +368,11 @@ static enum pb_err copy_headers(struct slot *s, const struct azure_piece *piece,
     if (err == PB_OK)
         err = buf_status(&text, e);
     if (err == PB_OK)
-        err = azure_request_header(&s->request, "x-ms-source-range", text.data, e);
+        err = cloud_header(&s->request.q, "x-ms-source-range", text.data, e);
     if (err == PB_OK && old->etag)
-        err = azure_request_header(&s->request, "x-ms-source-if-match", old->etag, e);
+        err = cloud_header(&s->request.q, "x-ms-source-if-match", old->etag, e);
     if (err == PB_OK)
-        err = azure_request_header(&s->request, "x-ms-source-content-md5", s->digest.base64, e);
+        err = cloud_header(&s->request.q, "x-ms-source-content-md5", s->digest.base64, e);
     buf_release(&text);
     return err;
 }
@@ -384,27 +384,27 @@ static enum pb_err send_piece(struct slot *s, struct error *e)
     struct buf id;
     enum pb_err err;
 
-    azure_request_release(&s->request);
-    err = azure_request_init(&s->request, azure_write_store(w), AZURE_BLOCK, w->where, w->key,
-                             w->key_len, e);
-    s->request.speaks_of = AZURE_PUT;
-    s->request.done = piece_answered;
-    s->request.ctx = s;
-    s->request.body = piece->kind == AZURE_COPY ? s->b->nothing : s->body;
+    cloud_request_release(&s->request.q);
+    err = cloud_request_init(&s->request.q, w->op.store, AZURE_BLOCK, w->where, w->key, w->key_len,
+                             e);
+    s->request.q.speaks_of = AZURE_PUT;
+    s->request.q.done = piece_answered;
+    s->request.q.ctx = s;
+    s->request.q.body = piece->kind == AZURE_COPY ? s->b->nothing : s->body;
     buf_init(&id, BUF_MAX_LINE);
     put_id(&id, s->b, s->piece);
     if (err == PB_OK)
         err = buf_status(&id, e);
     if (err == PB_OK)
-        err = azure_request_param(&s->request, "comp", "block", e);
+        err = cloud_param(&s->request.q, "comp", "block", e);
     if (err == PB_OK)
-        err = azure_request_param(&s->request, "blockid", id.data, e);
+        err = cloud_param(&s->request.q, "blockid", id.data, e);
     buf_release(&id);
     if (err == PB_OK && piece->kind == AZURE_COPY)
         err = copy_headers(s, piece, e);
     else if (err == PB_OK)
-        err = azure_request_header(&s->request, "Content-MD5", s->digest.base64, e);
-    return err == PB_OK ? azure_request_send(&s->request, e) : err;
+        err = cloud_header(&s->request.q, "Content-MD5", s->digest.base64, e);
+    return err == PB_OK ? cloud_request_send(&s->request.q, e) : err;
 }
 
 static void piece_digested(void *ctx, const struct error *e)
@@ -497,13 +497,13 @@ static void put_list(struct azure_write_op *w)
     w->request.skewed = skewed;
     if (err == PB_OK)
         err = make_list(b, &e);
-    w->request.body = b->list_source;
+    w->request.q.body = b->list_source;
     if (err == PB_OK)
-        err = azure_request_param(&w->request, "comp", "blocklist", &e);
+        err = cloud_param(&w->request.q, "comp", "blocklist", &e);
     if (err == PB_OK)
         err = azure_put_headers(w, &e);
     if (err == PB_OK)
-        err = azure_request_send(&w->request, &e);
+        err = cloud_request_send(&w->request.q, &e);
     if (err != PB_OK)
         azure_write_fail(w, &e);
 }

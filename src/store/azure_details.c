@@ -18,7 +18,7 @@ struct details_op {
 static void details_free(struct details_op *d)
 {
     store_op_end(&d->op);
-    azure_request_release(&d->request);
+    cloud_request_release(&d->request.q);
     http_headers_release(&d->rows);
     free(d);
 }
@@ -103,7 +103,7 @@ static void answered(void *ctx, const struct http_result *r, const struct error 
         return;
     }
     if (r->status / 100 != 2)
-        (void)azure_answer_error(&d->request, r, &why);
+        (void)cloud_answer_error(&d->request.q, r, &why);
     else
         (void)read_rows(d, &r->body, &why);
     if (why.code == PB_ENOMEM)
@@ -131,16 +131,15 @@ struct store_op *azure_details(struct store *s, const char *container, const cha
     store_op_begin(&d->op, &details_class, s);
     d->done = done;
     d->ctx = ctx;
-    err = azure_request_init(&d->request, (struct azure_store *)s, AZURE_TAGS, container, key,
-                             key_len, e);
-    d->request.done = answered;
-    d->request.ctx = d;
+    err = cloud_request_init(&d->request.q, s, AZURE_TAGS, container, key, key_len, e);
+    d->request.q.done = answered;
+    d->request.q.ctx = d;
     if (err == PB_OK)
-        err = azure_request_param(&d->request, "comp", "tags", e);
+        err = cloud_param(&d->request.q, "comp", "tags", e);
     if (err == PB_OK)
-        err = azure_request_version(&d->request, version_id, e);
+        err = cloud_version(&d->request.q, version_id, e);
     if (err == PB_OK)
-        err = azure_request_send(&d->request, e);
+        err = cloud_request_send(&d->request.q, e);
     if (err == PB_OK)
         return &d->op;
     details_free(d);

@@ -88,10 +88,10 @@ enum pb_err azure_put_kept(struct azure_request *r, const struct http_headers *k
         const char *name = written_as(keep->data[i].name);
 
         if (name && is_current(keep, keep->data[i].name))
-            err = azure_request_header(r, name, keep->data[i].value, e);
+            err = cloud_header(&r->q, name, keep->data[i].value, e);
     }
     if (err == PB_OK && !http_headers_get(keep, "Content-Type"))
-        err = azure_request_header(r, "x-ms-blob-content-type", "application/octet-stream", e);
+        err = cloud_header(&r->q, "x-ms-blob-content-type", "application/octet-stream", e);
     return err;
 }
 

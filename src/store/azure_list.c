@@ -32,7 +32,7 @@ static void list_free(struct list_op *l)
 {
     store_op_end(&l->op);
     loop_unpost(l->op.store->loop, l);
-    azure_request_release(&l->request);
+    cloud_request_release(&l->request.q);
     free(l->prefix);
     free(l->token);
     free(l->start_after);
@@ -48,8 +48,8 @@ static void list_progress(const struct store_op *op, struct http_progress *out)
 {
     const struct list_op *l = (const struct list_op *)op;
 
-    if (l->request.call)
-        http_progress(l->request.call, out);
+    if (l->request.q.call)
+        http_progress(l->request.q.call, out);
 }
 
 static const struct store_op_class list_class = {.stop = list_stop, .progress = list_progress};
@@ -78,7 +78,7 @@ struct parse {
 
 static bool is_containers(const struct parse *p)
 {
-    return p->l->request.action == AZURE_LIST_CONTAINERS;
+    return p->l->request.q.action == AZURE_LIST_CONTAINERS;
 }
 
 static void keep(struct parse *p, char **to, const char *text, size_t n)
@@ -114,7 +114,7 @@ static bool is_wanted(const struct parse *p)
 
 static void set_version(struct parse *p, struct store_entry *x)
 {
-    if (p->l->request.action != AZURE_LIST_VERSIONS || x->kind != STORE_OBJECT)
+    if (p->l->request.q.action != AZURE_LIST_VERSIONS || x->kind != STORE_OBJECT)
         return;
     if (p->snapshot) {
         size_t n = strlen(AZURE_SNAPSHOT) + strlen(p->snapshot) + 1;
@@ -264,13 +264,13 @@ static enum pb_err broken_xml(struct list_op *l, bool forbidden, const struct er
     enum pb_err err;
 
     if (forbidden)
-        return azure_error(&l->request, PB_ESERVER,
+        return cloud_error(&l->request.q, PB_ESERVER,
                            "a name on this page of the listing holds a character that XML forbids, "
                            "and the server does not encode names",
                            e);
     buf_init(&text, BUF_MAX_LINE);
     buf_printf(&text, "the server's answer cannot be read: %s", why->msg);
-    err = azure_error(&l->request, why->code, text.data, e);
+    err = cloud_error(&l->request.q, why->code, text.data, e);
     buf_release(&text);
     return err;
 }
@@ -307,17 +307,17 @@ static enum pb_err parse_page(struct list_op *l, const struct buf *body, struct 
     if (err == PB_OK && p.nomem)
         err = error_nomem(e);
     else if (err == PB_OK && !p.known_root)
-        err = azure_error(&l->request, PB_ESERVER,
+        err = cloud_error(&l->request.q, PB_ESERVER,
                           "what answers there is no blob service (or hides it)", e);
     else if (err == PB_OK && l->token && p.page->next && strcmp(l->token, p.page->next) == 0)
-        err = azure_error(&l->request, PB_ESERVER,
+        err = cloud_error(&l->request.q, PB_ESERVER,
                           "the server sends the same page of the listing again and again", e);
     buf_release(&p.name);
     if (err != PB_OK) {
         store_page_free(p.page);
         return err;
     }
-    if (l->request.action == AZURE_LIST_VERSIONS)
+    if (l->request.q.action == AZURE_LIST_VERSIONS)
         newest_first(p.page);
     *out = p.page;
     return PB_OK;
@@ -337,7 +337,7 @@ static void answered(void *ctx, const struct http_result *r, const struct error 
         return;
     }
     if (r->status / 100 != 2)
-        err = azure_answer_error(&l->request, r, &error);
+        err = cloud_answer_error(&l->request.q, r, &error);
     else
         err = parse_page(l, &r->body, &page, &error);
     finish(l, page, err == PB_OK ? NULL : &error);
@@ -346,23 +346,23 @@ static void answered(void *ctx, const struct http_result *r, const struct error 
 static enum pb_err add_params(struct list_op *l, struct error *e)
 {
     struct azure_request *r = &l->request;
-    enum pb_err err = azure_request_param(r, "comp", "list", e);
+    enum pb_err err = cloud_param(&r->q, "comp", "list", e);
     char max[16];
 
-    if (err == PB_OK && r->action != AZURE_LIST_CONTAINERS) {
-        err = azure_request_param(r, "restype", "container", e);
+    if (err == PB_OK && r->q.action != AZURE_LIST_CONTAINERS) {
+        err = cloud_param(&r->q, "restype", "container", e);
         if (err == PB_OK)
-            err = aws_query_add(&r->params, "prefix", l->prefix, l->prefix_len, e);
+            err = aws_query_add(&r->q.params, "prefix", l->prefix, l->prefix_len, e);
         if (err == PB_OK && !l->recursive)
-            err = azure_request_param(r, "delimiter", "/", e);
+            err = cloud_param(&r->q, "delimiter", "/", e);
     }
-    if (err == PB_OK && r->action == AZURE_LIST_VERSIONS)
-        err = azure_request_param(r, "include", "snapshots,versions", e);
+    if (err == PB_OK && r->q.action == AZURE_LIST_VERSIONS)
+        err = cloud_param(&r->q, "include", "snapshots,versions", e);
     if (err == PB_OK && l->token)
-        err = azure_request_param(r, "marker", l->token, e);
+        err = cloud_param(&r->q, "marker", l->token, e);
     if (err == PB_OK && l->max > 0) {
         (void)snprintf(max, sizeof max, "%u", l->max);
-        err = azure_request_param(r, "maxresults", max, e);
+        err = cloud_param(&r->q, "maxresults", max, e);
     }
     return err;
 }
@@ -370,7 +370,7 @@ static enum pb_err add_params(struct list_op *l, struct error *e)
 static enum pb_err copy_request(struct list_op *l, const struct store_list_request *r,
                                 struct error *e)
 {
-    bool containers = l->request.action == AZURE_LIST_CONTAINERS;
+    bool containers = l->request.q.action == AZURE_LIST_CONTAINERS;
 
     l->prefix = mem_strndup(r->prefix, containers ? 0 : r->prefix_len);
     l->prefix_len = containers ? 0 : r->prefix_len;
@@ -411,16 +411,15 @@ static struct store_op *list(struct store *s, enum azure_action action,
     /* An account alone: its containers. */
     if (!strchr(r->container, '/'))
         action = AZURE_LIST_CONTAINERS;
-    err =
-        azure_request_init(&l->request, (struct azure_store *)s, action, r->container, NULL, 0, e);
-    l->request.done = answered;
-    l->request.ctx = l;
+    err = cloud_request_init(&l->request.q, s, action, r->container, NULL, 0, e);
+    l->request.q.done = answered;
+    l->request.q.ctx = l;
     if (err == PB_OK)
         err = copy_request(l, r, e);
     if (err == PB_OK)
         err = add_params(l, e);
     if (err == PB_OK)
-        err = azure_request_send(&l->request, e);
+        err = cloud_request_send(&l->request.q, e);
     if (err == PB_OK)
         return &l->op;
     list_free(l);

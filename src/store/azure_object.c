@@ -27,7 +27,7 @@ struct head_op {
 static void head_free(struct head_op *h)
 {
     store_op_end(&h->op);
-    azure_request_release(&h->request);
+    cloud_request_release(&h->request.q);
     free(h);
 }
 
@@ -52,7 +52,7 @@ static void head_answered(void *ctx, const struct http_result *r, const struct e
         error = *e;
         err = e->code;
     } else if (r->status / 100 != 2) {
-        err = azure_answer_error(&h->request, r, &error);
+        err = cloud_answer_error(&h->request.q, r, &error);
     } else {
         err = azure_object_from(&o, r, &error);
     }
@@ -74,14 +74,13 @@ struct store_op *azure_head(struct store *s, const char *container, const char *
     store_op_begin(&h->op, &head_class, s);
     h->done = done;
     h->ctx = ctx;
-    err = azure_request_init(&h->request, (struct azure_store *)s, AZURE_HEAD, container, key,
-                             key_len, e);
-    h->request.done = head_answered;
-    h->request.ctx = h;
+    err = cloud_request_init(&h->request.q, s, AZURE_HEAD, container, key, key_len, e);
+    h->request.q.done = head_answered;
+    h->request.q.ctx = h;
     if (err == PB_OK && version_id)
-        err = azure_request_version(&h->request, version_id, e);
+        err = cloud_version(&h->request.q, version_id, e);
     if (err == PB_OK)
-        err = azure_request_send(&h->request, e);
+        err = cloud_request_send(&h->request.q, e);
     if (err == PB_OK)
         return &h->op;
     head_free(h);
@@ -112,7 +111,7 @@ struct read_op {
 static void read_free(struct read_op *r)
 {
     store_op_end(&r->op);
-    azure_request_release(&r->request);
+    cloud_request_release(&r->request.q);
     store_identity_release(&r->expect);
     store_object_release(&r->object);
     free(r->version_id);
@@ -128,16 +127,16 @@ static void read_resume(struct store_op *op)
 {
     struct read_op *r = (struct read_op *)op;
 
-    if (r->request.call)
-        http_resume(r->request.call);
+    if (r->request.q.call)
+        http_resume(r->request.q.call);
 }
 
 static void read_progress(const struct store_op *op, struct http_progress *out)
 {
     const struct read_op *r = (const struct read_op *)op;
 
-    if (r->request.call)
-        http_progress(r->request.call, out);
+    if (r->request.q.call)
+        http_progress(r->request.q.call, out);
     out->received = r->given;
     out->receive_total = r->length;
     if (r->begun && (r->length == 0 || r->length > r->object.identity.size - r->offset))
@@ -163,7 +162,7 @@ static void read_finish(struct read_op *r, const struct error *e)
 
 static enum pb_err changed(struct read_op *r, struct error *e)
 {
-    return azure_error(&r->request, PB_ECHANGED, "it was changed by someone else meanwhile", e);
+    return cloud_error(&r->request.q, PB_ECHANGED, "it was changed by someone else meanwhile", e);
 }
 
 /* The first answer says what is read; each later one must be of the same version. */
@@ -182,7 +181,7 @@ static enum pb_err take_object(struct read_op *r, const struct http_result *a, s
     }
     if (r->offset > o.identity.size) {
         store_object_release(&o);
-        return azure_error(&r->request, PB_ECHANGED, "it is shorter than expected", e);
+        return cloud_error(&r->request.q, PB_ECHANGED, "it is shorter than expected", e);
     }
     r->object = o;
     store_identity_release(&r->expect);
@@ -203,7 +202,7 @@ static enum pb_err on_head(void *ctx, const struct http_result *a, struct error 
     if (a->status == 206) {
         n = range && strncmp(range, "bytes ", 6) == 0 ? strcspn(range + 6, "-") : 0;
         if (!n || !num_parse_u64(range + 6, n, &first) || first > want)
-            return azure_error(&r->request, PB_ESERVER, "the server sent another part of it", e);
+            return cloud_error(&r->request.q, PB_ESERVER, "the server sent another part of it", e);
     }
     /* 200: a server that knows no ranges sends all of it. */
     r->skip = want - first;
@@ -246,7 +245,7 @@ static enum pb_err add_range(struct read_op *r, struct error *e)
         buf_printf(&value, "%llu", (unsigned long long)last);
     err = buf_status(&value, e);
     if (err == PB_OK)
-        err = azure_request_header(&r->request, "Range", value.data, e);
+        err = cloud_header(&r->request.q, "Range", value.data, e);
     buf_release(&value);
     return err;
 }
@@ -255,12 +254,12 @@ static enum pb_err read_send(struct read_op *r, struct error *e)
 {
     enum pb_err err;
 
-    http_headers_clear(&r->request.headers);
+    http_headers_clear(&r->request.q.headers);
     r->given_before = r->given;
     err = add_range(r, e);
     if (err == PB_OK && r->expected && r->expect.etag && !r->plain)
-        err = azure_request_header(&r->request, "If-Match", r->expect.etag, e);
-    return err == PB_OK ? azure_request_send(&r->request, e) : err;
+        err = cloud_header(&r->request.q, "If-Match", r->expect.etag, e);
+    return err == PB_OK ? cloud_request_send(&r->request.q, e) : err;
 }
 
 static bool complete(const struct read_op *r)
@@ -290,15 +289,15 @@ static enum pb_err judge(struct read_op *r, const struct http_result *a, bool *m
         return PB_OK;
     }
     if (a->status / 100 != 2) {
-        err = azure_answer_error(&r->request, a, e);
+        err = cloud_answer_error(&r->request.q, a, e);
         if (err == PB_ENOTFOUND && r->begun)
             return changed(r, e);
         return err;
     }
     if (!r->begun)
-        return azure_error(&r->request, PB_ESERVER, "the server's answer makes no sense", e);
+        return cloud_error(&r->request.q, PB_ESERVER, "the server's answer makes no sense", e);
     if (!complete(r))
-        return azure_error(&r->request, PB_ENET, "the server sent less than it announced", e);
+        return cloud_error(&r->request.q, PB_ENET, "the server sent less than it announced", e);
     return PB_OK;
 }
 
@@ -354,16 +353,15 @@ struct store_op *azure_read(struct store *s, const struct store_read_request *q,
     store_object_init(&r->object);
     r->done = done;
     r->ctx = ctx;
-    err = azure_request_init(&r->request, (struct azure_store *)s, AZURE_GET, q->container, q->key,
-                             q->key_len, e);
-    r->request.on_head = on_head;
-    r->request.on_body = on_body;
-    r->request.done = read_answered;
-    r->request.ctx = r;
+    err = cloud_request_init(&r->request.q, s, AZURE_GET, q->container, q->key, q->key_len, e);
+    r->request.q.on_head = on_head;
+    r->request.q.on_body = on_body;
+    r->request.q.done = read_answered;
+    r->request.q.ctx = r;
     if (err == PB_OK)
         err = copy_request(r, q, e);
     if (err == PB_OK && r->version_id)
-        err = azure_request_version(&r->request, r->version_id, e);
+        err = cloud_version(&r->request.q, r->version_id, e);
     if (err == PB_OK)
         err = read_send(r, e);
     if (err == PB_OK)

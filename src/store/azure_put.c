@@ -66,9 +66,9 @@ static const struct http_headers *properties(const struct azure_write_op *w)
 static enum pb_err put_condition(struct azure_write_op *w, struct error *e)
 {
     if (w->condition == STORE_IF_ABSENT)
-        return azure_request_header(&w->request, "If-None-Match", "*", e);
+        return cloud_header(&w->request.q, "If-None-Match", "*", e);
     if (w->condition == STORE_IF_SAME && w->before.identity.etag)
-        return azure_request_header(&w->request, "If-Match", w->before.identity.etag, e);
+        return cloud_header(&w->request.q, "If-Match", w->before.identity.etag, e);
     return PB_OK;
 }
 
@@ -77,8 +77,8 @@ enum pb_err azure_put_headers(struct azure_write_op *w, struct error *e)
     enum pb_err err = azure_put_kept(&w->request, properties(w), e);
 
     if (err == PB_OK && w->tagging.len > 0)
-        err = azure_request_header(&w->request, "x-ms-tags", w->tagging.data, e);
+        err = cloud_header(&w->request.q, "x-ms-tags", w->tagging.data, e);
     if (err == PB_OK)
-        err = azure_request_header(&w->request, "x-ms-blob-content-md5", w->digest.base64, e);
+        err = cloud_header(&w->request.q, "x-ms-blob-content-md5", w->digest.base64, e);
     return err == PB_OK ? put_condition(w, e) : err;
 }

@@ -17,7 +17,7 @@ struct remove_op {
 static void remove_free(struct remove_op *d)
 {
     store_op_end(&d->op);
-    azure_request_release(&d->request);
+    cloud_request_release(&d->request.q);
     free(d);
 }
 
@@ -38,7 +38,7 @@ static void answered(void *ctx, const struct http_result *r, const struct error 
     if (e)
         error = *e;
     else if (r->status / 100 != 2 && !(r->status == 404 && r->attempts > 1))
-        (void)azure_answer_error(&d->request, r, &error);
+        (void)cloud_answer_error(&d->request.q, r, &error);
     remove_free(d);
     done(done_ctx, NULL, error.code != PB_OK ? &error : NULL);
 }
@@ -57,16 +57,15 @@ struct store_op *azure_remove(struct store *s, const struct store_remove_request
     store_op_begin(&d->op, &remove_class, s);
     d->done = done;
     d->ctx = ctx;
-    err = azure_request_init(&d->request, (struct azure_store *)s, AZURE_DELETE, r->container,
-                             r->key, r->key_len, e);
-    d->request.done = answered;
-    d->request.ctx = d;
+    err = cloud_request_init(&d->request.q, s, AZURE_DELETE, r->container, r->key, r->key_len, e);
+    d->request.q.done = answered;
+    d->request.q.ctx = d;
     if (err == PB_OK)
-        err = azure_request_version(&d->request, r->version_id, e);
+        err = cloud_version(&d->request.q, r->version_id, e);
     if (err == PB_OK && id && id->etag)
-        err = azure_request_header(&d->request, "If-Match", id->etag, e);
+        err = cloud_header(&d->request.q, "If-Match", id->etag, e);
     if (err == PB_OK)
-        err = azure_request_send(&d->request, e);
+        err = cloud_request_send(&d->request.q, e);
     if (err == PB_OK)
         return &d->op;
     remove_free(d);

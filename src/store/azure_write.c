@@ -28,7 +28,7 @@ static void write_free(struct azure_write_op *w)
 {
     store_op_end(&w->op);
     loop_timer_stop(w->op.store->loop, w->timer);
-    azure_request_release(&w->request);
+    cloud_request_release(&w->request.q);
     azure_digest_release(&w->digest);
     azure_blocks_free(w->blocks);
     store_object_release(&w->keep);
@@ -55,10 +55,10 @@ static void write_progress(const struct store_op *op, struct http_progress *out)
         azure_blocks_progress(w->blocks, out);
         return;
     }
-    if (w->request.call)
-        http_progress(w->request.call, out);
+    if (w->request.q.call)
+        http_progress(w->request.q.call, out);
     out->send_total = w->body->size;
-    if (w->request.action != AZURE_PUT)
+    if (w->request.q.action != AZURE_PUT)
         out->sent = w->puts > 0 ? w->body->size : 0;
 }
 
@@ -78,7 +78,7 @@ void azure_write_fail_with(struct azure_write_op *w, enum pb_err code, const cha
 {
     struct error e = {0};
 
-    (void)azure_error(&w->request, code, why, &e);
+    (void)cloud_error(&w->request.q, code, why, &e);
     azure_write_fail(w, &e);
 }
 
@@ -115,12 +115,11 @@ enum pb_err azure_write_begin(struct azure_write_op *w, enum azure_action action
 {
     enum pb_err err;
 
-    azure_request_release(&w->request);
-    err = azure_request_init(&w->request, azure_write_store(w), action, w->where, w->key,
-                             w->key_len, e);
-    w->request.speaks_of = AZURE_PUT;
-    w->request.done = done;
-    w->request.ctx = w;
+    cloud_request_release(&w->request.q);
+    err = cloud_request_init(&w->request.q, w->op.store, action, w->where, w->key, w->key_len, e);
+    w->request.q.speaks_of = AZURE_PUT;
+    w->request.q.done = done;
+    w->request.q.ctx = w;
     return err;
 }
 
@@ -130,7 +129,7 @@ static void look(struct azure_write_op *w, azure_answer_fn done)
     enum pb_err err = azure_write_begin(w, AZURE_HEAD, done, &error);
 
     if (err == PB_OK)
-        err = azure_request_send(&w->request, &error);
+        err = cloud_request_send(&w->request.q, &error);
     if (err != PB_OK)
         azure_write_fail(w, &error);
 }
@@ -188,23 +187,23 @@ static void take_put_identity(struct azure_write_op *w, const struct http_result
 
 static void refused(struct azure_write_op *w, const struct http_result *r)
 {
-    struct azure_problem p;
+    struct cloud_problem p;
     struct error error = {0};
     enum pb_err err;
 
     azure_problem_read(&p, r);
-    err = azure_problem_error(&p, &w->request, r, &error);
+    err = cloud_problem_error(&p, &w->request.q, r, &error);
     if (err == PB_EEXIST && w->condition == STORE_IF_ABSENT) {
         find_out(w, &error); /* perhaps ours, of an attempt before */
     } else if (err == PB_ECHANGED) {
         find_out(w, &error);
-    } else if (r->status == 404 && w->there && !azure_problem_is(&p, "ContainerNotFound")) {
+    } else if (r->status == 404 && w->there && !cloud_problem_is(&p, "ContainerNotFound")) {
         azure_write_fail_with(w, PB_ECHANGED,
                               "it was deleted by someone else; nothing was written");
     } else if (w->puts < AZURE_PUTS_MAX && azure_request_learn(&w->request, r)) {
         put(w);
     } else if ((r->status >= 500 && r->status != 501) || r->status == 429 ||
-               azure_problem_is(&p, "Md5Mismatch") || azure_problem_is(&p, "InvalidBlockList")) {
+               cloud_problem_is(&p, "Md5Mismatch") || cloud_problem_is(&p, "InvalidBlockList")) {
         find_out(w, &error);
     } else {
         azure_write_fail(w, &error);
@@ -237,15 +236,15 @@ void azure_write_whole(struct azure_write_op *w)
     enum pb_err err = azure_write_begin(w, AZURE_PUT, azure_write_answered, &error);
 
     w->request.skewed = skewed;
-    w->request.body = w->body;
+    w->request.q.body = w->body;
     if (err == PB_OK)
-        err = azure_request_header(&w->request, "x-ms-blob-type", "BlockBlob", &error);
+        err = cloud_header(&w->request.q, "x-ms-blob-type", "BlockBlob", &error);
     if (err == PB_OK)
         err = azure_put_headers(w, &error);
     if (err == PB_OK)
-        err = azure_request_header(&w->request, "Content-MD5", w->digest.base64, &error);
+        err = cloud_header(&w->request.q, "Content-MD5", w->digest.base64, &error);
     if (err == PB_OK)
-        err = azure_request_send(&w->request, &error);
+        err = cloud_request_send(&w->request.q, &error);
     if (err != PB_OK)
         azure_write_fail(w, &error);
 }
@@ -330,7 +329,7 @@ static void found_out(void *ctx, const struct http_result *r, const struct error
     } else if (r->status == 404) {
         found_nothing(w);
     } else if (r->status / 100 != 2) {
-        (void)azure_answer_error(&w->request, r, &error);
+        (void)cloud_answer_error(&w->request.q, r, &error);
         unknown_outcome(w, error.msg);
     } else if (azure_object_from(&o, r, &error) != PB_OK) {
         azure_write_fail(w, &error);
@@ -360,7 +359,7 @@ static void tags_answered(void *ctx, const struct http_result *r, const struct e
         return;
     }
     if (r->status / 100 != 2) {
-        err = azure_answer_error(&w->request, r, &error);
+        err = cloud_answer_error(&w->request.q, r, &error);
         if (err == PB_EDENIED)
             (void)error_set(&error, PB_EDENIED,
                             "cannot save: it has tags, and saving would lose them, since these "
@@ -381,9 +380,9 @@ static void ask_tags(struct azure_write_op *w)
 
     buf_clear(&w->tagging);
     if (err == PB_OK)
-        err = azure_request_param(&w->request, "comp", "tags", &error);
+        err = cloud_param(&w->request.q, "comp", "tags", &error);
     if (err == PB_OK)
-        err = azure_request_send(&w->request, &error);
+        err = cloud_request_send(&w->request.q, &error);
     if (err != PB_OK)
         azure_write_fail(w, &error);
 }
@@ -426,7 +425,7 @@ static void looked_before(void *ctx, const struct http_result *r, const struct e
     } else if (r->status == 404 || blind) {
         is_not_there(w);
     } else if (r->status / 100 != 2) {
-        (void)azure_answer_error(&w->request, r, &error);
+        (void)cloud_answer_error(&w->request.q, r, &error);
         azure_write_fail(w, &error);
     } else if (azure_object_from(&w->before, r, &error) != PB_OK) {
         azure_write_fail(w, &error);
@@ -488,9 +487,9 @@ static enum pb_err check(struct azure_write_op *w, const struct store_write_requ
                          struct error *e)
 {
     if (q->condition == STORE_IF_SAME && !q->identity)
-        return azure_error(&w->request, PB_EUSAGE, "it is not known which version was read", e);
+        return cloud_error(&w->request.q, PB_EUSAGE, "it is not known which version was read", e);
     if (q->body->size == SOURCE_SIZE_UNKNOWN)
-        return azure_error(&w->request, PB_EUSAGE, "its size is not known yet", e);
+        return cloud_error(&w->request.q, PB_EUSAGE, "its size is not known yet", e);
     return PB_OK;
 }
 

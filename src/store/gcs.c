@@ -28,10 +28,9 @@ enum pb_err store_gcs_new(struct loop *l, struct http *h, const struct google_se
     *out = NULL;
     if (!s)
         return error_nomem(e);
-    s->base = (struct store){.ops = &gcs_ops, .loop = l};
-    s->http = h;
+    s->c = (struct cloud_store){{.ops = &gcs_ops, .loop = l}, &gcs_kind, h};
     s->setup = setup;
     s->session = session;
-    *out = &s->base;
+    *out = &s->c.base;
     return PB_OK;
 }

@@ -23,11 +23,10 @@
 #include <pklbrowse/digest.h>
 #include <pklbrowse/google.h>
 
-#include "store_op.h"
+#include "cloud.h"
 
 struct gcs_store {
-    struct store base;
-    struct http *http;
+    struct cloud_store c; /* first */
     const struct google_setup *setup;
     struct google_session *session;
 };
@@ -46,53 +45,27 @@ enum gcs_action {
 };
 
 struct gcs_request {
-    struct gcs_store *gcs;
-    enum gcs_action action, speaks_of; /* what is done; what errors say it is part of */
-    char *bucket, *key;                /* key NULL: the bucket; bucket NULL: the project */
-    size_t key_len;
-    struct aws_query params;
-    struct http_headers headers;
-    const char *upload; /* the address of GCS_SEND and GCS_ASK, borrowed */
-    struct source *body;
-    /* As in struct http_request; r outlives the call.  All but done may be NULL. */
-    enum pb_err (*on_head)(void *ctx, const struct http_result *r, struct error *e);
-    enum pb_err (*on_body)(void *ctx, const void *p, size_t n, struct error *e);
-    void (*done)(void *ctx, const struct http_result *r, const struct error *e);
-    void *ctx;
-
-    struct buf query;
-    struct http_call *call; /* NULL: not running */
-    bool waiting;           /* for a token */
-    bool renewed;           /* the one it was first sent with was refused */
+    struct cloud_request q; /* first */
+    const char *upload;     /* the address of GCS_SEND and GCS_ASK, borrowed */
     char *token;            /* of the last attempt, or NULL */
 };
 
-/* Copies bucket and key.  The request stays where it is until gcs_request_release(). */
-enum pb_err gcs_request_init(struct gcs_request *r, struct gcs_store *s, enum gcs_action action,
-                             const char *bucket, const char *key, size_t key_len,
-                             struct error *e) PB_CHECK;
-void gcs_request_release(struct gcs_request *r); /* cancels it */
-enum pb_err gcs_request_param(struct gcs_request *r, const char *name, const char *value,
-                              struct error *e) PB_CHECK;
-enum pb_err gcs_request_number(struct gcs_request *r, const char *name, uint64_t value,
-                               struct error *e) PB_CHECK;
-enum pb_err gcs_request_send(struct gcs_request *r, struct error *e) PB_CHECK;
+extern const struct cloud_kind gcs_kind;
+extern const struct cloud_action gcs_actions[];
+
+static inline struct gcs_store *gcs_of(const struct cloud_request *r)
+{
+    return (struct gcs_store *)r->store;
+}
 
 /* ---------------------------------------------------------------------- gcs_error.c */
 
-struct gcs_problem {
-    char reason[64]; /* "conditionNotMet" */
-    char message[256];
-    char request_id[128];
-};
-void gcs_problem_read(struct gcs_problem *p, const struct http_result *r);
-bool gcs_problem_is(const struct gcs_problem *p, const char *reason);
-/* For an answer without success. */
-enum pb_err gcs_answer_error(const struct gcs_request *q, const struct http_result *r,
-                             struct error *e);
-/* "cannot save gs://b/k: WHY" */
-enum pb_err gcs_error(const struct gcs_request *q, enum pb_err code, const char *why,
-                      struct error *e);
+void gcs_problem_read(struct cloud_problem *p, const struct http_result *r);
+/* For gcs_kind. */
+extern const struct cloud_answer gcs_answers[];
+void gcs_where(const struct cloud_request *r, struct buf *out);
+bool gcs_words(const struct cloud_request *q, struct cloud_problem *p, int status, struct buf *why,
+               enum pb_err *err);
 
 /* --------------------------------------------------------------------- gcs_object.c */
 

@@ -27,7 +27,7 @@ struct list_op {
 static void list_free(struct list_op *l)
 {
     store_op_end(&l->op);
-    gcs_request_release(&l->request);
+    cloud_request_release(&l->request.q);
     free(l->token);
     free(l->start_after);
     free(l);
@@ -138,8 +138,8 @@ static enum pb_err set_next(struct page *p, const char *next, struct error *e)
     size_t size = strlen(next) + 2;
 
     if (*next && l->token && strcmp(next, l->token) == 0)
-        return gcs_error(&l->request, PB_ESERVER,
-                         "the server sends the same page of the listing again and again", e);
+        return cloud_error(&l->request.q, PB_ESERVER,
+                           "the server sends the same page of the listing again and again", e);
     if (!*next && l->what != VERSIONS)
         return PB_OK;
     p->page->next = arena_alloc(&p->page->mem, size);
@@ -184,7 +184,7 @@ static enum pb_err parse(struct list_op *l, const struct buf *body, struct store
     if (!p.page)
         err = error_nomem(e);
     else if (!json_is_object(o))
-        err = gcs_error(&l->request, PB_ESERVER, "what answers there is no Cloud Storage", e);
+        err = cloud_error(&l->request.q, PB_ESERVER, "what answers there is no Cloud Storage", e);
     else
         err = read_page(&p, o, e);
     json_decref(o);
@@ -218,7 +218,7 @@ static void answered(void *ctx, const struct http_result *r, const struct error 
         if (!page)
             (void)error_nomem(&error);
     } else if (r->status / 100 != 2)
-        (void)gcs_answer_error(&l->request, r, &error);
+        (void)cloud_answer_error(&l->request.q, r, &error);
     else if (parse(l, &r->body, &page, &error) != PB_OK)
         page = NULL;
     list_free(l);
@@ -231,23 +231,23 @@ static enum pb_err add_params(struct list_op *l, const struct store_list_request
                               struct error *e)
 {
     struct gcs_request *q = &l->request;
-    enum pb_err err = gcs_request_param(
-        q, "fields",
+    enum pb_err err = cloud_param(
+        &q->q, "fields",
         "nextPageToken,prefixes,items(name,size,updated,generation,storageClass,timeDeleted)", e);
 
     /* The prefix is sent even when it is empty: permissions may hang on it. */
     if (err == PB_OK)
-        err = aws_query_add(&q->params, "prefix", r->prefix, r->prefix_len, e);
+        err = aws_query_add(&q->q.params, "prefix", r->prefix, r->prefix_len, e);
     if (err == PB_OK && !r->recursive)
-        err = gcs_request_param(q, "delimiter", "/", e);
+        err = cloud_param(&q->q, "delimiter", "/", e);
     if (err == PB_OK && l->start_after && !l->token)
-        err = gcs_request_param(q, "startOffset", l->start_after, e);
+        err = cloud_param(&q->q, "startOffset", l->start_after, e);
     if (err == PB_OK && r->max > 0)
-        err = gcs_request_number(q, "maxResults", r->max, e);
+        err = cloud_param_number(&q->q, "maxResults", r->max, e);
     if (err == PB_OK && l->what == VERSIONS)
-        err = gcs_request_param(q, "versions", "true", e);
+        err = cloud_param(&q->q, "versions", "true", e);
     if (err == PB_OK && l->what == SOFT_DELETED)
-        err = gcs_request_param(q, "softDeleted", "true", e);
+        err = cloud_param(&q->q, "softDeleted", "true", e);
     return err;
 }
 
@@ -266,19 +266,19 @@ static struct store_op *list_start(struct store *s, enum what what, const char *
     l->what = what;
     l->done = done;
     l->ctx = ctx;
-    err = gcs_request_init(&l->request, (struct gcs_store *)s,
-                           what == BUCKETS ? GCS_LIST_BUCKETS : GCS_LIST, bucket, NULL, 0, e);
-    l->request.done = answered;
-    l->request.ctx = l;
+    err = cloud_request_init(&l->request.q, s, what == BUCKETS ? GCS_LIST_BUCKETS : GCS_LIST,
+                             bucket, NULL, 0, e);
+    l->request.q.done = answered;
+    l->request.q.ctx = l;
     if (err == PB_OK && ((token && *token && !(l->token = mem_strdup(token))) ||
                          (r && r->start_after && !(l->start_after = mem_strdup(r->start_after)))))
         err = error_nomem(e);
     if (err == PB_OK && r)
         err = add_params(l, r, e);
     if (err == PB_OK && l->token)
-        err = gcs_request_param(&l->request, "pageToken", l->token, e);
+        err = cloud_param(&l->request.q, "pageToken", l->token, e);
     if (err == PB_OK)
-        err = gcs_request_send(&l->request, e);
+        err = cloud_request_send(&l->request.q, e);
     if (err == PB_OK)
         return &l->op;
     list_free(l);

@@ -27,7 +27,7 @@ struct head_op {
 static void head_free(struct head_op *h)
 {
     store_op_end(&h->op);
-    gcs_request_release(&h->request);
+    cloud_request_release(&h->request.q);
     free(h);
 }
 
@@ -51,7 +51,7 @@ static void head_answered(void *ctx, const struct http_result *r, const struct e
         error = *e;
         err = e->code;
     } else if (r->status / 100 != 2) {
-        err = gcs_answer_error(&h->request, r, &error);
+        err = cloud_answer_error(&h->request.q, r, &error);
     } else {
         err = gcs_object_from(&g, r, &error);
     }
@@ -73,14 +73,13 @@ struct store_op *gcs_head(struct store *s, const char *container, const char *ke
     store_op_begin(&h->op, &head_class, s);
     h->done = done;
     h->ctx = ctx;
-    err =
-        gcs_request_init(&h->request, (struct gcs_store *)s, GCS_HEAD, container, key, key_len, e);
-    h->request.done = head_answered;
-    h->request.ctx = h;
+    err = cloud_request_init(&h->request.q, s, GCS_HEAD, container, key, key_len, e);
+    h->request.q.done = head_answered;
+    h->request.q.ctx = h;
     if (err == PB_OK && version_id)
-        err = gcs_request_param(&h->request, "generation", version_id, e);
+        err = cloud_param(&h->request.q, "generation", version_id, e);
     if (err == PB_OK)
-        err = gcs_request_send(&h->request, e);
+        err = cloud_request_send(&h->request.q, e);
     if (err == PB_OK)
         return &h->op;
     head_free(h);
@@ -113,7 +112,7 @@ struct read_op {
 static void read_free(struct read_op *r)
 {
     store_op_end(&r->op);
-    gcs_request_release(&r->request);
+    cloud_request_release(&r->request.q);
     store_identity_release(&r->expect);
     gcs_object_release(&r->object);
     gcs_sums_release(&r->sums);
@@ -130,8 +129,8 @@ static void read_resume(struct store_op *op)
 {
     struct read_op *r = (struct read_op *)op;
 
-    if (r->request.call)
-        http_resume(r->request.call);
+    if (r->request.q.call)
+        http_resume(r->request.q.call);
 }
 
 /* Bytes to be read in all. */
@@ -146,8 +145,8 @@ static void read_progress(const struct store_op *op, struct http_progress *out)
 {
     const struct read_op *r = (const struct read_op *)op;
 
-    if (r->request.call)
-        http_progress(r->request.call, out);
+    if (r->request.q.call)
+        http_progress(r->request.q.call, out);
     out->received = r->given;
     out->receive_total = r->begun ? wanted(r) : r->length;
 }
@@ -171,7 +170,7 @@ static void read_finish(struct read_op *r, const struct error *e)
 
 static enum pb_err changed(struct read_op *r, struct error *e)
 {
-    return gcs_error(&r->request, PB_ECHANGED, "it was changed by someone else meanwhile", e);
+    return cloud_error(&r->request.q, PB_ECHANGED, "it was changed by someone else meanwhile", e);
 }
 
 static bool has(const char *list, const char *word)
@@ -190,13 +189,13 @@ static enum pb_err on_head(void *ctx, const struct http_result *a, struct error 
 
     if (r->object.gzip && !has(http_headers_get(&a->headers, "Content-Encoding"), "gzip") &&
         has(http_headers_get(&a->headers, "X-Goog-Stored-Content-Encoding"), "gzip"))
-        return gcs_error(&r->request, PB_ESERVER, "the server unpacked it on the way", e);
+        return cloud_error(&r->request.q, PB_ESERVER, "the server unpacked it on the way", e);
     if (a->status == 206) {
         n = range && strncmp(range, "bytes ", 6) == 0 ? strcspn(range + 6, "-") : 0;
         if (!n || !num_parse_u64(range + 6, n, &first) || first > want || !slash ||
             !num_parse_u64(slash + 1, strlen(slash + 1), &total) ||
             total != r->object.o.identity.size)
-            return gcs_error(&r->request, PB_ESERVER, "the server sent another part of it", e);
+            return cloud_error(&r->request.q, PB_ESERVER, "the server sent another part of it", e);
     }
     r->skip = want - first;
     return PB_OK;
@@ -237,7 +236,7 @@ static enum pb_err add_range(struct read_op *r, struct error *e)
                (unsigned long long)(r->offset + wanted(r) - 1));
     err = buf_status(&value, e);
     if (err == PB_OK)
-        err = http_headers_add(&r->request.headers, "Range", value.data, e);
+        err = http_headers_add(&r->request.q.headers, "Range", value.data, e);
     buf_release(&value);
     return err;
 }
@@ -254,12 +253,12 @@ static enum pb_err begin_request(struct read_op *r, enum gcs_action action,
     enum pb_err err;
 
     r->request = (struct gcs_request){0};
-    err = gcs_request_init(&r->request, (struct gcs_store *)r->op.store, action, old.bucket,
-                           old.key, old.key_len, e);
-    gcs_request_release(&old);
-    r->request.speaks_of = GCS_GET;
-    r->request.done = done;
-    r->request.ctx = r;
+    err = cloud_request_init(&r->request.q, r->op.store, action, old.q.container, old.q.key,
+                             old.q.key_len, e);
+    cloud_request_release(&old.q);
+    r->request.q.speaks_of = GCS_GET;
+    r->request.q.done = done;
+    r->request.q.ctx = r;
     return err;
 }
 
@@ -267,18 +266,18 @@ static enum pb_err ask_media(struct read_op *r, struct error *e)
 {
     enum pb_err err = begin_request(r, GCS_GET, media_answered, e);
 
-    r->request.on_head = on_head;
-    r->request.on_body = on_body;
+    r->request.q.on_head = on_head;
+    r->request.q.on_body = on_body;
     r->given_before = r->given;
     if (err == PB_OK)
-        err = gcs_request_param(&r->request, "alt", "media", e);
+        err = cloud_param(&r->request.q, "alt", "media", e);
     if (err == PB_OK)
-        err = gcs_request_number(&r->request, "generation", r->object.generation, e);
+        err = cloud_param_number(&r->request.q, "generation", r->object.generation, e);
     if (err == PB_OK)
-        err = http_headers_add(&r->request.headers, "Accept-Encoding", "gzip", e);
+        err = http_headers_add(&r->request.q.headers, "Accept-Encoding", "gzip", e);
     if (err == PB_OK)
         err = add_range(r, e);
-    return err == PB_OK ? gcs_request_send(&r->request, e) : err;
+    return err == PB_OK ? cloud_request_send(&r->request.q, e) : err;
 }
 
 static enum pb_err check_sums(struct read_op *r, struct error *e)
@@ -293,8 +292,8 @@ static enum pb_err check_sums(struct read_op *r, struct error *e)
         return err;
     if ((*r->object.crc32c && strcmp(crc, r->object.crc32c) != 0) ||
         (*r->object.md5 && strcmp(md5sum, r->object.md5) != 0))
-        return gcs_error(&r->request, PB_ESERVER,
-                         "its bytes were damaged on the way: the checksum is another", e);
+        return cloud_error(&r->request.q, PB_ESERVER,
+                           "its bytes were damaged on the way: the checksum is another", e);
     return PB_OK;
 }
 
@@ -325,9 +324,9 @@ static void media_answered(void *ctx, const struct http_result *a, const struct 
     } else if (a->status == 404) {
         err = changed(r, &error); /* that generation was there a moment ago */
     } else if (a->status / 100 != 2) {
-        err = gcs_answer_error(&r->request, a, &error);
+        err = cloud_answer_error(&r->request.q, a, &error);
     } else if (r->given != wanted(r)) {
-        err = gcs_error(&r->request, PB_ENET, "the server sent less than it announced", &error);
+        err = cloud_error(&r->request.q, PB_ENET, "the server sent less than it announced", &error);
     } else {
         err = check_sums(r, &error);
     }
@@ -347,14 +346,14 @@ static enum pb_err begin_media(struct read_op *r, const struct http_result *a, b
     if (err != PB_OK)
         return err;
     if (r->object.soft_deleted)
-        return gcs_error(&r->request, PB_EUNSUPPORTED,
-                         "this generation is soft-deleted: its bytes can be read when it was "
-                         "restored (gcloud storage restore)",
-                         e);
+        return cloud_error(&r->request.q, PB_EUNSUPPORTED,
+                           "this generation is soft-deleted: its bytes can be read when it was "
+                           "restored (gcloud storage restore)",
+                           e);
     if (r->expected && !store_identity_same(&r->expect, &r->object.o.identity))
         return changed(r, e);
     if (r->offset > size)
-        return gcs_error(&r->request, PB_ECHANGED, "it is shorter than expected", e);
+        return cloud_error(&r->request.q, PB_ECHANGED, "it is shorter than expected", e);
     r->begun = true;
     r->whole = r->offset == 0 && wanted(r) == size;
     if (r->whole)
@@ -378,15 +377,15 @@ static void metadata_answered(void *ctx, const struct http_result *a, const stru
     } else if (a->status == 404 && r->version_id && !r->asked_soft) {
         struct error missing = {0};
 
-        (void)gcs_answer_error(&r->request, a, &missing);
+        (void)cloud_answer_error(&r->request.q, a, &missing);
         err = ask_metadata(r, true, &error);
         if (err == PB_OK)
             return;
         error = missing;
     } else if (r->asked_soft && a->status / 100 == 4) {
-        err = gcs_error(&r->request, PB_ENOTFOUND, "there is no such generation of it", &error);
+        err = cloud_error(&r->request.q, PB_ENOTFOUND, "there is no such generation of it", &error);
     } else if (a->status / 100 != 2) {
-        err = gcs_answer_error(&r->request, a, &error);
+        err = cloud_answer_error(&r->request.q, a, &error);
     } else {
         err = begin_media(r, a, &done, &error);
         if (err == PB_OK && !done)
@@ -401,10 +400,10 @@ static enum pb_err ask_metadata(struct read_op *r, bool soft, struct error *e)
 
     r->asked_soft = soft;
     if (err == PB_OK && r->version_id)
-        err = gcs_request_param(&r->request, "generation", r->version_id, e);
+        err = cloud_param(&r->request.q, "generation", r->version_id, e);
     if (err == PB_OK && soft)
-        err = gcs_request_param(&r->request, "softDeleted", "true", e);
-    return err == PB_OK ? gcs_request_send(&r->request, e) : err;
+        err = cloud_param(&r->request.q, "softDeleted", "true", e);
+    return err == PB_OK ? cloud_request_send(&r->request.q, e) : err;
 }
 
 static enum pb_err copy_request(struct read_op *r, const struct store_read_request *q,
@@ -437,8 +436,7 @@ struct store_op *gcs_read(struct store *s, const struct store_read_request *q, s
     store_op_begin(&r->op, &read_class, s);
     r->done = done;
     r->ctx = ctx;
-    err = gcs_request_init(&r->request, (struct gcs_store *)s, GCS_HEAD, q->container, q->key,
-                           q->key_len, e);
+    err = cloud_request_init(&r->request.q, s, GCS_HEAD, q->container, q->key, q->key_len, e);
     if (err == PB_OK)
         err = copy_request(r, q, e);
     if (err == PB_OK)

@@ -18,7 +18,7 @@ struct remove_op {
 static void remove_free(struct remove_op *d)
 {
     store_op_end(&d->op);
-    gcs_request_release(&d->request);
+    cloud_request_release(&d->request.q);
     free(d);
 }
 
@@ -41,7 +41,7 @@ static void removed(void *ctx, const struct http_result *r, const struct error *
         error = *e;
         err = e->code;
     } else if (r->status / 100 != 2 && !(r->status == 404 && d->held && r->attempts > 1)) {
-        err = gcs_answer_error(&d->request, r, &error);
+        err = cloud_answer_error(&d->request.q, r, &error);
     }
     remove_free(d);
     done(done_ctx, NULL, err == PB_OK ? NULL : &error);
@@ -55,9 +55,9 @@ static enum pb_err add_conditions(struct remove_op *d, const struct store_remove
 
     d->held = r->version_id || generation;
     if (r->version_id)
-        err = gcs_request_param(&d->request, "generation", r->version_id, e);
+        err = cloud_param(&d->request.q, "generation", r->version_id, e);
     if (err == PB_OK && generation)
-        err = gcs_request_param(&d->request, "ifGenerationMatch", generation, e);
+        err = cloud_param(&d->request.q, "ifGenerationMatch", generation, e);
     return err;
 }
 
@@ -74,14 +74,13 @@ struct store_op *gcs_remove(struct store *s, const struct store_remove_request *
     store_op_begin(&d->op, &remove_class, s);
     d->done = done;
     d->ctx = ctx;
-    err = gcs_request_init(&d->request, (struct gcs_store *)s, GCS_DELETE, r->container, r->key,
-                           r->key_len, e);
-    d->request.done = removed;
-    d->request.ctx = d;
+    err = cloud_request_init(&d->request.q, s, GCS_DELETE, r->container, r->key, r->key_len, e);
+    d->request.q.done = removed;
+    d->request.q.ctx = d;
     if (err == PB_OK)
         err = add_conditions(d, r, e);
     if (err == PB_OK)
-        err = gcs_request_send(&d->request, e);
+        err = cloud_request_send(&d->request.q, e);
     if (err == PB_OK)
         return &d->op;
     remove_free(d);
@@ -100,7 +99,7 @@ struct details_op {
 static void details_free(struct details_op *d)
 {
     store_op_end(&d->op);
-    gcs_request_release(&d->request);
+    cloud_request_release(&d->request.q);
     free(d);
 }
 
@@ -150,7 +149,7 @@ static void details_answered(void *ctx, const struct http_result *r, const struc
         err =
             http_headers_add(&rows, "Access", "these credentials may not read who has it", &error);
     } else if (r->status / 100 != 2) {
-        err = gcs_answer_error(&d->request, r, &error);
+        err = cloud_answer_error(&d->request.q, r, &error);
     } else {
         err = read_acl(&rows, &r->body, &error);
     }
@@ -173,16 +172,15 @@ struct store_op *gcs_details(struct store *s, const char *container, const char 
     store_op_begin(&d->op, &details_class, s);
     d->done = done;
     d->ctx = ctx;
-    err =
-        gcs_request_init(&d->request, (struct gcs_store *)s, GCS_HEAD, container, key, key_len, e);
-    d->request.done = details_answered;
-    d->request.ctx = d;
+    err = cloud_request_init(&d->request.q, s, GCS_HEAD, container, key, key_len, e);
+    d->request.q.done = details_answered;
+    d->request.q.ctx = d;
     if (err == PB_OK)
-        err = gcs_request_param(&d->request, "projection", "full", e);
+        err = cloud_param(&d->request.q, "projection", "full", e);
     if (err == PB_OK && version_id)
-        err = gcs_request_param(&d->request, "generation", version_id, e);
+        err = cloud_param(&d->request.q, "generation", version_id, e);
     if (err == PB_OK)
-        err = gcs_request_send(&d->request, e);
+        err = cloud_request_send(&d->request.q, e);
     if (err == PB_OK)
         return &d->op;
     details_free(d);

@@ -19,7 +19,7 @@ static enum pb_err set_body(struct gcs_write_op *w, struct source *body, struct 
 {
     source_free(w->out);
     w->out = body;
-    w->request.body = body;
+    w->request.q.body = body;
     return body ? PB_OK : error_nomem(e);
 }
 
@@ -30,9 +30,9 @@ static enum pb_err add_conditions(struct gcs_write_op *w, struct error *e)
 
     if (w->condition == STORE_ALWAYS)
         return PB_OK;
-    err = gcs_request_number(r, "ifGenerationMatch", w->there ? w->before.generation : 0, e);
+    err = cloud_param_number(&r->q, "ifGenerationMatch", w->there ? w->before.generation : 0, e);
     if (err == PB_OK && w->there)
-        err = gcs_request_number(r, "ifMetagenerationMatch", w->before.metageneration, e);
+        err = cloud_param_number(&r->q, "ifMetagenerationMatch", w->before.metageneration, e);
     return err;
 }
 
@@ -48,15 +48,15 @@ static const struct http_headers *properties(const struct gcs_write_op *w)
 static enum pb_err add_sizes(struct gcs_write_op *w, struct error *e)
 {
     struct buf text;
-    enum pb_err err =
-        http_headers_add(&w->request.headers, "Content-Type", "application/json; charset=UTF-8", e);
+    enum pb_err err = http_headers_add(&w->request.q.headers, "Content-Type",
+                                       "application/json; charset=UTF-8", e);
 
     buf_init(&text, BUF_MAX_LINE);
     buf_printf(&text, "%llu", (unsigned long long)w->body->size);
     if (err == PB_OK)
         err = buf_status(&text, e);
     if (err == PB_OK)
-        err = http_headers_add(&w->request.headers, "X-Upload-Content-Length", text.data, e);
+        err = http_headers_add(&w->request.q.headers, "X-Upload-Content-Length", text.data, e);
     buf_release(&text);
     return err;
 }
@@ -73,26 +73,27 @@ enum pb_err gcs_upload_begin(struct gcs_write_op *w, gcs_answer_fn done, struct 
         err = gcs_object_json(&w->request, properties(w), w->digest.crc32c, w->digest.md5, &w->json,
                               e);
     if (err == PB_OK)
-        err = gcs_request_param(&w->request, "uploadType", "resumable", e);
+        err = cloud_param(&w->request.q, "uploadType", "resumable", e);
     if (err == PB_OK)
         err = add_conditions(w, e);
     if (err == PB_OK)
         err = add_sizes(w, e);
     if (err == PB_OK)
         err = set_body(w, source_mem(w->json, strlen(w->json), false), e);
-    return err == PB_OK ? gcs_request_send(&w->request, e) : err;
+    return err == PB_OK ? cloud_request_send(&w->request.q, e) : err;
 }
 
 /* The bytes go there: to where the service is, or at least not in the open. */
 enum pb_err gcs_upload_take(struct gcs_write_op *w, const struct http_result *r, struct error *e)
 {
     const char *where = http_headers_get(&r->headers, "Location");
-    const char *service = w->request.gcs->setup->endpoint;
+    const char *service = gcs_of(&w->request.q)->setup->endpoint;
     size_t n = strlen(service);
 
     if (!where || (strncmp(where, "https://", 8) != 0 &&
                    (strncmp(where, service, n) != 0 || where[n] != '/')))
-        return gcs_error(&w->request, PB_ESERVER, "the server does not say where to send it to", e);
+        return cloud_error(&w->request.q, PB_ESERVER, "the server does not say where to send it to",
+                           e);
     w->upload = mem_strdup(where);
     return w->upload ? PB_OK : error_nomem(e);
 }
@@ -110,7 +111,7 @@ static enum pb_err add_range(struct gcs_write_op *w, bool ask, struct error *e)
         buf_printf(&text, "bytes %llu-%llu/%llu", first, total - 1, total);
     err = buf_status(&text, e);
     if (err == PB_OK)
-        err = http_headers_add(&w->request.headers, "Content-Range", text.data, e);
+        err = http_headers_add(&w->request.q.headers, "Content-Range", text.data, e);
     buf_release(&text);
     return err;
 }
@@ -124,7 +125,7 @@ enum pb_err gcs_upload_send(struct gcs_write_op *w, gcs_answer_fn done, struct e
         err = add_range(w, false, e);
     if (err == PB_OK)
         err = set_body(w, source_slice(w->body, w->sent, w->body->size - w->sent), e);
-    return err == PB_OK ? gcs_request_send(&w->request, e) : err;
+    return err == PB_OK ? cloud_request_send(&w->request.q, e) : err;
 }
 
 enum pb_err gcs_upload_ask(struct gcs_write_op *w, gcs_answer_fn done, struct error *e)
@@ -136,7 +137,7 @@ enum pb_err gcs_upload_ask(struct gcs_write_op *w, gcs_answer_fn done, struct er
         err = add_range(w, true, e);
     if (err == PB_OK)
         err = set_body(w, source_mem("", 0, false), e);
-    return err == PB_OK ? gcs_request_send(&w->request, e) : err;
+    return err == PB_OK ? cloud_request_send(&w->request.q, e) : err;
 }
 
 bool gcs_upload_progress(struct gcs_write_op *w, const struct http_result *r)

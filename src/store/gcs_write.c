@@ -36,7 +36,7 @@ static void write_free(struct gcs_write_op *w)
 {
     store_op_end(&w->op);
     loop_timer_stop(w->op.store->loop, w->timer);
-    gcs_request_release(&w->request);
+    cloud_request_release(&w->request.q);
     gcs_digest_release(&w->digest);
     store_object_release(&w->keep);
     gcs_object_release(&w->before);
@@ -58,9 +58,9 @@ static void write_progress(const struct store_op *op, struct http_progress *out)
 {
     const struct gcs_write_op *w = (const struct gcs_write_op *)op;
 
-    if (w->request.call)
-        http_progress(w->request.call, out);
-    out->sent = w->sent + (w->request.action == GCS_SEND ? out->sent : 0);
+    if (w->request.q.call)
+        http_progress(w->request.q.call, out);
+    out->sent = w->sent + (w->request.q.action == GCS_SEND ? out->sent : 0);
     if (w->generation)
         out->sent = w->body->size;
     out->send_total = w->body->size;
@@ -82,7 +82,7 @@ static void fail_with(struct gcs_write_op *w, enum pb_err code, const char *why)
 {
     struct error e = {0};
 
-    (void)gcs_error(&w->request, code, why, &e);
+    (void)cloud_error(&w->request.q, code, why, &e);
     fail(w, &e);
 }
 
@@ -90,7 +90,7 @@ static void fail_answer(struct gcs_write_op *w, const struct http_result *r)
 {
     struct error e = {0};
 
-    (void)gcs_answer_error(&w->request, r, &e);
+    (void)cloud_answer_error(&w->request.q, r, &e);
     fail(w, &e);
 }
 
@@ -128,12 +128,11 @@ enum pb_err gcs_write_begin(struct gcs_write_op *w, enum gcs_action action, gcs_
 {
     enum pb_err err;
 
-    gcs_request_release(&w->request);
-    err = gcs_request_init(&w->request, (struct gcs_store *)w->op.store, action, w->bucket, w->key,
-                           w->key_len, e);
-    w->request.speaks_of = GCS_SEND;
-    w->request.done = done;
-    w->request.ctx = w;
+    cloud_request_release(&w->request.q);
+    err = cloud_request_init(&w->request.q, w->op.store, action, w->bucket, w->key, w->key_len, e);
+    w->request.q.speaks_of = GCS_SEND;
+    w->request.q.done = done;
+    w->request.q.ctx = w;
     return err;
 }
 
@@ -143,9 +142,9 @@ static void look(struct gcs_write_op *w, bool full, gcs_answer_fn done)
     enum pb_err err = gcs_write_begin(w, GCS_HEAD, done, &error);
 
     if (err == PB_OK && full)
-        err = gcs_request_param(&w->request, "projection", "full", &error);
+        err = cloud_param(&w->request.q, "projection", "full", &error);
     if (err == PB_OK)
-        err = gcs_request_send(&w->request, &error);
+        err = cloud_request_send(&w->request.q, &error);
     if (err != PB_OK)
         fail(w, &error);
 }
@@ -283,7 +282,7 @@ static void found_out(void *ctx, const struct http_result *r, const struct error
     } else if (r->status == 404) {
         ask_upload(w);
     } else if (r->status / 100 != 2) {
-        (void)gcs_answer_error(&w->request, r, &error);
+        (void)cloud_answer_error(&w->request.q, r, &error);
         unknown_outcome(w, error.msg);
     } else if (gcs_object_from(&g, r, &error) != PB_OK) {
         fail(w, &error);
@@ -337,7 +336,7 @@ static void looked_refused(void *ctx, const struct http_result *r, const struct 
 
 static void refused(struct gcs_write_op *w, const struct http_result *r)
 {
-    (void)gcs_answer_error(&w->request, r, &w->why);
+    (void)cloud_answer_error(&w->request.q, r, &w->why);
     log_line("the condition did not hold: looking at what is there");
     gcs_upload_forget(w);
     look(w, false, looked_refused);
@@ -401,11 +400,11 @@ static void upload_answered(void *ctx, const struct http_result *r, const struct
     } else if (r->status == 412) {
         refused(w, r);
     } else if (r->status == 404 || r->status == 410) {
-        (void)gcs_answer_error(&w->request, r, &error);
+        (void)cloud_answer_error(&w->request.q, r, &error);
         gcs_upload_forget(w); /* it is known there no more: look, then begin anew */
         find_out(w, &error);
     } else if (r->status == 408 || r->status == 429 || r->status >= 500) {
-        (void)gcs_answer_error(&w->request, r, &error);
+        (void)cloud_answer_error(&w->request.q, r, &error);
         doubt(w, &error);
     } else {
         fail_answer(w, r);
@@ -470,7 +469,7 @@ static void is_not_there(struct gcs_write_op *w)
 static void looked_before(void *ctx, const struct http_result *r, const struct error *e)
 {
     struct gcs_write_op *w = ctx;
-    struct gcs_problem p;
+    struct cloud_problem p;
     struct error error = {0};
 
     gcs_object_release(&w->before);
@@ -537,9 +536,9 @@ static enum pb_err check(struct gcs_write_op *w, const struct store_write_reques
                          struct error *e)
 {
     if (q->condition == STORE_IF_SAME && !q->identity)
-        return gcs_error(&w->request, PB_EUSAGE, "it is not known which version was read", e);
+        return cloud_error(&w->request.q, PB_EUSAGE, "it is not known which version was read", e);
     if (q->body->size == SOURCE_SIZE_UNKNOWN)
-        return gcs_error(&w->request, PB_EUSAGE, "its size is not known yet", e);
+        return cloud_error(&w->request.q, PB_EUSAGE, "its size is not known yet", e);
     if (q->unchanged_count > 0)
         log_line("all of it is sent: Cloud Storage cannot copy a part of an object");
     return PB_OK;

@@ -65,17 +65,16 @@ enum pb_err store_s3_new(struct loop *l, struct http *h, const struct aws_setup 
     *out = NULL;
     if (!s)
         return error_nomem(e);
-    s->base = (struct store){.ops = &s3_ops, .loop = l};
-    s->http = h;
+    s->c = (struct cloud_store){{.ops = &s3_ops, .loop = l}, &s3_kind, h};
     s->amazon = !setup->endpoint || strstr(setup->endpoint, ".amazonaws.com") != NULL;
     s->session = session;
     err = aws_setup_copy(&s->setup, setup, e);
     s->setup.anonymous |= session == NULL;
     if (err != PB_OK) {
-        s3_free(&s->base);
+        s3_free(&s->c.base);
         return err;
     }
-    *out = &s->base;
+    *out = &s->c.base;
     return PB_OK;
 }
 

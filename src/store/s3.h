@@ -21,7 +21,7 @@
 
 #include <pklbrowse/digest.h>
 
-#include "store_op.h"
+#include "cloud.h"
 
 #define S3_PUT_MAX (5ull * 1024 * 1024 * 1024) /* Amazon's limit of one PUT */
 
@@ -36,8 +36,7 @@ struct s3_bucket {
 };
 
 struct s3_store {
-    struct store base;
-    struct http *http;
+    struct cloud_store c; /* first */
     struct aws_setup setup;
     struct aws_session *session; /* NULL: anonymous */
     struct {
@@ -76,65 +75,33 @@ enum s3_action {
 };
 
 struct s3_request {
-    struct s3_store *s3;
-    enum s3_action action, speaks_of; /* what is done; what errors say it is part of */
-    char *bucket, *key;               /* key NULL: the bucket; bucket NULL: the service */
-    size_t key_len;
-    struct aws_query params;
-    struct http_headers headers; /* beyond those that signing adds */
-    const char *payload_hash;    /* hex; NULL: no body */
-    struct source *body;
-    /* As in struct http_request; r outlives the call.  All but done may be NULL. */
-    enum pb_err (*on_head)(void *ctx, const struct http_result *r, struct error *e);
-    enum pb_err (*on_body)(void *ctx, const void *p, size_t n, struct error *e);
-    bool (*reject)(void *ctx, const struct http_result *r); /* a 2xx that is to be tried again */
-    void (*done)(void *ctx, const struct http_result *r, const struct error *e);
-    void *ctx;
-
-    struct buf query;
-    struct http_call *call; /* NULL: not running */
-    bool waiting;           /* for credentials */
-    bool moved, skewed;     /* followed once already */
-    bool renewed;           /* the credentials it was first signed with had expired */
-    char signed_by[132];    /* the access key of the last attempt */
-    bool farewell;          /* is sent even after an interruption */
+    struct cloud_request q;   /* first */
+    const char *payload_hash; /* hex; NULL: no body */
+    bool moved, skewed;       /* followed once already */
+    char signed_by[132];      /* the access key of the last attempt */
 };
 
-/* Copies bucket and key.  The request stays where it is until s3_request_release(). */
-enum pb_err s3_request_init(struct s3_request *r, struct s3_store *s, enum s3_action action,
-                            const char *bucket, const char *key, size_t key_len,
-                            struct error *e) PB_CHECK;
-void s3_request_release(struct s3_request *r); /* cancels it */
-enum pb_err s3_request_header(struct s3_request *r, const char *name, const char *value,
-                              struct error *e) PB_CHECK;
-enum pb_err s3_request_param(struct s3_request *r, const char *name, const char *value,
-                             struct error *e) PB_CHECK;
-enum pb_err s3_request_send(struct s3_request *r, struct error *e) PB_CHECK;
+extern const struct cloud_kind s3_kind;
+extern const struct cloud_action s3_actions[];
+
+static inline struct s3_store *s3_of(const struct cloud_request *r)
+{
+    return (struct s3_store *)r->store;
+}
 /* Does the answer say something (region, address, clock) that makes another attempt worth its
  * while? Requests that only read ask this themselves. */
 bool s3_request_learn(struct s3_request *r, const struct http_result *answer);
 
 /* ----------------------------------------------------------------------- s3_error.c */
 
-struct s3_problem {
-    char code[64];
-    char message[256];
-    char region[64];
-    char request_id[128], host_id[128];
-    int64_t server_time; /* 0: not said */
-};
-void s3_problem_read(struct s3_problem *p, const struct http_result *r);
-bool s3_problem_is(const struct s3_problem *p, const char *code);
+void s3_problem_read(struct cloud_problem *p, const struct http_result *r);
 /* The root element of a 2xx body is <Error>. */
 bool s3_is_error_body(const struct buf *body);
-enum pb_err s3_problem_error(const struct s3_problem *p, const struct s3_request *q,
-                             const struct http_result *r, struct error *e);
-/* Both at once, for an answer without success. */
-enum pb_err s3_answer_error(const struct s3_request *q, const struct http_result *r,
-                            struct error *e);
-/* "cannot save s3://b/k: WHY" */
-enum pb_err s3_error(const struct s3_request *q, enum pb_err code, const char *why,
-                     struct error *e);
+/* For s3_kind. */
+extern const struct cloud_answer s3_answers[];
+void s3_where(const struct cloud_request *r, struct buf *out);
+bool s3_words(const struct cloud_request *q, struct cloud_problem *p, int status, struct buf *why,
+              enum pb_err *err);
 
 /* --------------------------------------------------------------------- s3_headers.c */
 

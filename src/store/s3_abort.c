@@ -16,7 +16,7 @@ struct abort_op {
 static void abort_free(struct abort_op *a)
 {
     store_op_end(&a->op);
-    s3_request_release(&a->request);
+    cloud_request_release(&a->request.q);
     free(a);
 }
 
@@ -44,15 +44,15 @@ void s3_abort_upload(struct s3_store *s, const char *bucket, const char *key, si
 
     if (!a)
         return; /* without memory nothing can be asked for */
-    store_op_begin(&a->op, &abort_class, &s->base);
-    err = s3_request_init(&a->request, s, S3_ABORT, bucket, key, key_len, &e);
-    a->request.done = aborted;
-    a->request.ctx = a;
-    a->request.farewell = true;
+    store_op_begin(&a->op, &abort_class, &s->c.base);
+    err = cloud_request_init(&a->request.q, &s->c.base, S3_ABORT, bucket, key, key_len, &e);
+    a->request.q.done = aborted;
+    a->request.q.ctx = a;
+    a->request.q.farewell = true;
     if (err == PB_OK)
-        err = s3_request_param(&a->request, "uploadId", upload, &e);
+        err = cloud_param(&a->request.q, "uploadId", upload, &e);
     if (err == PB_OK)
-        err = s3_request_send(&a->request, &e);
+        err = cloud_request_send(&a->request.q, &e);
     if (err != PB_OK)
         abort_stop(&a->op);
 }

@@ -23,7 +23,7 @@ struct details_op {
 static void details_free(struct details_op *d)
 {
     store_op_end(&d->op);
-    s3_request_release(&d->request);
+    cloud_request_release(&d->request.q);
     http_headers_release(&d->rows);
     free(d->bucket);
     free(d->key);
@@ -165,7 +165,7 @@ static enum pb_err ask(struct details_op *d, size_t part, struct error *e);
 /* Which of the parts the running request asks for. */
 static size_t part_of(const struct details_op *d)
 {
-    return d->request.action == parts[0].action ? 0 : 1;
+    return d->request.q.action == parts[0].action ? 0 : 1;
 }
 
 static enum pb_err note(struct details_op *d, size_t part, const struct error *why, struct error *e)
@@ -188,7 +188,7 @@ static void answered(void *ctx, const struct http_result *r, const struct error 
         return;
     }
     if (r->status / 100 != 2)
-        (void)s3_answer_error(&d->request, r, &why);
+        (void)cloud_answer_error(&d->request.q, r, &why);
     else
         (void)read_rows(d, &r->body, &why);
     if (why.code == PB_ENOMEM)
@@ -206,16 +206,16 @@ static enum pb_err ask(struct details_op *d, size_t part, struct error *e)
 {
     enum pb_err err;
 
-    s3_request_release(&d->request);
-    err = s3_request_init(&d->request, (struct s3_store *)d->op.store, parts[part].action,
-                          d->bucket, d->key, d->key_len, e);
-    d->request.done = answered;
-    d->request.ctx = d;
+    cloud_request_release(&d->request.q);
+    err = cloud_request_init(&d->request.q, d->op.store, parts[part].action, d->bucket, d->key,
+                             d->key_len, e);
+    d->request.q.done = answered;
+    d->request.q.ctx = d;
     if (err == PB_OK)
-        err = s3_request_param(&d->request, parts[part].param, NULL, e);
+        err = cloud_param(&d->request.q, parts[part].param, NULL, e);
     if (err == PB_OK && d->version_id)
-        err = s3_request_param(&d->request, "versionId", d->version_id, e);
-    return err == PB_OK ? s3_request_send(&d->request, e) : err;
+        err = cloud_param(&d->request.q, "versionId", d->version_id, e);
+    return err == PB_OK ? cloud_request_send(&d->request.q, e) : err;
 }
 
 struct store_op *s3_details(struct store *s, const char *container, const char *key, size_t key_len,

@@ -104,13 +104,13 @@ static void start_read_back(struct write_op *w)
     struct error error = {0};
     enum pb_err err = s3_write_begin(w, S3_GET, read_back, &error);
 
-    w->request.on_body = compare_piece;
+    w->request.q.on_body = compare_piece;
     w->read_back = 0;
     w->differs = false;
     if (err == PB_OK && stays(&w->found))
-        err = s3_request_param(&w->request, "versionId", w->found.version_id, &error);
+        err = cloud_param(&w->request.q, "versionId", w->found.version_id, &error);
     if (err == PB_OK)
-        err = s3_request_send(&w->request, &error);
+        err = cloud_request_send(&w->request.q, &error);
     if (err != PB_OK)
         s3_write_fail(w, &error);
 }
@@ -161,7 +161,7 @@ static void found_out(void *ctx, const struct http_result *r, const struct error
     } else if (r->status == 404) {
         found_nothing(w);
     } else if (r->status / 100 != 2) {
-        (void)s3_answer_error(&w->request, r, &error);
+        (void)cloud_answer_error(&w->request.q, r, &error);
         unknown_outcome(w, error.msg);
     } else if (s3_object_from(&o, r, &error) != PB_OK) {
         s3_write_fail(w, &error);

@@ -38,7 +38,7 @@ static struct s3_store *store_of(const struct list_op *l)
 static void list_free(struct list_op *l)
 {
     store_op_end(&l->op);
-    s3_request_release(&l->request);
+    cloud_request_release(&l->request.q);
     store_page_free(l->page);
     free(l->prefix);
     free(l->token);
@@ -55,8 +55,8 @@ static void list_progress(const struct store_op *op, struct http_progress *out)
 {
     const struct list_op *l = (const struct list_op *)op;
 
-    if (l->request.call)
-        http_progress(l->request.call, out);
+    if (l->request.q.call)
+        http_progress(l->request.q.call, out);
 }
 
 static const struct store_op_class list_class = {.stop = list_stop, .progress = list_progress};
@@ -272,8 +272,8 @@ static enum pb_err set_next(struct parse *p, char version, const char *text, siz
     memcpy(p->page->next + 1, text, n);
     /* A marker that does not move on would show the same page for ever. */
     if (l->token && strcmp(l->token, p->page->next) == 0)
-        return s3_error(&l->request, PB_ESERVER,
-                        "the server sends the same page of the listing again and again", e);
+        return cloud_error(&l->request.q, PB_ESERVER,
+                           "the server sends the same page of the listing again and again", e);
     return PB_OK;
 }
 
@@ -291,8 +291,8 @@ static enum pb_err find_marker(struct parse *p, struct error *e)
     enum pb_err err;
 
     if (!named && !p->last)
-        return s3_error(&p->l->request, PB_ESERVER,
-                        "the listing goes on, but the server does not say where", e);
+        return cloud_error(&p->l->request.q, PB_ESERVER,
+                           "the listing goes on, but the server does not say where", e);
     if (!named || is_last(p, p->next_marker, p->next_marker_len))
         return set_next(p, '1', p->last, p->last_len, e);
     buf_init(&marker, BUF_MAX_LINE);
@@ -316,8 +316,8 @@ static enum pb_err find_next(struct parse *p, struct error *e)
     if (l->buckets || !p->truncated)
         return PB_OK;
     if (!l->v1 && p->key_count)
-        return s3_error(&l->request, PB_ESERVER,
-                        "the listing goes on, but the server does not say where", e);
+        return cloud_error(&l->request.q, PB_ESERVER,
+                           "the listing goes on, but the server does not say where", e);
     /* Asked for the first version, or answered as if. */
     return find_marker(p, e);
 }
@@ -329,13 +329,13 @@ static enum pb_err broken_xml(struct list_op *l, bool forbidden, const struct er
     enum pb_err err;
 
     if (forbidden)
-        return s3_error(&l->request, PB_ESERVER,
-                        "a name on this page of the listing holds a character that XML forbids, "
-                        "and the server does not encode names",
-                        e);
+        return cloud_error(&l->request.q, PB_ESERVER,
+                           "a name on this page of the listing holds a character that XML forbids, "
+                           "and the server does not encode names",
+                           e);
     buf_init(&text, BUF_MAX_LINE);
     buf_printf(&text, "the server's answer cannot be read: %s", why->msg);
-    err = s3_error(&l->request, why->code, text.data, e);
+    err = cloud_error(&l->request.q, why->code, text.data, e);
     buf_release(&text);
     return err;
 }
@@ -363,8 +363,8 @@ static enum pb_err parse_page(struct list_op *l, const struct buf *body, bool *a
         return error_nomem(e);
     if (!p.known_root) {
         *again = s3_is_error_body(body);
-        return s3_error(&l->request, PB_ESERVER,
-                        "what answers there is no object store (or hides it)", e);
+        return cloud_error(&l->request.q, PB_ESERVER,
+                           "what answers there is no object store (or hides it)", e);
     }
     err = settle_names(&p, e);
     return err == PB_OK ? find_next(&p, e) : err;
@@ -374,12 +374,12 @@ static enum pb_err parse_page(struct list_op *l, const struct buf *body, bool *a
 
 static enum pb_err add_v2(struct list_op *l, struct error *e)
 {
-    enum pb_err err = s3_request_param(&l->request, "list-type", "2", e);
+    enum pb_err err = cloud_param(&l->request.q, "list-type", "2", e);
 
     if (err == PB_OK && l->token)
-        err = s3_request_param(&l->request, "continuation-token", l->token + 1, e);
+        err = cloud_param(&l->request.q, "continuation-token", l->token + 1, e);
     if (err == PB_OK && l->start_after && !l->token)
-        err = s3_request_param(&l->request, "start-after", l->start_after, e);
+        err = cloud_param(&l->request.q, "start-after", l->start_after, e);
     return err;
 }
 
@@ -387,7 +387,7 @@ static enum pb_err add_v1(struct list_op *l, struct error *e)
 {
     const char *marker = l->token ? l->token + 1 : l->start_after;
 
-    return marker ? s3_request_param(&l->request, "marker", marker, e) : PB_OK;
+    return marker ? cloud_param(&l->request.q, "marker", marker, e) : PB_OK;
 }
 
 /* The prefix is sent even when it is empty: permissions may hang on it. */
@@ -396,17 +396,17 @@ static enum pb_err add_params(struct list_op *l, struct error *e)
     enum pb_err err;
     char max[16];
 
-    aws_query_release(&l->request.params);
+    aws_query_release(&l->request.q.params);
     err = l->v1 ? add_v1(l, e) : add_v2(l, e);
     if (err == PB_OK)
-        err = aws_query_add(&l->request.params, "prefix", l->prefix, l->prefix_len, e);
+        err = aws_query_add(&l->request.q.params, "prefix", l->prefix, l->prefix_len, e);
     if (err == PB_OK)
-        err = s3_request_param(&l->request, "encoding-type", "url", e);
+        err = cloud_param(&l->request.q, "encoding-type", "url", e);
     if (err == PB_OK && !l->recursive)
-        err = s3_request_param(&l->request, "delimiter", "/", e);
+        err = cloud_param(&l->request.q, "delimiter", "/", e);
     if (err == PB_OK && l->max > 0) {
         (void)snprintf(max, sizeof max, "%u", l->max);
-        err = s3_request_param(&l->request, "max-keys", max, e);
+        err = cloud_param(&l->request.q, "max-keys", max, e);
     }
     return err;
 }
@@ -414,19 +414,19 @@ static enum pb_err add_params(struct list_op *l, struct error *e)
 /* The second version of the request is not known there? */
 static bool should_fall_back(struct list_op *l, const struct http_result *r)
 {
-    struct s3_problem p;
+    struct cloud_problem p;
 
     if (l->buckets || l->v1 || l->fell_back || l->token)
         return false;
     s3_problem_read(&p, r);
-    return r->status == 501 || r->status == 405 || s3_problem_is(&p, "NotImplemented") ||
-           (r->status == 400 && (s3_problem_is(&p, "InvalidArgument") ||
-                                 s3_problem_is(&p, "InvalidRequest") || !*p.code));
+    return r->status == 501 || r->status == 405 || cloud_problem_is(&p, "NotImplemented") ||
+           (r->status == 400 && (cloud_problem_is(&p, "InvalidArgument") ||
+                                 cloud_problem_is(&p, "InvalidRequest") || !*p.code));
 }
 
 static enum pb_err fall_back(struct list_op *l, struct error *e)
 {
-    struct s3_bucket *b = s3_bucket(store_of(l), l->request.bucket);
+    struct s3_bucket *b = s3_bucket(store_of(l), l->request.q.container);
     enum pb_err err;
 
     log_line("listing again with the first version of the request");
@@ -434,7 +434,7 @@ static enum pb_err fall_back(struct list_op *l, struct error *e)
     if (b)
         b->list_v1 = true;
     err = add_params(l, e);
-    return err == PB_OK ? s3_request_send(&l->request, e) : err;
+    return err == PB_OK ? cloud_request_send(&l->request.q, e) : err;
 }
 
 /* A good status may still come with an error, or cut short. */
@@ -465,9 +465,9 @@ static void answered(void *ctx, const struct http_result *r, const struct error 
         return;
     }
     if (r->status / 100 != 2)
-        err = s3_answer_error(&l->request, r, &error);
+        err = cloud_answer_error(&l->request.q, r, &error);
     else if (s3_is_error_body(&r->body))
-        err = s3_answer_error(&l->request, r, &error);
+        err = cloud_answer_error(&l->request.q, r, &error);
     else if (!l->parsed)
         err = parse_page(l, &r->body, &again, &error);
     page = l->page;
@@ -502,13 +502,13 @@ static struct list_op *list_new(struct store *s, enum s3_action action, const ch
     store_op_begin(&l->op, &list_class, s);
     l->done = done;
     l->ctx = ctx;
-    if (s3_request_init(&l->request, (struct s3_store *)s, action, bucket, NULL, 0, e) != PB_OK) {
+    if (cloud_request_init(&l->request.q, s, action, bucket, NULL, 0, e) != PB_OK) {
         list_free(l);
         return NULL;
     }
-    l->request.reject = reject;
-    l->request.done = answered;
-    l->request.ctx = l;
+    l->request.q.reject = reject;
+    l->request.q.done = answered;
+    l->request.q.ctx = l;
     return l;
 }
 
@@ -527,7 +527,7 @@ struct store_op *s3_list(struct store *s, const struct store_list_request *r, st
     if (err == PB_OK)
         err = add_params(l, e);
     if (err == PB_OK)
-        err = s3_request_send(&l->request, e);
+        err = cloud_request_send(&l->request.q, e);
     if (err == PB_OK)
         return &l->op;
     list_free(l);
@@ -547,11 +547,11 @@ struct store_op *s3_list_containers(struct store *s, const char *token, store_pa
     err = copy_request(l, &all, e);
     /* Only the paged form answers accounts with very many buckets; others may not know it. */
     if (err == PB_OK && store_of(l)->amazon)
-        err = s3_request_param(&l->request, "max-buckets", "1000", e);
+        err = cloud_param(&l->request.q, "max-buckets", "1000", e);
     if (err == PB_OK && token)
-        err = s3_request_param(&l->request, "continuation-token", token + 1, e);
+        err = cloud_param(&l->request.q, "continuation-token", token + 1, e);
     if (err == PB_OK)
-        err = s3_request_send(&l->request, e);
+        err = cloud_request_send(&l->request.q, e);
     if (err == PB_OK)
         return &l->op;
     list_free(l);

@@ -41,7 +41,7 @@ struct s3_multipart {
 
 static void slot_release(struct slot *s)
 {
-    s3_request_release(&s->request);
+    cloud_request_release(&s->request.q);
     s3_digest_release(&s->digest);
     source_free(s->body);
     s->body = NULL;
@@ -129,9 +129,9 @@ void s3_multipart_progress(const struct s3_multipart *m, struct http_progress *o
         const struct slot *s = &m->slots[i];
         struct http_progress p;
 
-        if (!s->busy || !s->request.call)
+        if (!s->busy || !s->request.q.call)
             continue;
-        http_progress(s->request.call, &p);
+        http_progress(s->request.q.call, &p);
         out->rate += p.rate;
         out->sent += p.sent; /* of a copy: nothing */
         if (p.attempt > out->attempt)
@@ -210,15 +210,15 @@ static void send_everything(struct write_op *w, const char *why)
 static void part_failed(struct slot *s, const struct http_result *r)
 {
     struct write_op *w = s->m->w;
-    struct s3_problem p;
+    struct cloud_problem p;
     struct error e = {0};
 
     s3_problem_read(&p, r);
-    (void)s3_problem_error(&p, &s->request, r, &e);
-    if (r->status == 412 || r->status == 416 || s3_problem_is(&p, "PreconditionFailed")) {
+    (void)cloud_problem_error(&p, &s->request.q, r, &e);
+    if (r->status == 412 || r->status == 416 || cloud_problem_is(&p, "PreconditionFailed")) {
         s3_write_conflict(w);
     } else if (s->m->parts.data[s->part].copied &&
-               (r->status == 404 || r->status == 501 || s3_problem_is(&p, "NotImplemented"))) {
+               (r->status == 404 || r->status == 501 || cloud_problem_is(&p, "NotImplemented"))) {
         /* Some look for another name where there is a '%' in it. */
         send_everything(w, "the server does not copy parts of it");
     } else {
@@ -285,19 +285,18 @@ static enum pb_err begin_request(struct slot *s, struct error *e)
     struct buf text;
     enum pb_err err;
 
-    s3_request_release(&s->request);
-    err =
-        s3_request_init(&s->request, s3_write_store(w), S3_PART, w->bucket, w->key, w->key_len, e);
-    s->request.speaks_of = S3_PUT;
-    s->request.done = part_answered;
-    s->request.reject = hides_error;
-    s->request.ctx = s;
+    cloud_request_release(&s->request.q);
+    err = cloud_request_init(&s->request.q, w->op.store, S3_PART, w->bucket, w->key, w->key_len, e);
+    s->request.q.speaks_of = S3_PUT;
+    s->request.q.done = part_answered;
+    s->request.q.reject = hides_error;
+    s->request.q.ctx = s;
     buf_init(&text, sizeof number);
     buf_printf(&text, "%zu", s->part + 1);
     if (err == PB_OK)
-        err = s3_request_param(&s->request, "partNumber", text.data, e);
+        err = cloud_param(&s->request.q, "partNumber", text.data, e);
     if (err == PB_OK)
-        err = s3_request_param(&s->request, "uploadId", s->m->id, e);
+        err = cloud_param(&s->request.q, "uploadId", s->m->id, e);
     buf_release(&text);
     return err;
 }
@@ -321,14 +320,14 @@ static enum pb_err copy_headers(struct slot *s, struct error *e)
     }
     err = buf_status(&text, e);
     if (err == PB_OK)
-        err = s3_request_header(&s->request, "x-amz-copy-source", text.data, e);
+        err = cloud_header(&s->request.q, "x-amz-copy-source", text.data, e);
     buf_clear(&text);
     buf_printf(&text, "bytes=%llu-%llu", (unsigned long long)part->from,
                (unsigned long long)(part->from + part->len - 1));
     if (err == PB_OK)
-        err = s3_request_header(&s->request, "x-amz-copy-source-range", text.data, e);
+        err = cloud_header(&s->request.q, "x-amz-copy-source-range", text.data, e);
     if (err == PB_OK && old->etag)
-        err = s3_request_header(&s->request, "x-amz-copy-source-if-match", old->etag, e);
+        err = cloud_header(&s->request.q, "x-amz-copy-source-if-match", old->etag, e);
     buf_release(&text);
     return err;
 }
@@ -336,8 +335,8 @@ static enum pb_err copy_headers(struct slot *s, struct error *e)
 static enum pb_err sent_headers(struct slot *s, struct error *e)
 {
     s->request.payload_hash = s->digest.sha256_hex;
-    s->request.body = s->body;
-    return s3_request_header(&s->request, "Content-MD5", s->digest.md5_base64, e);
+    s->request.q.body = s->body;
+    return cloud_header(&s->request.q, "Content-MD5", s->digest.md5_base64, e);
 }
 
 static enum pb_err send_part(struct slot *s, struct error *e)
@@ -346,7 +345,7 @@ static enum pb_err send_part(struct slot *s, struct error *e)
 
     if (err == PB_OK)
         err = s->m->parts.data[s->part].copied ? copy_headers(s, e) : sent_headers(s, e);
-    return err == PB_OK ? s3_request_send(&s->request, e) : err;
+    return err == PB_OK ? cloud_request_send(&s->request.q, e) : err;
 }
 
 static void part_digested(void *ctx, const struct error *e)
@@ -407,7 +406,7 @@ static void created(void *ctx, const struct http_result *r, const struct error *
         return;
     }
     if (!succeeded(r)) {
-        (void)s3_answer_error(&w->request, r, &error);
+        (void)cloud_answer_error(&w->request.q, r, &error);
         s3_write_fail(w, &error);
         return;
     }
@@ -430,10 +429,10 @@ static enum pb_err create(struct write_op *w, struct error *e)
     enum pb_err err = s3_write_begin(w, S3_CREATE_UPLOAD, created, e);
 
     if (err == PB_OK)
-        err = s3_request_param(&w->request, "uploads", NULL, e);
+        err = cloud_param(&w->request.q, "uploads", NULL, e);
     if (err == PB_OK)
         err = s3_put_properties(w, e);
-    return err == PB_OK ? s3_request_send(&w->request, e) : err;
+    return err == PB_OK ? cloud_request_send(&w->request.q, e) : err;
 }
 
 /* ----------------------------------------------------------------------------- its end */
@@ -537,15 +536,15 @@ static void complete(struct write_op *w)
     if (err == PB_OK)
         err = expect_etag(m, &e);
     if (err == PB_OK)
-        err = s3_request_param(&w->request, "uploadId", m->id, &e);
+        err = cloud_param(&w->request.q, "uploadId", m->id, &e);
     if (err == PB_OK)
         err = s3_put_condition(w, &e);
     if (err == PB_OK)
-        err = s3_request_header(&w->request, "Content-Type", "application/xml", &e);
+        err = cloud_header(&w->request.q, "Content-Type", "application/xml", &e);
     w->request.payload_hash = m->list_hash;
-    w->request.body = m->list_source;
+    w->request.q.body = m->list_source;
     if (err == PB_OK)
-        err = s3_request_send(&w->request, &e);
+        err = cloud_request_send(&w->request.q, &e);
     if (err != PB_OK)
         s3_write_fail(w, &e);
 }
@@ -565,10 +564,10 @@ static void looked_again(void *ctx, const struct http_result *r, const struct er
     }
     if (r->status / 100 != 2) {
         if (r->status == 404)
-            (void)s3_error(&w->request, PB_ECHANGED,
-                           "it was deleted by someone else; nothing was written", &error);
+            (void)cloud_error(&w->request.q, PB_ECHANGED,
+                              "it was deleted by someone else; nothing was written", &error);
         else
-            (void)s3_answer_error(&w->request, r, &error);
+            (void)cloud_answer_error(&w->request.q, r, &error);
         s3_write_fail(w, &error);
         return;
     }

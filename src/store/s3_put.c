@@ -67,7 +67,7 @@ static void tags_set(void *ctx, const struct http_result *r, const struct error 
         return;
     }
     if (!e)
-        (void)s3_answer_error(&w->request, r, &error);
+        (void)cloud_answer_error(&w->request.q, r, &error);
     log_line("its tags are lost: %s", e ? e->msg : error.msg);
     s3_multipart_completed(w->multipart);
     s3_write_fail_with(w, PB_ESERVER,
@@ -94,18 +94,18 @@ void s3_put_tags(struct write_op *w, const struct store_identity *now)
     if (err == PB_OK)
         base64_encode(&text, hash, MD5_LEN);
     if (err == PB_OK)
-        err = s3_request_header(&w->request, "Content-MD5", text.data, &e);
+        err = cloud_header(&w->request.q, "Content-MD5", text.data, &e);
     if (err == PB_OK)
-        err = s3_request_param(&w->request, "tagging", NULL, &e);
+        err = cloud_param(&w->request.q, "tagging", NULL, &e);
     if (err == PB_OK)
         err = sha256(w->tagging_xml.data, w->tagging_xml.len, hash, &e);
     buf_release(&text);
     if (err == PB_OK)
         hex_text(w->tagging_hash, hash, SHA256_LEN);
     w->request.payload_hash = w->tagging_hash;
-    w->request.body = w->tagging_source;
+    w->request.q.body = w->tagging_source;
     if (err == PB_OK)
-        err = s3_request_send(&w->request, &e);
+        err = cloud_request_send(&w->request.q, &e);
     if (err != PB_OK)
         s3_write_fail(w, &e);
 }
@@ -117,10 +117,11 @@ enum pb_err s3_put_check(const struct write_op *w, struct error *e)
     const char *missing = http_headers_get(&w->before.shown, "x-amz-missing-meta");
 
     if (w->condition == STORE_IF_SAME && missing && strcmp(missing, "0") != 0)
-        return s3_error(&w->request, PB_EUNSUPPORTED,
-                        "it has metadata that the server cannot send in headers and that would be "
-                        "lost",
-                        e);
+        return cloud_error(
+            &w->request.q, PB_EUNSUPPORTED,
+            "it has metadata that the server cannot send in headers and that would be "
+            "lost",
+            e);
     return PB_OK;
 }
 
@@ -158,13 +159,13 @@ enum pb_err s3_put_condition(struct write_op *w, struct error *e)
     if (w->unconditional || w->condition == STORE_ALWAYS)
         return PB_OK;
     if (w->condition == STORE_IF_ABSENT)
-        return s3_request_header(&w->request, "If-None-Match", "*", e);
+        return cloud_header(&w->request.q, "If-None-Match", "*", e);
     if (!w->before.identity.etag)
         return PB_OK;
     buf_init(&etag, BUF_MAX_LINE);
     err = put_etag(w, w->before.identity.etag, &etag, e);
     if (err == PB_OK)
-        err = s3_request_header(&w->request, "If-Match", etag.data, e);
+        err = cloud_header(&w->request.q, "If-Match", etag.data, e);
     buf_release(&etag);
     return err;
 }
@@ -178,11 +179,11 @@ enum pb_err s3_put_properties(struct write_op *w, struct error *e)
     size_t i;
 
     for (i = 0; err == PB_OK && i < keep->len; i++)
-        err = s3_request_header(r, keep->data[i].name, keep->data[i].value, e);
+        err = cloud_header(&r->q, keep->data[i].name, keep->data[i].value, e);
     if (err == PB_OK && !typed)
-        err = s3_request_header(r, "Content-Type", "application/octet-stream", e);
+        err = cloud_header(&r->q, "Content-Type", "application/octet-stream", e);
     if (err == PB_OK && w->tagging.len > 0)
-        err = s3_request_header(r, "x-amz-tagging", w->tagging.data, e);
+        err = cloud_header(&r->q, "x-amz-tagging", w->tagging.data, e);
     return err;
 }
 
@@ -194,11 +195,11 @@ enum pb_err s3_put_headers(struct write_op *w, struct error *e)
     if (err == PB_OK)
         err = s3_put_condition(w, e);
     /* Never as a trailer.  Others than Amazon know the older of the two for certain. */
-    if (err == PB_OK && r->s3->amazon)
-        err = s3_request_header(r, "x-amz-checksum-crc32", w->digest.crc_base64, e);
+    if (err == PB_OK && s3_write_store(w)->amazon)
+        err = cloud_header(&r->q, "x-amz-checksum-crc32", w->digest.crc_base64, e);
     else if (err == PB_OK)
-        err = s3_request_header(r, "Content-MD5", w->digest.md5_base64, e);
+        err = cloud_header(&r->q, "Content-MD5", w->digest.md5_base64, e);
     r->payload_hash = w->digest.sha256_hex;
-    r->body = w->body;
+    r->q.body = w->body;
     return err;
 }

@@ -20,7 +20,7 @@ struct remove_op {
 static void remove_free(struct remove_op *d)
 {
     store_op_end(&d->op);
-    s3_request_release(&d->request);
+    cloud_request_release(&d->request.q);
     store_identity_release(&d->identity);
     free(d->bucket);
     free(d->key);
@@ -58,7 +58,7 @@ static void answered(void *ctx, const struct http_result *r, const struct error 
     if (e) {
         finish(d, NULL, e);
     } else if (r->status / 100 != 2) {
-        (void)s3_answer_error(&d->request, r, &error);
+        (void)cloud_answer_error(&d->request.q, r, &error);
         finish(d, NULL, &error);
     } else if (marker && strcmp(marker, "true") == 0 && !d->version_id) {
         finish(d, version ? version : "", NULL);
@@ -74,15 +74,14 @@ static enum pb_err begin(struct remove_op *d, enum s3_action action,
 {
     enum pb_err err;
 
-    s3_request_release(&d->request);
-    err = s3_request_init(&d->request, (struct s3_store *)d->op.store, action, d->bucket, d->key,
-                          d->key_len, e);
-    d->request.speaks_of = S3_DELETE;
-    d->request.done = done;
-    d->request.ctx = d;
+    cloud_request_release(&d->request.q);
+    err = cloud_request_init(&d->request.q, d->op.store, action, d->bucket, d->key, d->key_len, e);
+    d->request.q.speaks_of = S3_DELETE;
+    d->request.q.done = done;
+    d->request.q.ctx = d;
     if (err == PB_OK && d->version_id)
-        err = s3_request_param(&d->request, "versionId", d->version_id, e);
-    return err == PB_OK ? s3_request_send(&d->request, e) : err;
+        err = cloud_param(&d->request.q, "versionId", d->version_id, e);
+    return err == PB_OK ? cloud_request_send(&d->request.q, e) : err;
 }
 
 static void looked(void *ctx, const struct http_result *r, const struct error *e)
@@ -95,10 +94,10 @@ static void looked(void *ctx, const struct http_result *r, const struct error *e
     if (e)
         error = *e;
     else if (r->status / 100 != 2)
-        (void)s3_answer_error(&d->request, r, &error);
+        (void)cloud_answer_error(&d->request.q, r, &error);
     else if (s3_object_from(&now, r, &error) == PB_OK &&
              !store_identity_same(&d->identity, &now.identity))
-        (void)s3_error(&d->request, PB_ECHANGED, "it was changed by someone else", &error);
+        (void)cloud_error(&d->request.q, PB_ECHANGED, "it was changed by someone else", &error);
     store_object_release(&now);
     if (error.code == PB_OK && begin(d, S3_DELETE, answered, &error) == PB_OK)
         return;

@@ -13,60 +13,29 @@
 /* HEAD has no words: only a clock this far off (Amazon allows 900 s) is taken for the reason. */
 #define SKEW_SUSPECT_S 600
 
-enum pb_err s3_request_init(struct s3_request *r, struct s3_store *s, enum s3_action action,
-                            const char *bucket, const char *key, size_t key_len, struct error *e)
-{
-    *r = (struct s3_request){.s3 = s, .action = action, .speaks_of = action, .key_len = key_len};
-    buf_init(&r->query, BUF_MAX_LINE);
-    if (bucket && !(r->bucket = mem_strdup(bucket)))
-        return error_nomem(e);
-    if (key && !(r->key = mem_strndup(key, key_len)))
-        return error_nomem(e);
-    return PB_OK;
-}
-
-void s3_request_release(struct s3_request *r)
-{
-    if (r->call)
-        http_cancel(r->call);
-    r->call = NULL;
-    if (r->waiting)
-        aws_session_forget(r->s3->session, r);
-    free(r->bucket);
-    free(r->key);
-    aws_query_release(&r->params);
-    http_headers_release(&r->headers);
-    if (r->s3) /* else it was never begun */
-        buf_release(&r->query);
-    *r = (struct s3_request){0};
-}
-
-enum pb_err s3_request_header(struct s3_request *r, const char *name, const char *value,
-                              struct error *e)
-{
-    return http_headers_add(&r->headers, name, value, e);
-}
-
-enum pb_err s3_request_param(struct s3_request *r, const char *name, const char *value,
-                             struct error *e)
-{
-    return aws_query_add(&r->params, name, value, value ? strlen(value) : 0, e);
-}
-
 /* ---------------------------------------------------------------------------- signing */
 
-static const struct {
-    const char *method;
-    enum http_retry retry; /* what changes something is repeated only where that is harmless */
-} actions[] = {
-    [S3_LIST_BUCKETS] = {"GET", HTTP_READ},  [S3_LIST] = {"GET", HTTP_READ},
-    [S3_LIST_VERSIONS] = {"GET", HTTP_READ}, [S3_HEAD] = {"HEAD", HTTP_READ},
-    [S3_GET] = {"GET", HTTP_READ},           [S3_TAGS] = {"GET", HTTP_READ},
-    [S3_ACL] = {"GET", HTTP_READ},           [S3_PUT] = {"PUT", HTTP_WRITE},
-    [S3_DELETE] = {"DELETE", HTTP_READ},     [S3_CREATE_UPLOAD] = {"POST", HTTP_WRITE},
-    [S3_PART] = {"PUT", HTTP_READ},          [S3_COMPLETE] = {"POST", HTTP_WRITE},
-    [S3_PUT_TAGS] = {"PUT", HTTP_READ},      [S3_ABORT] = {"DELETE", HTTP_READ},
+const struct cloud_action s3_actions[] = {
+    [S3_LIST_BUCKETS] = {"GET", HTTP_READ, "list the buckets of", "s3:ListAllMyBuckets"},
+    [S3_LIST] = {"GET", HTTP_READ, "list", "s3:ListBucket"},
+    [S3_LIST_VERSIONS] = {"GET", HTTP_READ, "list the versions in", "s3:ListBucketVersions"},
+    [S3_HEAD] = {"HEAD", HTTP_READ, "look at", "s3:GetObject"},
+    [S3_GET] = {"GET", HTTP_READ, "read", "s3:GetObject"},
+    [S3_TAGS] = {"GET", HTTP_READ, "read the tags of", "s3:GetObjectTagging"},
+    [S3_ACL] = {"GET", HTTP_READ, "read the access list of", "s3:GetObjectAcl"},
+    [S3_PUT] = {"PUT", HTTP_WRITE, "save", "s3:PutObject"},
+    [S3_DELETE] = {"DELETE", HTTP_READ, "remove", "s3:DeleteObject"},
+    [S3_CREATE_UPLOAD] = {"POST", HTTP_WRITE, "save", "s3:PutObject"},
+    [S3_PART] = {"PUT", HTTP_READ, "save", "s3:PutObject"},
+    [S3_COMPLETE] = {"POST", HTTP_WRITE, "save", "s3:PutObject"},
+    [S3_PUT_TAGS] = {"PUT", HTTP_READ, "set the tags of", "s3:PutObjectTagging"},
+    [S3_ABORT] = {"DELETE", HTTP_READ, "abort the upload of", "s3:AbortMultipartUpload"},
 };
+
+static struct s3_request *own(struct cloud_request *r)
+{
+    return (struct s3_request *)r;
+}
 
 struct aws_setup s3_view(struct s3_store *s, const char *bucket)
 {
@@ -100,7 +69,7 @@ static enum pb_err add_signing_headers(const struct s3_request *r, const struct 
                                r->payload_hash ? r->payload_hash : EMPTY_SHA256, e);
     if (err == PB_OK && token)
         err = http_headers_set(h, "x-amz-security-token", token, e);
-    if (err == PB_OK && r->s3->setup.request_payer)
+    if (err == PB_OK && s3_of(&r->q)->setup.request_payer)
         err = http_headers_set(h, "x-amz-request-payer", "requester", e);
     buf_release(&date);
     return err;
@@ -119,7 +88,7 @@ static enum pb_err authorize(const struct s3_request *r, const struct aws_creden
                       .time = now,
                       .method = m->method,
                       .path = url->path.data,
-                      .query = r->query.data,
+                      .query = r->q.query.data,
                       .headers = &all,
                       .payload_hash = http_headers_get(&m->headers, "x-amz-content-sha256")};
     struct buf value;
@@ -143,8 +112,8 @@ static enum pb_err authorize(const struct s3_request *r, const struct aws_creden
 static enum pb_err sign(struct s3_request *r, const struct aws_setup *view,
                         const struct aws_url *url, struct http_message *m, struct error *e)
 {
-    const struct aws_credentials *c = aws_session_credentials(r->s3->session);
-    int64_t now = clock_now() + r->s3->skew;
+    const struct aws_credentials *c = aws_session_credentials(s3_of(&r->q)->session);
+    int64_t now = clock_now() + s3_of(&r->q)->skew;
     enum pb_err err;
 
     if (!c)
@@ -154,30 +123,28 @@ static enum pb_err sign(struct s3_request *r, const struct aws_setup *view,
     return err == PB_OK ? authorize(r, c, view, url, now, m, e) : err;
 }
 
-static enum pb_err prepare(void *ctx, unsigned attempt, struct http_message *out, struct error *e)
+static enum pb_err prepare(struct cloud_request *r, struct http_message *out, struct error *e)
 {
-    struct s3_request *r = ctx;
-    struct aws_setup view = s3_view(r->s3, r->bucket);
+    struct s3_store *s = s3_of(r);
+    struct aws_setup view = s3_view(s, r->container);
     struct aws_url url;
     enum pb_err err;
-    size_t i;
 
-    (void)attempt;
     aws_url_init(&url);
-    out->method = actions[r->action].method;
-    err = aws_url_make(&url, &view, view.region, r->bucket, r->key, r->key_len, r->query.data, e);
+    err =
+        aws_url_make(&url, &view, view.region, r->container, r->key, r->key_len, r->query.data, e);
     if (err == PB_OK) {
         buf_append(&out->url, url.url.data, url.url.len);
         err = buf_status(&out->url, e);
     }
-    for (i = 0; err == PB_OK && i < r->headers.len; i++)
-        err = http_headers_add(&out->headers, r->headers.data[i].name, r->headers.data[i].value, e);
-    if (err == PB_OK && r->s3->project && r->action == S3_LIST_BUCKETS)
-        err = http_headers_add(&out->headers, "x-amz-project-id", r->s3->project, e);
+    if (err == PB_OK)
+        err = cloud_add_headers(r, out, e);
+    if (err == PB_OK && s->project && r->action == S3_LIST_BUCKETS)
+        err = http_headers_add(&out->headers, "x-amz-project-id", s->project, e);
     if (err == PB_OK && !view.anonymous)
-        err = sign(r, &view, &url, out, e);
+        err = sign(own(r), &view, &url, out, e);
     /* Not signed, since Google's front end adds to it; without it, gzip would be unpacked. */
-    if (err == PB_OK && r->s3->google && r->action == S3_GET)
+    if (err == PB_OK && s->google && r->action == S3_GET)
         err = http_headers_add(&out->headers, "Accept-Encoding", "gzip", e);
     aws_url_release(&url);
     return err;
@@ -185,19 +152,19 @@ static enum pb_err prepare(void *ctx, unsigned attempt, struct http_message *out
 
 /* --------------------------------------------------------------------------- learning */
 
-static bool learn_clock(struct s3_request *r, const struct s3_problem *p,
+static bool learn_clock(struct s3_request *r, const struct cloud_problem *p,
                         const struct http_result *a)
 {
     int64_t theirs = p->server_time ? p->server_time : a->date;
-    int64_t off = theirs - clock_now() - r->s3->skew;
-    bool silent =
-        r->action == S3_HEAD && a->status == 403 && (off > SKEW_SUSPECT_S || off < -SKEW_SUSPECT_S);
+    int64_t off = theirs - clock_now() - s3_of(&r->q)->skew;
+    bool silent = r->q.action == S3_HEAD && a->status == 403 &&
+                  (off > SKEW_SUSPECT_S || off < -SKEW_SUSPECT_S);
 
-    if (r->skewed || theirs == 0 || (!s3_problem_is(p, "RequestTimeTooSkewed") && !silent))
+    if (r->skewed || theirs == 0 || (!cloud_problem_is(p, "RequestTimeTooSkewed") && !silent))
         return false;
     r->skewed = true;
-    r->s3->skew += off;
-    log_line("the server's clock is %lld s ahead of ours", (long long)r->s3->skew);
+    s3_of(&r->q)->skew += off;
+    log_line("the server's clock is %lld s ahead of ours", (long long)s3_of(&r->q)->skew);
     return true;
 }
 
@@ -213,10 +180,10 @@ static bool replace_text(char **at, const char *text)
 }
 
 /* The region that a server named: in a header, or in the words of its refusal. */
-static bool learn_region(struct s3_request *r, struct s3_bucket *b, const struct s3_problem *p,
+static bool learn_region(struct s3_request *r, struct s3_bucket *b, const struct cloud_problem *p,
                          const struct http_result *a)
 {
-    const char *now = b->region ? b->region : r->s3->setup.region;
+    const char *now = b->region ? b->region : s3_of(&r->q)->setup.region;
     const char *region = http_headers_get(&a->headers, "x-amz-bucket-region");
 
     if (!region || !*region)
@@ -234,10 +201,10 @@ static bool learn_region(struct s3_request *r, struct s3_bucket *b, const struct
 static bool learn_address(struct s3_request *r, struct s3_bucket *b, const struct http_result *a)
 {
     const char *location = http_headers_get(&a->headers, "Location");
-    struct aws_setup view = s3_view(r->s3, r->bucket);
+    struct aws_setup view = s3_view(s3_of(&r->q), r->q.container);
     struct endpoint ep = {0}, old = {0};
     struct buf base;
-    size_t n, bucket = strlen(r->bucket);
+    size_t n, bucket = strlen(r->q.container);
     bool ok, by_host;
 
     if (!location || !(strncmp(location, "http", 4) == 0 && strstr(location, "://")))
@@ -251,7 +218,7 @@ static bool learn_address(struct s3_request *r, struct s3_bucket *b, const struc
         ok = ep.https || !old.https;
     else if (ok) /* Amazon's own: only to another of its hosts */
         ok = ep.https && (strstr(ep.host, ".amazonaws.com") != NULL);
-    by_host = ok && strncmp(ep.host, r->bucket, bucket) == 0 && ep.host[bucket] == '.';
+    by_host = ok && strncmp(ep.host, r->q.container, bucket) == 0 && ep.host[bucket] == '.';
     if (ok) {
         buf_clear(&base);
         buf_printf(&base, "%s://%s", ep.https ? "https" : "http",
@@ -267,14 +234,14 @@ static bool learn_address(struct s3_request *r, struct s3_bucket *b, const struc
     return ok;
 }
 
-static bool learn_place(struct s3_request *r, const struct s3_problem *p,
+static bool learn_place(struct s3_request *r, const struct cloud_problem *p,
                         const struct http_result *a)
 {
-    struct s3_bucket *b = r->bucket ? s3_bucket(r->s3, r->bucket) : NULL;
+    struct s3_bucket *b = r->q.container ? s3_bucket(s3_of(&r->q), r->q.container) : NULL;
     bool redirect = a->status == 301 || a->status == 302 || a->status == 307 || a->status == 308;
-    bool malformed = s3_problem_is(p, "AuthorizationHeaderMalformed") ||
-                     s3_problem_is(p, "IllegalLocationConstraintException") ||
-                     (a->status == 400 && r->action == S3_HEAD);
+    bool malformed = cloud_problem_is(p, "AuthorizationHeaderMalformed") ||
+                     cloud_problem_is(p, "IllegalLocationConstraintException") ||
+                     (a->status == 400 && r->q.action == S3_HEAD);
 
     if (!b || r->moved || !(redirect || malformed))
         return false;
@@ -286,7 +253,7 @@ static bool learn_place(struct s3_request *r, const struct s3_problem *p,
 
 bool s3_request_learn(struct s3_request *r, const struct http_result *answer)
 {
-    struct s3_problem p;
+    struct cloud_problem p;
 
     s3_problem_read(&p, answer);
     return learn_clock(r, &p, answer) || learn_place(r, &p, answer);
@@ -294,126 +261,92 @@ bool s3_request_learn(struct s3_request *r, const struct http_result *answer)
 
 /* ---------------------------------------------------------------------------- sending */
 
-static bool again(void *ctx, const struct http_result *answer)
+static bool again(struct cloud_request *r, const struct http_result *answer)
 {
     static const char *const transient[] = {"RequestTimeout",      "SlowDown",
                                             "InternalError",       "Throttling",
                                             "ThrottlingException", "RequestLimitExceeded"};
-    struct s3_request *r = ctx;
-    struct s3_problem p;
+    struct cloud_problem p;
     size_t i;
 
-    if (answer->status / 100 == 2)
-        return r->reject && r->reject(r->ctx, answer);
-    if (s3_request_learn(r, answer))
+    if (s3_request_learn(own(r), answer))
         return true;
     s3_problem_read(&p, answer);
     for (i = 0; i < sizeof transient / sizeof *transient; i++)
-        if (s3_problem_is(&p, transient[i]))
+        if (cloud_problem_is(&p, transient[i]))
             return true;
     return false;
 }
 
-static enum pb_err on_head(void *ctx, const struct http_result *a, struct error *e)
+static bool waits(const struct cloud_request *r)
 {
-    const struct s3_request *r = ctx;
-
-    return r->on_head(r->ctx, a, e);
+    return s3_of(r)->session && !aws_session_ready(s3_of(r)->session);
 }
 
-static enum pb_err on_body(void *ctx, const void *p, size_t n, struct error *e)
+static enum pb_err wait(struct cloud_request *r, void (*ready)(void *ctx, const struct error *e),
+                        struct error *e)
 {
-    const struct s3_request *r = ctx;
-
-    return r->on_body(r->ctx, p, n, e);
+    return aws_session_wait(s3_of(r)->session, ready, r, e);
 }
 
-static enum pb_err start(struct s3_request *r, struct error *e);
-
-static void on_ready(void *ctx, const struct error *e)
+static void forget(struct cloud_request *r)
 {
-    struct s3_request *r = ctx;
-    struct http_result none = {.status = 0};
-    struct error why = {0};
-
-    r->waiting = false;
-    if (e)
-        why = *e;
-    else if (start(r, &why) == PB_OK)
-        return;
-    r->done(r->ctx, &none, &why);
-}
-
-static enum pb_err wait(struct s3_request *r, struct error *e)
-{
-    enum pb_err err = aws_session_wait(r->s3->session, on_ready, r, e);
-
-    r->waiting = err == PB_OK;
-    return err;
+    aws_session_forget(s3_of(r)->session, r);
 }
 
 /* Nothing was done for keys that the server does not know or no longer takes: once more, with what
  * the files or their provider say by now. */
-static bool renew(struct s3_request *r, const struct http_result *a)
+static bool refused(struct cloud_request *r, const struct http_result *a)
 {
     static const char *const codes[] = {"ExpiredToken", "TokenRefreshRequired", "InvalidToken",
                                         "InvalidAccessKeyId", "ExpiredTokenException"};
-    const struct aws_credentials *c = aws_session_credentials(r->s3->session);
-    struct s3_problem p;
+    struct aws_session *session = s3_of(r)->session;
+    const struct aws_credentials *c;
+    struct cloud_problem p;
     bool meant = false;
     size_t i;
 
-    if (r->renewed || a->status / 100 != 4)
+    if (!session || a->status / 100 != 4)
         return false;
+    c = aws_session_credentials(session);
     s3_problem_read(&p, a);
     for (i = 0; i < sizeof codes / sizeof *codes; i++)
-        meant |= s3_problem_is(&p, codes[i]);
+        meant |= cloud_problem_is(&p, codes[i]);
     /* HEAD has no words: 400, or 403 with credentials that end. */
     meant |= !*p.code && r->action == S3_HEAD && a->status == 400 && c && c->session_token;
     if (!meant)
         return false;
-    r->renewed = true;
     log_line("the credentials are refused: they are looked for again");
-    aws_session_refuse(r->s3->session, r->signed_by);
-    return aws_session_ready(r->s3->session) ? start(r, NULL) == PB_OK : wait(r, NULL) == PB_OK;
+    aws_session_refuse(session, own(r)->signed_by);
+    return true;
 }
 
-static void done(void *ctx, const struct http_result *a, const struct error *e)
+static enum pb_err check(struct cloud_request *r, struct error *e)
 {
-    struct s3_request *r = ctx;
-
-    r->call = NULL;
-    if (!e && r->s3->session && renew(r, a))
-        return;
-    r->done(r->ctx, a, e);
+    return r->container && !s3_bucket(s3_of(r), r->container) ? error_nomem(e) : PB_OK;
 }
 
-static enum pb_err start(struct s3_request *r, struct error *e)
+static enum pb_err ask_version(struct cloud_request *r, const char *version_id, struct error *e)
 {
-    struct http_request q = {
-        .retry = actions[r->action].retry,
-        .prepare = prepare,
-        .on_head = r->on_head ? on_head : NULL,
-        .on_body = r->on_body ? on_body : NULL,
-        .again = again,
-        .done = done,
-        .ctx = r,
-        .body = r->body,
-        .farewell = r->farewell,
-    };
-
-    return http_start(r->s3->http, &q, &r->call, e);
+    return cloud_param(r, "versionId", version_id, e);
 }
 
-enum pb_err s3_request_send(struct s3_request *r, struct error *e)
-{
-    enum pb_err err;
-
-    if (r->bucket && !s3_bucket(r->s3, r->bucket))
-        return error_nomem(e);
-    buf_clear(&r->query);
-    err = aws_query_format(&r->params, &r->query, e);
-    if (err == PB_OK && r->s3->session && !aws_session_ready(r->s3->session))
-        return wait(r, e);
-    return err == PB_OK ? start(r, e) : err;
-}
+const struct cloud_kind s3_kind = {
+    .actions = s3_actions,
+    .head = S3_HEAD,
+    .get = S3_GET,
+    .request_size = sizeof(struct s3_request),
+    .check = check,
+    .prepare = prepare,
+    .again = again,
+    .waits = waits,
+    .wait = wait,
+    .forget = forget,
+    .refused = refused,
+    .where = s3_where,
+    .read_problem = s3_problem_read,
+    .answers = s3_answers,
+    .words = s3_words,
+    .object_from = s3_object_from,
+    .version = ask_version,
+};

@@ -26,7 +26,7 @@ struct versions_op {
 static void versions_free(struct versions_op *v)
 {
     store_op_end(&v->op);
-    s3_request_release(&v->request);
+    cloud_request_release(&v->request.q);
     store_page_free(v->page);
     free(v->token);
     free(v);
@@ -158,8 +158,8 @@ static enum pb_err settle(struct versions_op *v, struct parse *p, struct error *
     if (!p->truncated)
         return PB_OK;
     if (!p->key_marker || !*p->key_marker)
-        return s3_error(&v->request, PB_ESERVER,
-                        "the listing goes on, but the server does not say where", e);
+        return cloud_error(&v->request.q, PB_ESERVER,
+                           "the listing goes on, but the server does not say where", e);
     n = strlen(p->key_marker);
     if (p->url_encoded)
         n = decode(p->key_marker, n);
@@ -169,8 +169,8 @@ static enum pb_err settle(struct versions_op *v, struct parse *p, struct error *
         return error_nomem(e);
     (void)snprintf(p->page->next, size, "%zu:%s%s", n, p->key_marker, version);
     if (v->token && strcmp(v->token, p->page->next) == 0)
-        return s3_error(&v->request, PB_ESERVER,
-                        "the server sends the same page of the listing again and again", e);
+        return cloud_error(&v->request.q, PB_ESERVER,
+                           "the server sends the same page of the listing again and again", e);
     return PB_OK;
 }
 
@@ -202,10 +202,10 @@ static enum pb_err parse_page(struct versions_op *v, const struct buf *body, boo
     if (err == PB_OK && p.known_root)
         return settle(v, &p, e);
     *again = !forbidden && (err != PB_OK || s3_is_error_body(body));
-    return s3_error(&v->request, PB_ESERVER,
-                    err == PB_OK ? "the answer is no list of versions"
-                                 : "the server's answer cannot be read",
-                    e);
+    return cloud_error(&v->request.q, PB_ESERVER,
+                       err == PB_OK ? "the answer is no list of versions"
+                                    : "the server's answer cannot be read",
+                       e);
 }
 
 /* ---------------------------------------------------------------------------- asking */
@@ -231,7 +231,7 @@ static void answered(void *ctx, const struct http_result *r, const struct error 
     if (e)
         error = *e;
     else if (r->status / 100 != 2 || s3_is_error_body(&r->body))
-        (void)s3_answer_error(&v->request, r, &error);
+        (void)cloud_answer_error(&v->request.q, r, &error);
     else if (!v->parsed)
         (void)parse_page(v, &r->body, &again, &error);
     if (error.code == PB_OK) {
@@ -254,9 +254,9 @@ static enum pb_err add_token(struct versions_op *v, const char *token, struct er
     if (!num_parse_u64(token, digits, &n) || token[digits] != ':' || n > strlen(token + digits + 1))
         return error_set(e, PB_EUSAGE, "this is no place in a list of versions");
     token += digits + 1;
-    err = aws_query_add(&v->request.params, "key-marker", token, (size_t)n, e);
+    err = aws_query_add(&v->request.q.params, "key-marker", token, (size_t)n, e);
     if (err == PB_OK && token[n])
-        err = s3_request_param(&v->request, "version-id-marker", token + n, e);
+        err = cloud_param(&v->request.q, "version-id-marker", token + n, e);
     return err;
 }
 
@@ -264,17 +264,17 @@ static enum pb_err add_params(struct versions_op *v, const struct store_list_req
                               struct error *e)
 {
     char max[16];
-    enum pb_err err = s3_request_param(&v->request, "versions", NULL, e);
+    enum pb_err err = cloud_param(&v->request.q, "versions", NULL, e);
 
     if (err == PB_OK)
-        err = aws_query_add(&v->request.params, "prefix", r->prefix, r->prefix_len, e);
+        err = aws_query_add(&v->request.q.params, "prefix", r->prefix, r->prefix_len, e);
     if (err == PB_OK)
-        err = s3_request_param(&v->request, "encoding-type", "url", e);
+        err = cloud_param(&v->request.q, "encoding-type", "url", e);
     if (err == PB_OK && !r->recursive)
-        err = s3_request_param(&v->request, "delimiter", "/", e);
+        err = cloud_param(&v->request.q, "delimiter", "/", e);
     if (err == PB_OK && r->max > 0) {
         (void)snprintf(max, sizeof max, "%u", r->max);
-        err = s3_request_param(&v->request, "max-keys", max, e);
+        err = cloud_param(&v->request.q, "max-keys", max, e);
     }
     return err == PB_OK && r->token ? add_token(v, r->token, e) : err;
 }
@@ -292,15 +292,14 @@ struct store_op *s3_list_versions(struct store *s, const struct store_list_reque
     store_op_begin(&v->op, &versions_class, s);
     v->done = done;
     v->ctx = ctx;
-    err = s3_request_init(&v->request, (struct s3_store *)s, S3_LIST_VERSIONS, r->container, NULL,
-                          0, e);
-    v->request.reject = reject;
-    v->request.done = answered;
-    v->request.ctx = v;
+    err = cloud_request_init(&v->request.q, s, S3_LIST_VERSIONS, r->container, NULL, 0, e);
+    v->request.q.reject = reject;
+    v->request.q.done = answered;
+    v->request.q.ctx = v;
     if (err == PB_OK)
         err = add_params(v, r, e);
     if (err == PB_OK)
-        err = s3_request_send(&v->request, e);
+        err = cloud_request_send(&v->request.q, e);
     if (err == PB_OK)
         return &v->op;
     versions_free(v);

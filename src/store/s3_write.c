@@ -30,7 +30,7 @@ static void write_free(struct write_op *w)
     store_op_end(&w->op);
     loop_timer_stop(w->op.store->loop, w->timer);
     loop_unpost(w->op.store->loop, w);
-    s3_request_release(&w->request);
+    cloud_request_release(&w->request.q);
     s3_digest_release(&w->digest);
     s3_multipart_free(w->multipart);
     store_object_release(&w->keep);
@@ -59,10 +59,10 @@ static void write_progress(const struct store_op *op, struct http_progress *out)
         s3_multipart_progress(w->multipart, out);
         return;
     }
-    if (w->request.call)
-        http_progress(w->request.call, out);
+    if (w->request.q.call)
+        http_progress(w->request.q.call, out);
     out->send_total = w->body->size;
-    if (w->request.action != S3_PUT)
+    if (w->request.q.action != S3_PUT)
         out->sent = w->puts > 0 ? w->body->size : 0;
 }
 
@@ -82,7 +82,7 @@ void s3_write_fail_with(struct write_op *w, enum pb_err code, const char *why)
 {
     struct error e = {0};
 
-    (void)s3_error(&w->request, code, why, &e);
+    (void)cloud_error(&w->request.q, code, why, &e);
     s3_write_fail(w, &e);
 }
 
@@ -129,11 +129,11 @@ enum pb_err s3_write_begin(struct write_op *w, enum s3_action action,
 {
     enum pb_err err;
 
-    s3_request_release(&w->request);
-    err = s3_request_init(&w->request, s3_write_store(w), action, w->bucket, w->key, w->key_len, e);
-    w->request.speaks_of = S3_PUT;
-    w->request.done = done;
-    w->request.ctx = w;
+    cloud_request_release(&w->request.q);
+    err = cloud_request_init(&w->request.q, w->op.store, action, w->bucket, w->key, w->key_len, e);
+    w->request.q.speaks_of = S3_PUT;
+    w->request.q.done = done;
+    w->request.q.ctx = w;
     return err;
 }
 
@@ -144,7 +144,7 @@ void s3_write_look(struct write_op *w,
     enum pb_err err = s3_write_begin(w, S3_HEAD, done, &error);
 
     if (err == PB_OK)
-        err = s3_request_send(&w->request, &error);
+        err = cloud_request_send(&w->request.q, &error);
     if (err != PB_OK)
         s3_write_fail(w, &error);
 }
@@ -165,8 +165,8 @@ void s3_write_wait(struct write_op *w, unsigned times, loop_fn fn)
 
 static bool is_conditional(const struct write_op *w)
 {
-    return http_headers_get(&w->request.headers, "If-Match") != NULL ||
-           http_headers_get(&w->request.headers, "If-None-Match") != NULL;
+    return http_headers_get(&w->request.q.headers, "If-Match") != NULL ||
+           http_headers_get(&w->request.q.headers, "If-None-Match") != NULL;
 }
 
 static void take_put_identity(struct write_op *w, const struct http_result *r, const char *etag)
@@ -180,35 +180,36 @@ static void take_put_identity(struct write_op *w, const struct http_result *r, c
     w->put.version_id = version && *version ? mem_strdup(version) : NULL;
 }
 
-static bool may_have_written(const struct s3_problem *p, int status)
+static bool may_have_written(const struct cloud_problem *p, int status)
 {
     /* An error within a 200 came when it was under way. */
     return status == 200 || (status >= 500 && status != 501) || status == 429 ||
-           s3_problem_is(p, "RequestTimeout") || s3_problem_is(p, "BadDigest") ||
-           s3_problem_is(p, "SlowDown") || s3_problem_is(p, "XAmzContentSHA256Mismatch");
+           cloud_problem_is(p, "RequestTimeout") || cloud_problem_is(p, "BadDigest") ||
+           cloud_problem_is(p, "SlowDown") || cloud_problem_is(p, "XAmzContentSHA256Mismatch");
 }
 
 static void put_refused(struct write_op *w, const struct http_result *r)
 {
-    struct s3_problem p;
+    struct cloud_problem p;
     struct error error = {0};
 
     s3_problem_read(&p, r);
-    (void)s3_problem_error(&p, &w->request, r, &error);
+    (void)cloud_problem_error(&p, &w->request.q, r, &error);
     if (r->status == 412 && is_conditional(w)) {
         s3_write_find_out(w, DOUBT_REFUSED, &error);
-    } else if (r->status == 409 && (s3_problem_is(&p, "ConditionalRequestConflict") || !*p.code)) {
+    } else if (r->status == 409 &&
+               (cloud_problem_is(&p, "ConditionalRequestConflict") || !*p.code)) {
         s3_write_find_out(w, DOUBT_RACE, &error);
-    } else if (is_conditional(w) && (r->status == 501 || s3_problem_is(&p, "NotImplemented"))) {
+    } else if (is_conditional(w) && (r->status == 501 || cloud_problem_is(&p, "NotImplemented"))) {
         log_line("the server does not do conditional writes: held against a HEAD only");
         w->unconditional = true;
         look_before(w);
-    } else if (r->status == 400 && s3_problem_is(&p, "InvalidArgument") && !w->other_tried &&
-               http_headers_get(&w->request.headers, "If-Match")) {
+    } else if (r->status == 400 && cloud_problem_is(&p, "InvalidArgument") && !w->other_tried &&
+               http_headers_get(&w->request.q.headers, "If-Match")) {
         w->other_tried = true;
         w->plain_etag = !w->plain_etag;
         s3_write_put(w);
-    } else if (r->status == 404 && w->there && !s3_problem_is(&p, "NoSuchBucket")) {
+    } else if (r->status == 404 && w->there && !cloud_problem_is(&p, "NoSuchBucket")) {
         s3_write_fail_with(w, PB_ECHANGED, "it was deleted by someone else; nothing was written");
     } else if (w->puts < S3_PUTS_MAX && s3_request_learn(&w->request, r)) {
         s3_write_put(w);
@@ -260,7 +261,7 @@ static void put_whole(struct write_op *w)
     if (err == PB_OK)
         err = s3_put_headers(w, &error);
     if (err == PB_OK)
-        err = s3_request_send(&w->request, &error);
+        err = cloud_request_send(&w->request.q, &error);
     if (err != PB_OK)
         s3_write_fail(w, &error);
 }
@@ -346,7 +347,7 @@ static void tags_answered(void *ctx, const struct http_result *r, const struct e
         return;
     }
     if (r->status / 100 != 2) {
-        err = s3_answer_error(&w->request, r, &error);
+        err = cloud_answer_error(&w->request.q, r, &error);
         if (err == PB_EDENIED)
             (void)error_set(&error, PB_EDENIED,
                             "cannot save: it has tags, and saving would lose "
@@ -373,9 +374,9 @@ static void ask_tags(struct write_op *w)
     buf_clear(&w->tagging);
     buf_clear(&w->tagging_xml);
     if (err == PB_OK)
-        err = s3_request_param(&w->request, "tagging", NULL, &error);
+        err = cloud_param(&w->request.q, "tagging", NULL, &error);
     if (err == PB_OK)
-        err = s3_request_send(&w->request, &error);
+        err = cloud_request_send(&w->request.q, &error);
     if (err != PB_OK)
         s3_write_fail(w, &error);
 }
@@ -423,7 +424,7 @@ static void looked_before(void *ctx, const struct http_result *r, const struct e
     } else if (r->status == 404 || blind) {
         is_not_there(w);
     } else if (r->status / 100 != 2) {
-        (void)s3_answer_error(&w->request, r, &error);
+        (void)cloud_answer_error(&w->request.q, r, &error);
         s3_write_fail(w, &error);
     } else if (s3_object_from(&w->before, r, &error) != PB_OK) {
         s3_write_fail(w, &error);
@@ -487,9 +488,9 @@ static enum pb_err check(struct write_op *w, const struct store_write_request *q
     /* Its condition for writes (x-goog-if-generation-match) may not stand beside x-amz- headers. */
     w->unconditional = s3_write_store(w)->google;
     if (q->condition == STORE_IF_SAME && !q->identity)
-        return s3_error(&w->request, PB_EUSAGE, "it is not known which version was read", e);
+        return cloud_error(&w->request.q, PB_EUSAGE, "it is not known which version was read", e);
     if (q->body->size == SOURCE_SIZE_UNKNOWN)
-        return s3_error(&w->request, PB_EUSAGE, "its size is not known yet", e);
+        return cloud_error(&w->request.q, PB_EUSAGE, "its size is not known yet", e);
     return PB_OK;
 }
 

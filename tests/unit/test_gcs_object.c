@@ -70,8 +70,8 @@ static void test_sent_again(void **state)
     char key[] = "a/\xc3\xa9", bad[] = "a\xff";
     struct google_setup setup = {.kind = GOOGLE_ANONYMOUS};
     struct google_session *session = NULL;
-    struct gcs_store store = {.setup = &setup};
-    struct gcs_request q = {.gcs = &store, .key = key, .key_len = 4, .bucket = bad};
+    struct gcs_store store = {.c.kind = &gcs_kind, .setup = &setup};
+    struct gcs_request q = {.q = {.store = &store.c, .key = key, .key_len = 4, .container = bad}};
     struct gcs_object g;
     struct error e = {0};
     json_t *sent, *wanted = json_loads(want, 0, NULL);
@@ -89,13 +89,13 @@ static void test_sent_again(void **state)
     assert_int_equal(gcs_object_json(&q, NULL, "BBBBBB==", "CC", &text, NULL), PB_OK);
     assert_non_null(strstr(text, "application/octet-stream"));
     free(text);
-    q.key = bad;
-    q.key_len = 2;
+    q.q.key = bad;
+    q.q.key_len = 2;
     assert_int_equal(gcs_object_json(&q, NULL, "", "", &text, &e), PB_EUSAGE);
     assert_non_null(strstr(e.msg, "UTF-8"));
     gcs_object_release(&g);
     json_decref(wanted);
-    vec_release(&q.params);
+    vec_release(&q.q.params);
     free(session);
 }
 

@@ -197,7 +197,7 @@ static const struct {
 
 static void test_errors(void **state)
 {
-    struct s3_store store = {.amazon = true};
+    struct s3_store store = {.c.kind = &s3_kind, .amazon = true};
     size_t i;
 
     (void)state;
@@ -208,24 +208,24 @@ static void test_errors(void **state)
         struct http_result r;
         struct error e = {0};
 
-        assert_int_equal(s3_request_init(&q, &store, errors[i].action, bucket ? "b" : NULL,
-                                         object ? "a\nb" : NULL, 3, NULL),
+        assert_int_equal(cloud_request_init(&q.q, &store.c.base, errors[i].action,
+                                            bucket ? "b" : NULL, object ? "a\nb" : NULL, 3, NULL),
                          PB_OK);
         make_answer(&r, errors[i].status, "x-amz-request-id: RH\nx-amz-id-2: HH", errors[i].body);
-        assert_int_equal(s3_answer_error(&q, &r, &e), errors[i].want);
+        assert_int_equal(cloud_answer_error(&q.q, &r, &e), errors[i].want);
         if (e.code != errors[i].want || !strstr(e.msg, errors[i].words) ||
             !strstr(e.detail, errors[i].detail))
             fail_msg("row %zu: %s / %s", i, e.msg, e.detail);
         assert_int_equal(e.http_status, errors[i].status);
         answer_release(&r);
-        s3_request_release(&q);
+        cloud_request_release(&q.q);
     }
 }
 
 /* What does not fit is cut at a character, and never half of a code taken for a whole one. */
 static void test_long_errors(void **state)
 {
-    struct s3_problem p;
+    struct cloud_problem p;
     struct http_result r;
     struct buf body;
     unsigned i;

@@ -1,0 +1,156 @@
+/*
+ * What the stores that speak HTTP share.  Private to store.
+ *
+ *   cloud_request.c  one request: made anew for every attempt, waits for credentials, is sent once
+ *                    more with others
+ *   cloud_error.c    what an answer that is no success says, and in which words we pass it on
+ *
+ * What is a store's own is in one table (struct cloud_kind).  These files know no store by name.
+ */
+#ifndef STORE_CLOUD_H
+#define STORE_CLOUD_H
+
+#include "store_op.h"
+
+struct cloud_request;
+typedef void (*cloud_answer_fn)(void *ctx, const struct http_result *r, const struct error *e);
+
+/* What can be done, by a number of the store's own. */
+struct cloud_action {
+    const char *method;
+    enum http_retry retry;    /* what changes something is repeated only where that is harmless */
+    const char *what, *needs; /* "cannot WHAT s3://b/k"; which permission it takes */
+};
+
+/* What an answer that is no success says of itself. */
+struct cloud_problem {
+    char code[64]; /* the service's word for it */
+    char message[256];
+    char region[64];
+    char request_id[128], host_id[128];
+    int64_t server_time; /* 0: not said */
+};
+
+/* What a code is in our words.  code NULL: of the status. */
+struct cloud_answer {
+    const char *code;
+    int status;
+    enum pb_err err;
+    const char *words;
+};
+
+/* All but actions, request_size, prepare, again, where and those of errors and objects may be NULL.
+ */
+struct cloud_kind {
+    const struct cloud_action *actions;
+    unsigned head; /* the action that asks for an object's properties */
+    unsigned get;
+    size_t request_size; /* of the store's own struct, which begins with a struct cloud_request */
+
+    enum pb_err (*init)(struct cloud_request *r, struct error *e);
+    void (*release)(struct cloud_request *r);
+    /* Before it is sent. */
+    enum pb_err (*check)(struct cloud_request *r, struct error *e);
+    /* Of one attempt: URL and headers (cloud_add_headers()), authorized. */
+    enum pb_err (*prepare)(struct cloud_request *r, struct http_message *out, struct error *e);
+    /* Is an answer without success worth another attempt? */
+    bool (*again)(struct cloud_request *r, const struct http_result *a);
+
+    /* Credentials: is there something to wait for?  ready() comes in a later turn. */
+    bool (*waits)(const struct cloud_request *r);
+    enum pb_err (*wait)(struct cloud_request *r, void (*ready)(void *ctx, const struct error *e),
+                        struct error *e);
+    void (*forget)(struct cloud_request *r);
+    /* Were those it was sent with refused, and may there be others?  (Asked once.) */
+    bool (*refused)(struct cloud_request *r, const struct http_result *a);
+
+    void (*where)(const struct cloud_request *r, struct buf *out);
+    void (*read_problem)(struct cloud_problem *p, const struct http_result *r);
+    const struct cloud_answer *answers; /* the last one has no words */
+    bool quotes_message;                /* what is said of a 400 is told as well */
+    /* Words that hang on more than the code: true, and *err.  May take from p what nobody is to
+     * see. */
+    bool (*words)(const struct cloud_request *r, struct cloud_problem *p, int status,
+                  struct buf *why, enum pb_err *err);
+
+    /* Of the answer to `head` or `get`. */
+    enum pb_err (*object_from)(struct store_object *o, const struct http_result *r,
+                               struct error *e);
+    /* Asks for that version (not NULL). */
+    enum pb_err (*version)(struct cloud_request *r, const char *version_id, struct error *e);
+};
+
+struct cloud_store {
+    struct store base; /* first */
+    const struct cloud_kind *kind;
+    struct http *http;
+};
+
+/* ------------------------------------------------------------------ cloud_request.c */
+
+struct cloud_request {
+    struct cloud_store *store;  /* NULL: not begun */
+    unsigned action, speaks_of; /* what is done; what errors say it is part of */
+    char *container, *key;      /* key NULL: the container; container NULL: the service */
+    size_t key_len;
+    struct aws_query params;
+    struct http_headers headers; /* beyond those that authorizing adds */
+    struct source *body;
+    /* As in struct http_request; r outlives the call.  All but done may be NULL. */
+    enum pb_err (*on_head)(void *ctx, const struct http_result *r, struct error *e);
+    enum pb_err (*on_body)(void *ctx, const void *p, size_t n, struct error *e);
+    bool (*reject)(void *ctx, const struct http_result *r); /* a 2xx that is to be tried again */
+    cloud_answer_fn done;
+    void *ctx;
+    bool farewell; /* is sent even after an interruption */
+
+    struct buf query;       /* params, as they are sent */
+    struct http_call *call; /* NULL: not running */
+    bool waiting;           /* for credentials */
+    bool renewed;           /* those it was first sent with were refused */
+};
+
+/* Copies container and key.  The request stays where it is until cloud_request_release(). */
+enum pb_err cloud_request_init(struct cloud_request *r, struct store *s, unsigned action,
+                               const char *container, const char *key, size_t key_len,
+                               struct error *e) PB_CHECK;
+void cloud_request_release(struct cloud_request *r); /* cancels it */
+enum pb_err cloud_header(struct cloud_request *r, const char *name, const char *value,
+                         struct error *e) PB_CHECK;
+/* value NULL: the name alone. */
+enum pb_err cloud_param(struct cloud_request *r, const char *name, const char *value,
+                        struct error *e) PB_CHECK;
+enum pb_err cloud_param_number(struct cloud_request *r, const char *name, uint64_t value,
+                               struct error *e) PB_CHECK;
+/* Of that version; NULL: of the one that the key stands for. */
+enum pb_err cloud_version(struct cloud_request *r, const char *version_id,
+                          struct error *e) PB_CHECK;
+enum pb_err cloud_request_send(struct cloud_request *r, struct error *e) PB_CHECK;
+/* For prepare(). */
+enum pb_err cloud_add_headers(const struct cloud_request *r, struct http_message *out,
+                              struct error *e) PB_CHECK;
+/* "Authorization: Bearer TOKEN" */
+enum pb_err cloud_add_bearer(struct http_message *out, const char *token, struct error *e) PB_CHECK;
+
+/* -------------------------------------------------------------------- cloud_error.c */
+
+/* For read_problem(): what does not fit is for people, and cut at a character; a name that does not
+ * fit is no name. */
+void cloud_keep_text(char *to, size_t size, const char *text, size_t n, bool name);
+/* <Error> with what `end` takes of it; a body that is no XML, or not all of it, just says less. */
+void cloud_read_error_xml(const struct buf *body,
+                          void (*end)(void *ctx, const char *path, const char *text, size_t len),
+                          struct cloud_problem *p);
+bool cloud_problem_is(const struct cloud_problem *p, const char *code);
+enum pb_err cloud_problem_error(struct cloud_problem *p, const struct cloud_request *q,
+                                const struct http_result *r, struct error *e);
+/* Read and told, for an answer without success. */
+enum pb_err cloud_answer_error(const struct cloud_request *q, const struct http_result *r,
+                               struct error *e);
+/* "cannot save s3://b/k: WHY" */
+enum pb_err cloud_error(const struct cloud_request *q, enum pb_err code, const char *why,
+                        struct error *e);
+/* Some services begin their XML with a byte order mark. */
+size_t cloud_bom(const struct buf *body);
+
+#endif
