@@ -57,5 +57,13 @@ bool text_escape_cols(struct buf *out, const void *p, size_t n, size_t cols);
 void text_size(struct buf *out, uint64_t bytes);
 void text_age(struct buf *out, int64_t when, int64_t now);
 void text_count(struct buf *out, uint64_t n); /* 1,034 */
+/* The same for an argument of a format: TEXT_COUNT(n), TEXT_SIZE(bytes). */
+struct text_short {
+    char s[32];
+};
+struct text_short text_short_count(uint64_t n);
+struct text_short text_short_size(uint64_t bytes);
+#define TEXT_COUNT(n) text_short_count(n).s
+#define TEXT_SIZE(bytes) text_short_size(bytes).s
 
 #endif

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include <pklbrowse/text.h>
 
 #include "unicode_table.h"
@@ -88,4 +90,37 @@ void text_count(struct buf *out, uint64_t n)
             digits[--at] = ',';
     }
     buf_append(out, digits + at, sizeof digits - at);
+}
+
+static struct text_short short_of(const struct buf *b)
+{
+    struct text_short out = {""};
+
+    if (b->len < sizeof out.s)
+        memcpy(out.s, b->data, b->len);
+    return out;
+}
+
+struct text_short text_short_count(uint64_t n)
+{
+    struct text_short out;
+    struct buf b;
+
+    buf_init(&b, sizeof out.s);
+    text_count(&b, n);
+    out = short_of(&b);
+    buf_release(&b);
+    return out;
+}
+
+struct text_short text_short_size(uint64_t bytes)
+{
+    struct text_short out;
+    struct buf b;
+
+    buf_init(&b, sizeof out.s);
+    text_size(&b, bytes);
+    out = short_of(&b);
+    buf_release(&b);
+    return out;
 }

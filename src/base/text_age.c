@@ -1,4 +1,5 @@
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 
 #define MINUTE 60
@@ -11,8 +12,9 @@
 /* A month and a day say enough for half a year, as `ls` has it. */
 #define RECENT (183 * DAY)
 
-static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                   "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+static const char *const months[12] = {N_("Jan"), N_("Feb"), N_("Mar"), N_("Apr"),
+                                       N_("May"), N_("Jun"), N_("Jul"), N_("Aug"),
+                                       N_("Sep"), N_("Oct"), N_("Nov"), N_("Dec")};
 
 void text_age(struct buf *out, int64_t when, int64_t now)
 {
@@ -27,11 +29,11 @@ void text_age(struct buf *out, int64_t when, int64_t now)
     if (ago < 0 || ago >= RECENT)
         buf_printf(out, "%04d-%02d-%02d", d.year, d.month, d.day);
     else if (ago >= DAY)
-        buf_printf(out, "%s %02d", months[d.month - 1], d.day);
+        buf_printf(out, _("%s %02d"), _(months[d.month - 1]), d.day);
     else if (ago >= HOUR)
-        buf_printf(out, "%d h ago", (int)(ago / HOUR));
+        buf_printf(out, _("%d h ago"), (int)(ago / HOUR));
     else if (ago >= MINUTE)
-        buf_printf(out, "%d min ago", (int)(ago / MINUTE));
+        buf_printf(out, _("%d min ago"), (int)(ago / MINUTE));
     else
-        buf_printf(out, "%d s ago", (int)ago);
+        buf_printf(out, _("%d s ago"), (int)ago);
 }

@@ -1,5 +1,6 @@
 #include "tree_node.h"
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/pkl_repr.h>
 
@@ -514,10 +515,10 @@ enum pb_err tree_toggle_lens(struct tree *t, uint64_t row, bool *raw, struct err
 const char *tree_next_py2_str(struct tree *t)
 {
     static const char *const names[] = {
-        [PKL_PY2_ASCII] = "ASCII, else as bytes",
-        [PKL_PY2_LATIN1] = "Latin-1",
-        [PKL_PY2_UTF8] = "UTF-8, else as bytes",
-        [PKL_PY2_BYTES] = "bytes",
+        [PKL_PY2_ASCII] = N_("ASCII, else as bytes"),
+        [PKL_PY2_LATIN1] = N_("Latin-1"),
+        [PKL_PY2_UTF8] = N_("UTF-8, else as bytes"),
+        [PKL_PY2_BYTES] = N_("bytes"),
     };
 
     t->view->py2_str = (t->view->py2_str + 1) % (sizeof names / sizeof names[0]);

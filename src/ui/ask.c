@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 
@@ -89,7 +90,7 @@ static void ask_draw_bottom(struct ui *u, struct view *v, const struct region *r
     if (a->ops->inline_value)
         return;
     screen_fill(r, y, 0, 1, r->w, STYLE_NORMAL);
-    x = 1 + screen_puts(r, y, 1, STYLE_PROMPT, a->ops->label);
+    x = 1 + screen_puts(r, y, 1, STYLE_PROMPT, _(a->ops->label));
     ask_draw(u, a, r, y, x, r->w - x - 1);
     if (a->note.text.len == 0)
         return;
@@ -118,7 +119,7 @@ void ask_open(struct ui *u, const struct ask_ops *ops, void *ctx, const char *te
         if (ops->release != NULL)
             ops->release(ctx);
         ui_say(u, saving ? SAY_INFO : SAY_ERROR,
-               saving ? "Something is being saved; Esc stops that." : "out of memory");
+               saving ? _("Something is being saved; Esc stops that.") : _("out of memory"));
         return;
     }
     a->view.ops = &view_ask;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/store.h>
 #include <pklbrowse/text.h>
@@ -177,7 +178,7 @@ void cmd_bookmark(struct ui *u, int arg)
             ui_error(u, &e);
         else
             ui_say(u, SAY_INFO, "%s: %s",
-                   removed ? "No bookmark any more" : "Bookmark, B shows all", shown.data);
+                   removed ? _("No bookmark any more") : _("Bookmark, B shows all"), shown.data);
         release(m);
     }
     buf_release(&where);
@@ -222,7 +223,7 @@ static const struct picker_ops marks_ops = {
     .draw = marks_draw,
     .take = marks_take,
     .release = release,
-    .empty = "No bookmarks yet; b makes one of what is under the cursor.",
+    .empty = N_("No bookmarks yet; b makes one of what is under the cursor."),
 };
 
 void cmd_bookmarks(struct ui *u, int arg)
@@ -234,5 +235,5 @@ void cmd_bookmarks(struct ui *u, int arg)
     if (m == NULL)
         ui_error(u, &e);
     else
-        picker_open(u, &marks_ops, m, "Bookmarks");
+        picker_open(u, &marks_ops, m, _("Bookmarks"));
 }

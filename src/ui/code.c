@@ -1,6 +1,7 @@
 /* A code that only the person knows (MFA), asked for when credentials need it. */
 #include <stdio.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/loop.h>
 
 #include "commands.h"
@@ -29,7 +30,7 @@ static void cancelled(struct ui *u)
 }
 
 static const struct ask_ops code_ops = {
-    .label = "MFA code: ", .check = check, .accept = accept, .cancelled = cancelled};
+    .label = N_("MFA code: "), .check = check, .accept = accept, .cancelled = cancelled};
 
 static bool is_open(const struct ui *u)
 {

@@ -1,6 +1,7 @@
 /* What a key needs before it does anything, and the keys that belong to no view. */
 #include <stdlib.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 
@@ -22,23 +23,23 @@ static bool on_object_row(const struct ui *u)
 static const char *not_editable(const struct ui *u)
 {
     if (u->right.object == NULL)
-        return "Open an object first.";
+        return _("Open an object first.");
     if (u->right.version[0] != '\0')
-        return "This is one version, to be looked at; v lists all and b there brings one back.";
+        return _("This is one version, to be looked at; v lists all and b there brings one back.");
     if (u->right.mine != NULL)
-        return "This is what someone else saved; Esc goes back to yours.";
+        return _("This is what someone else saved; Esc goes back to yours.");
     if (right_edit(u) != NULL)
         return u->saving.step == SAVE_IDLE ? NULL
-                                           : "Wait until it is saved, or stop that with Esc.";
+                                           : _("Wait until it is saved, or stop that with Esc.");
     if (app_object_state(u->right.object) == APP_BROKEN)
-        return "This pickle breaks off; what is readable can be looked at, not changed.";
+        return _("This pickle breaks off; what is readable can be looked at, not changed.");
     if (config_read_only(u, app_object_location(u->right.object)))
-        return "Nothing is changed here: the configuration says read-only.";
+        return _("Nothing is changed here: the configuration says read-only.");
     if (app_get_options(u->app)->read_only)
-        return "Nothing is changed here: read-only was asked for.";
+        return _("Nothing is changed here: read-only was asked for.");
     if (app_object_fixed(u->right.object) != NULL)
         return app_object_fixed(u->right.object);
-    return "There is no value to edit here.";
+    return _("There is no value to edit here.");
 }
 
 const char *need_missing(const struct ui *u, unsigned needs)
@@ -46,15 +47,15 @@ const char *need_missing(const struct ui *u, unsigned needs)
     if ((needs & NEED_EDIT) != 0 && not_editable(u) != NULL)
         return not_editable(u);
     if ((needs & NEED_TREE) != 0 && u->right.tree == NULL)
-        return "Open an object first.";
+        return _("Open an object first.");
     if ((needs & NEED_LISTING) != 0 && u->left.listing == NULL)
-        return "Open a place first.";
+        return _("Open a place first.");
     if ((needs & NEED_SOMETHING) != 0 && u->right.object == NULL && !on_object_row(u))
-        return "Go to an object first.";
+        return _("Go to an object first.");
     if ((needs & NEED_ASKED) != 0 &&
         (u->right.object == NULL || (app_object_state(u->right.object) != APP_BIG_ASK &&
                                      app_object_state(u->right.object) != APP_FAILED)))
-        return "There is nothing to open here.";
+        return _("There is nothing to open here.");
     return NULL;
 }
 
@@ -113,9 +114,9 @@ static void do_pending(struct ui *u)
 
 enum { GUARD_STAY, GUARD_SAVE, GUARD_DISCARD };
 static const struct dialog_button guard_buttons[] = {
-    [GUARD_STAY] = {'n', "Stay"},
-    [GUARD_SAVE] = {'s', "Save\xe2\x80\xa6"},
-    [GUARD_DISCARD] = {'d', "Discard the changes"},
+    [GUARD_STAY] = {'n', N_("Stay")},
+    [GUARD_SAVE] = {'s', N_("Save\xe2\x80\xa6")},
+    [GUARD_DISCARD] = {'d', N_("Discard the changes")},
 };
 
 static void on_guard(struct ui *u, int button)
@@ -140,15 +141,17 @@ bool guard_unsaved(struct ui *u, const char *doing)
         return false;
     buf_init(&name, BUF_MAX_LINE);
     app_show_location(&name, app_object_location(o));
-    d = dialog_new(u, "Not saved", guard_buttons, 3, GUARD_STAY, on_guard);
+    d = dialog_new(u, _("Not saved"), guard_buttons, 3, GUARD_STAY, on_guard);
     if (d != NULL) {
         size_t n = pkl_edit_unsaved(
             app_object_edit(u->right.mine != NULL ? u->right.mine : u->right.object));
 
         d->danger = true;
-        (void)lines_printf(&d->head, STYLE_VALUE, "%zu %s in %s %s not saved.", n,
-                           n == 1 ? "change" : "changes", name.data, n == 1 ? "is" : "are");
-        (void)lines_printf(&d->head, STYLE_VALUE, "%s loses %s.", doing, n == 1 ? "it" : "them");
+        (void)lines_printf(
+            &d->head, STYLE_VALUE,
+            P_("%zu change in %s is not saved.", "%zu changes in %s are not saved.", n), n,
+            name.data);
+        (void)lines_printf(&d->head, STYLE_VALUE, P_("%s loses it.", "%s loses them.", n), doing);
         dialog_open(u, d);
     }
     buf_release(&name);
@@ -243,7 +246,7 @@ void cmd_quit(struct ui *u, int arg)
         return;
     }
     u->pending.what = PENDING_QUIT;
-    if (!guard_unsaved(u, "Leaving"))
+    if (!guard_unsaved(u, _("Leaving")))
         do_pending(u);
 }
 

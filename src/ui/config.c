@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 
@@ -37,7 +38,7 @@ static const char *yes_or_no(const char *value, bool *out)
             return NULL;
         }
     }
-    return "this is yes or no";
+    return _("this is yes or no");
 }
 
 static const char *set_mouse(struct ui *u, const char *value)
@@ -78,7 +79,7 @@ static const char *set_sort(struct ui *u, const char *value)
             return NULL;
         }
     }
-    return "this is name, size or time";
+    return _("this is name, size or time");
 }
 
 static const char *set_read_only(struct ui *u, const char *value)
@@ -88,7 +89,7 @@ static const char *set_read_only(struct ui *u, const char *value)
     if (pattern != NULL && vec_push(&u->settings.read_only, pattern))
         return NULL;
     free(pattern);
-    return "out of memory";
+    return _("out of memory");
 }
 
 /* "ko", "ko_KR.UTF-8": no path, and no list. */
@@ -103,7 +104,7 @@ static bool is_language(const char *value)
 static const char *set_language(struct ui *u, const char *value)
 {
     (void)u;
-    return is_language(value) ? NULL : "this is a language, like en or ko";
+    return is_language(value) ? NULL : _("this is a language, like en or ko");
 }
 
 static const struct {
@@ -120,7 +121,7 @@ static const char *set_key(struct ui *u, const char *name, const char *keys)
 
     if (keymap_change(&u->keymap, name, keys, &bad) != NULL)
         return NULL;
-    return bad != NULL ? "no key has this name" : "there is no such command";
+    return bad != NULL ? _("no key has this name") : _("there is no such command");
 }
 
 static const char *set_style(struct ui *u, const char *name, const char *value)
@@ -130,7 +131,7 @@ static const char *set_style(struct ui *u, const char *name, const char *value)
     unsigned colours = 0;
 
     if (s == STYLE_COUNT)
-        return "there is no such kind of text";
+        return _("there is no such kind of text");
     style = u->styles[s];
     style.attrs = 0;
     for (const char *p = value; *p != '\0';) {
@@ -139,7 +140,7 @@ static const char *set_style(struct ui *u, const char *name, const char *value)
         unsigned attr = theme_attr_named(p, n);
 
         if (attr == 0 && (colour < -1 || colours == 2))
-            return "a colour, another behind it, and bold, dim, reverse or underline";
+            return _("a colour, another behind it, and bold, dim, reverse or underline");
         if (attr == 0 && colours++ == 0)
             style.fg = colour;
         else if (attr == 0)
@@ -173,13 +174,13 @@ static const char *take(struct ui *u, const char *name, const char *value)
         if (strcmp(name, options[i].name) == 0)
             return options[i].set(u, value);
     }
-    return "there is no such setting";
+    return _("there is no such setting");
 }
 
 static void take_line(struct ui *u, const char *path, unsigned number, char *line, char *end)
 {
     char *equals, *name, *value;
-    const char *wrong = "a line is NAME = VALUE";
+    const char *wrong = _("a line is NAME = VALUE");
     struct buf shown;
 
     line = trimmed(line, end);

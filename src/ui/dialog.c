@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 
 #include "commands.h"
@@ -19,7 +20,9 @@ static enum context dialog_context(const struct ui *u)
 
 static int button_width(const struct dialog *d, const struct screen *s, size_t i)
 {
-    return 4 + screen_width(s, STYLE_BUTTON, d->buttons[i].label, strlen(d->buttons[i].label));
+    const char *label = _(d->buttons[i].label);
+
+    return 4 + screen_width(s, STYLE_BUTTON, label, strlen(label));
 }
 
 /* Draws the choices as they flow into `width`; returns the rows they take.  r NULL: only counts. */
@@ -40,7 +43,7 @@ static int flow_buttons(const struct dialog *d, const struct screen *s, int widt
             int at = y + rows - 1;
 
             x += screen_puts(r, at, x, style, i == d->chosen ? "[>" : "[ ");
-            x += screen_puts(r, at, x, style, d->buttons[i].label);
+            x += screen_puts(r, at, x, style, _(d->buttons[i].label));
             x += screen_puts(r, at, x, style, " ]");
         } else {
             x += w;

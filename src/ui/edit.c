@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/num.h>
 #include <pklbrowse/pkl_lens.h>
@@ -29,21 +30,23 @@ static const char *type_name(enum pkl_kind k)
         [PKL_BYTES] = "bytes",
         [PKL_LIST] = "list",
         [PKL_BYTEARRAY] = "bytearray",
-        [PKL_PY2STR] = "str of Python 2",
+        [PKL_PY2STR] = N_("str of Python 2"),
         [PKL_TUPLE] = "tuple",
         [PKL_DICT] = "dict",
         [PKL_SET] = "set",
         [PKL_FROZENSET] = "frozenset",
-        [PKL_GLOBAL] = "class or function",
+        [PKL_GLOBAL] = N_("class or function"),
     };
 
-    return (size_t)k < sizeof names / sizeof names[0] && names[k] != NULL ? names[k] : "object";
+    return (size_t)k < sizeof names / sizeof names[0] && names[k] != NULL ? _(names[k])
+                                                                          : _("object");
 }
 
 /* "float 0.0001", "str, 9 characters": what Enter would put there. */
 static void describe(const struct literal *l, struct buf *out)
 {
     struct error e;
+    size_t n;
 
     if (l->complex_number) {
         buf_puts(out, "complex");
@@ -61,22 +64,19 @@ static void describe(const struct literal *l, struct buf *out)
     case PKL_INT:
         buf_putc(out, ' ');
         if (num_big_to_decimal(out, (const uint8_t *)l->data, l->len, &e) != PB_OK)
-            buf_printf(out, "of %zu bits", num_big_bits((const uint8_t *)l->data, l->len));
+            buf_printf(out, _("of %zu bits"), num_big_bits((const uint8_t *)l->data, l->len));
         break;
     case PKL_FLOAT:
         buf_putc(out, ' ');
         num_repr_double(out, l->real);
         break;
     case PKL_STR:
-        buf_puts(out, ", ");
-        text_count(out, utf8_count(l->data, l->len));
-        buf_puts(out, utf8_count(l->data, l->len) == 1 ? " character" : " characters");
+        n = utf8_count(l->data, l->len);
+        buf_printf(out, P_(", %s character", ", %s characters", n), TEXT_COUNT(n));
         break;
     case PKL_BYTES:
     case PKL_BYTEARRAY:
-        buf_puts(out, ", ");
-        text_count(out, l->len);
-        buf_puts(out, l->len == 1 ? " byte" : " bytes");
+        buf_printf(out, P_(", %s byte", ", %s bytes", l->len), TEXT_COUNT(l->len));
         break;
     case PKL_LIST:
     case PKL_TUPLE:
@@ -381,13 +381,13 @@ static void step(struct ui *u, bool (*move)(struct pkl_edit *), const char *noth
 void cmd_undo(struct ui *u, int arg)
 {
     (void)arg;
-    step(u, pkl_edit_undo, "There is nothing to undo.");
+    step(u, pkl_edit_undo, _("There is nothing to undo."));
 }
 
 void cmd_redo(struct ui *u, int arg)
 {
     (void)arg;
-    step(u, pkl_edit_redo, "There is nothing to redo.");
+    step(u, pkl_edit_redo, _("There is nothing to redo."));
 }
 
 void cmd_revert(struct ui *u, int arg)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 
 #include "state.h"
@@ -21,7 +22,7 @@ struct asked_where {
 
 enum where { WHERE_HERE, WHERE_EVERYWHERE, WHERE_CANCEL };
 static const struct dialog_button buttons[] = {
-    {'o', "Only here"}, {'e', "Everywhere"}, {K_NONE, "Cancel"}};
+    {'o', N_("Only here")}, {'e', N_("Everywhere")}, {K_NONE, N_("Cancel")}};
 
 void asked_where_free(struct asked_where *a)
 {
@@ -158,7 +159,7 @@ static enum pb_err ask(struct ui *u, const struct pkl_child *way, size_t n,
     struct asked_where *a = mem_alloc(sizeof *a);
     bool here = self > 1 && is_immutable(way[n - 1].value.kind);
     struct dialog *d;
-    struct buf line;
+    struct buf line, what;
 
     if (a != NULL) {
         a->way = mem_realloc(NULL, n, sizeof *a->way);
@@ -175,18 +176,20 @@ static enum pb_err ask(struct ui *u, const struct pkl_child *way, size_t n,
     a->itself = self > 1;
     asked_where_free(u->asked);
     u->asked = a;
-    d = dialog_new(u, "Where?", buttons, sizeof buttons / sizeof buttons[0],
+    d = dialog_new(u, _("Where?"), buttons, sizeof buttons / sizeof buttons[0],
                    here ? WHERE_HERE : WHERE_EVERYWHERE, on_where);
     if (d == NULL)
         return error_nomem(e);
     buf_init(&line, BUF_MAX_LINE);
     if (self > 1) {
-        buf_printf(&line, "This value stands at %llu places.", (unsigned long long)self);
+        buf_printf(&line, _("This value stands at %llu places."), (unsigned long long)self);
     } else {
-        buf_puts(&line, "It is inside of ");
-        if (put_where(u, way, which, &line, e) != PB_OK)
-            buf_puts(&line, "a value");
-        buf_printf(&line, ", which stands at %llu places.", (unsigned long long)around);
+        buf_init(&what, BUF_MAX_LINE);
+        if (put_where(u, way, which, &what, e) != PB_OK)
+            buf_puts(&what, _("a value"));
+        buf_printf(&line, _("It is inside of %s, which stands at %llu places."), what.data,
+                   (unsigned long long)around);
+        buf_release(&what);
     }
     (void)lines_add(&d->head, STYLE_VALUE, line.data);
     buf_release(&line);

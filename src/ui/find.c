@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/loop.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/search.h>
@@ -26,16 +27,11 @@ struct find {
 static void say_position(struct find *f, size_t hit, const char *more)
 {
     struct ui *u = f->u;
-    struct buf text;
 
-    buf_init(&text, 200);
-    text_count(&text, hit + 1);
-    buf_puts(&text, " of ");
-    text_count(&text, search_hits(f->search));
-    ui_say(u, SAY_INFO, "%s%s%s", text.data, f->running ? "+" : "", more);
+    ui_say(u, SAY_INFO, "%s of %s%s%s", TEXT_COUNT(hit + 1), TEXT_COUNT(search_hits(f->search)),
+           f->running ? "+" : "", more);
     f->shown = hit;
     f->said = u->messages.said;
-    buf_release(&text);
 }
 
 static bool show(struct find *f, size_t hit, const char *more)
@@ -81,9 +77,9 @@ static bool go(struct find *f, int direction)
     if (search_kept(f->search) == 0)
         ui_say(u, SAY_INFO, "It is nowhere in this value.");
     else if (direction > 0)
-        (void)show(f, 0, ", from the beginning again");
+        (void)show(f, 0, _(", from the beginning again"));
     else
-        (void)show(f, search_kept(f->search) - 1, ", from the end again");
+        (void)show(f, search_kept(f->search) - 1, _(", from the end again"));
     return true;
 }
 
@@ -153,11 +149,8 @@ void find_status(struct ui *u, struct buf *out)
 
     if (!find_running(u))
         return;
-    buf_printf(out, "Looking\xe2\x80\xa6 %s ", ui_spinner(u));
-    text_count(out, search_hits(f->search));
-    buf_puts(out, " found in ");
-    text_count(out, f->job.done);
-    buf_puts(out, " values   Esc stops it");
+    buf_printf(out, _("Looking\xe2\x80\xa6 %s %s found in %s values   Esc stops it"), ui_spinner(u),
+               TEXT_COUNT(search_hits(f->search)), TEXT_COUNT(f->job.done));
 }
 
 static void start(struct ui *u, const char *text, size_t n, int direction)
@@ -195,9 +188,9 @@ static void find_check(struct ui *u, const char *text, size_t n, struct ask_note
 
     if (n == 0) {
         buf_puts(&note->text, u->right.sought.len > 0
-                                  ? "Enter: the same again    re: k: v: in front, see help"
-                                  : "re:\xe2\x80\xa6 an expression   k:\xe2\x80\xa6 only keys   "
-                                    "v:\xe2\x80\xa6 only values");
+                                  ? _("Enter: the same again    re: k: v: in front, see help")
+                                  : _("re:\xe2\x80\xa6 an expression   k:\xe2\x80\xa6 only keys   "
+                                      "v:\xe2\x80\xa6 only values"));
         return;
     }
     if (search_new(tree_view(u->right.tree), text, n, &s, &e) != PB_OK) {
@@ -223,7 +216,7 @@ static bool find_accept(struct ui *u, const char *text, size_t n, void *ctx, str
 }
 
 static const struct ask_ops find_ops = {
-    .label = "look for: ",
+    .label = N_("look for: "),
     .check = find_check,
     .accept = find_accept,
 };

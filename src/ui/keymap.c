@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/ui.h>
 
@@ -22,8 +23,7 @@ enum {
     TABLE = CTX_TABLE,
     VERSIONS = CTX_VERSIONS,
     PANES = CTX_PANES,
-    MOVES = CTX_PANES | CTX_PAGER | CTX_DIALOG | CTX_PICKER | CTX_VALUE | CTX_TABLE |
-            CTX_VERSIONS,
+    MOVES = CTX_PANES | CTX_PAGER | CTX_DIALOG | CTX_PICKER | CTX_VALUE | CTX_TABLE | CTX_VERSIONS,
     ALL = CTX_ALL
 };
 
@@ -162,10 +162,10 @@ enum pb_err ui_print_keys(const struct sink *to, struct error *e)
         buf_clear(&line);
         buf_clear(&keys);
         if (rows[i].name == NULL) {
-            buf_printf(&line, "%s%s:\n", i > 0 ? "\n" : "", rows[i].help);
+            buf_printf(&line, "%s%s:\n", i > 0 ? "\n" : "", _(rows[i].help));
         } else {
             keymap_keys(NULL, &rows[i], &keys);
-            buf_printf(&line, "  %-26s %s\n", keys.data, rows[i].help);
+            buf_printf(&line, "  %-26s %s\n", keys.data, _(rows[i].help));
         }
         err = buf_status(&line, e);
         if (err == PB_OK)

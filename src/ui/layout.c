@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 
 #include "state.h"
@@ -32,7 +33,7 @@ void ui_seconds(struct buf *out, uint64_t since)
     uint64_t s = (clock_mono_us() - since) / 1000000;
 
     if (since != 0 && s >= 2)
-        buf_printf(out, " %llu s", (unsigned long long)s);
+        buf_printf(out, _(" %llu s"), (unsigned long long)s);
 }
 
 /* --- progress ------------------------------------------------------------------------------- */
@@ -40,24 +41,23 @@ void ui_seconds(struct buf *out, uint64_t since)
 static void time_left(struct buf *out, double seconds)
 {
     if (seconds < 60)
-        buf_printf(out, "%d s left", (int)seconds + 1);
+        buf_printf(out, _("%d s left"), (int)seconds + 1);
     else if (seconds < 3600)
-        buf_printf(out, "%d min left", (int)(seconds / 60) + 1);
+        buf_printf(out, _("%d min left"), (int)(seconds / 60) + 1);
     else if (seconds < 100 * 3600)
-        buf_printf(out, "%d h left", (int)(seconds / 3600) + 1);
+        buf_printf(out, _("%d h left"), (int)(seconds / 3600) + 1);
 }
 
 void progress_text(struct buf *out, uint64_t done, uint64_t total, double rate)
 {
-    text_size(out, done);
-    if (total > 0) {
-        buf_puts(out, " of ");
-        text_size(out, total);
-    }
+    if (total > 0)
+        buf_printf(out, _("%s of %s"), TEXT_SIZE(done), TEXT_SIZE(total));
+    else
+        text_size(out, done);
     if (rate >= 1) {
         buf_puts(out, " \xc2\xb7 ");
         text_size(out, (uint64_t)rate);
-        buf_puts(out, "/s");
+        buf_puts(out, _("/s"));
         if (total > done) {
             buf_puts(out, " \xc2\xb7 ");
             time_left(out, (double)(total - done) / rate);
@@ -101,14 +101,14 @@ static void current_location(const struct ui *u, struct buf *out)
     if (u->right_focus && u->right.object != NULL)
         app_show_location(out, app_object_location(u->right.object));
     else if (u->left.places)
-        buf_puts(out, "places");
+        buf_puts(out, _("places"));
     else
         app_show_location(out, &u->left.where);
 }
 
 static void draw_title(struct ui *u, const struct region *r)
 {
-    static const char unchecked[] = "certificates not checked \xc2\xb7 ";
+    const char *unchecked = _("certificates not checked \xc2\xb7 ");
     const struct location *where = u->right_focus && u->right.object != NULL
                                        ? app_object_location(u->right.object)
                                        : &u->left.where;
@@ -131,7 +131,8 @@ static void draw_title(struct ui *u, const struct region *r)
     if (u->options->insecure) /* in front: what does not fit is cut at the end */
         buf_splice(&right, 0, 0, unchecked, strlen(unchecked));
     buf_putc(&right, ' ');
-    if (left.len + right.len > (size_t)r->w && !layout_narrow(u))
+    if (text_width(left.data, left.len) + text_width(right.data, right.len) > (size_t)r->w &&
+        !layout_narrow(u))
         buf_splice(&left, 0, strlen(" pklbrowse "), NULL, 0); /* one's place says more */
     draw_ends(r, 0, STYLE_TITLE, left.data, layout_narrow(u), right.data);
     buf_release(&left);
@@ -142,16 +143,17 @@ static void draw_title(struct ui *u, const struct region *r)
 static void draw_message(struct ui *u, const struct region *r, const struct message *m)
 {
     static const enum style styles[] = {STYLE_MESSAGE, STYLE_WARNING, STYLE_ERROR};
-    static const char hint[] = "  Enter: more ";
+    const char *hint = _("  Enter: more ");
+    int hint_w = screen_width(r->s, STYLE_KEY, hint, strlen(hint));
     int room = r->w - 1;
     bool more = m->detail != NULL && u->messages.fresh;
     int width = screen_width(r->s, styles[m->kind], m->text, strlen(m->text));
 
-    u->messages.cut = width > room - (more ? (int)strlen(hint) : 0);
+    u->messages.cut = width > room - (more ? hint_w : 0);
     more = (more || u->messages.cut) && u->messages.fresh && u->over == NULL;
-    if (more && room > 2 * (int)strlen(hint)) {
-        room -= (int)strlen(hint);
-        (void)screen_puts(r, 0, r->w - (int)strlen(hint), STYLE_KEY, hint);
+    if (more && room > 2 * hint_w) {
+        room -= hint_w;
+        (void)screen_puts(r, 0, r->w - hint_w, STYLE_KEY, hint);
     }
     (void)screen_field(r, 0, 1, room, styles[m->kind], m->text, strlen(m->text));
 }
@@ -186,7 +188,7 @@ static int hint_width(const struct ui *u, const struct region *r, const struct c
     buf_clear(key);
     key_show(keymap_key(&u->keymap, c, 0), key);
     return screen_width(r->s, STYLE_KEY, key->data, key->len) + 1 +
-           screen_width(r->s, STYLE_NORMAL, c->label, strlen(c->label)) + 2;
+           screen_width(r->s, STYLE_NORMAL, _(c->label), strlen(_(c->label))) + 2;
 }
 
 static int draw_hint(const struct ui *u, const struct region *r, int x, const struct command *c,
@@ -195,7 +197,7 @@ static int draw_hint(const struct ui *u, const struct region *r, int x, const st
     int width = hint_width(u, r, c, key);
 
     x += screen_text(r, 0, x, STYLE_KEY, key->data, key->len) + 1;
-    (void)screen_puts(r, 0, x, STYLE_NORMAL, c->label);
+    (void)screen_puts(r, 0, x, STYLE_NORMAL, _(c->label));
     return width;
 }
 
@@ -348,7 +350,7 @@ void layout_draw(struct ui *u)
 
     screen_clear(&u->screen);
     if (!shown) {
-        (void)screen_puts(&all, 0, 0, STYLE_WARNING, "too small: 24x6 at least");
+        (void)screen_puts(&all, 0, 0, STYLE_WARNING, _("too small: 24x6 at least"));
         return;
     }
     line = region_part(&all, 0, 0, 1, all.w);

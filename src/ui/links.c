@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 
@@ -47,8 +48,8 @@ static void links_note(struct ui *u, void *ctx, uint64_t row, struct lines *out)
     (void)u;
     if (is_secret(h->name))
         (void)lines_add(out, STYLE_WARNING,
-                        "Whoever has it can read the object until it ends, or until the session "
-                        "that signed it does. It is copied, never shown.");
+                        _("Whoever has it can read the object until it ends, or until the session "
+                          "that signed it does. It is copied, never shown."));
 }
 
 static void links_take(struct ui *u, void *ctx, uint64_t row)
@@ -83,7 +84,7 @@ static const struct picker_ops links_ops = {
     .note = links_note,
     .take = links_take,
     .release = links_release,
-    .empty = "It has no address.",
+    .empty = N_("It has no address."),
 };
 
 static void show(struct ui *u, const struct http_headers *rows)
@@ -101,7 +102,7 @@ static void show(struct ui *u, const struct http_headers *rows)
         err = http_headers_add(&l->all, rows->data[i].name, rows->data[i].value, &e);
     buf_release(&uri);
     if (err == PB_OK) {
-        picker_open(u, &links_ops, l, "Copy an address");
+        picker_open(u, &links_ops, l, _("Copy an address"));
         return;
     }
     ui_error(u, &e);

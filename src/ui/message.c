@@ -91,9 +91,9 @@ void ui_error(struct ui *u, const struct error *e)
     buf_init(&detail, BUF_MAX_LINE);
     /* A store's own words hold both already. */
     if (e->http_status != 0 && strstr(e->detail, "HTTP") == NULL)
-        buf_printf(&detail, "HTTP status %d\n", e->http_status);
+        buf_printf(&detail, _("HTTP status %d\n"), e->http_status);
     if (e->server_code[0] != '\0' && strstr(e->detail, e->server_code) == NULL) {
-        buf_puts(&detail, "code ");
+        buf_puts(&detail, _("code "));
         text_escape(&detail, e->server_code, strlen(e->server_code));
         buf_putc(&detail, '\n');
     }
@@ -138,9 +138,9 @@ static void pager_draw(struct ui *u, struct view *v, const struct region *r, boo
         lines_draw(&p->lines, (size_t)i, &inner, (int)(i - p->list.top));
     buf_init(&position, 64);
     if (p->list.count > p->list.height)
-        buf_printf(&position, " %llu of %llu ", (unsigned long long)list_end(&p->list),
+        buf_printf(&position, _(" %llu of %llu "), (unsigned long long)list_end(&p->list),
                    (unsigned long long)p->list.count);
-    (void)screen_puts(&box, box.h - 1, box.w - 2 - (int)position.len, STYLE_NORMAL, position.data);
+    screen_puts_end(&box, box.h - 1, box.w - 2, STYLE_NORMAL, position.data);
     buf_release(&position);
 }
 
@@ -249,7 +249,7 @@ void message_details(struct ui *u)
         (void)lines_add(&l, STYLE_VALUE, "");
         add_detail(&l, m->detail);
     }
-    pager_open(u, "Message", &l);
+    pager_open(u, _("Message"), &l);
 }
 
 void cmd_messages(struct ui *u, int arg)
@@ -270,6 +270,6 @@ void cmd_messages(struct ui *u, int arg)
             add_detail(&l, m->detail);
     }
     if (l.all.len == 0)
-        (void)lines_add(&l, STYLE_VALUE, "Nothing has been said yet.");
-    pager_open(u, "Messages, the last one first (times are UTC)", &l);
+        (void)lines_add(&l, STYLE_VALUE, _("Nothing has been said yet."));
+    pager_open(u, _("Messages, the last one first (times are UTC)"), &l);
 }

@@ -1,5 +1,6 @@
 /* The mouse: whatever it does a key does as well. */
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 
 #include "commands.h"
 #include "state.h"
@@ -104,6 +105,7 @@ void cmd_mouse(struct ui *u, int arg)
     if (u->term != NULL)
         term_use_mouse(u->term, !u->mouse_off);
     ui_say(u, SAY_INFO,
-           u->mouse_off ? "The mouse selects text of the terminal now; the same key gives it back."
-                        : "The mouse is used here again.");
+           u->mouse_off
+               ? _("The mouse selects text of the terminal now; the same key gives it back.")
+               : _("The mouse is used here again."));
 }

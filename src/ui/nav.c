@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 
@@ -25,8 +26,8 @@ void location_show_name(struct buf *out, const struct location *where)
     size_t n = where->key_len, from;
 
     if (n == 0) {
-        const char *c =
-            where->container != NULL && where->container[0] != '\0' ? where->container : "buckets";
+        const char *c = where->container != NULL && where->container[0] != '\0' ? where->container
+                                                                                : _("buckets");
 
         text_escape(out, c, strlen(c));
         return;
@@ -158,7 +159,7 @@ void nav_open(struct ui *u, const struct location *where, bool properties, bool 
         return;
     }
     u->pending.what = PENDING_OPEN;
-    if (guard_unsaved(u, "Opening another object"))
+    if (guard_unsaved(u, _("Opening another object")))
         return;
     u->pending.what = PENDING_NONE;
     if (show_folder)
@@ -230,7 +231,7 @@ void cmd_back(struct ui *u, int direction)
 
     if (n->all.len == 0 || (direction < 0 ? n->at == 0 : n->at + 1 >= n->all.len)) {
         ui_say(u, SAY_INFO,
-               direction < 0 ? "This is where you began." : "You were not further yet.");
+               direction < 0 ? _("This is where you began.") : _("You were not further yet."));
         return;
     }
     n->at = direction < 0 ? n->at - 1 : n->at + 1;
@@ -264,7 +265,7 @@ void cmd_reload(struct ui *u, int arg)
         return;
     }
     u->pending.what = PENDING_RELOAD;
-    if (guard_unsaved(u, "Reading it again"))
+    if (guard_unsaved(u, _("Reading it again")))
         return;
     u->pending.what = PENDING_NONE;
     right_reload(u);
@@ -297,7 +298,7 @@ static void check_path(const char *text, size_t n, struct ask_note *note)
         note->wrong = true;
         buf_puts(&note->text, e.msg);
     } else {
-        buf_puts(&note->text, "a path in the open value");
+        buf_puts(&note->text, _("a path in the open value"));
     }
     arena_release(&mem);
 }
@@ -310,20 +311,20 @@ static void go_check(struct ui *u, const char *text, size_t n, struct ask_note *
     switch (target_of(text, n)) {
     case TO_NOTHING:
         buf_puts(&note->text,
-                 ".name [3] @0: in the value    s3://bucket/key or /file: a location    "
-                 "else: keys that begin so");
+                 _(".name [3] @0: in the value    s3://bucket/key or /file: a location    "
+                   "else: keys that begin so"));
         break;
     case TO_PATH:
         check_path(text, n, note);
         if (u->right.tree == NULL && !note->wrong) {
             note->wrong = true;
             buf_clear(&note->text);
-            buf_puts(&note->text, "no value is open to look for this path in");
+            buf_puts(&note->text, _("no value is open to look for this path in"));
         }
         break;
     case TO_LOCATION:
         if (location_parse(&loc, text, &e) == PB_OK) {
-            buf_puts(&note->text, "a location");
+            buf_puts(&note->text, _("a location"));
             location_release(&loc);
         } else {
             note->wrong = true;
@@ -335,8 +336,8 @@ static void go_check(struct ui *u, const char *text, size_t n, struct ask_note *
             u->left.places || u->left.where.container == NULL || u->left.where.container[0] == '\0';
         if (u->left.where.scheme == LOC_LOCAL && !u->left.places)
             note->wrong = false;
-        buf_puts(&note->text,
-                 note->wrong ? "type a location: s3://bucket/key or /file" : "keys that begin so");
+        buf_puts(&note->text, note->wrong ? _("type a location: s3://bucket/key or /file")
+                                          : _("keys that begin so"));
         break;
     }
 }
@@ -395,7 +396,7 @@ static bool go_accept(struct ui *u, const char *text, size_t n, void *ctx, struc
 }
 
 static const struct ask_ops go_ops = {
-    .label = "go to: ",
+    .label = N_("go to: "),
     .check = go_check,
     .accept = go_accept,
 };

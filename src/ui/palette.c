@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 
 #include "commands.h"
@@ -33,7 +34,7 @@ static int better(const void *a, const void *b)
 /* A command fits by its help, or by its name. */
 static int score_of(const struct command *c, const char *typed)
 {
-    int help = fuzzy_score(c->help, typed), name = fuzzy_score(c->name, typed);
+    int help = fuzzy_score(_(c->help), typed), name = fuzzy_score(c->name, typed);
 
     return name >= 0 && name + 4 > help ? name + 4 : help;
 }
@@ -72,7 +73,7 @@ static void palette_draw(struct ui *u, void *ctx, uint64_t row, const struct reg
     keymap_keys(&u->keymap, c, &keys);
     (void)screen_field(r, 0, 0, width, missing ? STYLE_DIM : STYLE_KEY, keys.data, keys.len);
     (void)screen_field(r, 0, width + 1, r->w - width - 1, missing ? STYLE_DIM : STYLE_NORMAL,
-                       c->help, strlen(c->help));
+                       _(c->help), strlen(_(c->help)));
     buf_release(&keys);
 }
 
@@ -111,7 +112,7 @@ static const struct picker_ops palette_ops = {
     .take = palette_take,
     .typed = palette_typed,
     .release = palette_release,
-    .empty = "No command fits these letters.",
+    .empty = N_("No command fits these letters."),
 };
 
 void cmd_palette(struct ui *u, int arg)
@@ -126,5 +127,5 @@ void cmd_palette(struct ui *u, int arg)
     }
     p->context = top->ops->context(u);
     collect(p, "");
-    picker_open(u, &palette_ops, p, "Commands");
+    picker_open(u, &palette_ops, p, _("Commands"));
 }

@@ -3,15 +3,16 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 
 #include "state.h"
 
 enum { RESCUE_APPLY, RESCUE_LATER, RESCUE_FORGET };
 static const struct dialog_button buttons[] = {
-    [RESCUE_APPLY] = {'y', "Make them again"},
-    [RESCUE_LATER] = {'n', "Later"},
-    [RESCUE_FORGET] = {'d', "Throw them away"},
+    [RESCUE_APPLY] = {'y', N_("Make them again")},
+    [RESCUE_LATER] = {'n', N_("Later")},
+    [RESCUE_FORGET] = {'d', N_("Throw them away")},
 };
 
 static void apply(struct ui *u)
@@ -51,7 +52,7 @@ static void on_choice(struct ui *u, int button)
 static void ask(struct ui *u)
 {
     const struct app_rescue *rescue = u->right.rescue;
-    struct dialog *d = dialog_new(u, "Changes from before", buttons, 3, RESCUE_APPLY, on_choice);
+    struct dialog *d = dialog_new(u, _("Changes from before"), buttons, 3, RESCUE_APPLY, on_choice);
     struct buf name, age;
 
     if (d == NULL)
@@ -61,13 +62,14 @@ static void ask(struct ui *u)
     app_show_location(&name, app_object_location(u->right.object));
     text_age(&age, rescue->when, clock_now());
     (void)lines_printf(&d->head, STYLE_VALUE,
-                       "%zu %s not saved when pklbrowse ended (%s):", rescue->count,
-                       rescue->count == 1 ? "change was" : "changes were", age.data);
+                       P_("%zu change was not saved when pklbrowse ended (%s):",
+                          "%zu changes were not saved when pklbrowse ended (%s):", rescue->count),
+                       rescue->count, age.data);
     (void)lines_add(&d->head, STYLE_VALUE, name.data);
     if (rescue->other_version)
         (void)lines_add(&d->head, STYLE_WARNING,
-                        "The object was written since. What it holds now stays, except where it "
-                        "still is what was changed then.");
+                        _("The object was written since. What it holds now stays, except where it "
+                          "still is what was changed then."));
     buf_release(&name);
     buf_release(&age);
     dialog_open(u, d);
@@ -106,7 +108,8 @@ void rescue_keep(struct ui *u, struct buf *out)
     if (!right_unsaved(u))
         return;
     if (app_rescue_keep(o, &e) == PB_OK)
-        buf_puts(out, "; what was not saved is kept and offered when the object is opened again");
+        buf_puts(out,
+                 _("; what was not saved is kept and offered when the object is opened again"));
     else
-        buf_printf(out, "; what was not saved could not be kept: %s", e.msg);
+        buf_printf(out, _("; what was not saved could not be kept: %s"), e.msg);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 
 #include "commands.h"
@@ -103,10 +104,10 @@ static void as_check(struct ui *u, const char *text, size_t n, struct ask_note *
     note->wrong = app_location_is_folder(&loc);
     if (config_read_only(u, &loc)) {
         note->wrong = true;
-        buf_puts(&note->text, "nothing is changed there: the configuration says read-only");
+        buf_puts(&note->text, _("nothing is changed there: the configuration says read-only"));
     } else if (note->wrong) {
         note->at = n;
-        buf_puts(&note->text, "a name is missing");
+        buf_puts(&note->text, _("a name is missing"));
     }
     location_release(&loc);
 }
@@ -132,7 +133,7 @@ static bool as_accept(struct ui *u, const char *text, size_t n, void *ctx, struc
 }
 
 static const struct ask_ops as_ops = {
-    .label = "save as: ",
+    .label = N_("save as: "),
     .check = as_check,
     .accept = as_accept,
 };
@@ -155,9 +156,9 @@ void cmd_save_as(struct ui *u, int arg)
 
 enum { EXISTS_CANCEL, EXISTS_OTHER, EXISTS_OVERWRITE };
 static const struct dialog_button exists_buttons[] = {
-    [EXISTS_CANCEL] = {'n', "Cancel"},
-    [EXISTS_OTHER] = {'a', "Another name\xe2\x80\xa6"},
-    [EXISTS_OVERWRITE] = {'o', "Overwrite"},
+    [EXISTS_CANCEL] = {'n', N_("Cancel")},
+    [EXISTS_OTHER] = {'a', N_("Another name\xe2\x80\xa6")},
+    [EXISTS_OVERWRITE] = {'o', N_("Overwrite")},
 };
 
 static void on_exists(struct ui *u, int button)
@@ -173,7 +174,7 @@ static void on_exists(struct ui *u, int button)
 
 static void exists_open(struct ui *u)
 {
-    struct dialog *d = dialog_new(u, "Not saved: something is there already", exists_buttons, 3,
+    struct dialog *d = dialog_new(u, _("Not saved: something is there already"), exists_buttons, 3,
                                   EXISTS_CANCEL, on_exists);
     struct buf name;
 
@@ -185,7 +186,7 @@ static void exists_open(struct ui *u)
     app_show_location(&name, &u->saving.where);
     d->danger = true;
     (void)lines_add(&d->head, STYLE_VALUE, name.data);
-    (void)lines_add(&d->head, STYLE_VALUE, "Overwriting keeps a copy of its bytes first.");
+    (void)lines_add(&d->head, STYLE_VALUE, _("Overwriting keeps a copy of its bytes first."));
     buf_release(&name);
     u->saving.step = SAVE_ASKING;
     dialog_open(u, d);
@@ -219,7 +220,7 @@ void identity_text(struct buf *out, const struct store_identity *id, enum loc_sc
     if (id->version_id != NULL) {
         if (out->len > 0)
             buf_puts(out, ", ");
-        add_short(out, "version", id->version_id);
+        add_short(out, _("version"), id->version_id);
     }
 }
 
@@ -227,6 +228,8 @@ static void say_saved(struct ui *u, const struct app_saved *s)
 {
     const struct location *to =
         u->saving.elsewhere ? &u->saving.where : app_object_location(u->right.object);
+    bool unchecked = s->outcome == APP_SAVED_UNCHECKED;
+    enum say kind = unchecked || s->not_kept ? SAY_WARNING : SAY_INFO;
     struct buf id, where;
 
     buf_init(&id, BUF_MAX_LINE);
@@ -236,18 +239,19 @@ static void say_saved(struct ui *u, const struct app_saved *s)
     if (id.len > 0)
         buf_puts(&id, "  ");
     if (s->not_kept)
-        buf_printf(&id, "What was there is not kept: more than %u MiB.  ",
+        buf_printf(&id, _("What was there is not kept: more than %u MiB.  "),
                    (unsigned)(HISTORY_BYTES_MAX >> 20));
-    if (u->saving.elsewhere) {
-        buf_puts(&where, " as ");
+    if (u->saving.elsewhere)
         app_show_location(&where, &u->saving.where);
-    }
-    if (s->outcome == APP_SAVED_UNCHECKED)
-        ui_say(u, SAY_WARNING, "Saved%s. %sThis server checks no conditions; compared instead.",
-               where.data, id.data);
+    if (unchecked)
+        buf_puts(&id, _("This server checks no conditions; compared instead."));
     else
-        ui_say(u, s->not_kept ? SAY_WARNING : SAY_INFO, "Saved%s. %s%s", where.data, id.data,
-               u->saving.elsewhere ? "(what is open here is as it was)" : "(u still undoes)");
+        buf_puts(&id, u->saving.elsewhere ? _("(what is open here is as it was)")
+                                          : _("(u still undoes)"));
+    if (u->saving.elsewhere)
+        ui_say(u, kind, "Saved as %s. %s", where.data, id.data);
+    else
+        ui_say(u, kind, "Saved. %s", id.data);
     buf_release(&id);
     buf_release(&where);
 }
@@ -368,15 +372,15 @@ void save_cancel(struct ui *u)
 void save_status(struct ui *u, struct buf *out)
 {
     static const char *const doing[] = {
-        [SAVE_CHECKING] = "Checking what would be written",
-        [SAVE_WRITING] = "Saving",
-        [SAVE_MERGING] = "Reading what is there now",
+        [SAVE_CHECKING] = N_("Checking what would be written"),
+        [SAVE_WRITING] = N_("Saving"),
+        [SAVE_MERGING] = N_("Reading what is there now"),
     };
     enum save_step step = u->saving.step;
 
     if (step == SAVE_IDLE || step == SAVE_ASKING)
         return;
-    buf_printf(out, "%s%s %s", doing[step], "\xe2\x80\xa6", ui_spinner(u));
+    buf_printf(out, "%s%s %s", _(doing[step]), "\xe2\x80\xa6", ui_spinner(u));
     ui_seconds(out, u->saving.since);
-    buf_puts(out, "   Esc stops it");
+    buf_puts(out, _("   Esc stops it"));
 }

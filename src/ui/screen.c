@@ -237,6 +237,11 @@ int screen_puts(const struct region *r, int y, int x, enum style style, const ch
     return screen_text(r, y, x, style, s, strlen(s));
 }
 
+void screen_puts_end(const struct region *r, int y, int end, enum style style, const char *s)
+{
+    (void)screen_puts(r, y, end - screen_width(r->s, style, s, strlen(s)), style, s);
+}
+
 int screen_width(const struct screen *s, enum style style, const char *text, size_t n)
 {
     int sum = 0;

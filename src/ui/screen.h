@@ -52,6 +52,8 @@ void screen_fill(const struct region *r, int y, int x, int h, int w, enum style 
 /* Draws as much as fits; returns the columns used. */
 int screen_text(const struct region *r, int y, int x, enum style style, const char *s, size_t n);
 int screen_puts(const struct region *r, int y, int x, enum style style, const char *s);
+/* The same, ending before column `end`. */
+void screen_puts_end(const struct region *r, int y, int end, enum style style, const char *s);
 /* The same in exactly `width` columns: filled with blanks, or cut with an ellipsis at its end.
  * True: it was cut. */
 bool screen_field(const struct region *r, int y, int x, int width, enum style style, const char *s,

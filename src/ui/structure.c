@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/pkl_lens.h>
 #include <pklbrowse/pkl_repr.h>
@@ -316,10 +317,10 @@ static bool add_accept(struct ui *u, const char *text, size_t n, void *ctx, stru
     {                                                                                              \
         .label = text, .check = add_check, .accept = add_accept, .release = addition_free          \
     }
-static const struct ask_ops add_item = ADD_OPS("add an item: "),
-                            add_member = ADD_OPS("add a member: "),
-                            add_pair = ADD_OPS("add KEY: VALUE: "),
-                            add_attribute = ADD_OPS("add name = VALUE: ");
+static const struct ask_ops add_item = ADD_OPS(N_("add an item: ")),
+                            add_member = ADD_OPS(N_("add a member: ")),
+                            add_pair = ADD_OPS(N_("add KEY: VALUE: ")),
+                            add_attribute = ADD_OPS(N_("add name = VALUE: "));
 
 void cmd_row_add(struct ui *u, int arg)
 {
@@ -404,7 +405,9 @@ void cmd_row_shift(struct ui *u, int direction)
     uint64_t row;
 
     if (!tree_sibling(u->right.tree, u->right.list.cur, direction, &row)) {
-        ui_say(u, SAY_INFO, "This is the %s one already.", direction < 0 ? "first" : "last");
+        ui_say(u, SAY_INFO, "%s",
+               direction < 0 ? _("This is the first one already.")
+                             : _("This is the last one already."));
         return;
     }
     edit_cursor(u, &(struct shared_edit){.apply = do_shift, .arg = direction});
@@ -477,7 +480,7 @@ static void rename_check(struct ui *u, const char *text, size_t n, struct ask_no
 }
 
 static const struct ask_ops rename_ops = {
-    .label = "new name: ",
+    .label = N_("new name: "),
     .check = rename_check,
     .accept = rename_accept,
     .release = free,
@@ -610,5 +613,5 @@ void cmd_row_type(struct ui *u, int arg)
         free(t);
         return;
     }
-    picker_open(u, &type_ops, t, "Change the type to");
+    picker_open(u, &type_ops, t, _("Change the type to"));
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 
 #include "commands.h"
 #include "versions.h"
@@ -23,7 +24,7 @@ static void add_side(struct lines *l, const char *label, const struct app_versio
 
     buf_init(&text, BUF_MAX_LINE);
     version_time(&text, x->when);
-    buf_printf(&text, "  %llu bytes  %s  ", (unsigned long long)x->size, version_state(x));
+    buf_printf(&text, _("  %llu bytes  %s  "), (unsigned long long)x->size, version_state(x));
     version_name(&text, x);
     (void)lines_pair(l, STYLE_VALUE, label, text.data);
     buf_release(&text);
@@ -34,8 +35,8 @@ static void add_difference(struct lines *l, const struct app_difference *d)
     struct buf text;
 
     buf_init(&text, BUF_MAX_LINE);
-    buf_printf(&text, "%s  %s \xe2\x86\x92 %s", d->path[0] != '\0' ? d->path : "all of it",
-               d->was != NULL ? d->was : "(new)", d->now != NULL ? d->now : "(gone)");
+    buf_printf(&text, "%s  %s \xe2\x86\x92 %s", d->path[0] != '\0' ? d->path : _("all of it"),
+               d->was != NULL ? d->was : _("(new)"), d->now != NULL ? d->now : _("(gone)"));
     (void)lines_add(l, STYLE_VALUE, text.data);
     buf_release(&text);
 }
@@ -50,17 +51,17 @@ static void on_contrasted(void *ctx, const struct app_difference *d, size_t coun
         ui_error(v->u, e);
     } else {
         lines_init(&lines);
-        add_side(&lines, "was", app_versions_row(v->list, v->compared[0]));
-        add_side(&lines, "became", app_versions_row(v->list, v->compared[1]));
+        add_side(&lines, _("was"), app_versions_row(v->list, v->compared[0]));
+        add_side(&lines, _("became"), app_versions_row(v->list, v->compared[1]));
         (void)lines_add(&lines, STYLE_NORMAL, "");
         if (total == 0)
-            (void)lines_add(&lines, STYLE_MESSAGE, "No value differs.");
+            (void)lines_add(&lines, STYLE_MESSAGE, _("No value differs."));
         for (size_t i = 0; i < count; i++)
             add_difference(&lines, &d[i]);
         if (total > count)
-            (void)lines_printf(&lines, STYLE_DIM, "and %llu more",
+            (void)lines_printf(&lines, STYLE_DIM, _("and %llu more"),
                                (unsigned long long)(total - count));
-        pager_open(v->u, "What differs", &lines);
+        pager_open(v->u, _("What differs"), &lines);
     }
     versions_stop(v);
     ui_changed(v->u);
@@ -157,8 +158,8 @@ static void on_copied(void *ctx, const struct app_copied *c, const struct error 
         if (c->now != NULL)
             identity_text(&id, c->now, v->where.scheme);
         ui_say(u, c->unchecked || c->not_kept ? SAY_WARNING : SAY_INFO, "Brought back. %s%s%s",
-               id.data, c->not_kept ? "  What was there was too large to be kept." : "",
-               c->unchecked ? "  This server does not check conditions." : "");
+               id.data, c->not_kept ? _("  What was there was too large to be kept.") : "",
+               c->unchecked ? _("  This server does not check conditions.") : "");
         buf_release(&id);
     }
     versions_stop(v);
@@ -198,8 +199,8 @@ static void bring_back(struct ui *u, struct versions *v, const struct app_versio
 
 enum { RESTORE_CANCEL, RESTORE_GO };
 static const struct dialog_button restore_buttons[] = {
-    [RESTORE_CANCEL] = {'n', "Cancel"},
-    [RESTORE_GO] = {'y', "Bring it back"},
+    [RESTORE_CANCEL] = {'n', N_("Cancel")},
+    [RESTORE_GO] = {'y', N_("Bring it back")},
 };
 
 static void on_restore(struct ui *u, int button)
@@ -216,15 +217,15 @@ static const char *not_restorable(const struct ui *u, const struct versions *v,
                                   const struct app_version *x)
 {
     if (app_get_options(u->app)->read_only)
-        return "Nothing is changed here: read-only was asked for.";
+        return _("Nothing is changed here: read-only was asked for.");
     if (config_read_only(u, &v->where))
-        return "Nothing is changed here: the configuration says read-only.";
+        return _("Nothing is changed here: the configuration says read-only.");
     if (u->saving.step != SAVE_IDLE)
-        return "Something is being saved; Esc stops that.";
+        return _("Something is being saved; Esc stops that.");
     if (x->deleted && !x->latest)
-        return "It is there again since; an older version can be brought back by itself.";
+        return _("It is there again since; an older version can be brought back by itself.");
     if (x->latest && !x->deleted)
-        return "This is the one that is there now.";
+        return _("This is the one that is there now.");
     return NULL;
 }
 
@@ -241,7 +242,7 @@ void cmd_version_restore(struct ui *u, int arg)
         ui_say(u, SAY_INFO, "%s", why);
     if (x == NULL || why != NULL)
         return;
-    d = dialog_new(u, x->deleted ? "Undelete" : "Bring a version back", restore_buttons, 2,
+    d = dialog_new(u, x->deleted ? _("Undelete") : _("Bring a version back"), restore_buttons, 2,
                    RESTORE_CANCEL, on_restore);
     if (d == NULL)
         return;
@@ -252,12 +253,12 @@ void cmd_version_restore(struct ui *u, int arg)
         version_key(v, x, &name);
     (void)lines_add(&d->head, STYLE_HEADING, name.data);
     buf_release(&name);
-    add_side(&d->head, x->deleted ? "deleted" : "version", x);
+    add_side(&d->head, x->deleted ? _("deleted") : _("version"), x);
     (void)lines_add(&d->tail, STYLE_NORMAL, "");
     (void)lines_add(&d->tail, STYLE_VALUE,
-                    x->deleted ? "The delete marker is removed; the version before it is there "
-                                 "again."
-                               : "Its bytes are written as the newest version. What is there now "
-                                 "is kept; nothing is deleted.");
+                    x->deleted ? _("The delete marker is removed; the version before it is there "
+                                   "again.")
+                               : _("Its bytes are written as the newest version. What is there now "
+                                   "is kept; nothing is deleted."));
     dialog_open(u, d);
 }

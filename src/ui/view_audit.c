@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/loop.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/pkl_audit.h>
@@ -123,7 +124,7 @@ static void audit_draw(struct ui *u, void *ctx, uint64_t i, const struct region 
     app_audit_uses(&rest, row);
     buf_puts(&rest, "  ");
     app_audit_place(&rest, u->right.audit->found, row->path, row->pickle);
-    (void)screen_puts(r, 0, 0, styles[row->grade], pkl_grade_name(row->grade));
+    (void)screen_puts(r, 0, 0, styles[row->grade], _(pkl_grade_name(row->grade)));
     width = screen_width(r->s, STYLE_NAME, name.data, name.len);
     if (width > (r->w - x) * 3 / 5 && r->w >= 60)
         width = (r->w - x) * 3 / 5;
@@ -147,7 +148,8 @@ static void audit_note(struct ui *u, void *ctx, uint64_t i, struct lines *out)
     app_audit_place(&text, u->right.audit->found, row->path, row->pickle);
     (void)lines_add(out, STYLE_VALUE, text.data);
     if (row->why != NULL)
-        (void)lines_printf(out, STYLE_WARNING, "%s: %s", pkl_grade_name(row->grade), row->why);
+        (void)lines_printf(out, STYLE_WARNING, "%s: %s", _(pkl_grade_name(row->grade)),
+                           _(row->why));
     buf_release(&text);
 }
 
@@ -190,7 +192,7 @@ static const struct picker_ops audit_ops = {
     .note = audit_note,
     .take = audit_take,
     .release = audit_release,
-    .empty = "It imports nothing: plain data.",
+    .empty = N_("It imports nothing: plain data."),
 };
 
 static struct order *sorted(const struct pkl_audit *found)
@@ -232,7 +234,7 @@ void cmd_audit(struct ui *u, int arg)
         return;
     }
     buf_init(&title, BUF_MAX_LINE);
-    buf_printf(&title, "Imports: %s \xc2\xb7 ", pkl_grade_name(pkl_audit_verdict(a->found)));
+    buf_printf(&title, _("Imports: %s \xc2\xb7 "), _(pkl_grade_name(pkl_audit_verdict(a->found))));
     location_show_name(&title, app_object_location(u->right.object));
     picker_open(u, &audit_ops, o, title.data);
     buf_release(&title);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 
 #include "state.h"
@@ -11,11 +12,11 @@
 /* The first is there only when it has been found that it can be done. */
 enum { CONFLICT_MERGE, CONFLICT_SHOW, CONFLICT_AS, CONFLICT_OVERWRITE, CONFLICT_CANCEL };
 static const struct dialog_button buttons[] = {
-    [CONFLICT_MERGE] = {'m', "Put my changes on theirs"},
-    [CONFLICT_SHOW] = {'t', "Show theirs"},
-    [CONFLICT_AS] = {'a', "Save as\xe2\x80\xa6"},
-    [CONFLICT_OVERWRITE] = {'o', "Overwrite"},
-    [CONFLICT_CANCEL] = {'n', "Cancel"},
+    [CONFLICT_MERGE] = {'m', N_("Put my changes on theirs")},
+    [CONFLICT_SHOW] = {'t', N_("Show theirs")},
+    [CONFLICT_AS] = {'a', N_("Save as\xe2\x80\xa6")},
+    [CONFLICT_OVERWRITE] = {'o', N_("Overwrite")},
+    [CONFLICT_CANCEL] = {'n', N_("Cancel")},
 };
 #define BUTTONS (sizeof buttons / sizeof buttons[0])
 
@@ -56,13 +57,14 @@ static void add_differences(struct lines *l, const char *who, const struct app_d
                             size_t count, uint64_t total)
 {
     if (total == 0)
-        (void)lines_pair(l, STYLE_DIM, who, "no value changed");
+        (void)lines_pair(l, STYLE_DIM, who, _("no value changed"));
     for (size_t i = 0; i < count && i < TOLD; i++) {
         struct buf text;
 
         buf_init(&text, BUF_MAX_LINE);
-        buf_printf(&text, "%s  %s \xe2\x86\x92 %s", d[i].path[0] != '\0' ? d[i].path : "all of it",
-                   d[i].was != NULL ? d[i].was : "(new)", d[i].now != NULL ? d[i].now : "(gone)");
+        buf_printf(
+            &text, "%s  %s \xe2\x86\x92 %s", d[i].path[0] != '\0' ? d[i].path : _("all of it"),
+            d[i].was != NULL ? d[i].was : _("(new)"), d[i].now != NULL ? d[i].now : _("(gone)"));
         (void)lines_pair(l, STYLE_VALUE, i == 0 ? who : "", text.data);
         buf_release(&text);
     }
@@ -70,9 +72,7 @@ static void add_differences(struct lines *l, const char *who, const struct app_d
         struct buf text;
 
         buf_init(&text, 64);
-        buf_puts(&text, "and ");
-        text_count(&text, total - TOLD);
-        buf_puts(&text, " more");
+        buf_printf(&text, _("and %s more"), TEXT_COUNT(total - TOLD));
         (void)lines_pair(l, STYLE_DIM, "", text.data);
         buf_release(&text);
     }
@@ -80,26 +80,27 @@ static void add_differences(struct lines *l, const char *who, const struct app_d
 
 static void add_clash(struct lines *l, const struct app_clash *c)
 {
-    (void)lines_printf(l, STYLE_WARNING, "%.400s %s", c->path[0] != '\0' ? c->path : "all of it",
-                       c->why);
-    (void)lines_pair(l, STYLE_VALUE, "  it was", c->was != NULL ? c->was : "(nothing)");
-    (void)lines_pair(l, STYLE_CHANGED, "  yours", c->mine);
-    (void)lines_pair(l, STYLE_CHANGED, "  theirs", c->theirs != NULL ? c->theirs : "(nothing)");
+    (void)lines_printf(l, STYLE_WARNING, "%.400s %s", c->path[0] != '\0' ? c->path : _("all of it"),
+                       _(c->why));
+    (void)lines_pair(l, STYLE_VALUE, _("  it was"), c->was != NULL ? c->was : _("(nothing)"));
+    (void)lines_pair(l, STYLE_CHANGED, _("  yours"), c->mine);
+    (void)lines_pair(l, STYLE_CHANGED, _("  theirs"),
+                     c->theirs != NULL ? c->theirs : _("(nothing)"));
 }
 
 static void tell(struct dialog *d, const struct app_comparison *c)
 {
     struct lines *l = &d->head;
 
-    add_differences(l, "Theirs:", c->theirs, c->their_count, c->their_total);
-    add_differences(l, "Yours:", c->mine, c->mine_count, c->mine_total);
+    add_differences(l, _("Theirs:"), c->theirs, c->their_count, c->their_total);
+    add_differences(l, _("Yours:"), c->mine, c->mine_count, c->mine_total);
     (void)lines_add(l, STYLE_NORMAL, "");
     if (c->clash_count == 0)
-        (void)lines_add(l, STYLE_MESSAGE, "No place changed by both.");
+        (void)lines_add(l, STYLE_MESSAGE, _("No place changed by both."));
     for (size_t i = 0; i < c->clash_count && i < TOLD; i++)
         add_clash(l, &c->clashes[i]);
     if (c->clash_count > TOLD)
-        (void)lines_printf(l, STYLE_DIM, "and %zu more", c->clash_count - TOLD);
+        (void)lines_printf(l, STYLE_DIM, _("and %zu more"), c->clash_count - TOLD);
 }
 
 static void add_identities(struct ui *u, struct dialog *d);
@@ -117,7 +118,7 @@ static void on_compared(void *ctx, const struct app_comparison *c, const struct 
     if (c != NULL)
         tell(d, c);
     else
-        (void)lines_printf(&d->head, STYLE_WARNING, "What they wrote cannot be compared: %s",
+        (void)lines_printf(&d->head, STYLE_WARNING, _("What they wrote cannot be compared: %s"),
                            e->msg);
     if (c == NULL || c->clash_count > 0)
         return;
@@ -130,9 +131,9 @@ static void on_compared(void *ctx, const struct app_comparison *c, const struct 
 
 enum { GONE_CANCEL, GONE_AGAIN, GONE_AS };
 static const struct dialog_button gone_buttons[] = {
-    [GONE_CANCEL] = {'n', "Cancel"},
-    [GONE_AGAIN] = {'o', "Write it again"},
-    [GONE_AS] = {'a', "Save as\xe2\x80\xa6"},
+    [GONE_CANCEL] = {'n', N_("Cancel")},
+    [GONE_AGAIN] = {'o', N_("Write it again")},
+    [GONE_AS] = {'a', N_("Save as\xe2\x80\xa6")},
 };
 
 static void on_gone(struct ui *u, int button)
@@ -160,7 +161,7 @@ static void add_identity(struct ui *u, struct lines *l, const char *label,
     identity_text(&what, id, app_object_location(u->right.object)->scheme);
     if (what.len > 0)
         buf_printf(&text, "  %s", what.data);
-    buf_printf(&text, "  %llu bytes", (unsigned long long)id->size);
+    buf_printf(&text, _("  %llu bytes"), (unsigned long long)id->size);
     (void)lines_pair(l, STYLE_VALUE, label, text.data);
     buf_release(&text);
     buf_release(&what);
@@ -168,24 +169,24 @@ static void add_identity(struct ui *u, struct lines *l, const char *label,
 
 static void add_identities(struct ui *u, struct dialog *d)
 {
-    add_identity(u, &d->head, "yours was read", &app_object_info(u->right.object)->identity);
-    add_identity(u, &d->head, "it is now", &u->saving.theirs);
+    add_identity(u, &d->head, _("yours was read"), &app_object_info(u->right.object)->identity);
+    add_identity(u, &d->head, _("it is now"), &u->saving.theirs);
 }
 
 static void gone_open(struct ui *u)
 {
     struct dialog *d =
-        dialog_new(u, "Not saved: the object is gone", gone_buttons, 3, GONE_CANCEL, on_gone);
+        dialog_new(u, _("Not saved: the object is gone"), gone_buttons, 3, GONE_CANCEL, on_gone);
 
     if (d == NULL) {
         save_dropped(u);
         return;
     }
     d->danger = true;
-    add_identity(u, &d->head, "yours was read", &app_object_info(u->right.object)->identity);
-    (void)lines_add(&d->head, STYLE_VALUE, "It was deleted or renamed meanwhile.");
+    add_identity(u, &d->head, _("yours was read"), &app_object_info(u->right.object)->identity);
+    (void)lines_add(&d->head, STYLE_VALUE, _("It was deleted or renamed meanwhile."));
     (void)lines_add(&d->tail, STYLE_NORMAL, "");
-    (void)lines_add(&d->tail, STYLE_VALUE, "Nothing was written. Your changes are kept here.");
+    (void)lines_add(&d->tail, STYLE_VALUE, _("Nothing was written. Your changes are kept here."));
     dialog_open(u, d);
 }
 
@@ -200,7 +201,7 @@ void conflict_open(struct ui *u, const struct app_saved *s)
         gone_open(u);
         return;
     }
-    d = dialog_new(u, "Not saved: the object changed while you were editing", buttons + 1,
+    d = dialog_new(u, _("Not saved: the object changed while you were editing"), buttons + 1,
                    BUTTONS - 1, BUTTONS - 2, on_choice);
     if (d == NULL) {
         save_dropped(u);
@@ -209,9 +210,9 @@ void conflict_open(struct ui *u, const struct app_saved *s)
     d->danger = true;
     add_identities(u, d);
     (void)lines_add(&d->tail, STYLE_NORMAL, "");
-    (void)lines_add(&d->tail, STYLE_VALUE, "Nothing was written. Your changes are kept here.");
+    (void)lines_add(&d->tail, STYLE_VALUE, _("Nothing was written. Your changes are kept here."));
     if (app_compare_start(u->right.object, on_compared, u, &e) == PB_OK)
-        (void)lines_add(&d->head, STYLE_DIM, "Looking at what they changed\xe2\x80\xa6");
+        (void)lines_add(&d->head, STYLE_DIM, _("Looking at what they changed\xe2\x80\xa6"));
     else
         (void)lines_add(&d->head, STYLE_WARNING, e.msg);
     u->saving.conflict = d;

@@ -1,4 +1,6 @@
 /* All keys, from the table they are dispatched by. */
+#include <pklbrowse/intl.h>
+
 #include "commands.h"
 #include "state.h"
 
@@ -16,13 +18,13 @@ void cmd_help(struct ui *u, int arg)
         if (c->name == NULL) {
             if (i > 0)
                 (void)lines_add(&l, STYLE_NORMAL, "");
-            (void)lines_add(&l, STYLE_HEADING, c->help);
+            (void)lines_add(&l, STYLE_HEADING, _(c->help));
             continue;
         }
         buf_clear(&keys);
         keymap_keys(&u->keymap, c, &keys);
-        (void)lines_pair(&l, STYLE_NORMAL, keys.data, c->help);
+        (void)lines_pair(&l, STYLE_NORMAL, keys.data, _(c->help));
     }
     buf_release(&keys);
-    pager_open(u, "Keys", &l);
+    pager_open(u, _("Keys"), &l);
 }

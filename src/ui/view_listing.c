@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 
 #include "commands.h"
@@ -181,13 +182,14 @@ bool left_location(struct ui *u, struct location *out, enum store_kind *kind)
 /* "x" of "x of y": y has a + while more may come. */
 static void position(const struct left *l, struct buf *out)
 {
-    if (l->list.count > 0) {
-        text_count(out, l->list.cur + 1);
-        buf_puts(out, " of ");
-    }
-    text_count(out, l->list.count);
-    if (!listing_complete(l->listing) && (l->list.count > 0 || listing_error(l->listing) == NULL))
-        buf_putc(out, '+');
+    bool more =
+        !listing_complete(l->listing) && (l->list.count > 0 || listing_error(l->listing) == NULL);
+
+    if (l->list.count > 0)
+        buf_printf(out, _("%s of %s%s"), TEXT_COUNT(l->list.cur + 1), TEXT_COUNT(l->list.count),
+                   more ? "+" : "");
+    else
+        buf_puts(out, more ? "0+" : "0");
 }
 
 void left_title(struct ui *u, struct buf *name, struct buf *state)
@@ -195,7 +197,7 @@ void left_title(struct ui *u, struct buf *name, struct buf *state)
     struct left *l = &u->left;
 
     if (l->places) {
-        buf_puts(name, "places");
+        buf_puts(name, _("places"));
         return;
     }
     location_show_name(name, &l->where);
@@ -207,7 +209,8 @@ void left_title(struct ui *u, struct buf *name, struct buf *state)
         buf_puts(state, "  ");
     }
     if (listing_sorted(l->listing) != LISTING_BY_NAME)
-        buf_puts(state, listing_sorted(l->listing) == LISTING_BY_SIZE ? "by size  " : "by time  ");
+        buf_puts(state,
+                 listing_sorted(l->listing) == LISTING_BY_SIZE ? _("by size  ") : _("by time  "));
     position(l, state);
     if (listing_loading(l->listing)) {
         buf_printf(state, " %s", ui_spinner(u));
@@ -235,6 +238,7 @@ static struct tail measure(const struct left *l, const struct region *r)
     struct tail tail = {0};
     struct listing_row row;
     struct buf size, age;
+    int size_w, age_w;
 
     buf_init(&size, 64);
     buf_init(&age, 64);
@@ -242,8 +246,10 @@ static struct tail measure(const struct left *l, const struct region *r)
         if (l->listing == NULL || !listing_row(l->listing, i, &row))
             break;
         entry_texts(&row, &size, &age);
-        tail.size = (int)size.len > tail.size ? (int)size.len : tail.size;
-        tail.age = (int)age.len > tail.age ? (int)age.len : tail.age;
+        size_w = screen_width(r->s, STYLE_NORMAL, size.data, size.len);
+        age_w = screen_width(r->s, STYLE_DIM, age.data, age.len);
+        tail.size = size_w > tail.size ? size_w : tail.size;
+        tail.age = age_w > tail.age ? age_w : tail.age;
     }
     buf_release(&size);
     buf_release(&age);
@@ -267,16 +273,16 @@ static void draw_entry(const struct region *r, int y, const struct listing_row *
     buf_init(&age, 64);
     entry_texts(row, &size, &age);
     if (row->shown_len == 0)
-        buf_puts(&name, "(empty name)");
+        buf_puts(&name, _("(empty name)"));
     else
         (void)text_escape_cols(&name, row->shown, row->shown_len, (size_t)r->w + 1);
     if (!object)
         (void)screen_puts(r, y, 1, STYLE_KEY, "\xe2\x96\xb8");
     (void)screen_field(r, y, 3, size_x - 4, style, name.data, name.len);
     if (tail->size > 0)
-        (void)screen_puts(r, y, size_x + tail->size - (int)size.len, STYLE_NORMAL, size.data);
+        screen_puts_end(r, y, size_x + tail->size, STYLE_NORMAL, size.data);
     if (tail->age > 0)
-        (void)screen_puts(r, y, age_x + tail->age - (int)age.len, STYLE_DIM, age.data);
+        screen_puts_end(r, y, age_x + tail->age, STYLE_DIM, age.data);
     buf_release(&name);
     buf_release(&size);
     buf_release(&age);
@@ -285,18 +291,18 @@ static void draw_entry(const struct region *r, int y, const struct listing_row *
 static void draw_nothing(const struct left *l, const struct region *r)
 {
     const struct error *e = l->listing != NULL ? listing_error(l->listing) : NULL;
-    const char *text = "nothing here";
+    const char *text = _("nothing here");
     struct lines lines;
 
     lines_init(&lines);
     if (l->listing == NULL)
-        text = "it cannot be listed; R tries again";
+        text = _("it cannot be listed; R tries again");
     else if (e != NULL)
         text = e->msg;
     else if (listing_loading(l->listing))
-        text = "reading\xe2\x80\xa6";
+        text = _("reading\xe2\x80\xa6");
     else if (l->filter.len > 0)
-        text = "no name matches; Esc takes the filter away";
+        text = _("no name matches; Esc takes the filter away");
     (void)lines_add(&lines, e != NULL ? STYLE_ERROR : STYLE_DIM, text);
     for (size_t i = 0; i < lines_wrap(&lines, r->s, r->w - 2) && (int)i < r->h; i++) {
         struct region in = region_part(r, 0, 1, r->h, r->w - 2);
@@ -355,9 +361,7 @@ void left_status(struct ui *u, struct buf *out)
     }
     if (row.kind != STORE_OBJECT)
         return;
-    buf_puts(out, "   ");
-    text_count(out, row.size);
-    buf_puts(out, " bytes   ");
+    buf_printf(out, _("   %s bytes   "), TEXT_COUNT(row.size));
     if (row.mtime != 0)
         clock_format_iso(out, row.mtime);
 }
@@ -500,7 +504,7 @@ static void filter_cancelled(struct ui *u)
 }
 
 static const struct ask_ops filter_ops = {
-    .label = "filter: ",
+    .label = N_("filter: "),
     .changed = set_filter,
     .accept = filter_accept,
     .cancelled = filter_cancelled,
@@ -526,16 +530,12 @@ void cmd_count(struct ui *u, int arg)
         bytes += row.kind == STORE_OBJECT && row.size < UINT64_MAX - bytes ? row.size : 0;
     }
     buf_init(&text, 200);
-    text_count(&text, objects);
-    buf_puts(&text, objects == 1 ? " object, " : " objects, ");
-    text_size(&text, bytes);
-    if (n > objects) {
-        buf_puts(&text, "; ");
-        text_count(&text, n - objects);
-        buf_puts(&text, n - objects == 1 ? " folder" : " folders");
-    }
+    buf_printf(&text, P_("%s object, %s", "%s objects, %s", objects), TEXT_COUNT(objects),
+               TEXT_SIZE(bytes));
+    if (n > objects)
+        buf_printf(&text, P_("; %s folder", "; %s folders", n - objects), TEXT_COUNT(n - objects));
     ui_say(u, SAY_INFO, "%s%s", text.data,
-           listing_complete(l->listing) ? "." : ", of what is read so far; G reads all.");
+           listing_complete(l->listing) ? "." : _(", of what is read so far; G reads all."));
     buf_release(&text);
 }
 
@@ -543,9 +543,9 @@ void cmd_count(struct ui *u, int arg)
 void cmd_sort(struct ui *u, int arg)
 {
     static const char *const said[] = {
-        [LISTING_BY_NAME] = "In the order of names; o: by size.",
-        [LISTING_BY_SIZE] = "The biggest first; o: by time.",
-        [LISTING_BY_TIME] = "The newest first; o: by name.",
+        [LISTING_BY_NAME] = N_("In the order of names; o: by size."),
+        [LISTING_BY_SIZE] = N_("The biggest first; o: by time."),
+        [LISTING_BY_TIME] = N_("The newest first; o: by name."),
     };
     struct left *l = &u->left;
     enum listing_order next = (enum listing_order)((listing_sorted(l->listing) + 1) % 3);
@@ -561,8 +561,8 @@ void cmd_sort(struct ui *u, int arg)
     }
     l->order = next;
     settle_cursor(u);
-    ui_say(u, SAY_INFO, "%s%s", said[next],
-           listing_complete(l->listing) ? "" : "  Only what is read so far; G reads all.");
+    ui_say(u, SAY_INFO, "%s%s", _(said[next]),
+           listing_complete(l->listing) ? "" : _("  Only what is read so far; G reads all."));
 }
 
 void cmd_copy_name(struct ui *u, int arg)
@@ -576,7 +576,7 @@ void cmd_copy_name(struct ui *u, int arg)
         return;
     buf_init(&text, BUF_MAX_LINE);
     location_format(&text, &where);
-    ui_copy(u, "location", &text);
+    ui_copy(u, _("location"), &text);
     buf_release(&text);
     location_release(&where);
 }

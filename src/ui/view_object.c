@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 
 #include "commands.h"
@@ -137,7 +138,7 @@ static void say_broken(struct ui *u, const struct error *why)
     struct error e = *why;
 
     (void)error_set(&e, why->code, "The pickle breaks at %s", why->msg);
-    (void)snprintf(e.detail, sizeof e.detail, "%s", "What stands before it can be looked at.");
+    (void)snprintf(e.detail, sizeof e.detail, "%s", _("What stands before it can be looked at."));
     ui_error(u, &e);
 }
 
@@ -296,18 +297,18 @@ static void title_urgent(struct ui *u, struct buf *out)
     struct pkl_edit *edit = app_object_edit(r->object);
 
     if (s == APP_BROKEN)
-        buf_printf(out, " \xc2\xb7 breaks at 0x%llx",
+        buf_printf(out, _(" \xc2\xb7 breaks at 0x%llx"),
                    (unsigned long long)app_object_error(r->object)->offset);
     if (s == APP_NOT_PICKLE)
-        buf_puts(out, " \xc2\xb7 no pickle");
+        buf_puts(out, _(" \xc2\xb7 no pickle"));
     if (edit != NULL && pkl_edit_dirty(edit))
-        buf_printf(out, " \xc2\xb7 %zu unsaved", pkl_edit_unsaved(edit));
+        buf_printf(out, _(" \xc2\xb7 %zu unsaved"), pkl_edit_unsaved(edit));
     if (r->version[0] != '\0')
         buf_printf(out, " \xc2\xb7 %s", r->version);
     else if (r->mine != NULL)
-        buf_puts(out, " \xc2\xb7 THEIRS");
+        buf_puts(out, _(" \xc2\xb7 THEIRS"));
     if (config_read_only(u, app_object_location(r->object)) || app_object_fixed(r->object) != NULL)
-        buf_puts(out, " \xc2\xb7 read-only");
+        buf_puts(out, _(" \xc2\xb7 read-only"));
 }
 
 static void title_state(struct ui *u, struct buf *out)
@@ -325,11 +326,9 @@ static void title_state(struct ui *u, struct buf *out)
         buf_truncate(out, before);
     if (doc != NULL) {
         pkl_doc_info(doc, &info);
-        buf_printf(out, " \xc2\xb7 protocol %u", info.protocol);
+        buf_printf(out, _(" \xc2\xb7 protocol %u"), info.protocol);
         if (info.pickles > 1) {
-            buf_puts(out, " \xc2\xb7 ");
-            text_count(out, info.pickles);
-            buf_puts(out, " pickles");
+            buf_printf(out, _(" \xc2\xb7 %s pickles"), TEXT_COUNT(info.pickles));
         }
     }
     if (s != APP_HEAD && s != APP_FAILED) {
@@ -354,7 +353,7 @@ void right_title(struct ui *u, struct buf *name, struct buf *state, int width)
     size_t usual, with_grade;
 
     if (r->object == NULL) {
-        buf_puts(name, "no object");
+        buf_puts(name, _("no object"));
         return;
     }
     location_show_name(name, app_object_location(r->object));
@@ -367,7 +366,7 @@ void right_title(struct ui *u, struct buf *name, struct buf *state, int width)
     }
     with_grade = state->len;
     if (grade != NULL)
-        buf_printf(state, " \xc2\xb7 imports: %s", grade);
+        buf_printf(state, _(" \xc2\xb7 imports: %s"), _(grade));
     if (too_wide(name, state, width) && !alarming)
         buf_truncate(state, with_grade);
     if (state->len > usual && too_wide(name, state, width))
@@ -400,16 +399,16 @@ static void draw_progress(struct ui *u, const struct region *r)
 
     app_object_progress(u->right.object, &p);
     buf_init(&text, BUF_MAX_LINE);
-    (void)screen_puts(r, 1, 2, STYLE_VALUE, fetching ? "Fetching" : "Reading it");
+    (void)screen_puts(r, 1, 2, STYLE_VALUE, fetching ? _("Fetching") : _("Reading it"));
     progress_bar(r, 3, 2, width, p.received, p.receive_total);
     progress_text(&text, p.received, p.receive_total, fetching ? p.rate : 0);
     (void)screen_field(r, 4, 2, r->w - 3, STYLE_VALUE, text.data, text.len);
     buf_clear(&text);
     if (p.attempt > 1)
-        buf_printf(&text, "attempt %u \xc2\xb7 ", p.attempt);
+        buf_printf(&text, _("attempt %u \xc2\xb7 "), p.attempt);
     if (p.waited_ms >= 2000)
-        buf_printf(&text, "nothing came for %u s \xc2\xb7 ", (unsigned)(p.waited_ms / 1000));
-    buf_puts(&text, "Esc stops it");
+        buf_printf(&text, _("nothing came for %u s \xc2\xb7 "), (unsigned)(p.waited_ms / 1000));
+    buf_puts(&text, _("Esc stops it"));
     (void)screen_field(r, 6, 2, r->w - 3, STYLE_DIM, text.data, text.len);
     buf_release(&text);
 }
@@ -419,10 +418,10 @@ static void big_lines(struct ui *u, struct lines *l)
     struct buf text;
 
     buf_init(&text, BUF_MAX_LINE);
-    text_size(&text, app_object_info(u->right.object)->identity.size);
-    buf_puts(&text, ": more than ");
-    text_size(&text, app_get_options(u->app)->big);
-    buf_puts(&text, ", so it is fetched only when you say so. Enter fetches it.");
+    buf_printf(&text,
+               _("%s: more than %s, so it is fetched only when you say so. Enter fetches it."),
+               TEXT_SIZE(app_object_info(u->right.object)->identity.size),
+               TEXT_SIZE(app_get_options(u->app)->big));
     (void)lines_add(l, STYLE_WARNING, text.data);
     (void)lines_add(l, STYLE_NORMAL, "");
     props_lines(u, l);
@@ -439,7 +438,7 @@ static void error_lines(struct ui *u, struct lines *l)
 
         buf_init(&code, BUF_MAX_LINE);
         text_escape(&code, e->server_code, strlen(e->server_code));
-        (void)lines_pair(l, STYLE_VALUE, "code", code.data);
+        (void)lines_pair(l, STYLE_VALUE, _("code"), code.data);
         buf_release(&code);
     }
     if (e->detail[0] != '\0') {
@@ -447,11 +446,11 @@ static void error_lines(struct ui *u, struct lines *l)
 
         buf_init(&detail, BUF_MAX_LINE);
         text_escape(&detail, e->detail, strlen(e->detail));
-        (void)lines_pair(l, STYLE_VALUE, "details", detail.data);
+        (void)lines_pair(l, STYLE_VALUE, _("details"), detail.data);
         buf_release(&detail);
     }
     (void)lines_add(l, STYLE_NORMAL, "");
-    (void)lines_add(l, STYLE_DIM, "Enter tries again.");
+    (void)lines_add(l, STYLE_DIM, _("Enter tries again."));
 }
 
 static void state_lines(struct ui *u, struct lines *l)
@@ -469,7 +468,7 @@ static void state_lines(struct ui *u, struct lines *l)
         props_lines(u, l);
         break;
     case APP_HEAD:
-        (void)lines_add(l, STYLE_DIM, "Asking what it is\xe2\x80\xa6  Esc stops it");
+        (void)lines_add(l, STYLE_DIM, _("Asking what it is\xe2\x80\xa6  Esc stops it"));
         break;
     case APP_FETCHING:
     case APP_INDEXING:
@@ -487,7 +486,7 @@ static void draw_lines(struct ui *u, const struct region *r)
 
     lines_clear(&right->lines);
     if (right->object == NULL)
-        (void)lines_add(&right->lines, STYLE_DIM, "Enter on an object opens it here.");
+        (void)lines_add(&right->lines, STYLE_DIM, _("Enter on an object opens it here."));
     else
         state_lines(u, &right->lines);
     list_set_count(&right->lines_list, lines_wrap(&right->lines, r->s, in.w));

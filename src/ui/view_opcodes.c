@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/loop.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/num.h>
@@ -162,7 +163,7 @@ static void draw_opcode(const struct opcodes_view *o, uint64_t at, const struct 
     buf_printf(&text, "%8llx", (unsigned long long)at);
     (void)screen_puts(r, y, 0, STYLE_DIM, text.data);
     if (!length_at(o, at, &header, &n)) {
-        (void)screen_puts(r, y, x, STYLE_ERROR, "no opcode that ends here");
+        (void)screen_puts(r, y, x, STYLE_ERROR, _("no opcode that ends here"));
         buf_release(&text);
         return;
     }
@@ -205,7 +206,7 @@ static void opcodes_draw(struct ui *u, struct view *view, const struct region *r
     (void)focus;
     screen_fill(&box, 0, 0, box.h, box.w, STYLE_NORMAL);
     screen_box(&box, STYLE_BORDER_FOCUS);
-    (void)screen_puts(&box, 0, 2, STYLE_HEADING, " Opcodes ");
+    (void)screen_puts(&box, 0, 2, STYLE_HEADING, _(" Opcodes "));
     inner = region_part(&box, 1, 1, box.h - 2, box.w - 2);
     o->view.at = inner;
     list_set_count(&o->list, o->count);
@@ -222,11 +223,10 @@ static void opcodes_draw(struct ui *u, struct view *view, const struct region *r
     }
     buf_init(&text, 100);
     buf_putc(&text, ' ');
-    text_count(&text, o->count > 0 ? o->list.cur + 1 : 0);
-    buf_puts(&text, " of ");
-    text_count(&text, o->count);
-    buf_puts(&text, o->over ? " " : "+ ");
-    (void)screen_puts(&box, box.h - 1, box.w - 2 - (int)text.len, STYLE_NORMAL, text.data);
+    buf_printf(&text, _("%s of %s%s"), TEXT_COUNT(o->count > 0 ? o->list.cur + 1 : 0),
+               TEXT_COUNT(o->count), o->over ? "" : "+");
+    buf_putc(&text, ' ');
+    screen_puts_end(&box, box.h - 1, box.w - 2, STYLE_NORMAL, text.data);
     buf_release(&text);
 }
 

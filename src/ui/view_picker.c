@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 
@@ -38,7 +39,7 @@ static void draw_rows(struct ui *u, struct picker *p, const struct region *r)
     list_set_count(&p->list, p->ops->count(u, p->ctx));
     list_set_height(&p->list, (unsigned)(r->h > 0 ? r->h : 1));
     if (p->list.count == 0)
-        (void)screen_puts(r, 0, 1, STYLE_DIM, p->ops->empty);
+        (void)screen_puts(r, 0, 1, STYLE_DIM, _(p->ops->empty));
     for (uint64_t i = p->list.top; i < list_end(&p->list); i++) {
         struct region row = region_part(r, (int)(i - p->list.top), 2, 1, r->w - 2);
 
@@ -56,9 +57,9 @@ static void draw_position(const struct picker *p, const struct region *box)
 
     buf_init(&text, 64);
     if (p->list.count > p->list.height)
-        buf_printf(&text, " %llu of %llu ", (unsigned long long)p->list.cur + 1,
+        buf_printf(&text, _(" %llu of %llu "), (unsigned long long)p->list.cur + 1,
                    (unsigned long long)p->list.count);
-    (void)screen_puts(box, box->h - 1, box->w - 2 - (int)text.len, STYLE_NORMAL, text.data);
+    screen_puts_end(box, box->h - 1, box->w - 2, STYLE_NORMAL, text.data);
     buf_release(&text);
 }
 

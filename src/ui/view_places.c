@@ -1,6 +1,8 @@
 /* What can be reached when no location was given. */
 #include <string.h>
 
+#include <pklbrowse/intl.h>
+
 #include "state.h"
 
 void places_draw(struct ui *u, const struct region *r, bool focus)
@@ -10,7 +12,7 @@ void places_draw(struct ui *u, const struct region *r, bool focus)
     list_set_count(l, app_places(u->app));
     list_set_height(l, (unsigned)(r->h > 0 ? r->h : 1));
     if (l->count == 0)
-        (void)screen_puts(r, 0, 1, STYLE_DIM, "nothing to reach; : goes to a location");
+        (void)screen_puts(r, 0, 1, STYLE_DIM, _("nothing to reach; : goes to a location"));
     for (uint64_t i = l->top; i < list_end(l); i++) {
         const struct app_place *p = app_place(u->app, (size_t)i);
         int y = (int)(i - l->top);

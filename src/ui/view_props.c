@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 
 #include "commands.h"
@@ -25,18 +26,17 @@ static void identity_lines(const struct store_identity *id, struct lines *l)
     struct buf text;
 
     buf_init(&text, BUF_MAX_LINE);
-    text_count(&text, id->size);
-    buf_puts(&text, " bytes");
-    pair(l, "size", text.data);
+    buf_printf(&text, _("%s bytes"), TEXT_COUNT(id->size));
+    pair(l, _("size"), text.data);
     if (id->mtime != 0) {
         buf_clear(&text);
         clock_format_iso(&text, id->mtime);
-        pair(l, "changed", text.data);
+        pair(l, _("changed"), text.data);
     }
     if (id->etag != NULL)
         pair(l, "ETag", id->etag);
     if (id->version_id != NULL)
-        pair(l, "version", id->version_id);
+        pair(l, _("version"), id->version_id);
     buf_release(&text);
 }
 
@@ -45,7 +45,7 @@ static void store_lines(const struct store_object *o, struct lines *l)
     for (size_t i = 0; i < o->shown.len; i++)
         pair(l, o->shown.data[i].name, o->shown.data[i].value);
     if (o->tags > 0)
-        (void)lines_printf(l, STYLE_VALUE, "%u %s", o->tags, o->tags == 1 ? "tag" : "tags");
+        (void)lines_printf(l, STYLE_VALUE, P_("%u tag", "%u tags", o->tags), o->tags);
 }
 
 static void detail_lines(const struct http_headers *rows, struct lines *l)
@@ -70,16 +70,16 @@ static void pickle_lines(const struct pkl_doc *doc, struct lines *l)
 
     pkl_doc_info(doc, &info);
     (void)lines_add(l, STYLE_NORMAL, "");
-    (void)lines_add(l, STYLE_HEADING, "Pickle");
-    count_line(l, "protocol", info.protocol);
+    (void)lines_add(l, STYLE_HEADING, _("Pickle"));
+    count_line(l, _("protocol"), info.protocol);
     if (info.py2)
-        pair(l, "written by", "Python 2");
-    count_line(l, "pickles", info.pickles);
-    count_line(l, "opcodes", info.opcodes);
-    count_line(l, "frames", info.frames);
-    count_line(l, "memo entries", info.memo_puts);
+        pair(l, _("written by"), "Python 2");
+    count_line(l, _("pickles"), info.pickles);
+    count_line(l, _("opcodes"), info.opcodes);
+    count_line(l, _("frames"), info.frames);
+    count_line(l, _("memo entries"), info.memo_puts);
     if (info.trailing > 0)
-        count_line(l, "bytes behind it", info.trailing);
+        count_line(l, _("bytes behind it"), info.trailing);
 }
 
 void props_lines(struct ui *u, struct lines *out)
@@ -100,7 +100,7 @@ void props_lines(struct ui *u, struct lines *out)
     if (app_object_doc(o) != NULL)
         pickle_lines(app_object_doc(o), out);
     if (grade != NULL)
-        (void)lines_pair(out, alarming ? STYLE_WARNING : STYLE_VALUE, "imports", grade);
+        (void)lines_pair(out, alarming ? STYLE_WARNING : STYLE_VALUE, _("imports"), _(grade));
     buf_release(&where);
 }
 

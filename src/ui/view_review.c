@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/pkl_repr.h>
 #include <pklbrowse/text.h>
 
@@ -10,9 +11,9 @@
 
 enum { REVIEW_SAVE, REVIEW_AS, REVIEW_LOOK };
 static const struct dialog_button buttons[] = {
-    [REVIEW_SAVE] = {'y', "Save"},
-    [REVIEW_AS] = {'a', "Save as\xe2\x80\xa6"},
-    [REVIEW_LOOK] = {'n', "Look again"},
+    [REVIEW_SAVE] = {'y', N_("Save")},
+    [REVIEW_AS] = {'a', N_("Save as\xe2\x80\xa6")},
+    [REVIEW_LOOK] = {'n', N_("Look again")},
 };
 
 /* --- one change ----------------------------------------------------------------------------- */
@@ -26,7 +27,7 @@ static void change_path(struct pkl_view *v, const struct pkl_child *place, struc
         pkl_path_step_text(v, place, PATH_FORM_PYTHON, out, &e) != PB_OK)
         buf_printf(out, "(%s)", e.msg);
     if (out->len == 0)
-        buf_puts(out, "the whole value");
+        buf_puts(out, _("the whole value"));
 }
 
 static void preview(struct pkl_view *v, const struct pkl_node *n, struct buf *out)
@@ -34,7 +35,7 @@ static void preview(struct pkl_view *v, const struct pkl_node *n, struct buf *ou
     struct error e;
 
     if (n->id == 0)
-        buf_puts(out, "(new)");
+        buf_puts(out, _("(new)"));
     else if (pkl_preview(v, n, 200, out, &e) != PB_OK)
         buf_printf(out, "<%s>", e.msg);
 }
@@ -47,17 +48,18 @@ static void new_side(struct pkl_view *v, const struct pkl_edit *edit, const stru
     uint64_t now;
 
     if ((c->what & PKL_CHANGE_DELETED) != 0) {
-        buf_puts(out, "(deleted)");
+        buf_puts(out, _("(deleted)"));
         return;
     }
     if ((c->what & PKL_CHANGE_MOVED) != 0) {
-        buf_puts(out, "moved");
         if (pkl_edit_find(edit, c->place.owner, c->place.index, &now))
-            buf_printf(out, " to place %llu", (unsigned long long)now + 1);
+            buf_printf(out, _("moved to place %llu"), (unsigned long long)now + 1);
+        else
+            buf_puts(out, _("moved"));
         comma = ", ";
     }
     if ((c->what & PKL_CHANGE_RENAMED) != 0) {
-        buf_printf(out, "%srenamed ", comma);
+        buf_printf(out, _("%srenamed "), comma);
         preview(v, &c->new_key, out);
         comma = ", ";
     }
@@ -99,12 +101,10 @@ static void add_sizes(const struct app_review *r, struct lines *l)
     struct buf text;
 
     buf_init(&text, BUF_MAX_LINE);
-    text_count(&text, r->size_before);
-    buf_puts(&text, " \xe2\x86\x92 ");
-    text_count(&text, r->size_after);
-    buf_puts(&text, " bytes, ");
-    text_count(&text, r->untouched);
-    buf_puts(&text, " of them untouched. Decoded again: exactly these changes.");
+    buf_printf(&text,
+               _("%s \xe2\x86\x92 %s bytes, %s of them untouched. Decoded again: exactly these "
+                 "changes."),
+               TEXT_COUNT(r->size_before), TEXT_COUNT(r->size_after), TEXT_COUNT(r->untouched));
     (void)lines_add(l, STYLE_VALUE, text.data);
     buf_release(&text);
 }
@@ -112,21 +112,16 @@ static void add_sizes(const struct app_review *r, struct lines *l)
 /* "gzip again: 812 -> 813 bytes in it, 790 of them untouched." */
 static void add_wrapping(const struct app_object *o, const struct app_review *r, struct lines *l)
 {
-    struct buf text;
+    struct buf name;
 
-    buf_init(&text, BUF_MAX_LINE);
-    app_object_wrapping(o, &text);
-    if (text.len > 0) {
-        buf_puts(&text, " again: ");
-        text_count(&text, r->plain_before);
-        buf_puts(&text, " \xe2\x86\x92 ");
-        text_count(&text, r->plain_after);
-        buf_puts(&text, " bytes in it, ");
-        text_count(&text, r->plain_untouched);
-        buf_puts(&text, " of them untouched.");
-        (void)lines_add(l, STYLE_VALUE, text.data);
-    }
-    buf_release(&text);
+    buf_init(&name, BUF_MAX_LINE);
+    app_object_wrapping(o, &name);
+    if (name.len > 0)
+        (void)lines_printf(l, STYLE_VALUE,
+                           _("%s again: %s \xe2\x86\x92 %s bytes in it, %s of them untouched."),
+                           name.data, TEXT_COUNT(r->plain_before), TEXT_COUNT(r->plain_after),
+                           TEXT_COUNT(r->plain_untouched));
+    buf_release(&name);
 }
 
 static void add_kept(const struct store_object *o, struct lines *l)
@@ -137,15 +132,15 @@ static void add_kept(const struct store_object *o, struct lines *l)
     for (size_t i = 0; i < o->keep.len; i++) {
         const char *name = o->keep.data[i].name;
 
-        buf_puts(&text, text.len > 0 ? ", " : "Kept as before: ");
+        buf_puts(&text, text.len > 0 ? ", " : _("Kept as before: "));
         text_escape(&text, name, strlen(name));
     }
     if (o->tags > 0)
-        buf_printf(&text, "%s%u %s", text.len > 0 ? ", " : "Kept as before: ", o->tags,
-                   o->tags == 1 ? "tag" : "tags");
+        buf_printf(&text, P_("%s%u tag", "%s%u tags", o->tags),
+                   text.len > 0 ? ", " : _("Kept as before: "), o->tags);
     if (o->mode != 0)
-        buf_printf(&text, "%spermissions %03o",
-                   text.len > 0 ? ", " : "Kept as before: ", (unsigned)o->mode & 07777u);
+        buf_printf(&text, _("%spermissions %03o"), text.len > 0 ? ", " : _("Kept as before: "),
+                   (unsigned)o->mode & 07777u);
     if (text.len == 0)
         return;
     buf_putc(&text, '.');
@@ -161,7 +156,7 @@ static void add_condition(struct ui *u, struct lines *l)
     buf_init(&text, BUF_MAX_LINE);
     buf_init(&what, BUF_MAX_LINE);
     if (u->saving.elsewhere) {
-        (void)lines_add(l, STYLE_VALUE, "Written only if nothing is there yet.");
+        (void)lines_add(l, STYLE_VALUE, _("Written only if nothing is there yet."));
     } else {
         identity_text(&what, id, app_object_location(u->right.object)->scheme);
         if (id->mtime != 0) {
@@ -169,14 +164,15 @@ static void add_condition(struct ui *u, struct lines *l)
                 buf_puts(&what, ", ");
             text_age(&what, id->mtime, clock_now());
         }
-        buf_puts(&text, "Written only if nobody changed it since you opened it");
         if (what.len > 0)
-            buf_printf(&text, " (%s)", what.data);
-        buf_puts(&text, ". ");
-        if (u->saving.review->size_before <= HISTORY_BYTES_MAX)
-            buf_puts(&text, "Old bytes kept.");
+            buf_printf(&text, _("Written only if nobody changed it since you opened it (%s). "),
+                       what.data);
         else
-            buf_printf(&text, "Old bytes are not kept: more than %u MiB.",
+            buf_puts(&text, _("Written only if nobody changed it since you opened it. "));
+        if (u->saving.review->size_before <= HISTORY_BYTES_MAX)
+            buf_puts(&text, _("Old bytes kept."));
+        else
+            buf_printf(&text, _("Old bytes are not kept: more than %u MiB."),
                        (unsigned)(HISTORY_BYTES_MAX >> 20));
         (void)lines_add(l, STYLE_VALUE, text.data);
     }
@@ -206,7 +202,7 @@ void review_open(struct ui *u)
     struct buf title;
 
     buf_init(&title, BUF_MAX_LINE);
-    buf_puts(&title, u->saving.elsewhere ? "Save as  " : "Save  ");
+    buf_puts(&title, u->saving.elsewhere ? _("Save as  ") : _("Save  "));
     app_show_location(&title, to);
     d = dialog_new(u, title.data, buttons, 3, REVIEW_SAVE, on_choice);
     buf_release(&title);
@@ -214,7 +210,7 @@ void review_open(struct ui *u)
         save_dropped(u);
         return;
     }
-    (void)lines_printf(&d->head, STYLE_HEADING, "%zu %s", n, n == 1 ? "change" : "changes");
+    (void)lines_printf(&d->head, STYLE_HEADING, P_("%zu change", "%zu changes", n), n);
     d->rows.count = n;
     d->rows.draw = draw_change;
     (void)lines_add(&d->tail, STYLE_NORMAL, "");

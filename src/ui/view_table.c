@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/num.h>
 #include <pklbrowse/pkl_repr.h>
@@ -274,12 +275,9 @@ static void table_draw(struct ui *u, struct view *view, const struct region *r, 
     for (uint64_t i = t->list.top; i < list_end(&t->list); i++)
         draw_row(t, i, &w, &rows, (int)(i - t->list.top));
     buf_init(&text, 100);
-    buf_puts(&text, " row ");
-    text_count(&text, t->list.cur + 1);
-    buf_puts(&text, " of ");
-    text_count(&text, t->list.count);
-    buf_printf(&text, ", column %zu of %zu ", t->column + 1, t->columns.len);
-    (void)screen_puts(&box, box.h - 1, box.w - 2 - (int)text.len, STYLE_NORMAL, text.data);
+    buf_printf(&text, _(" row %s of %s, column %zu of %zu "), TEXT_COUNT(t->list.cur + 1),
+               TEXT_COUNT(t->list.count), t->column + 1, t->columns.len);
+    screen_puts_end(&box, box.h - 1, box.w - 2, STYLE_NORMAL, text.data);
     buf_release(&text);
 }
 
@@ -513,8 +511,8 @@ void cmd_table(struct ui *u, int arg)
         tree_path(u->right.tree, row, PATH_FORM_PYTHON, &t->title, NULL) != PB_OK)
         buf_puts(&t->title, "?");
     if (t->title.len == 1)
-        buf_puts(&t->title, "the whole value");
-    buf_puts(&t->title, " as a table ");
+        buf_puts(&t->title, _("the whole value"));
+    buf_puts(&t->title, _(" as a table "));
     find_columns(t);
     ui_push(u, &t->view);
 }

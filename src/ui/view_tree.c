@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/pkl_lens.h>
 #include <pklbrowse/pkl_repr.h>
 #include <pklbrowse/text.h>
@@ -98,7 +99,7 @@ static void draw_value(struct ui *u, const struct region *r, int y, int x, bool 
         int width;
 
         buf_init(&was, BUF_MAX_LINE);
-        buf_puts(&was, row->moved ? "moved" : "was ");
+        buf_puts(&was, row->moved ? _("moved") : _("was "));
         if (!row->moved)
             buf_append(&was, row->was.data, row->was.len);
         width = screen_width(r->s, STYLE_WAS, was.data, was.len);
@@ -206,7 +207,7 @@ static void put_uses(struct ui *u, pkl_id target, struct buf *out)
     pkl_doc_info(app_object_doc(u->right.object), &info);
     if (info.opcodes <= OPCODES_MAX && pkl_edit_value_uses(edit, target, &uses, &e) == PB_OK &&
         uses > 1)
-        buf_printf(out, "   shared \xc3\x97%llu", (unsigned long long)uses);
+        buf_printf(out, _("   shared \xc3\x97%llu"), (unsigned long long)uses);
 }
 
 void tree_status(struct ui *u, struct buf *out)
@@ -223,22 +224,21 @@ void tree_status(struct ui *u, struct buf *out)
     if (tree_path(r->tree, r->list.cur, PATH_FORM_PYTHON, out, &e) != PB_OK)
         buf_printf(out, "(%s)", e.msg);
     if (out->len == from)
-        buf_puts(out, "the whole value");
+        buf_puts(out, _("the whole value"));
     buf_printf(out, "   %s", row->type.data);
     if (has_length(&row->child.value)) {
-        buf_puts(out, ", ");
-        text_count(out, row->child.value.count);
-        buf_puts(out, row->child.value.count == 1 ? " byte" : " bytes");
+        buf_printf(out, P_(", %s byte", ", %s bytes", row->child.value.count),
+                   TEXT_COUNT(row->child.value.count));
     }
     put_uses(u, row->child.value.target, out);
     if (row->changed && marks_shown(u))
         buf_printf(out, "   %s%s",
-                   row->moved         ? "moved"
-                   : row->was.len > 0 ? "was "
-                                      : "new",
+                   row->moved         ? _("moved")
+                   : row->was.len > 0 ? _("was ")
+                                      : _("new"),
                    row->moved ? "" : row->was.data);
     if (PKL_ID_SOURCE(row->child.value.id) == 0)
-        buf_printf(out, "   offset 0x%llx", (unsigned long long)row->child.value.begin);
+        buf_printf(out, _("   offset 0x%llx"), (unsigned long long)row->child.value.begin);
 }
 
 /* --- moving and opening --------------------------------------------------------------------- */
@@ -284,8 +284,8 @@ void cmd_tree_open(struct ui *u, int arg)
         value_open(u);
     else if (!row->expandable)
         ui_say(u, SAY_INFO,
-               right_edit(u) != NULL ? "There is nothing inside; e edits it."
-                                     : "There is nothing inside.");
+               right_edit(u) != NULL ? _("There is nothing inside; e edits it.")
+                                     : _("There is nothing inside."));
     else if (row->expanded)
         go(u, u->right.list.cur + 1);
     else
@@ -343,7 +343,7 @@ void tree_click(struct ui *u, int y, int x, bool twice)
 void cmd_tree_py2(struct ui *u, int arg)
 {
     (void)arg;
-    ui_say(u, SAY_INFO, "A str of Python 2 is read as %s.", tree_next_py2_str(u->right.tree));
+    ui_say(u, SAY_INFO, "A str of Python 2 is read as %s.", _(tree_next_py2_str(u->right.tree)));
 }
 
 void cmd_tree_lens(struct ui *u, int arg)
@@ -358,7 +358,8 @@ void cmd_tree_lens(struct ui *u, int arg)
     (void)arg;
     if (err == PB_OK) {
         recount(u);
-        ui_say(u, SAY_INFO, raw ? "Shown raw, as it is stored." : "Shown as Python would load it.");
+        ui_say(u, SAY_INFO,
+               raw ? _("Shown raw, as it is stored.") : _("Shown as Python would load it."));
         return;
     }
     if (err != PB_ENOTFOUND || tree_child(r->tree, r->list.cur, &c, &e) != PB_OK) {
@@ -367,7 +368,7 @@ void cmd_tree_lens(struct ui *u, int arg)
     }
     buf_init(&why, BUF_MAX_LINE);
     if (pkl_lens_reason(tree_view(r->tree), &c.value, &why, NULL) != PB_OK || why.len == 0)
-        buf_puts(&why, "no lens knows its class");
+        buf_puts(&why, _("no lens knows its class"));
     ui_say(u, SAY_INFO, "It is shown raw: %s.", why.data);
     buf_release(&why);
 }
@@ -430,7 +431,8 @@ void cmd_tree_sibling(struct ui *u, int direction)
     if (tree_sibling(u->right.tree, u->right.list.cur, direction, &row))
         go(u, row);
     else
-        ui_say(u, SAY_INFO, direction > 0 ? "This is the last one." : "This is the first one.");
+        ui_say(u, SAY_INFO,
+               direction > 0 ? _("This is the last one.") : _("This is the first one."));
 }
 
 bool tree_show_path(struct ui *u, const char *text, size_t n, struct error *e)
@@ -488,6 +490,6 @@ void cmd_copy(struct ui *u, int value)
     if (err != PB_OK)
         ui_error(u, &e);
     else
-        ui_copy(u, value ? "value" : "path", &text);
+        ui_copy(u, value ? _("value") : _("path"), &text);
     buf_release(&text);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/loop.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/num.h>
@@ -273,15 +274,12 @@ static void draw_position(const struct value_view *v, const struct region *box)
     struct buf text;
 
     buf_init(&text, 100);
-    buf_putc(&text, ' ');
-    text_count(&text, list_end(&v->list));
-    buf_puts(&text, " of ");
-    text_count(&text, v->list.count);
-    buf_puts(&text, v->running && !v->hex ? "+ rows " : " rows ");
-    (void)screen_puts(box, box->h - 1, box->w - 2 - (int)text.len, STYLE_NORMAL, text.data);
+    buf_printf(&text, _(" %s of %s%s rows "), TEXT_COUNT(list_end(&v->list)),
+               TEXT_COUNT(v->list.count), v->running && !v->hex ? "+" : "");
+    screen_puts_end(box, box->h - 1, box->w - 2, STYLE_NORMAL, text.data);
     if (v->decimal != NULL) {
         buf_clear(&text);
-        buf_printf(&text, " to decimal: %u %% ", num_decimal_percent(v->decimal));
+        buf_printf(&text, _(" to decimal: %u %% "), num_decimal_percent(v->decimal));
         (void)screen_puts(box, box->h - 1, 2, STYLE_NORMAL, text.data);
     }
     buf_release(&text);
@@ -398,7 +396,8 @@ static void look_on(struct value_view *v, int direction)
         hit = last;
     }
     if (hit == UINT64_MAX)
-        ui_say(u, SAY_INFO, direction > 0 ? "It is nowhere in this value." : "This is the first.");
+        ui_say(u, SAY_INFO,
+               direction > 0 ? _("It is nowhere in this value.") : _("This is the first."));
     else
         show_hit(v, hit);
 }
@@ -427,7 +426,7 @@ static bool look_accept(struct ui *u, const char *text, size_t n, void *ctx, str
     return true;
 }
 
-static const struct ask_ops look_ops = {.label = "look for: ", .accept = look_accept};
+static const struct ask_ops look_ops = {.label = N_("look for: "), .accept = look_accept};
 
 void cmd_value_find(struct ui *u, int arg)
 {
@@ -690,10 +689,12 @@ void value_open(struct ui *u)
     buf_putc(&v->title, ' ');
     if (tree_path(r->tree, r->list.cur, PATH_FORM_PYTHON, &v->title, NULL) == PB_OK &&
         v->title.len == 1)
-        buf_puts(&v->title, "the whole value");
+        buf_puts(&v->title, _("the whole value"));
     buf_puts(&v->title, " \xc2\xb7 ");
-    text_count(&v->title, v->bits > 0 ? v->bits : v->size);
-    buf_puts(&v->title, v->bits > 0 ? " bits " : v->size == 1 ? " byte " : " bytes ");
+    if (v->bits > 0)
+        buf_printf(&v->title, _("%s bits "), TEXT_COUNT(v->bits));
+    else
+        buf_printf(&v->title, P_("%s byte ", "%s bytes ", v->size), TEXT_COUNT(v->size));
     list_init(&v->list);
     ui_push(u, &v->view);
 }

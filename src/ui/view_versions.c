@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 
@@ -61,16 +62,16 @@ void version_time(struct buf *out, int64_t when)
     if (when != 0)
         clock_format_iso(out, when);
     else
-        buf_puts(out, "(no time)");
+        buf_puts(out, _("(no time)"));
 }
 
 const char *version_state(const struct app_version *x)
 {
     if (x->deleted)
-        return x->latest ? "deleted" : "was deleted";
+        return x->latest ? _("deleted") : _("was deleted");
     if (x->latest)
-        return "now";
-    return x->file != NULL ? "kept here" : "";
+        return _("now");
+    return x->file != NULL ? _("kept here") : "";
 }
 
 /* What tells it from the others: the store's word for it. */
@@ -80,8 +81,12 @@ void version_name(struct buf *out, const struct app_version *x)
         x->version_id != NULL && strcmp(x->version_id, "null") != 0 ? x->version_id : x->etag;
 
     if (x->file != NULL) {
-        buf_puts(out, "until ");
-        version_time(out, x->replaced);
+        struct buf time;
+
+        buf_init(&time, 64);
+        version_time(&time, x->replaced);
+        buf_printf(out, _("until %s"), time.data);
+        buf_release(&time);
     } else if (id != NULL) {
         text_escape(out, id, strlen(id));
     }
@@ -113,7 +118,7 @@ static void draw_row(const struct versions *v, size_t i, const struct region *r,
     if (i == v->marked)
         (void)screen_puts(r, y, 1, STYLE_KEY, "*");
     (void)screen_puts(r, y, 2, style, time.data);
-    (void)screen_puts(r, y, at + 10 - (int)size.len, STYLE_NORMAL, size.data);
+    screen_puts_end(r, y, at + 10, STYLE_NORMAL, size.data);
     (void)screen_puts(r, y, at + 12, style, version_state(x));
     if (versions_of_folder(v))
         version_key(v, x, &rest);
@@ -134,7 +139,7 @@ static void note_text(struct ui *u, const struct versions *v, struct buf *out)
 
     if (versions_running(v)) {
         buf_printf(out, "%s %s  ", ui_spinner(u),
-                   v->contrast != NULL ? "comparing" : "bringing it back");
+                   v->contrast != NULL ? _("comparing") : _("bringing it back"));
         if (v->contrast != NULL)
             app_contrast_progress(v->contrast, &p);
         else if (v->copy != NULL)
@@ -142,7 +147,7 @@ static void note_text(struct ui *u, const struct versions *v, struct buf *out)
         if (p.receive_total > 0)
             progress_text(out, p.received, p.receive_total, 0);
         ui_seconds(out, v->since);
-        buf_puts(out, "  Esc stops it");
+        buf_puts(out, _("  Esc stops it"));
         return;
     }
     if (x == NULL)
@@ -152,8 +157,7 @@ static void note_text(struct ui *u, const struct versions *v, struct buf *out)
         return;
     }
     if (!x->deleted) {
-        text_count(out, x->size);
-        buf_puts(out, " bytes  ");
+        buf_printf(out, _("%s bytes  "), TEXT_COUNT(x->size));
     }
     if (x->storage_class != NULL && strcmp(x->storage_class, "STANDARD") != 0) {
         text_escape(out, x->storage_class, strlen(x->storage_class));
@@ -168,34 +172,36 @@ static void note_text(struct ui *u, const struct versions *v, struct buf *out)
 static void draw_empty(const struct versions *v, const struct region *r)
 {
     const struct error *e = app_versions_error(v->list);
-    const char *text = app_versions_loading(v->list) ? "reading\xe2\x80\xa6"
+    const char *text = app_versions_loading(v->list) ? _("reading\xe2\x80\xa6")
                        : e != NULL                   ? e->msg
                        : versions_of_folder(v)
-                           ? "Nothing is deleted here that can be undeleted."
-                           : "There is nothing of it, neither there nor kept here.";
+                           ? _("Nothing is deleted here that can be undeleted.")
+                           : _("There is nothing of it, neither there nor kept here.");
 
     (void)screen_field(r, 0, 1, r->w - 2, e != NULL ? STYLE_ERROR : STYLE_DIM, text, strlen(text));
 }
 
 static void draw_title(const struct versions *v, const struct region *box)
 {
-    struct buf title;
+    struct buf title, where;
     int width;
 
     buf_init(&title, BUF_MAX_LINE);
-    buf_puts(&title, versions_of_folder(v) ? " Deleted in " : " Versions of ");
-    app_show_location(&title, &v->where);
-    buf_putc(&title, ' ');
+    buf_init(&where, BUF_MAX_LINE);
+    app_show_location(&where, &v->where);
+    buf_printf(&title, versions_of_folder(v) ? _(" Deleted in %s ") : _(" Versions of %s "),
+               where.data);
     width = screen_width(box->s, STYLE_HEADING, title.data, title.len);
     (void)screen_field(box, 0, 2, width < box->w - 4 ? width : box->w - 4, STYLE_HEADING,
                        title.data, title.len);
     buf_clear(&title);
     if (app_versions_count(v->list) > 0)
-        buf_printf(&title, " %llu of %zu%s ", (unsigned long long)v->rows.cur + 1,
+        buf_printf(&title, _(" %llu of %zu%s "), (unsigned long long)v->rows.cur + 1,
                    app_versions_count(v->list),
                    app_versions_loading(v->list) || app_versions_limited(v->list) ? "+" : "");
-    (void)screen_puts(box, box->h - 1, box->w - 2 - (int)title.len, STYLE_NORMAL, title.data);
+    screen_puts_end(box, box->h - 1, box->w - 2, STYLE_NORMAL, title.data);
     buf_release(&title);
+    buf_release(&where);
 }
 
 static void versions_draw(struct ui *u, struct view *view, const struct region *r, bool focus)
@@ -396,7 +402,7 @@ void cmd_version_open(struct ui *u, int arg)
     struct versions *v = (struct versions *)u->over;
     const struct app_version *x = versions_free_row(u, v);
     struct location where;
-    struct buf label;
+    struct buf label, time;
     struct error e;
     const struct app_object *shown = u->right.mine != NULL ? u->right.mine : u->right.object;
 
@@ -428,8 +434,10 @@ void cmd_version_open(struct ui *u, int arg)
         return;
     }
     buf_init(&label, 64);
-    buf_puts(&label, "as of ");
-    version_time(&label, x->when);
+    buf_init(&time, 64);
+    version_time(&time, x->when);
+    buf_printf(&label, _("as of %s"), time.data);
+    buf_release(&time);
     right_look(u, &v->where, &where, x->version_id, label.data);
     buf_release(&label);
     location_release(&where);

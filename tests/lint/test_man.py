@@ -23,6 +23,8 @@ def rows(path):
     for token in TOKEN.findall(text):
         if depth == 0 and token not in "(),":
             name = token
+        elif token == "N_":
+            continue                            # a mark for translators
         elif token == "(":
             depth += 1
             if depth == 1:
