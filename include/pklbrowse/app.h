@@ -364,7 +364,11 @@ enum pb_err app_copy_version_start(struct app *a, const struct location *from,
                                    const char *version_id, const struct location *to,
                                    app_copied_fn done, void *ctx, struct app_copy **copy,
                                    struct error *e) PB_CHECK;
-/* The same, and then `from` is removed, if it is still what was copied. */
+/* The same, but what is at `to` already is not replaced: PB_EEXIST. */
+enum pb_err app_copy_new_start(struct app *a, const struct location *from,
+                               const struct location *to, app_copied_fn done, void *ctx,
+                               struct app_copy **copy, struct error *e) PB_CHECK;
+/* As app_copy_start, and then `from` is removed, if it is still what was copied. */
 enum pb_err app_move_start(struct app *a, const struct location *from, const struct location *to,
                            app_copied_fn done, void *ctx, struct app_copy **copy,
                            struct error *e) PB_CHECK;
@@ -385,5 +389,34 @@ enum pb_err app_remove_start(struct app *a, const struct location *loc, const ch
                              app_removed_fn done, void *ctx, struct app_remove **out,
                              struct error *e) PB_CHECK;
 void app_remove_free(struct app_remove *r); /* also stops it; NULL is fine */
+
+/* Many objects removed, or copied into a folder where nothing is yet under their names, a few at a
+ * time.  One that fails stops no other.  changed(ctx) is called when something moved, at last when
+ * it is over; it must not free it. */
+struct app_many;
+struct app_many_state {
+    size_t all, done, failed;
+    size_t running;  /* when it was stopped: these may be done or not */
+    size_t not_kept; /* removed, but too large for their bytes to be kept */
+    uint64_t bytes;
+    bool over; /* done + failed == all, or there is no memory to go on */
+};
+enum pb_err app_many_new(struct app *a, void (*changed)(void *ctx), void *ctx,
+                         struct app_many **out, struct error *e) PB_CHECK;
+/* name: of its copy in the folder. */
+enum pb_err app_many_add(struct app_many *m, const struct location *where, const char *name,
+                         size_t len, uint64_t size, struct error *e) PB_CHECK;
+/* Another name for the only one. */
+enum pb_err app_many_rename(struct app_many *m, const char *name, size_t len,
+                            struct error *e) PB_CHECK;
+/* to NULL: they are removed. */
+enum pb_err app_many_start(struct app_many *m, const struct location *to, struct error *e) PB_CHECK;
+void app_many_stop(struct app_many *m); /* at once; changed() is not called any more */
+void app_many_state(const struct app_many *m, struct app_many_state *out);
+const struct location *app_many_object(const struct app_many *m, size_t i); /* NULL: no such */
+/* What became of those that failed, in a line each. */
+const char *app_many_failures(const struct app_many *m);
+bool app_many_failed(const struct app_many *m, size_t i);
+void app_many_free(struct app_many *m); /* also stops it; NULL is fine */
 
 #endif

@@ -21,6 +21,8 @@ struct listing_row {
     size_t shown_len;
     uint64_t size;
     int64_t mtime;
+    bool marked;
+    bool hidden; /* of listing_next_marked: it does not pass the filter */
 };
 
 /* container NULL: the list of containers.  changed(ctx) is called when rows, state or error
@@ -56,5 +58,18 @@ enum listing_order { LISTING_BY_NAME, LISTING_BY_SIZE, LISTING_BY_TIME };
 #define LISTING_SORT_MAX 2000000 /* rows; beyond it they stay as the store gives them */
 enum pb_err listing_sort(struct listing *l, enum listing_order order, struct error *e) PB_CHECK;
 enum listing_order listing_sorted(const struct listing *l);
+
+/* Marks, for actions on many: only objects have one; a filter or an order takes none away.  False:
+ * row i is none. */
+bool listing_mark(struct listing *l, uint64_t i, bool on);
+void listing_mark_all(struct listing *l, bool on); /* the rows that pass the filter */
+void listing_unmark(struct listing *l);            /* the others, too */
+uint64_t listing_marked(const struct listing *l, uint64_t *bytes /* may be NULL */);
+/* Goes through all of them in the order in which they came: *at is 0 at first. */
+bool listing_next_marked(const struct listing *l, uint64_t *at, struct listing_row *out);
+/* What is marked in `from` will be here, by name, as soon as it is listed (a listing that is read
+ * again). */
+enum pb_err listing_mark_as(struct listing *l, const struct listing *from,
+                            struct error *e) PB_CHECK;
 
 #endif

@@ -22,6 +22,7 @@ struct app_copy {
     app_copied_fn done;
     void *ctx;
     const char *version_id;    /* of `from`, in mem; NULL: what is there */
+    bool only_new;             /* what is at `to` is not replaced */
     bool move;                 /* `from` is removed in the end */
     struct store_identity now; /* of what was written, once it was */
     bool unchecked;
@@ -96,7 +97,7 @@ static void on_written(void *ctx, const struct store_identity *now, bool uncheck
 
     c->op = NULL;
     c->unchecked = unchecked;
-    if (e != NULL && e->code == PB_EEXIST) { /* nothing was there a moment ago */
+    if (e != NULL && e->code == PB_EEXIST && !c->only_new) { /* nothing was there a moment ago */
         error = *e;
         error.code = PB_ECHANGED;
         fail(c, &error);
@@ -147,8 +148,9 @@ static void all_read(struct app_copy *c)
         c->done(c->ctx, &result, NULL);
         return;
     }
-    if (replace_start(c->app, &c->to, &c->to_spot, NULL, REPLACE_ANY, on_replaceable, c,
-                      &c->replace, &error) != PB_OK)
+    if (replace_start(c->app, &c->to, &c->to_spot, NULL,
+                      c->only_new ? REPLACE_NOTHING : REPLACE_ANY, on_replaceable, c, &c->replace,
+                      &error) != PB_OK)
         fail(c, &error);
 }
 
@@ -417,6 +419,17 @@ enum pb_err app_copy_version_start(struct app *a, const struct location *from,
                                    struct error *e)
 {
     return copy_start(a, from, version_id, to, NULL, done, ctx, copy, e);
+}
+
+enum pb_err app_copy_new_start(struct app *a, const struct location *from,
+                               const struct location *to, app_copied_fn done, void *ctx,
+                               struct app_copy **copy, struct error *e)
+{
+    enum pb_err err = copy_start(a, from, NULL, to, NULL, done, ctx, copy, e);
+
+    if (err == PB_OK)
+        (*copy)->only_new = true;
+    return err;
 }
 
 enum pb_err app_move_start(struct app *a, const struct location *from, const struct location *to,

@@ -12,7 +12,7 @@
 struct record {
     const char *name;
     uint32_t len;
-    uint32_t kind;
+    uint16_t kind, marked;
     uint64_t size;
     int64_t mtime;
 };
@@ -40,6 +40,14 @@ struct listing {
     size_t unsorted; /* rows that came since */
     char *filter;    /* NULL: none, every record is a row */
     bool filter_exact;
+    uint64_t marked, marked_bytes;
+    struct {
+        struct name { /* to be marked when they come, in the order of bytes */
+            char *name;
+            size_t len;
+        } * data;
+        size_t len, cap;
+    } again;
 
     struct store_op *op; /* the page under way */
     char *next;          /* token of the next page */
@@ -104,6 +112,7 @@ static void fill_row(const struct listing *l, const struct record *r, struct lis
         .shown_len = r->len - cut,
         .size = r->size,
         .mtime = r->mtime,
+        .marked = r->marked != 0,
     };
 }
 
@@ -217,6 +226,124 @@ enum listing_order listing_sorted(const struct listing *l)
     return l->order;
 }
 
+/* --- marks --------------------------------------------------------------------------------- */
+
+static void set_mark(struct listing *l, struct record *r, bool on)
+{
+    if (r->kind != STORE_OBJECT || (r->marked != 0) == on)
+        return;
+    r->marked = on;
+    l->marked += on ? 1 : UINT64_MAX; /* one more or less */
+    l->marked_bytes += on ? r->size : 0 - r->size;
+}
+
+bool listing_mark(struct listing *l, uint64_t i, bool on)
+{
+    struct record *r;
+
+    if (i >= listing_count(l))
+        return false;
+    r = record_at(l, indexed(l) ? l->matches.data[i] : i);
+    set_mark(l, r, on);
+    return r->kind == STORE_OBJECT;
+}
+
+void listing_mark_all(struct listing *l, bool on)
+{
+    for (uint64_t i = 0; i < listing_count(l); i++)
+        (void)listing_mark(l, i, on);
+}
+
+void listing_unmark(struct listing *l)
+{
+    for (size_t i = 0; i < l->loaded && l->marked > 0; i++)
+        set_mark(l, record_at(l, i), false);
+}
+
+uint64_t listing_marked(const struct listing *l, uint64_t *bytes)
+{
+    if (bytes != NULL)
+        *bytes = l->marked_bytes;
+    return l->marked;
+}
+
+bool listing_next_marked(const struct listing *l, uint64_t *at, struct listing_row *out)
+{
+    while (*at < l->loaded) {
+        const struct record *r = record_at(l, (*at)++);
+
+        if (r->marked == 0)
+            continue;
+        fill_row(l, r, out);
+        out->hidden = !passes(l, r);
+        return true;
+    }
+    return false;
+}
+
+static int by_bytes(const char *a, size_t na, const char *b, size_t nb)
+{
+    int order = memcmp(a, b, na < nb ? na : nb);
+
+    return order != 0 ? order : (na > nb) - (na < nb);
+}
+
+static int names_order(const void *a, const void *b)
+{
+    const struct name *x = a, *y = b;
+
+    return by_bytes(x->name, x->len, y->name, y->len);
+}
+
+static bool to_mark_again(const struct listing *l, const struct record *r)
+{
+    size_t from = 0, to = l->again.len;
+
+    while (from < to) {
+        size_t mid = from + (to - from) / 2;
+        const struct name *n = &l->again.data[mid];
+        int order = by_bytes(r->name, r->len, n->name, n->len);
+
+        if (order == 0)
+            return true;
+        if (order < 0)
+            to = mid;
+        else
+            from = mid + 1;
+    }
+    return false;
+}
+
+static bool again(struct listing *l, const char *name, size_t len)
+{
+    struct name n = {mem_strndup(name, len), len};
+
+    if (n.name != NULL && vec_push(&l->again, n))
+        return true;
+    free(n.name);
+    return false;
+}
+
+/* Also those that are still to be marked there. */
+enum pb_err listing_mark_as(struct listing *l, const struct listing *from, struct error *e)
+{
+    bool ok = true;
+
+    for (size_t i = 0; i < from->loaded && ok; i++) {
+        const struct record *r = record_at(from, i);
+
+        ok = r->marked == 0 || again(l, r->name, r->len);
+    }
+    for (size_t i = 0; !from->complete && i < from->again.len && ok; i++)
+        ok = again(l, from->again.data[i].name, from->again.data[i].len);
+    if (l->again.len > 1)
+        qsort(l->again.data, l->again.len, sizeof *l->again.data, names_order);
+    for (size_t i = 0; i < l->loaded; i++)
+        if (to_mark_again(l, record_at(l, i)))
+            set_mark(l, record_at(l, i), true);
+    return ok ? PB_OK : error_nomem(e);
+}
+
 /* --- pages --------------------------------------------------------------------------------- */
 
 static char *keep_name(struct listing *l, const char *name, size_t len)
@@ -265,12 +392,14 @@ static enum pb_err add_entry(struct listing *l, const struct store_entry *entry,
     struct record r = {
         .name = keep_name(l, entry->name, entry->len),
         .len = (uint32_t)entry->len,
-        .kind = (uint32_t)entry->kind,
+        .kind = (uint16_t)entry->kind,
         .size = entry->size,
         .mtime = entry->mtime,
     };
     if (!r.name || !keep_record(l, &r))
         return error_nomem(e);
+    if (to_mark_again(l, &r))
+        set_mark(l, record_at(l, l->loaded - 1), true);
     if (indexed(l) && passes(l, &r) && !vec_push(&l->matches, (uint64_t)(l->loaded - 1)))
         return error_nomem(e);
     return PB_OK;
@@ -371,6 +500,9 @@ void listing_free(struct listing *l)
         free(l->chunks.data[i]);
     vec_release(&l->chunks);
     vec_release(&l->matches);
+    for (size_t i = 0; i < l->again.len; i++)
+        free(l->again.data[i].name);
+    vec_release(&l->again);
     free(l->filter);
     free(l->next);
     free(l->container);

@@ -73,6 +73,9 @@ bool need_shown(const struct ui *u, const struct command *c)
         return false;
     if ((c->needs & SHOW_INT) != 0 && !value_is_int(u))
         return false;
+    if ((c->needs & SHOW_MARKED) != 0 &&
+        (u->left.listing == NULL || listing_marked(u->left.listing, NULL) == 0))
+        return false;
     if ((c->needs & SHOW_CHANGED) != 0 && !pkl_edit_changed(edit))
         return false;
     if ((c->needs & SHOW_UNSAVED) != 0 && !pkl_edit_dirty(edit))
@@ -193,6 +196,10 @@ static bool stop_work(struct ui *u)
         ui_say(u, SAY_INFO, "Stopped.");
         return true;
     }
+    if (many_running(u)) {
+        many_cancel(u);
+        return true;
+    }
     if (right_loading(u)) {
         app_object_cancel(u->right.object);
         return true;
@@ -243,6 +250,12 @@ void cmd_quit(struct ui *u, int arg)
     (void)arg;
     if (u->saving.step == SAVE_WRITING) {
         ui_say(u, SAY_WARNING, "It is being saved; Esc stops that.");
+        return;
+    }
+    if (many_running(u)) {
+        ui_say(u, SAY_WARNING,
+               u->many.copying ? N_("Objects are being copied; Esc stops that.")
+                               : N_("Objects are being deleted; Esc stops that."));
         return;
     }
     u->pending.what = PENDING_QUIT;

@@ -15,6 +15,12 @@ void cmd_count(struct ui *u, int arg);
 void cmd_sort(struct ui *u, int arg);
 void cmd_copy_name(struct ui *u, int arg);
 
+/* marks.c */
+void cmd_mark(struct ui *u, int arg);
+void cmd_mark_all(struct ui *u, int arg);
+void cmd_list_delete(struct ui *u, int arg);
+void cmd_download(struct ui *u, int arg);
+
 /* view_tree.c */
 void cmd_tree_open(struct ui *u, int arg);
 void cmd_tree_close(struct ui *u, int arg);

@@ -171,6 +171,8 @@ static void draw_status(struct ui *u, const struct region *r)
     buf_putc(&text, ' ');
     save_status(u, &text);
     if (text.len == 1)
+        many_status(u, &text);
+    if (text.len == 1)
         find_status(u, &text);
     if (text.len == 1 && u->right_focus)
         right_status(u, &text);

@@ -59,19 +59,33 @@ void ui_unsay(struct ui *u, uint64_t said)
     u->dirty = true;
 }
 
-void ui_say(struct ui *u, enum say kind, const char *fmt, ...)
+PB_PRINTF(4, 0)
+static void say(struct ui *u, enum say kind, const char *detail, const char *fmt, va_list ap)
 {
     char text[2048];
-    va_list ap;
-    int n;
 
-    va_start(ap, fmt);
-    n = vsnprintf(text, sizeof text, _(fmt), ap);
-    va_end(ap);
-    if (n < 0)
+    if (vsnprintf(text, sizeof text, _(fmt), ap) < 0)
         return;
     text[utf8_check(text, strlen(text), false, NULL)] = '\0';
-    add(u, kind, text, NULL);
+    add(u, kind, text, detail);
+}
+
+void ui_say(struct ui *u, enum say kind, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    say(u, kind, NULL, fmt, ap);
+    va_end(ap);
+}
+
+void ui_say_detail(struct ui *u, enum say kind, const char *detail, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    say(u, kind, detail, fmt, ap);
+    va_end(ap);
 }
 
 /* Errors are parts of sentences for whoever prints them; here they are sentences. */

@@ -147,6 +147,16 @@ struct saving {
     uint64_t since;
 };
 
+/* --- many objects --------------------------------------------------------------------------- */
+
+struct many {
+    struct app_many *work;  /* what is chosen, running, or over; NULL: none */
+    struct location listed; /* where they were chosen */
+    uint64_t objects, bytes, hidden, too_large;
+    bool copying;
+    uint64_t since; /* running since; 0: it does not */
+};
+
 /* --- typed ahead ---------------------------------------------------------------------------- */
 
 #define AHEAD_MOST 64 /* keys */
@@ -208,6 +218,7 @@ struct ui {
     struct messages messages;
     struct pending pending;
     struct saving saving;
+    struct many many;
     struct app_links *links; /* being made, or NULL */
     struct location links_of;
     struct asked_where *asked; /* an edit that waits for an answer, or NULL */
@@ -268,6 +279,8 @@ void progress_bar(const struct region *r, int y, int x, int width, uint64_t done
 
 /* message.c */
 void ui_say(struct ui *u, enum say kind, const char *fmt, ...) PB_PRINTF(3, 4);
+void ui_say_detail(struct ui *u, enum say kind, const char *detail, const char *fmt, ...)
+    PB_PRINTF(4, 5);
 void ui_error(struct ui *u, const struct error *e);
 void ui_unsay(struct ui *u, uint64_t said); /* takes that message away if it still stands there */
 const struct message *ui_message(const struct ui *u); /* the one in the status line, or NULL */
@@ -283,6 +296,15 @@ bool need_shown(const struct ui *u, const struct command *c);
 bool guard_unsaved(struct ui *u, const char *doing);
 void ui_copy(struct ui *u, const char *what, const struct buf *text);
 void ui_copy_secret(struct ui *u, const char *what, const struct buf *text); /* not shown */
+
+/* marks.c */
+void marks_text(struct buf *out, uint64_t objects, uint64_t bytes); /* "3 objects, 1.2 kB" */
+bool marks_clear(struct ui *u);                                     /* false: nothing was marked */
+bool marks_copy_names(struct ui *u);
+bool many_running(const struct ui *u);
+void many_cancel(struct ui *u);
+void many_stop(struct ui *u);
+void many_status(const struct ui *u, struct buf *out);
 
 /* links.c */
 void links_stop(struct ui *u);

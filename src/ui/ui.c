@@ -151,7 +151,7 @@ bool ui_busy(const struct ui *u)
 {
     return (u->left.listing != NULL && listing_loading(u->left.listing)) || right_loading(u) ||
            u->nav.look != NULL || find_running(u) || versions_busy(u) || u->links != NULL ||
-           u->saving.step == SAVE_CHECKING || u->saving.step == SAVE_WRITING ||
+           many_running(u) || u->saving.step == SAVE_CHECKING || u->saving.step == SAVE_WRITING ||
            u->saving.step == SAVE_MERGING;
 }
 
@@ -349,6 +349,7 @@ static void release(struct ui *u)
     location_release(&u->saving.where);
     location_release(&u->pending.where);
     links_stop(u);
+    many_stop(u);
     right_release(u);
     left_release(u);
     nav_release(u);

@@ -135,6 +135,7 @@ void left_show(struct ui *u, const struct location *where, const char *name, siz
 void left_reload(struct ui *u)
 {
     struct left *l = &u->left;
+    struct listing *before;
     struct listing_row row;
     struct error e;
 
@@ -142,13 +143,15 @@ void left_reload(struct ui *u)
         return;
     if (l->listing != NULL && listing_row(l->listing, l->list.cur, &row))
         want_name(l, row.name, row.len, list_line(&l->list));
-    listing_free(l->listing);
+    before = l->listing;
     l->listing = NULL;
     l->error_said = false;
     l->since = clock_mono_us();
     arena_release(&l->mem);
-    if (start_listing(u, &e) != PB_OK || listing_filter(l->listing, l->filter.data, &e) != PB_OK)
+    if (start_listing(u, &e) != PB_OK || listing_filter(l->listing, l->filter.data, &e) != PB_OK ||
+        (before != NULL && listing_mark_as(l->listing, before, &e) != PB_OK))
         ui_error(u, &e);
+    listing_free(before);
 }
 
 void left_frame(struct ui *u, unsigned height)
@@ -211,6 +214,8 @@ void left_title(struct ui *u, struct buf *name, struct buf *state)
     if (listing_sorted(l->listing) != LISTING_BY_NAME)
         buf_puts(state,
                  listing_sorted(l->listing) == LISTING_BY_SIZE ? _("by size  ") : _("by time  "));
+    if (listing_marked(l->listing, NULL) > 0)
+        buf_printf(state, _("%s marked  "), TEXT_COUNT(listing_marked(l->listing, NULL)));
     position(l, state);
     if (listing_loading(l->listing)) {
         buf_printf(state, " %s", ui_spinner(u));
@@ -264,7 +269,7 @@ static void draw_entry(const struct region *r, int y, const struct listing_row *
                        const struct tail *tail)
 {
     bool object = row->kind == STORE_OBJECT;
-    enum style style = object ? STYLE_NAME : STYLE_FOLDER;
+    enum style style = row->marked ? STYLE_CHANGED : object ? STYLE_NAME : STYLE_FOLDER;
     int age_x = r->w - 1 - tail->age, size_x = age_x - (tail->age > 0 ? 2 : 0) - tail->size;
     struct buf name, size, age;
 
@@ -278,6 +283,8 @@ static void draw_entry(const struct region *r, int y, const struct listing_row *
         (void)text_escape_cols(&name, row->shown, row->shown_len, (size_t)r->w + 1);
     if (!object)
         (void)screen_puts(r, y, 1, STYLE_KEY, "\xe2\x96\xb8");
+    if (row->marked)
+        (void)screen_puts(r, y, 1, STYLE_CHANGED, "*");
     (void)screen_field(r, y, 3, size_x - 4, style, name.data, name.len);
     if (tail->size > 0)
         screen_puts_end(r, y, size_x + tail->size, STYLE_NORMAL, size.data);
@@ -412,7 +419,7 @@ static void left_cancel(struct ui *u, struct view *v)
     (void)v;
     if (u->left.filter.len > 0)
         set_filter(u, "", 0);
-    else if (!u->left.places)
+    else if (!marks_clear(u) && !u->left.places)
         cmd_list_parent(u, 0);
 }
 
@@ -572,7 +579,7 @@ void cmd_copy_name(struct ui *u, int arg)
     struct buf text;
 
     (void)arg;
-    if (!left_location(u, &where, &kind))
+    if (marks_copy_names(u) || !left_location(u, &where, &kind))
         return;
     buf_init(&text, BUF_MAX_LINE);
     location_format(&text, &where);

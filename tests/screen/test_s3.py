@@ -574,6 +574,44 @@ def refusals():
     assert "127.0.0.1" in seen["there"], seen["there"]
 
 
+def many_at_once():
+    """Deleting many says how far it is, goes past one that is refused, and Esc stops it."""
+    with Bucket() as bucket:
+        for i in range(12):
+            bucket.put(i, key=f"many/{i:02d}")
+        rules = ["method=DELETE path=.*/many/03 do=answer status=403",
+                 "method=DELETE path=.*/many/1. do=hang"]
+        host, port = SERVER["ENDPOINT"].rsplit("/", 1)[1].split(":")
+        proxy = FaultProxy((host, int(port))).start()
+        for rule in rules:
+            proxy.rule(rule)
+        try:
+            run(f"""
+                key M
+                expect 12 marked
+                key d y
+                await Deleting
+                await 10 of 12, 1 failed
+                now key q
+                await Objects are being deleted; Esc stops that.
+                now key Esc
+                await Stopped: 9 of 12 are deleted; 2 were under way and may be, too.
+                expect 3 marked
+                expect 1 of 3
+                key Enter
+                expect access denied
+                key q D ^U
+                type s3://{bucket.name}/copied
+                key Enter
+                await Copied 3 objects.
+            """, where=[f"s3://{bucket.name}/many/"], AWS_ENDPOINT_URL=proxy.url)
+        finally:
+            proxy.stop()
+        keys = [x["Key"] for x in bucket.s3.list_objects_v2(Bucket=bucket.name)["Contents"]]
+        assert keys == ["copied/03", "copied/10", "copied/11", "data.pickle", "many/03",
+                        "many/10", "many/11"], keys
+
+
 def folder_without_its_slash():
     """A location that is no object may be where keys begin."""
     with Bucket() as bucket:
@@ -610,4 +648,4 @@ if __name__ == "__main__":
                    deleted_meanwhile, answers_to_a_condition, save_as, many_keys, odd_keys,
                    properties, session_ends, versions, kept_bytes, killed_while_saving,
                    no_secrets, refusals,
-                   folder_without_its_slash, big_object]))
+                   folder_without_its_slash, big_object, many_at_once]))

@@ -249,14 +249,62 @@ static void test_failure_keeps_rows(void **state)
     listing_free(l);
 }
 
+static void test_marks(void **state)
+{
+    (void)state;
+    struct fake f, g;
+    unsigned changes;
+    struct listing *l = open_listing(&f, &changes, "b", "p/"), *again;
+    struct listing_row row;
+    uint64_t bytes, at = 0;
+    struct error e;
+
+    answer(&f, (const char *[]){"p/a", "p/b/", "p/c", "p/bb"}, 4, "more");
+    assert_true(listing_mark(l, 0, true));
+    assert_true(listing_mark(l, 0, true));  /* twice is once */
+    assert_false(listing_mark(l, 1, true)); /* no object */
+    assert_false(listing_mark(l, 9, true)); /* no such row */
+    assert_int_equal(listing_marked(l, &bytes), 1);
+    assert_int_equal(bytes, 100);
+    assert_true(listing_row(l, 0, &row) && row.marked);
+
+    /* A filter and an order hide and move, and take no mark away. */
+    assert_int_equal(listing_filter(l, "b", &e), PB_OK);
+    listing_mark_all(l, true);
+    assert_int_equal(listing_marked(l, &bytes), 2);
+    assert_int_equal(bytes, 203);
+    assert_int_equal(listing_sort(l, LISTING_BY_SIZE, &e), PB_OK);
+    assert_true(listing_next_marked(l, &at, &row) && row.hidden);
+    assert_string_equal(row.shown, "a");
+    assert_true(listing_next_marked(l, &at, &row) && !row.hidden);
+    assert_string_equal(row.shown, "bb");
+    assert_false(listing_next_marked(l, &at, &row));
+
+    /* Read again: what has come and what still comes. */
+    again = open_listing(&g, &changes, "b", "p/");
+    answer(&g, (const char *[]){"p/a", "p/b/"}, 2, "more");
+    assert_int_equal(listing_mark_as(again, l, &e), PB_OK);
+    assert_int_equal(listing_marked(again, NULL), 1);
+    listing_want_all(again);
+    answer(&g, (const char *[]){"p/bb", "p/c"}, 2, NULL);
+    assert_int_equal(listing_marked(again, &bytes), 2);
+    assert_int_equal(bytes, 200);
+
+    listing_mark_all(l, false); /* those that pass the filter */
+    assert_int_equal(listing_marked(l, NULL), 1);
+    listing_unmark(l);
+    assert_int_equal(listing_marked(l, &bytes), 0);
+    assert_int_equal(bytes, 0);
+    close_listing(&g, again);
+    close_listing(&f, l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pages_on_demand),
-        cmocka_unit_test(test_odd_names),
-        cmocka_unit_test(test_sort),
-        cmocka_unit_test(test_filter),
-        cmocka_unit_test(test_failure_keeps_rows),
+        cmocka_unit_test(test_pages_on_demand), cmocka_unit_test(test_odd_names),
+        cmocka_unit_test(test_marks),           cmocka_unit_test(test_sort),
+        cmocka_unit_test(test_filter),          cmocka_unit_test(test_failure_keeps_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
