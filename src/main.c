@@ -68,37 +68,40 @@ static void speak_as_environment(void)
 }
 
 /* What the command line says, else the settings, else the environment.  Whoever cannot be shown
- * more than ASCII gets English.  PB_EUSAGE when there are no messages in what was asked for. */
-static enum pb_err set_language(int argc, char **argv, bool ascii, struct error *e)
+ * more than ASCII gets English, and so does a program: JSON holds sentences, too.  PB_EUSAGE when
+ * there are no messages in what was asked for. */
+static enum pb_err set_language(int argc, char **argv, struct error *e)
 {
     const char *folder = getenv("PKLBROWSE_LOCALE_DIR"), *language;
     char set[LANGUAGE_MAX];
 
-    if (ascii || strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
+    if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
         return PB_OK;
     (void)bindtextdomain(PACKAGE, folder != NULL && *folder != '\0' ? folder : LOCALEDIR);
     (void)bind_textdomain_codeset(PACKAGE, "UTF-8");
     language = args_early(argc, argv, OPT_lang);
     if (language != NULL)
         return speak(language) ? PB_OK
-                               : error_set(e, PB_EUSAGE, "--lang: there are no messages in this "
-                                                         "language here; en is always there");
+                               : error_set(e, PB_EUSAGE,
+                                           "--lang: there are no messages in this "
+                                           "language here; en is always there");
     if (ui_config_language(args_early(argc, argv, OPT_config), set) && speak(set))
         return PB_OK;
     speak_as_environment();
     return PB_OK;
 }
 #else
-static enum pb_err set_language(int argc, char **argv, bool ascii, struct error *e)
+static enum pb_err set_language(int argc, char **argv, struct error *e)
 {
-    (void)argc, (void)argv, (void)ascii, (void)e;
+    (void)argc, (void)argv, (void)e;
     return PB_OK;
 }
 #endif
 
 int main(int argc, char **argv)
 {
-    bool ascii = args_early(argc, argv, OPT_ascii) != NULL;
+    bool ascii = args_early(argc, argv, OPT_ascii) != NULL,
+         json = args_early(argc, argv, OPT_json) != NULL;
     struct args args;
     struct error error;
     int status;
@@ -107,7 +110,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     set_characters(ascii);
-    if (set_language(argc, argv, ascii, &error) != PB_OK)
+    if (!ascii && !json && set_language(argc, argv, &error) != PB_OK)
         return cli_error(&error);
     if (args_parse(&args, argc, argv, &error) != PB_OK)
         return cli_error(&error);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 
@@ -206,7 +207,7 @@ static void describe_s3(struct app *a, struct buf *out)
     }
     text_escape(out, s->region, strlen(s->region));
     if (s->anonymous)
-        buf_puts(out, " · anonymous");
+        buf_puts(out, _(" · anonymous"));
 }
 
 static bool in_demo(const struct app *a, const struct location *loc)
@@ -224,10 +225,10 @@ void app_describe(struct app *a, const struct location *loc, struct buf *out)
         describe_s3(a, out);
         break;
     case LOC_LOCAL:
-        buf_puts(out, in_demo(a, loc) ? "demo" : "local");
+        buf_puts(out, in_demo(a, loc) ? _("demo") : _("local"));
         break;
     case LOC_STDIO:
-        buf_puts(out, "standard input");
+        buf_puts(out, _("standard input"));
         break;
     case LOC_GS:
         app_google_describe(a, out);
@@ -236,8 +237,8 @@ void app_describe(struct app *a, const struct location *loc, struct buf *out)
         app_azure_describe(a, loc, out);
         break;
     case LOC_HTTP:
-        buf_puts(out, "not supported");
+        buf_puts(out, _("not supported"));
         break;
     }
-    buf_puts(out, a->options.read_only ? " · read-only" : " · read-write");
+    buf_puts(out, a->options.read_only ? _(" · read-only") : _(" · read-write"));
 }

@@ -1,6 +1,7 @@
 /* What an audit found, in the words that the screen and the batch command share. */
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 
 #include "app_private.h"
@@ -11,7 +12,7 @@ static void put_use(struct buf *out, const char *what, uint64_t n, bool *any)
         return;
     buf_printf(out, "%s%s", *any ? ", " : "", what);
     if (n > 1)
-        buf_printf(out, " %llu times", (unsigned long long)n);
+        buf_printf(out, _(" %llu times"), (unsigned long long)n);
     *any = true;
 }
 
@@ -19,13 +20,13 @@ void app_audit_uses(struct buf *out, const struct pkl_audit_row *r)
 {
     bool any = false;
 
-    put_use(out, "called", r->called, &any);
-    put_use(out, "built", r->built, &any);
-    put_use(out, "given state", r->states, &any);
-    put_use(out, "result called", r->result_called, &any);
-    put_use(out, "changed", r->changed, &any);
+    put_use(out, _("called"), r->called, &any);
+    put_use(out, _("built"), r->built, &any);
+    put_use(out, _("given state"), r->states, &any);
+    put_use(out, _("result called"), r->result_called, &any);
+    put_use(out, _("changed"), r->changed, &any);
     if (!any)
-        put_use(out, "imported only", r->imported, &any);
+        put_use(out, _("imported only"), r->imported, &any);
 }
 
 void app_audit_name(struct buf *out, const struct pkl_audit_row *r)
@@ -40,7 +41,7 @@ void app_audit_name(struct buf *out, const struct pkl_audit_row *r)
         buf_printf(out, "<extension %lld>", (long long)r->code);
         break;
     case PKL_AUDIT_COMPUTED:
-        buf_puts(out, "<computed while loading>");
+        buf_puts(out, _("<computed while loading>"));
         break;
     }
 }
@@ -50,19 +51,19 @@ void app_audit_place(struct buf *out, const struct pkl_audit *a, const char *pat
     if (path != NULL)
         text_escape(out, path, strlen(path));
     else
-        buf_puts(out, "(not in the value)");
+        buf_puts(out, _("(not in the value)"));
     while (pickle > 0) {
         const struct pkl_audit_pickle *p = pkl_audit_pickle(a, pickle);
 
         if (p->place == PKL_AUDIT_TRAILING) {
-            buf_printf(out, " in the bytes behind the end, from %llu on",
+            buf_printf(out, _(" in the bytes behind the end, from %llu on"),
                        (unsigned long long)p->offset);
         } else {
-            buf_printf(out, " of a pickle in %s at ", pkl_audit_place_name(p->place));
+            buf_printf(out, _(" of a pickle in %s at "), _(pkl_audit_place_name(p->place)));
             if (p->path != NULL)
                 text_escape(out, p->path, strlen(p->path));
             else
-                buf_printf(out, "byte %llu", (unsigned long long)p->offset);
+                buf_printf(out, _("byte %llu"), (unsigned long long)p->offset);
         }
         pickle = p->inside;
     }

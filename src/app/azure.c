@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 
@@ -73,7 +74,7 @@ enum pb_err app_azure_store(struct app *a, struct store **out, struct error *e)
 
 const char *app_azure_kind(const struct azure_setup *s)
 {
-    static const char *const kinds[] = {"anonymous", "key", "signature", "token"};
+    static const char *const kinds[] = {N_("anonymous"), N_("key"), N_("signature"), N_("token")};
 
     return kinds[s->auth];
 }

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 
@@ -27,7 +28,7 @@ struct demo {
     int fd;     /* the folder itself */
 };
 
-static enum pb_err fail(struct error *e, const char *what, const char *name)
+static enum pb_err fail_sample(struct error *e, const char *what, const char *name)
 {
     int why = errno;
     struct buf shown;
@@ -52,7 +53,7 @@ static enum pb_err copy_bytes(int from, int to, const char *name, struct error *
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return fail(e, "cannot read the sample", name);
+            return fail_sample(e, N_("cannot read the sample"), name);
         if (n == 0)
             return PB_OK;
         err = sink_write(&sink, piece, (size_t)n, e);
@@ -68,12 +69,13 @@ static enum pb_err copy_file(int from, int to, const char *name, struct error *e
     enum pb_err err;
 
     if (in < 0)
-        return fail(e, "cannot read the sample", name);
+        return fail_sample(e, N_("cannot read the sample"), name);
     out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    err = out < 0 ? fail(e, "cannot copy the sample", name) : copy_bytes(in, out, name, e);
+    err =
+        out < 0 ? fail_sample(e, N_("cannot copy the sample"), name) : copy_bytes(in, out, name, e);
     close(in);
     if (out >= 0 && close(out) != 0 && err == PB_OK)
-        err = fail(e, "cannot copy the sample", name);
+        err = fail_sample(e, N_("cannot copy the sample"), name);
     return err;
 }
 
@@ -90,9 +92,9 @@ static enum pb_err copy_below(int from, int to, const char *name, unsigned depth
     enum pb_err err;
 
     if (in < 0)
-        return fail(e, "cannot read the sample folder", name);
+        return fail_sample(e, N_("cannot read the sample folder"), name);
     if (mkdirat(to, name, 0700) != 0 || (out = openat(to, name, FOLDER_FLAGS)) < 0) {
-        err = fail(e, "cannot copy the sample folder", name);
+        err = fail_sample(e, N_("cannot copy the sample folder"), name);
         close(in);
         return err;
     }
@@ -106,7 +108,7 @@ static enum pb_err copy_entry(int from, int to, const char *name, unsigned depth
     struct stat st;
 
     if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-        return fail(e, "cannot read the sample", name);
+        return fail_sample(e, N_("cannot read the sample"), name);
     if (S_ISREG(st.st_mode))
         return copy_file(from, to, name, e);
     if (S_ISDIR(st.st_mode) && depth < DEMO_DEPTH)
@@ -122,7 +124,7 @@ static enum pb_err copy_folder(int from, int to, unsigned depth, struct error *e
     const struct dirent *entry;
 
     if (dir == NULL) {
-        err = fail(e, "cannot read the samples", "");
+        err = fail_sample(e, N_("cannot read the samples"), "");
         close(from);
         return err;
     }
@@ -131,7 +133,7 @@ static enum pb_err copy_folder(int from, int to, unsigned depth, struct error *e
             err = copy_entry(dirfd(dir), to, entry->d_name, depth, e);
     }
     if (err == PB_OK && errno != 0)
-        err = fail(e, "cannot read the samples", "");
+        err = fail_sample(e, N_("cannot read the samples"), "");
     closedir(dir);
     return err;
 }
@@ -207,7 +209,7 @@ static enum pb_err make_folder(struct demo *d, struct error *e)
     if (err == PB_OK)
         err = app_absolute_path(&absolute, path.data, e);
     if (err == PB_OK && mkdtemp(absolute.data) == NULL)
-        err = fail(e, "cannot make the demo's folder", absolute.data);
+        err = fail_sample(e, N_("cannot make the demo's folder"), absolute.data);
     if (err != PB_OK)
         goto out;
     buf_putc(&absolute, '/');
@@ -218,7 +220,7 @@ static enum pb_err make_folder(struct demo *d, struct error *e)
     }
     d->fd = open(d->path, FOLDER_FLAGS);
     if (d->fd < 0)
-        err = fail(e, "cannot open the demo's folder", d->path);
+        err = fail_sample(e, N_("cannot open the demo's folder"), d->path);
 out:
     buf_release(&path);
     buf_release(&absolute);
@@ -243,7 +245,7 @@ enum pb_err demo_new(struct demo **out, struct error *e)
         goto out;
     from = open(samples.data, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (from < 0) {
-        err = fail(e, "cannot open the demo's samples", samples.data);
+        err = fail_sample(e, N_("cannot open the demo's samples"), samples.data);
         goto out;
     }
     err = make_folder(d, e);

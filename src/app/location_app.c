@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 
@@ -26,7 +27,7 @@ enum pb_err app_fail(struct error *e, enum pb_err code, const struct location *l
 
     buf_init(&shown, BUF_MAX_LINE);
     app_show_location(&shown, loc);
-    error_set(e, code, "%s: %s", shown.data, why);
+    error_set(e, code, "%s: %s", shown.data, _(why));
     buf_release(&shown);
     return code;
 }

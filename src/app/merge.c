@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <pklbrowse/digest.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/loop.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/pkl_repr.h>
@@ -161,12 +162,12 @@ static enum pb_err check_way(struct pkl_view *mine, struct pkl_view *theirs, str
             return err;
         err = pkl_path_follow(theirs, &way, &is, e);
         if (err == PB_ENOTFOUND)
-            c->why = "is not there any more";
+            c->why = N_("is not there any more");
         else if (err != PB_OK)
             return err;
         else if (counts_by_number(was.value.kind, &c->steps.steps[way.count]) &&
                  (was.value.kind != is.value.kind || was.value.count != is.value.count))
-            c->why = "may be another item now: what holds it has another length";
+            c->why = N_("may be another item now: what holds it has another length");
     }
     return PB_OK;
 }
@@ -203,7 +204,7 @@ static enum pb_err look(struct merge *m, size_t i, struct arena *mem, struct mov
     if (err == PB_OK)
         err = app_change_path(m->mine, &c->change, PATH_FORM_PATH, &c->path, e);
     if (err == PB_OK && c->change.what != PKL_CHANGE_SET) {
-        c->why = "was added, deleted, renamed or moved";
+        c->why = N_("was added, deleted, renamed or moved");
         return PB_OK;
     }
     if (err == PB_OK)
@@ -215,7 +216,7 @@ static enum pb_err look(struct merge *m, size_t i, struct arena *mem, struct mov
     err = pkl_path_follow(theirs, &c->steps, &c->place, e);
     c->found = err == PB_OK;
     if (err == PB_ENOTFOUND) {
-        c->why = "is not there any more";
+        c->why = N_("is not there any more");
         return PB_OK;
     }
     if (err == PB_OK && c->change.old.id != 0)
@@ -223,7 +224,7 @@ static enum pb_err look(struct merge *m, size_t i, struct arena *mem, struct mov
     if (err == PB_OK && !same) {
         err = same_value(mine, &c->change.place.value, theirs, &c->place.value, &c->needless, e);
         if (err == PB_OK && !c->needless)
-            c->why = "was changed by both";
+            c->why = N_("was changed by both");
     }
     return err;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 
 #include "app_private.h"
@@ -163,7 +164,7 @@ static enum pb_err settle(struct app_object *o, struct error *e)
     o->state = APP_BROKEN;
     if (!pkl_doc_is_pickle(o->doc)) {
         o->state = APP_NOT_PICKLE;
-        error_set(&o->error, PB_EPICKLE, e->code == PB_EUNSUPPORTED ? "%s" : "not a pickle: %s",
+        error_set(&o->error, PB_EPICKLE, e->code == PB_EUNSUPPORTED ? "%s" : _("not a pickle: %s"),
                   e->msg);
     }
     return PB_OK;

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 
@@ -28,7 +29,7 @@ static enum pb_err add_demo(struct app *a, struct error *e)
     enum pb_err err;
 
     buf_init(&title, BUF_MAX_LINE);
-    buf_puts(&title, "demo");
+    buf_puts(&title, _("demo"));
     err = add_place(a, &title, LOC_LOCAL, demo_folder(a->demo), e);
     buf_release(&title);
     return err;
@@ -44,7 +45,7 @@ static enum pb_err add_current_folder(struct app *a, struct error *e)
     buf_init(&title, BUF_MAX_LINE);
     err = app_absolute_path(&path, "./", NULL);
     if (err == PB_OK) {
-        buf_puts(&title, "folder ");
+        buf_puts(&title, _("folder "));
         text_escape(&title, path.data, path.len > 1 ? path.len - 1 : 1);
         err = add_place(a, &title, LOC_LOCAL, path.data, e);
     } else if (err != PB_ENOMEM) {
@@ -101,9 +102,9 @@ static enum pb_err add_s3(struct app *a, struct error *e)
         buf_puts(&title, "  ");
         text_escape(&title, what, strlen(what));
         if (s->anonymous) {
-            buf_puts(&title, " (anonymous)");
+            buf_puts(&title, _(" (anonymous)"));
         } else if (strcmp(s->profile, "default") != 0) {
-            buf_puts(&title, " (profile ");
+            buf_puts(&title, _(" (profile "));
             text_escape(&title, s->profile, strlen(s->profile));
             buf_putc(&title, ')');
         }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 
 #include "app_private.h"
@@ -327,8 +328,8 @@ void app_save_cancel(struct app_object *o)
     s->keep = NULL;
     s->result = (struct app_saved){.outcome = APP_NOT_SAVED};
     error_set(&s->error, PB_ECANCELED,
-              s->writing ? "Stopped. What was sent may have arrived: s looks, then saves again"
-                         : "Stopped, nothing written");
+              s->writing ? _("Stopped. What was sent may have arrived: s looks, then saves again")
+                         : _("Stopped, nothing written"));
     err = loop_post(o->app->loop, finish_cancelled, s, NULL);
     (void)err; /* without memory the save is freed with its object */
 }

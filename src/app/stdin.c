@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 
 #include "app_private.h"
@@ -45,7 +46,7 @@ static void on_input(void *ctx)
     if (n < 0 && (errno == EINTR || errno == EAGAIN))
         return;
     if (n < 0)
-        err = error_errno(&error, errno, "cannot read", "standard input");
+        err = error_errno(&error, errno, "cannot read", _("standard input"));
     else if (n > 0)
         err = source_spool_append(r->spool, r->piece, (size_t)n, &error);
     if (err == PB_OK && n > 0) {

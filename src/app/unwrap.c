@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <pklbrowse/codec.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 
 #include "app_private.h"
@@ -289,7 +290,8 @@ static enum pb_err refuse(const struct rewrap *r, const char *why, struct error 
 
     buf_init(&name, BUF_MAX_LINE);
     unwrap_name(r->was, &name);
-    error_set(e, PB_EREFUSED, "%s: what was written again %s; nothing was saved", name.data, why);
+    error_set(e, PB_EREFUSED, "%s: what was written again %s; nothing was saved", name.data,
+              _(why));
     buf_release(&name);
     return PB_EREFUSED;
 }

@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include <pklbrowse/aws.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 
@@ -101,7 +102,7 @@ static enum pb_err complain(struct parser *p, const char *what)
 
     buf_init(&shown, BUF_MAX_LINE);
     text_escape_cols(&shown, p->file, strlen(p->file), 200);
-    err = error_set(p->e, PB_EUSAGE, "%s, line %zu: %s", shown.data, p->line, what);
+    err = error_set(p->e, PB_EUSAGE, "%s, line %zu: %s", shown.data, p->line, _(what));
     buf_release(&shown);
     return err;
 }

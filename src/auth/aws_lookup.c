@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 #include <pklbrowse/text.h>
 
@@ -167,7 +168,7 @@ enum pb_err aws_lookup_error(const struct aws_lookup *k, struct error *e, enum p
     va_list ap;
 
     va_start(ap, fmt);
-    (void)vsnprintf(why, sizeof why, fmt, ap);
+    (void)vsnprintf(why, sizeof why, _(fmt), ap);
     va_end(ap);
     buf_init(&shown, BUF_MAX_LINE);
     text_escape_cols(&shown, k->profile, strlen(k->profile), 100);

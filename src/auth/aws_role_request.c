@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 #include <pklbrowse/xml.h>
 
@@ -71,12 +72,12 @@ static enum pb_err refused(const struct reader *r, int status, const char *what,
     static const struct {
         const char *code, *words;
     } known[] = {
-        {"InvalidClientTokenId", "the access key is not known there"},
-        {"SignatureDoesNotMatch", "the secret key is wrong, or this machine's clock is"},
-        {"ExpiredToken", "the session has expired"},
-        {"ExpiredTokenException", "the token has expired"},
-        {"RequestExpired", "this machine's clock is wrong"},
-        {"IDPCommunicationError", "STS does not reach the identity provider"},
+        {"InvalidClientTokenId", N_("the access key is not known there")},
+        {"SignatureDoesNotMatch", N_("the secret key is wrong, or this machine's clock is")},
+        {"ExpiredToken", N_("the session has expired")},
+        {"ExpiredTokenException", N_("the token has expired")},
+        {"RequestExpired", N_("this machine's clock is wrong")},
+        {"IDPCommunicationError", N_("STS does not reach the identity provider")},
     };
     enum pb_err code = status / 100 == 4 ? PB_EDENIED : PB_ESERVER;
     const char *words = NULL;
@@ -88,11 +89,11 @@ static enum pb_err refused(const struct reader *r, int status, const char *what,
             words = known[i].words;
     buf_init(&shown, BUF_MAX_LINE);
     if (words)
-        buf_puts(&shown, words);
+        buf_puts(&shown, _(words));
     else if (*r->message)
         text_escape_cols(&shown, r->message, strlen(r->message), 200);
     else
-        buf_printf(&shown, "the server answered %d", status);
+        buf_printf(&shown, _("the server answered %d"), status);
     if (*r->code) {
         buf_puts(&shown, " (");
         text_escape(&shown, r->code, strlen(r->code));

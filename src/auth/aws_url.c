@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 
 #include "aws_chain.h"
@@ -92,13 +93,13 @@ static enum pb_err check_bucket(const char *bucket, bool amazon, struct error *e
     enum pb_err err = PB_OK;
 
     if (strncmp(bucket, "arn:", 4) == 0)
-        what = "an ARN (access point or outpost): open the bucket by its name";
+        what = _("an ARN (access point or outpost): open the bucket by its name");
     else if (amazon && (ends_in(bucket, "--x-s3") || ends_in(bucket, "--xa-s3")))
-        what = "a directory bucket (S3 Express), which is not supported";
+        what = _("a directory bucket (S3 Express), which is not supported");
     else if (amazon && ends_in(bucket, "--op-s3"))
-        what = "an Outposts alias, which is not supported";
+        what = _("an Outposts alias, which is not supported");
     else if (amazon && ends_in(bucket, ".mrap"))
-        what = "a multi-region access point, which is not supported";
+        what = _("a multi-region access point, which is not supported");
     if (!what && bucket[0] != '\0' && !strchr(bucket, '/') && strcmp(bucket, ".") != 0 &&
         strcmp(bucket, "..") != 0)
         return PB_OK;

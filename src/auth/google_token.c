@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 #include <pklbrowse/text.h>
 
@@ -121,7 +122,7 @@ static void fail(struct google_session *s, enum pb_err code, const char *why)
 {
     struct error e = {0};
 
-    (void)error_set(&e, code, "no Google access token for the %s: %s", s->setup->origin, why);
+    (void)error_set(&e, code, "no Google access token for the %s: %s", s->setup->origin, _(why));
     finish(s, &e);
 }
 

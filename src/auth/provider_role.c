@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/num.h>
 #include <pklbrowse/text.h>
 
@@ -90,7 +91,7 @@ static void answered(void *ctx, const struct http_result *a, const struct error 
     struct buf what;
 
     buf_init(&what, BUF_MAX_LINE);
-    buf_puts(&what, "cannot assume the ");
+    buf_puts(&what, _("cannot assume the "));
     put_origin(&what, k, NULL);
     if (aws_role_read(&answer, a, e, what.data, &why) == PB_OK)
         (void)take(k, &answer, r->base.origin, &why);

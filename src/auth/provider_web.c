@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 
 #include "aws_chain.h"
@@ -65,7 +66,7 @@ static void answered(void *ctx, const struct http_result *a, const struct error 
     struct buf what;
 
     buf_init(&what, BUF_MAX_LINE);
-    buf_puts(&what, "cannot assume the role ");
+    buf_puts(&what, _("cannot assume the role "));
     text_escape_cols(&what, w->key.role_arn, strlen(w->key.role_arn), 200);
     buf_puts(&what, " by a web identity token");
     if (aws_role_read(&answer, a, e, what.data, &why) == PB_OK)

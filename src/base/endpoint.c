@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/num.h>
 #include <pklbrowse/text.h>
@@ -13,7 +14,7 @@ static enum pb_err bad(struct error *e, const char *url, const char *why)
 
     /* Not the address itself when it holds a password. */
     if (strchr(url, '@') != NULL)
-        return error_set(e, PB_EUSAGE, "the endpoint's address: %s", why);
+        return error_set(e, PB_EUSAGE, "the endpoint's address: %s", _(why));
     buf_init(&shown, BUF_MAX_LINE);
     text_escape_cols(&shown, url, strlen(url), 200);
     err = error_set(e, PB_EUSAGE, "%s: %s", shown.data, why);

@@ -94,8 +94,8 @@ enum pb_err error_errno(struct error *e, int err, const char *what, const char *
     const char *why = strerror_r(err, space, sizeof space);
 
     if (where == NULL || *where == '\0')
-        return error_set(e, code_of_errno(err), "%s: %s", what, why);
-    return error_set(e, code_of_errno(err), "%s %s: %s", what, where, why);
+        return error_set(e, code_of_errno(err), "%s: %s", _(what), why);
+    return error_set(e, code_of_errno(err), "%s %s: %s", _(what), where, why);
 }
 
 enum pb_err error_opcode(struct error *e, uint64_t offset, int opcode, const char *name,
@@ -110,11 +110,12 @@ enum pb_err error_opcode(struct error *e, uint64_t offset, int opcode, const cha
     e->offset = offset;
     e->opcode = opcode;
     if (opcode < 0)
-        at = snprintf(e->msg, sizeof e->msg, "byte %llu: ", byte);
+        at = snprintf(e->msg, sizeof e->msg, _("byte %llu: "), byte);
     else if (name != NULL)
-        at = snprintf(e->msg, sizeof e->msg, "byte %llu, %s: ", byte, name);
+        at = snprintf(e->msg, sizeof e->msg, _("byte %llu, %s: "), byte, name);
     else
-        at = snprintf(e->msg, sizeof e->msg, "byte %llu, opcode 0x%02x: ", byte, (unsigned)opcode);
+        at = snprintf(e->msg, sizeof e->msg, _("byte %llu, opcode 0x%02x: "), byte,
+                      (unsigned)opcode);
     format_message(e, at < 0 ? 0 : (size_t)at, fmt, ap);
     return PB_EPICKLE;
 }
@@ -123,41 +124,41 @@ const char *error_name(enum pb_err code)
 {
     switch (code) {
     case PB_OK:
-        return "no error";
+        return _("no error");
     case PB_ENOMEM:
-        return "out of memory";
+        return _("out of memory");
     case PB_EUSAGE:
-        return "wrong usage";
+        return _("wrong usage");
     case PB_ENOTFOUND:
-        return "not found";
+        return _("not found");
     case PB_ECHANGED:
-        return "changed by someone else";
+        return _("changed by someone else");
     case PB_EDENIED:
-        return "not permitted";
+        return _("not permitted");
     case PB_EPICKLE:
-        return "not a valid pickle";
+        return _("not a valid pickle");
     case PB_ELIMIT:
-        return "a limit was reached";
+        return _("a limit was reached");
     case PB_EEXIST:
-        return "exists already";
+        return _("exists already");
     case PB_EREADONLY:
-        return "read-only";
+        return _("read-only");
     case PB_EREFUSED:
-        return "refused by our own verification";
+        return _("refused by our own verification");
     case PB_EIO:
-        return "local system error";
+        return _("local system error");
     case PB_ENET:
-        return "connection failed";
+        return _("connection failed");
     case PB_ETIMEOUT:
-        return "timed out";
+        return _("timed out");
     case PB_ESERVER:
-        return "server error";
+        return _("server error");
     case PB_EUNSUPPORTED:
-        return "not supported";
+        return _("not supported");
     case PB_ECANCELED:
-        return "cancelled";
+        return _("cancelled");
     case PB_EAGAIN:
-        return "not here yet";
+        return _("not here yet");
     }
-    return "unknown error";
+    return _("unknown error");
 }

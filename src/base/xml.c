@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 #include <pklbrowse/xml.h>
@@ -37,7 +38,7 @@ struct xml {
 static void fail(struct xml *x, enum pb_err code, const char *why)
 {
     if (x->error.code == PB_OK)
-        error_set(&x->error, code, "%s", why);
+        error_set(&x->error, code, "%s", _(why));
     xmlStopParser(x->parser);
 }
 

@@ -99,9 +99,9 @@ static enum pb_err unknown(struct error *e, const char *what, const char *typed,
     buf_init(&shown, BUF_MAX_LINE);
     text_escape_cols(&shown, typed, strlen(typed), 100);
     if (nearest != NULL)
-        error_set(e, PB_EUSAGE, "unknown %s %s; did you mean %s?", what, shown.data, nearest);
+        error_set(e, PB_EUSAGE, "unknown %s %s; did you mean %s?", _(what), shown.data, nearest);
     else
-        error_set(e, PB_EUSAGE, "unknown %s %s; see pklbrowse --help", what, shown.data);
+        error_set(e, PB_EUSAGE, "unknown %s %s; see pklbrowse --help", _(what), shown.data);
     buf_release(&shown);
     return PB_EUSAGE;
 }
@@ -190,7 +190,7 @@ static enum pb_err take_long(struct args *a, int argc, char *const argv[], int *
             return error_set(e, PB_EUSAGE, "%s needs its %s", name, options[id].argument);
         return take_value(a, id, argv[++*i], e);
     }
-    return unknown(e, "option", arg, nearest_option(arg));
+    return unknown(e, N_("option"), arg, nearest_option(arg));
 }
 
 /* "-lr", "-oFILE", "-o FILE". */
@@ -203,7 +203,7 @@ static enum pb_err take_short(struct args *a, int argc, char *const argv[], int 
         while (id < OPT_COUNT && options[id].letter != *p)
             id++;
         if (id == OPT_COUNT)
-            return unknown(e, "option", argv[*i], NULL);
+            return unknown(e, N_("option"), argv[*i], NULL);
         if (options[id].kind != FLAG && p[1] != '\0')
             return take_value(a, id, p + 1, e);
         if (options[id].kind != FLAG && *i + 1 >= argc)
@@ -264,13 +264,15 @@ static enum pb_err check_operands(const struct args *a, struct error *e)
     if (a->command == CMD_screen) {
         if (a->count <= 1)
             return PB_OK;
-        return unknown(e, "command", a->operands[0], nearest_command(a->operands[0]));
+        return unknown(e, N_("command"), a->operands[0], nearest_command(a->operands[0]));
     }
     c = &commands[a->command];
     if (a->count >= c->min && a->count <= c->max)
         return PB_OK;
-    return error_set(e, PB_EUSAGE, "too %s operands: pklbrowse %s %s",
-                     a->count < c->min ? "few" : "many", c->name, c->operands);
+    return error_set(e, PB_EUSAGE,
+                     a->count < c->min ? _("too few operands: pklbrowse %s %s")
+                                       : _("too many operands: pklbrowse %s %s"),
+                     c->name, c->operands);
 }
 
 const char *args_early(int argc, char *const argv[], enum option_id id)

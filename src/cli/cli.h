@@ -47,6 +47,8 @@ int cli_error(const struct error *e);
  * more. */
 int cli_fail(struct cli *c, const struct error *e);
 void cli_print_stderr(const struct buf *text);
+/* "region       ": a label of a line, in the person's language. */
+void cli_label(struct buf *out, const char *label);
 void cli_note(const struct cli *c, const char *fmt, ...) PB_PRINTF(2, 3); /* a message on stderr */
 void cli_verbose(const struct cli *c, const char *fmt, ...) PB_PRINTF(2, 3); /* with --verbose */
 /* What became of the bytes that were written over. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 
@@ -37,7 +38,7 @@ static void put_text(struct buf *line, const struct history_entry *x)
     clock_format_iso(line, x->replaced);
     buf_printf(line, "  %12llu  %s  ", (unsigned long long)x->size, x->id);
     text_escape(line, x->location, strlen(x->location));
-    buf_puts(line, x->file != NULL ? "\n" : "  (not kept: too large)\n");
+    buf_puts(line, x->file != NULL ? "\n" : _("  (not kept: too large)\n"));
 }
 
 static enum pb_err print_entry(void *ctx, const struct history_entry *x, struct error *e)
@@ -147,7 +148,7 @@ static enum pb_err bring_back(struct cli *c, const struct location *where, struc
         if (w.version_id != NULL)
             text_escape_cols(&shown, w.version_id, strlen(w.version_id), 200);
         err = error_set(e, PB_ENOTFOUND, "its bytes were too many to be kept%s%s",
-                        w.version_id != NULL ? ", but the store may still have version " : "",
+                        w.version_id != NULL ? _(", but the store may still have version ") : "",
                         shown.data);
     }
     if (err == PB_OK)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/loop.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/pkl_audit.h>
@@ -51,7 +52,7 @@ static void put_row(struct buf *out, const struct pkl_audit *a, const struct pkl
     buf_puts(out, "  ");
     app_audit_place(out, a, r->path, r->pickle);
     if (r->why != NULL)
-        buf_printf(out, "  (%s)", r->why);
+        buf_printf(out, "  (%s)", _(r->why));
     buf_putc(out, '\n');
 }
 
@@ -69,12 +70,12 @@ static void put_text(struct buf *out, const struct pkl_audit *a, const char *ver
     for (size_t i = 1; i < pkl_audit_pickles(a); i++) {
         const struct pkl_audit_pickle *p = pkl_audit_pickle(a, i);
 
-        buf_puts(out, "  a pickle in ");
-        buf_puts(out, pkl_audit_place_name(p->place));
+        buf_puts(out, _("  a pickle in "));
+        buf_puts(out, _(pkl_audit_place_name(p->place)));
         buf_puts(out, ": ");
         app_audit_place(out, a, p->path, p->inside);
         if (p->error.code != PB_OK)
-            buf_printf(out, "; it breaks: %s", p->error.msg);
+            buf_printf(out, _("; it breaks: %s"), p->error.msg);
         buf_putc(out, '\n');
     }
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 
 #include "cli.h"
@@ -29,7 +30,7 @@ static void put_line(struct buf *out, const char *name, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    buf_printf(out, "%-12s ", name);
+    cli_label(out, name);
     text_escape(out, text, strlen(text));
     buf_putc(out, '\n');
 }
@@ -58,23 +59,23 @@ static void put_credentials(struct buf *out, const struct asking *w, const struc
     struct buf when;
 
     if (who->setup->anonymous)
-        put_line(out, "credentials", "none: anonymous (--no-sign-request)");
+        put_line(out, N_("credentials"), _("none: anonymous (--no-sign-request)"));
     if (c == NULL)
         return;
-    put_line(out, "credentials", "%s", c->origin);
-    put_line(out, "access key", "%s", c->access_key);
+    put_line(out, N_("credentials"), "%s", c->origin);
+    put_line(out, N_("access key"), "%s", c->access_key);
     if (c->expires != 0) {
         buf_init(&when, BUF_MAX_LINE);
         clock_format_iso(&when, c->expires);
-        put_line(out, "expires", "%s", when.data);
+        put_line(out, N_("expires"), "%s", when.data);
         buf_release(&when);
     }
     if (who->identity != NULL) {
-        put_line(out, "identity", "%s", who->identity->arn);
-        put_line(out, "account", "%s", who->identity->account);
-        put_line(out, "user id", "%s", who->identity->user_id);
+        put_line(out, N_("identity"), "%s", who->identity->arn);
+        put_line(out, N_("account"), "%s", who->identity->account);
+        put_line(out, N_("user id"), "%s", who->identity->user_id);
     } else {
-        put_line(out, "identity", "not known: %s", w->nobody.msg);
+        put_line(out, N_("identity"), _("not known: %s"), w->nobody.msg);
     }
 }
 
@@ -85,12 +86,12 @@ static void put_text(struct buf *out, const struct asking *w, const struct app_w
 
     buf_init(&endpoint, BUF_MAX_LINE);
     put_endpoint(&endpoint, s);
-    put_line(out, "profile", "%s (%s)", s->profile, s->profile_origin);
+    put_line(out, N_("profile"), "%s (%s)", s->profile, s->profile_origin);
     put_credentials(out, w, who);
-    put_line(out, "region", "%s (%s)", s->region, s->region_origin);
-    put_line(out, "endpoint", "%s (%s)", endpoint.data,
-             s->endpoint_origin != NULL ? s->endpoint_origin : "Amazon's own");
-    put_line(out, "addressing", "%s", addressing_name(s->addressing));
+    put_line(out, N_("region"), "%s (%s)", s->region, s->region_origin);
+    put_line(out, N_("endpoint"), "%s (%s)", endpoint.data,
+             s->endpoint_origin != NULL ? s->endpoint_origin : _("Amazon's own"));
+    put_line(out, N_("addressing"), "%s", addressing_name(s->addressing));
     buf_release(&endpoint);
 }
 

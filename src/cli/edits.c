@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 
@@ -159,7 +160,7 @@ static enum pb_err overlap(const struct edit *a, const struct edit *b, bool same
     buf_init(&second, BUF_MAX_LINE);
     text_escape_cols(&first, a->text, strlen(a->text), 100);
     text_escape_cols(&second, b->text, strlen(b->text), 100);
-    error_set(e, PB_EUSAGE, same ? "%s and %s name the same place" : "%s lies inside of %s",
+    error_set(e, PB_EUSAGE, same ? _("%s and %s name the same place") : _("%s lies inside of %s"),
               first.data, second.data);
     buf_release(&first);
     buf_release(&second);

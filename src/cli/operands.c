@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/loop.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
@@ -106,7 +107,7 @@ static void say_notes(const struct cli *c, const struct pkl_doc *d)
 
     for (size_t i = 0; i < n; i++)
         cli_verbose(c, "byte %llu, %s: %s", (unsigned long long)notes[i].offset,
-                    pkl_opcode(notes[i].opcode)->name, notes[i].text);
+                    pkl_opcode(notes[i].opcode)->name, _(notes[i].text));
     if (total > n)
         cli_verbose(c, "%llu more opcodes that not every unpickler takes alike",
                     (unsigned long long)(total - n));
@@ -189,7 +190,7 @@ enum pb_err cli_read_file(struct cli *c, const char *name, struct buf *out, stru
     int fd;
 
     if (strcmp(name, "-") == 0)
-        return read_all(c, STDIN_FILENO, "standard input", out, e);
+        return read_all(c, STDIN_FILENO, _("standard input"), out, e);
     buf_init(&shown, BUF_MAX_LINE);
     text_escape_cols(&shown, name, strlen(name), 200);
     fd = open(name, O_RDONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);

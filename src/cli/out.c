@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <pklbrowse/intl.h>
+
 #include "out.h"
 
 #define LOOK_UP_MS 100
@@ -61,7 +63,7 @@ static void put_some(struct out *o)
     } else if (done < 0 && errno != EINTR && errno != EAGAIN) {
         o->reader_gone = errno == EPIPE;
         error_errno(&o->error, errno, "cannot write to",
-                    o->name != NULL ? o->name : "standard output");
+                    o->name != NULL ? o->name : _("standard output"));
         /* Whatever errno says, it is not an object that is missing or denied. */
         o->error.code = PB_EIO;
     }

@@ -2,6 +2,7 @@
 #include <langinfo.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/pkl_repr.h>
 #include <pklbrowse/text.h>
 
@@ -44,15 +45,15 @@ static enum pb_err what_text(const struct cli *c, struct app_object *o,
 
     if ((change->what & PKL_CHANGE_DELETED) != 0) {
         err = old_text(o, change, out, e);
-        buf_printf(out, " %s (deleted)", arrow(c));
+        buf_printf(out, _(" %s (deleted)"), arrow(c));
         return err;
     }
     if ((change->what & PKL_CHANGE_MOVED) != 0) {
-        buf_puts(out, "moved");
+        buf_puts(out, _("moved"));
         comma = ", ";
     }
     if ((change->what & PKL_CHANGE_RENAMED) != 0) {
-        buf_printf(out, "%srenamed %s ", comma, arrow(c));
+        buf_printf(out, _("%srenamed %s "), comma, arrow(c));
         err = new_text(o, &change->new_key, out, e);
         comma = ", ";
     }
@@ -60,7 +61,7 @@ static enum pb_err what_text(const struct cli *c, struct app_object *o,
         return err;
     buf_puts(out, comma);
     if ((change->what & PKL_CHANGE_ADDED) != 0)
-        buf_puts(out, "(new)");
+        buf_puts(out, _("(new)"));
     else
         err = old_text(o, change, out, e);
     buf_printf(out, " %s ", arrow(c));
@@ -91,13 +92,13 @@ static void outcome_text(const struct report *r, struct buf *out)
 
     if (now == NULL)
         return;
-    buf_puts(out, "saved");
+    buf_puts(out, _("saved"));
     if (now->etag != NULL) {
         buf_puts(out, ", ETag ");
         text_escape(out, now->etag, strlen(now->etag));
     }
     if (now->version_id != NULL) {
-        buf_puts(out, ", version ");
+        buf_puts(out, _(", version "));
         text_escape(out, now->version_id, strlen(now->version_id));
     }
     buf_putc(out, '\n');
@@ -111,7 +112,7 @@ static void add_wrapping(const struct cli *c, const struct report *r, struct buf
     app_object_wrapping(r->object, out);
     if (out->len == before)
         return;
-    buf_printf(out, ": %llu %s %llu bytes decoded, %llu of them untouched\n",
+    buf_printf(out, _(": %llu %s %llu bytes decoded, %llu of them untouched\n"),
                (unsigned long long)r->review->plain_before, arrow(c),
                (unsigned long long)r->review->plain_after,
                (unsigned long long)r->review->plain_untouched);
@@ -134,8 +135,8 @@ enum pb_err report_text(const struct cli *c, const struct report *r, struct buf 
     if (err != PB_OK)
         return err;
     if (n == 0)
-        buf_puts(out, "no change\n");
-    buf_printf(out, "%llu %s %llu bytes, %llu of them untouched\n",
+        buf_puts(out, _("no change\n"));
+    buf_printf(out, _("%llu %s %llu bytes, %llu of them untouched\n"),
                (unsigned long long)r->review->size_before, arrow(c),
                (unsigned long long)r->review->size_after, (unsigned long long)r->review->untouched);
     add_wrapping(c, r, out);

@@ -16,6 +16,7 @@
 
 #define PROGRESS_AFTER_US 1000000u /* shorter waits need no progress line */
 #define PROGRESS_MS 200
+#define LABEL_WIDTH 13
 
 /* --- messages -----------------------------------------------------------------------------------
  */
@@ -64,6 +65,14 @@ static void say(const char *before, const char *fmt, va_list ap)
     buf_printf(&line, "%spklbrowse: %s\n", before, text);
     cli_print_stderr(&line);
     buf_release(&line);
+}
+
+void cli_label(struct buf *out, const char *label)
+{
+    size_t width = text_width(_(label), strlen(_(label)));
+
+    buf_puts(out, _(label));
+    buf_fill(out, ' ', width < LABEL_WIDTH ? LABEL_WIDTH - width : 1);
 }
 
 void cli_note(const struct cli *c, const char *fmt, ...)
@@ -125,18 +134,14 @@ static void show_progress(struct cli *c, const struct http_progress *p)
 
     buf_init(&line, BUF_MAX_LINE);
     buf_puts(&line, "\r\x1b[K");
-    text_size(&line, done);
-    if (total > 0) {
-        buf_puts(&line, " of ");
-        text_size(&line, total);
-    }
-    if (p->rate >= 1) {
-        buf_puts(&line, ", ");
-        text_size(&line, (uint64_t)p->rate);
-        buf_puts(&line, "/s");
-    }
+    if (total > 0)
+        buf_printf(&line, _("%s of %s"), TEXT_SIZE(done), TEXT_SIZE(total));
+    else
+        text_size(&line, done);
+    if (p->rate >= 1)
+        buf_printf(&line, _(", %s/s"), TEXT_SIZE((uint64_t)p->rate));
     if (p->attempt > 1)
-        buf_printf(&line, ", attempt %u", p->attempt);
+        buf_printf(&line, _(", attempt %u"), p->attempt);
     cli_print_stderr(&line);
     buf_release(&line);
     c->progress_shown = true;

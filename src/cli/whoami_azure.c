@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 
 #include "cli.h"
@@ -25,7 +26,7 @@ static const char *const kinds[] = {
 static const char *origin_of(const struct app_azure_who *who)
 {
     if (who->setup->auth == AZURE_ANONYMOUS)
-        return "none: anonymous";
+        return _("none: anonymous");
     if (who->setup->auth == AZURE_TOKEN)
         return who->token != NULL ? who->token->origin : NULL;
     return who->setup->origin;
@@ -46,7 +47,7 @@ static void put_line(struct buf *out, const char *name, const char *value, const
 {
     if (value == NULL || *value == '\0')
         return;
-    buf_printf(out, "%-12s ", name);
+    cli_label(out, name);
     text_escape(out, value, strlen(value));
     if (why != NULL) {
         buf_puts(out, " (");
@@ -62,19 +63,19 @@ static void put_text(struct buf *out, const struct app_azure_who *who,
     const struct azure_setup *s = who->setup;
     struct buf when;
 
-    put_line(out, "credentials", origin_of(who), NULL);
-    put_line(out, "identity", id->name, NULL);
-    put_line(out, "client", id->client, NULL);
-    put_line(out, "object", id->object, NULL);
-    put_line(out, "tenant", id->tenant, NULL);
+    put_line(out, N_("credentials"), origin_of(who), NULL);
+    put_line(out, N_("identity"), id->name, NULL);
+    put_line(out, N_("client"), id->client, NULL);
+    put_line(out, N_("object"), id->object, NULL);
+    put_line(out, N_("tenant"), id->tenant, NULL);
     if (who->token != NULL && who->token->expires != 0) {
         buf_init(&when, BUF_MAX_LINE);
         clock_format_iso(&when, who->token->expires);
-        put_line(out, "expires", when.data, NULL);
+        put_line(out, N_("expires"), when.data, NULL);
         buf_release(&when);
     }
-    put_line(out, "account", s->account, s->account_origin);
-    put_line(out, "endpoint", endpoint, s->endpoint == NULL ? "Azure's own" : NULL);
+    put_line(out, N_("account"), s->account, s->account_origin);
+    put_line(out, N_("endpoint"), endpoint, s->endpoint == NULL ? _("Azure's own") : NULL);
 }
 
 static void put_member(struct buf *out, const char *name, const char *value)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 
 #include "cli.h"
@@ -17,7 +18,7 @@ struct asking {
 
 static void put_line(struct buf *out, const char *name, const char *value, const char *why)
 {
-    buf_printf(out, "%-12s ", name);
+    cli_label(out, name);
     text_escape(out, value, strlen(value));
     if (why != NULL) {
         buf_puts(out, " (");
@@ -29,13 +30,13 @@ static void put_line(struct buf *out, const char *name, const char *value, const
 
 static const char *api_name(const struct google_setup *s)
 {
-    return s->kind == GOOGLE_HMAC ? "S3 (writes are held against a HEAD only)" : "JSON";
+    return s->kind == GOOGLE_HMAC ? _("S3 (writes are held against a HEAD only)") : "JSON";
 }
 
 static const char *credentials_of(const struct app_google_who *who)
 {
     if (who->setup->kind == GOOGLE_MACHINE && who->anonymous)
-        return "none: anonymous";
+        return _("none: anonymous");
     return who->setup->origin != NULL ? who->setup->origin : "none";
 }
 
@@ -44,23 +45,23 @@ static void put_text(struct buf *out, const struct app_google_who *who)
     const struct google_setup *s = who->setup;
     struct buf when;
 
-    put_line(out, "credentials", credentials_of(who), NULL);
+    put_line(out, N_("credentials"), credentials_of(who), NULL);
     if (who->account != NULL)
-        put_line(out, "account", who->account, NULL);
+        put_line(out, N_("account"), who->account, NULL);
     if (who->expires != 0) {
         buf_init(&when, BUF_MAX_LINE);
         clock_format_iso(&when, who->expires);
-        put_line(out, "expires", when.data, NULL);
+        put_line(out, N_("expires"), when.data, NULL);
         buf_release(&when);
     }
     if (who->project != NULL)
-        put_line(out, "project", who->project,
-                 s->project_origin != NULL ? s->project_origin : "metadata server");
+        put_line(out, N_("project"), who->project,
+                 s->project_origin != NULL ? s->project_origin : _("metadata server"));
     if (s->user_project != NULL)
-        put_line(out, "pays", s->user_project, NULL);
-    put_line(out, "endpoint", s->endpoint,
-             s->endpoint_origin != NULL ? s->endpoint_origin : "Google's own");
-    put_line(out, "API", api_name(s), NULL);
+        put_line(out, N_("pays"), s->user_project, NULL);
+    put_line(out, N_("endpoint"), s->endpoint,
+             s->endpoint_origin != NULL ? s->endpoint_origin : _("Google's own"));
+    put_line(out, N_("API"), api_name(s), NULL);
 }
 
 static void put_member(struct buf *out, const char *name, const char *value)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 
@@ -86,7 +87,7 @@ static enum pb_err failed(const struct codec_archive *x, struct error *e)
     if (why != NULL)
         text_escape(&shown, why, strlen(why));
     error_set(e, PB_EPICKLE, "the archive cannot be read: %s",
-              shown.len > 0 ? shown.data : "it is not valid");
+              shown.len > 0 ? shown.data : _("it is not valid"));
     buf_release(&shown);
     return PB_EPICKLE;
 }

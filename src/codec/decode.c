@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 
 #include "codec_private.h"
@@ -33,7 +34,7 @@ struct codec_decoder {
 
 enum pb_err codec_broken(struct error *e, const char *why)
 {
-    return error_set(e, PB_EPICKLE, "%s", why);
+    return error_set(e, PB_EPICKLE, "%s", _(why));
 }
 
 unsigned codec_uint(size_t n)
@@ -196,8 +197,8 @@ static enum pb_err in_member(struct codec_decoder *d, struct codec_io *io, bool 
     codec_moved(io, held ? 0 : taken, made);
     d->at.made += made;
     if (err == PB_OK && !ended && taken == 0 && made == 0 && (last || part.in_len > 0))
-        err = codec_broken(e, part.in_len > 0 ? "nothing can be made of this"
-                                              : "the stream is cut off here");
+        err = codec_broken(e, part.in_len > 0 ? N_("nothing can be made of this")
+                                              : N_("the stream is cut off here"));
     if (err != PB_OK)
         return say_where(d, e);
     if (ended)

@@ -9,6 +9,7 @@
 #define ZLIB_CONST /* next_in points to const */
 #include <zlib.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 
 #include "codec_private.h"
@@ -68,7 +69,7 @@ static enum pb_err run(void *state, struct codec_io *io, bool *ended, struct err
         return error_nomem(e);
     if (got == Z_NEED_DICT)
         return error_set(e, PB_EUNSUPPORTED, "it needs a dictionary, which is not in the stream");
-    return codec_broken(e, z->msg != NULL ? z->msg : "it is not valid");
+    return codec_broken(e, z->msg != NULL ? z->msg : N_("it is not valid"));
 }
 
 static void stop(void *state)

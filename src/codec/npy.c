@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 
 #include "layer.h"
@@ -32,7 +33,7 @@ static enum pb_err read_header(struct codec_layer *l, const uint8_t *p, size_t n
         return error_set(e, PB_EUNSUPPORTED,
                          "npy: an array of numbers or text, in which there is no pickle");
     *begin = head + len;
-    l->fixed = "an array file (npy): its header repeats what is in the pickle";
+    l->fixed = _("an array file (npy): its header repeats what is in the pickle");
     return PB_OK;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 
 #include "http_internal.h"
@@ -23,7 +24,7 @@ void http_error_host(struct http_call *c)
         if (curl_url_get(u, CURLUPART_PORT, &port, 0) == CURLUE_OK)
             buf_printf(&shown, ":%s", port);
     }
-    snprintf(c->host, sizeof c->host, "%s", shown.len > 0 ? shown.data : "the server");
+    snprintf(c->host, sizeof c->host, "%s", shown.len > 0 ? shown.data : _("the server"));
     buf_release(&shown);
     curl_free(host);
     curl_free(port);
@@ -34,7 +35,7 @@ void http_error_host(struct http_call *c)
 /* Advice goes where the details of an error go: the line itself stays short. */
 static enum pb_err advise(struct error *e, const char *advice)
 {
-    snprintf(e->detail, sizeof e->detail, "%s", advice);
+    snprintf(e->detail, sizeof e->detail, "%s", _(advice));
     return e->code;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
 
@@ -32,9 +33,10 @@ static enum pb_err check(const char *name, const char *value, struct error *e)
         return PB_OK;
     buf_init(&shown, BUF_MAX_LINE);
     text_escape_cols(&shown, name, strlen(name), 60);
-    rc = error_set(e, PB_EUNSUPPORTED, "the header \"%s\" cannot be sent: %s", shown.data,
-                   strpbrk(value, "\r\n") != NULL ? "its value has a line break"
-                                                  : "its name has other than letters and digits");
+    rc =
+        error_set(e, PB_EUNSUPPORTED, "the header \"%s\" cannot be sent: %s", shown.data,
+                  strpbrk(value, "\r\n") != NULL ? _("its value has a line break")
+                                                 : _("its name has other than letters and digits"));
     buf_release(&shown);
     return rc;
 }

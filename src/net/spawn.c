@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
@@ -155,7 +156,7 @@ static void child_kill(struct loop_child *c)
 static void fail(struct loop_child *c, enum pb_err code, const char *why)
 {
     if (c->error.code == PB_OK)
-        error_set(&c->error, code, "%s %s", c->name, why);
+        error_set(&c->error, code, "%s %s", c->name, _(why));
     child_kill(c);
 }
 
@@ -233,7 +234,7 @@ static void timed_out(void *ctx)
     char why[64];
 
     c->timer = 0;
-    snprintf(why, sizeof why, "did not end within %.1f s", (double)c->timeout_ms / 1000);
+    snprintf(why, sizeof why, _("did not end within %.1f s"), (double)c->timeout_ms / 1000);
     fail(c, PB_ETIMEOUT, why);
 }
 

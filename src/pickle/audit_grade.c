@@ -1,4 +1,5 @@
 /* Grades of globals by their names. */
+#include <pklbrowse/intl.h>
 #include <pklbrowse/pkl_audit.h>
 
 #include <string.h>
@@ -23,7 +24,7 @@ static const struct grade_row {
 
 const char *pkl_grade_name(enum pkl_grade g)
 {
-    static const char *const names[] = {"safe", "unknown", "dangerous"};
+    static const char *const names[] = {N_("safe"), N_("unknown"), N_("dangerous")};
 
     return names[g];
 }

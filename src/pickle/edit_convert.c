@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/num.h>
 #include <pklbrowse/pkl_leaf.h>
 #include <pklbrowse/text.h>
@@ -34,7 +35,7 @@ static enum pb_err cannot(struct conversion *c)
     const char *name = (size_t)c->to < sizeof names / sizeof *names ? names[c->to] : NULL;
 
     return error_set(c->e, PB_EUSAGE, "this value cannot become %s",
-                     name != NULL ? name : "one of that type");
+                     name != NULL ? name : _("one of that type"));
 }
 
 static bool is_text(enum pkl_kind kind)

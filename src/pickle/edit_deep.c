@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/pkl_leaf.h>
 
 #include "edit_private.h"
@@ -394,7 +395,7 @@ static enum pb_err special(struct deep *d, const struct pkl_node *n)
 
     if (!d->here || n->kind == PKL_BUFFER)
         return error_set(d->e, PB_EREADONLY, "%s means something only where it stands",
-                         n->kind == PKL_BUFFER ? "an out-of-band buffer" : "this value");
+                         n->kind == PKL_BUFFER ? _("an out-of-band buffer") : _("this value"));
     if (n->kind == PKL_EXTENSION || n->opcode == CODE_PERSID)
         return raw(d, n->target);
     err = d->from->part(d->from, n->target, PKL_PID, &pid, d->e);
@@ -506,7 +507,7 @@ static enum pb_err finish(struct deep *d, const struct task *t)
     if (idmap_get(&d->made, t->node.target, &offset))
         return error_set(d->e, PB_EREADONLY,
                          "%s that is part of what it is made of cannot be copied",
-                         t->kind == TASK_OBJECT ? "an object" : "a tuple or set");
+                         t->kind == TASK_OBJECT ? _("an object") : _("a tuple or set"));
     if (t->kind == TASK_TUPLE)
         op(d, t->start ? CODE_TUPLE : closed[t->count]);
     else if (t->kind == TASK_FROZENSET)

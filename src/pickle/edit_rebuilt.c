@@ -2,6 +2,8 @@
  * another class, must not come of it. */
 #include <string.h>
 
+#include <pklbrowse/intl.h>
+
 #include "edit_private.h"
 #include "lens/lens.h"
 #include "opcode_bytes.h"
@@ -142,8 +144,8 @@ enum pb_err edit_argument_may_be(struct pkl_edit *ed, const struct pkl_child *pl
         return PB_OK;
     return error_set(e, PB_EREADONLY,
                      place->index == 0
-                         ? "this is the class of the object: it is set by @class='module.Name'"
-                         : "the object is made from this type: it is what @args[2] is");
+                         ? _("this is the class of the object: it is set by @class='module.Name'")
+                         : _("the object is made from this type: it is what @args[2] is"));
 }
 
 enum pb_err edit_arguments_stay(struct pkl_edit *ed, pkl_id list, struct error *e)

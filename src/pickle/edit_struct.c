@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/pkl_lens.h>
 
 #include "edit_private.h"
@@ -20,13 +21,13 @@ struct target {
 
 static enum pb_err no_room(const struct pkl_node *into, enum pkl_step step, struct error *e)
 {
-    static const char *const what[] = {[PKL_STEP_INDEX] = "items",
-                                       [PKL_STEP_KEY] = "keys",
-                                       [PKL_STEP_ATTR] = "attributes",
-                                       [PKL_STEP_MEMBER] = "members"};
+    static const char *const what[] = {[PKL_STEP_INDEX] = N_("items"),
+                                       [PKL_STEP_KEY] = N_("keys"),
+                                       [PKL_STEP_ATTR] = N_("attributes"),
+                                       [PKL_STEP_MEMBER] = N_("members")};
 
     return error_set(e, PB_EREADONLY, "%s takes no %s", path_kind_name(into->kind),
-                     step <= PKL_STEP_MEMBER ? what[step] : "values");
+                     step <= PKL_STEP_MEMBER ? _(what[step]) : _("values"));
 }
 
 /* PB_ENOTFOUND is an answer: *there. */
@@ -92,7 +93,7 @@ static enum pb_err takes_more(struct pkl_edit *ed, const struct pkl_node *into, 
         if (step == takers[i].step && strcmp(type, takers[i].type) == 0)
             return PB_OK;
     return error_set(e, PB_EREADONLY, "a %s takes no %s", type,
-                     step == PKL_STEP_INDEX ? "items" : "keys");
+                     step == PKL_STEP_INDEX ? _("items") : _("keys"));
 }
 
 /* Where an object shows its items or entries: it may take them from an argument. */
@@ -178,12 +179,13 @@ static enum pb_err is_new(struct pkl_edit *ed, const struct target *t, const str
 
     if (!literal_hashable(key))
         return error_set(e, PB_EUSAGE, "a list, dict, set or bytearray cannot be a %s",
-                         keys ? "key" : "member of a set");
+                         keys ? _("key") : _("member of a set"));
     if (t->list != 0)
         err = edit_find_equal(ed, t->list, keys, key, 0, &found, e);
     if (err == PB_OK && found.len > 0)
         err = error_set(e, PB_EEXIST,
-                        keys ? "there is such a key already" : "the set has this member already");
+                        keys ? _("there is such a key already")
+                             : _("the set has this member already"));
     vec_release(&found);
     return err;
 }
@@ -225,7 +227,7 @@ static enum pb_err add_state(struct pkl_edit *ed, const struct pkl_node *object,
     if (err == PB_OK && type != NULL)
         return error_set(e, PB_EREADONLY, "a %s has no attributes%s", type,
                          strstr(type, "ict") != NULL || strstr(type, "Counter") != NULL
-                             ? "; one of its keys is written ['key']"
+                             ? _("; one of its keys is written ['key']")
                              : "");
     if (err == PB_OK)
         err = edit_states(ed, object->target, &states, e);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/num.h>
 #include <pklbrowse/text.h>
 
@@ -166,16 +167,16 @@ static const char *int_note(const char *s, size_t n)
     struct line_int l;
 
     if (memchr(s, '\0', n) != NULL)
-        return "C's unpickler reads up to the NUL, Python's refuses it";
+        return N_("C's unpickler reads up to the NUL, Python's refuses it");
     if (n > 0 && s[n - 1] == 'L')
-        return "only Python 2 takes the L";
+        return N_("only Python 2 takes the L");
     if (!line_int(s, n, &l))
         return NULL;
     if (l.boolean && *s != '0')
-        return "C's unpickler takes it for a bool, Python's for an int";
+        return N_("C's unpickler takes it for a bool, Python's for an int");
     if (l.base == 8 && memchr(s, 'o', n) == NULL && memchr(s, 'O', n) == NULL)
-        return "octal to C's unpickler, refused by Python's";
-    return is_spelled_out(s, n) ? "newer versions take decimal digits alone" : NULL;
+        return N_("octal to C's unpickler, refused by Python's");
+    return is_spelled_out(s, n) ? N_("newer versions take decimal digits alone") : NULL;
 }
 
 /* How many of the n bytes are digits: no NUL ends them. */
@@ -193,11 +194,11 @@ static const char *float_note(const char *s, size_t n)
     double v;
 
     if (memchr(s, '\0', n) != NULL)
-        return "C's unpickler reads up to the NUL, Python's refuses it";
+        return N_("C's unpickler reads up to the NUL, Python's refuses it");
     if (n > 0 && (is_blank(*s) || is_blank(s[n - 1]) || memchr(s, '_', n) != NULL))
-        return "only Python's unpickler takes it, C's does not";
+        return N_("only Python's unpickler takes it, C's does not");
     if (line_float(s, n, &v) && isinf(v) && digits_among(s, n) > 0)
-        return "inf to Python's unpickler, refused by C's";
+        return N_("inf to Python's unpickler, refused by C's");
     return NULL;
 }
 
@@ -210,19 +211,20 @@ const char *line_note(uint8_t code, const char *s, size_t n)
         return int_note(s, n);
     case 'L':
         return is_spelled_out(s, n > 0 && s[n - 1] == 'L' ? n - 1 : n)
-                   ? "newer versions take decimal digits alone"
+                   ? N_("newer versions take decimal digits alone")
                    : NULL;
     case 'F':
         return float_note(s, n);
     case 'S':
-        return n > 0 && s[n - 1] != '\'' && s[n - 1] != '"' ? "only cPickle of Python 2 takes it"
-                                                            : NULL;
+        return n > 0 && s[n - 1] != '\'' && s[n - 1] != '"'
+                   ? N_("only cPickle of Python 2 takes it")
+                   : NULL;
     case 'p':
     case 'g':
         if (line_slot(s, n, &slot) && slot > INT64_MAX)
-            return "to Python 2 a slot is its text, Python 3 refuses it";
+            return N_("to Python 2 a slot is its text, Python 3 refuses it");
         return digits_among(s, n) < n || (n > 1 && *s == '0')
-                   ? "to Python 2 a slot is its text, to Python 3 a number"
+                   ? N_("to Python 2 a slot is its text, to Python 3 a number")
                    : NULL;
     default:
         return NULL;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/num.h>
 #include <pklbrowse/text.h>
 
@@ -169,9 +170,9 @@ static enum pb_err key_or_member(struct reader *r, const struct literal *item)
     if (literal_hashable(item))
         return PB_OK;
     return lit_bad(&r->t, lit_top(r)->operand_at, "%s cannot be a %s",
-                   item->kind == PKL_OBJECT ? "an object that can change"
-                                            : "a list, dict, set or bytearray",
-                   lit_top(r)->set ? "member of a set" : "key");
+                   item->kind == PKL_OBJECT ? _("an object that can change")
+                                            : _("a list, dict, set or bytearray"),
+                   lit_top(r)->set ? _("member of a set") : _("key"));
 }
 
 /* An item followed by a comma or the end. */
@@ -248,9 +249,9 @@ static enum pb_err finish_call(struct reader *r, const struct bracket *b, struct
         return PB_OK;
     }
     return lit_bad(&r->t, b->operand_at, "%s",
-                   b->open == 's'   ? "set() is the empty set; write others as {1, 2}"
-                   : b->open == 'f' ? "frozenset takes a set: frozenset({1, 2})"
-                                    : "bytearray takes bytes: bytearray(b'...')");
+                   b->open == 's'   ? _("set() is the empty set; write others as {1, 2}")
+                   : b->open == 'f' ? _("frozenset takes a set: frozenset({1, 2})")
+                                    : _("bytearray takes bytes: bytearray(b'...')"));
 }
 
 /* What the innermost bracket holds when it closes. */
@@ -273,7 +274,7 @@ static enum pb_err finish(struct reader *r, struct literal **out, enum shape *sh
     }
     if (item == NULL && (b->after_colon || b->keyword != NULL))
         return lit_bad(&r->t, r->t.at, "the value of this %s is missing",
-                       b->keyword != NULL ? "argument" : "key");
+                       b->keyword != NULL ? _("argument") : _("key"));
     if (item != NULL)
         err = take_item(r, item);
     if (err == PB_OK && b->open == 'c')

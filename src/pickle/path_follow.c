@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/num.h>
 #include <pklbrowse/pkl_lens.h>
 #include <pklbrowse/text.h>
@@ -36,27 +37,27 @@ const char *path_kind_name(enum pkl_kind kind)
 {
     static const char *const names[] = {
         [PKL_NONE] = "None",
-        [PKL_BOOL] = "a bool",
-        [PKL_INT] = "an int",
-        [PKL_FLOAT] = "a float",
-        [PKL_STR] = "a str",
-        [PKL_BYTES] = "bytes",
-        [PKL_BYTEARRAY] = "a bytearray",
-        [PKL_PY2STR] = "a Python 2 str",
-        [PKL_LIST] = "a list",
-        [PKL_TUPLE] = "a tuple",
-        [PKL_DICT] = "a dict",
-        [PKL_SET] = "a set",
-        [PKL_FROZENSET] = "a frozenset",
-        [PKL_GLOBAL] = "a global",
-        [PKL_OBJECT] = "an object",
-        [PKL_PERSID] = "a persistent id",
-        [PKL_EXTENSION] = "an extension",
-        [PKL_BUFFER] = "a buffer",
-        [PKL_BROKEN] = "a broken pickle",
+        [PKL_BOOL] = N_("a bool"),
+        [PKL_INT] = N_("an int"),
+        [PKL_FLOAT] = N_("a float"),
+        [PKL_STR] = N_("a str"),
+        [PKL_BYTES] = N_("bytes"),
+        [PKL_BYTEARRAY] = N_("a bytearray"),
+        [PKL_PY2STR] = N_("a Python 2 str"),
+        [PKL_LIST] = N_("a list"),
+        [PKL_TUPLE] = N_("a tuple"),
+        [PKL_DICT] = N_("a dict"),
+        [PKL_SET] = N_("a set"),
+        [PKL_FROZENSET] = N_("a frozenset"),
+        [PKL_GLOBAL] = N_("a global"),
+        [PKL_OBJECT] = N_("an object"),
+        [PKL_PERSID] = N_("a persistent id"),
+        [PKL_EXTENSION] = N_("an extension"),
+        [PKL_BUFFER] = N_("a buffer"),
+        [PKL_BROKEN] = N_("a broken pickle"),
     };
 
-    return (size_t)kind < sizeof names / sizeof *names ? names[kind] : "a value";
+    return (size_t)kind < sizeof names / sizeof *names ? _(names[kind]) : _("a value");
 }
 
 /* Looks at the children from the last to the first: the last of equal keys is the one that counts.
@@ -379,7 +380,7 @@ static enum pb_err not_found(struct pkl_view *v, const struct pkl_path *path, si
     text_escape(&text, path->steps[reached].typed, strlen(path->steps[reached].typed));
     buf_puts(&text, " in ");
     if (reached == 0 && path->root == 0)
-        buf_puts(&text, "the value");
+        buf_puts(&text, _("the value"));
     if (path->root > 0)
         buf_printf(&text, "@%llu", (unsigned long long)path->root);
     for (size_t i = 0; i < reached; i++)
@@ -392,7 +393,7 @@ static enum pb_err not_found(struct pkl_view *v, const struct pkl_path *path, si
     if (err == PB_OK)
         err = error_set(e, PB_ENOTFOUND, "there is no %s, which is %s%s", text.data,
                         path_kind_name(in->kind),
-                        rebuilt ? "; what it holds stands at its @args[2]" : "");
+                        rebuilt ? _("; what it holds stands at its @args[2]") : "");
     buf_release(&text);
     return err;
 }
@@ -400,9 +401,9 @@ static enum pb_err not_found(struct pkl_view *v, const struct pkl_path *path, si
 static enum pb_err no_root(const struct pkl_path *path, uint64_t roots, struct error *e)
 {
     return error_set(e, PB_ENOTFOUND, "there is no @%llu: %s", (unsigned long long)path->root,
-                     roots == 0   ? "no pickle is complete"
-                     : roots == 1 ? "there is one pickle, @0"
-                                  : "there are fewer pickles than that");
+                     roots == 0   ? _("no pickle is complete")
+                     : roots == 1 ? _("there is one pickle, @0")
+                                  : _("there are fewer pickles than that"));
 }
 
 /* One step on; PB_ENOTFOUND says how far it got. */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 
 #include "line.h"
@@ -186,7 +187,7 @@ static enum pb_err one(struct pkl_doc *d, struct window *w, struct error *e)
     }
     if (have == 0)
         return error_set(e, PB_EPICKLE,
-                         s->at == 0 ? "it is empty" : "the pickle ends without STOP");
+                         s->at == 0 ? _("it is empty") : _("the pickle ends without STOP"));
     op.p = w->p + (s->at - w->off);
     op.n = have;
     op.code = op.p[0];

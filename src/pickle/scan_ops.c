@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/num.h>
 #include <pklbrowse/text.h>
 
@@ -12,7 +13,7 @@
 
 static enum pb_err wrong(struct error *e, const char *why)
 {
-    return error_set(e, PB_EPICKLE, "%s", why);
+    return error_set(e, PB_EPICKLE, "%s", _(why));
 }
 
 static const char *const kind_names[] = {
@@ -61,7 +62,7 @@ static enum pb_err expect(struct pkl_doc *d, size_t at, enum pkl_kind want, cons
     if (err == PB_OK && want == PKL_STR && kind == PKL_PY2STR)
         return PB_OK;
     if (err == PB_OK && kind != want && !is_opaque(kind))
-        return error_set(e, PB_EPICKLE, "%s is a %s, not a %s", what, kind_names[kind],
+        return error_set(e, PB_EPICKLE, "%s is a %s, not a %s", _(what), kind_names[kind],
                          kind_names[want]);
     /* A global may be a str; those that are known are not. */
     if (err == PB_OK && want == PKL_STR && kind == PKL_GLOBAL)

@@ -5,6 +5,8 @@
  */
 #include <stdlib.h>
 
+#include <pklbrowse/intl.h>
+
 #include "opcode_bytes.h"
 #include "splice_private.h"
 
@@ -33,7 +35,7 @@ static enum pb_err wrong_frame(struct splice_work *w, const struct pkl_frame *f,
     return error_set(w->e, PB_EREADONLY,
                      "the FRAME at offset %llu is wrong in the original (%s), so nothing inside it "
                      "can be changed",
-                     (unsigned long long)f->offset, why);
+                     (unsigned long long)f->offset, _(why));
 }
 
 /* A frame in which something changes must have been right. */

@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
+
 #include "verify.h"
 
 #define INDEX_STEP (1u << 20)
@@ -17,7 +19,7 @@ enum pb_err verify_refuse(struct verify *v, const char *fmt, ...)
     error_vset(&why, PB_EREFUSED, fmt, ap);
     va_end(ap);
     buf_init(&text, BUF_MAX_LINE);
-    buf_printf(&text, "the result is not what was edited: %s", why.msg);
+    buf_printf(&text, _("the result is not what was edited: %s"), why.msg);
     err = error_set(v->e, PB_EREFUSED, "%s", text.data);
     buf_release(&text);
     return err;

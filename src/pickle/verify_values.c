@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/pkl_leaf.h>
 
 #include "index.h"
@@ -21,8 +22,8 @@ static bool is_leaf(enum pkl_kind kind)
 
 static enum pb_err differ(struct verify *v, const struct pkl_node *b, const char *what)
 {
-    return verify_refuse(v, "%s at offset %llu of the result %s", what,
-                         (unsigned long long)b->begin, "differs");
+    return verify_refuse(v, "%s at offset %llu of the result differs", _(what),
+                         (unsigned long long)b->begin);
 }
 
 /* ------------------------------------------------------------------------ what is copied */

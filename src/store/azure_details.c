@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 #include <pklbrowse/xml.h>
 
@@ -110,9 +111,9 @@ static void answered(void *ctx, const struct http_result *r, const struct error 
         error = why;
     else if (why.code != PB_OK)
         (void)http_headers_add(&d->rows, "Tags",
-                               why.code == PB_EDENIED        ? "may not be read"
-                               : why.code == PB_EUNSUPPORTED ? "not known there"
-                                                             : "cannot be read",
+                               why.code == PB_EDENIED        ? _("may not be read")
+                               : why.code == PB_EUNSUPPORTED ? _("not known there")
+                                                             : _("cannot be read"),
                                &error);
     finish(d, error.code == PB_OK ? NULL : &error);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 #include <pklbrowse/num.h>
 #include <pklbrowse/text.h>
@@ -269,7 +270,7 @@ static enum pb_err broken_xml(struct list_op *l, bool forbidden, const struct er
                            "and the server does not encode names",
                            e);
     buf_init(&text, BUF_MAX_LINE);
-    buf_printf(&text, "the server's answer cannot be read: %s", why->msg);
+    buf_printf(&text, _("the server's answer cannot be read: %s"), why->msg);
     err = cloud_error(&l->request.q, why->code, text.data, e);
     buf_release(&text);
     return err;

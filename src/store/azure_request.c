@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 
 #include "azure.h"
@@ -60,17 +61,17 @@ static enum pb_err ask_version(struct cloud_request *r, const char *version_id, 
 #define OWNER "Storage Blob Data Owner"
 
 const struct cloud_action azure_actions[] = {
-    [AZURE_LIST_CONTAINERS] = {"GET", HTTP_READ, "list the containers of", READER},
-    [AZURE_LIST] = {"GET", HTTP_READ, "list", READER},
-    [AZURE_LIST_VERSIONS] = {"GET", HTTP_READ, "list the versions in", READER},
-    [AZURE_HEAD] = {"HEAD", HTTP_READ, "look at", READER},
-    [AZURE_GET] = {"GET", HTTP_READ, "read", READER},
-    [AZURE_TAGS] = {"GET", HTTP_READ, "read the tags of", OWNER},
-    [AZURE_PUT] = {"PUT", HTTP_WRITE, "save", CONTRIBUTOR},
-    [AZURE_DELETE] = {"DELETE", HTTP_READ, "remove", CONTRIBUTOR},
-    [AZURE_GET_BLOCKS] = {"GET", HTTP_READ, "save", CONTRIBUTOR},
-    [AZURE_BLOCK] = {"PUT", HTTP_READ, "save", CONTRIBUTOR},
-    [AZURE_PUT_BLOCKS] = {"PUT", HTTP_WRITE, "save", CONTRIBUTOR},
+    [AZURE_LIST_CONTAINERS] = {"GET", HTTP_READ, N_("list the containers of"), READER},
+    [AZURE_LIST] = {"GET", HTTP_READ, N_("list"), READER},
+    [AZURE_LIST_VERSIONS] = {"GET", HTTP_READ, N_("list the versions in"), READER},
+    [AZURE_HEAD] = {"HEAD", HTTP_READ, N_("look at"), READER},
+    [AZURE_GET] = {"GET", HTTP_READ, N_("read"), READER},
+    [AZURE_TAGS] = {"GET", HTTP_READ, N_("read the tags of"), OWNER},
+    [AZURE_PUT] = {"PUT", HTTP_WRITE, N_("save"), CONTRIBUTOR},
+    [AZURE_DELETE] = {"DELETE", HTTP_READ, N_("remove"), CONTRIBUTOR},
+    [AZURE_GET_BLOCKS] = {"GET", HTTP_READ, N_("save"), CONTRIBUTOR},
+    [AZURE_BLOCK] = {"PUT", HTTP_READ, N_("save"), CONTRIBUTOR},
+    [AZURE_PUT_BLOCKS] = {"PUT", HTTP_WRITE, N_("save"), CONTRIBUTOR},
 };
 
 static enum pb_err put_url(const struct azure_request *r, struct azure_url *url, struct error *e)

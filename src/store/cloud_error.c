@@ -1,6 +1,7 @@
 /* What an answer that is no success says, and in which words we pass it on. */
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 #include <pklbrowse/text.h>
 #include <pklbrowse/xml.h>
@@ -52,15 +53,15 @@ bool cloud_problem_is(const struct cloud_problem *p, const char *code)
 
 /* What a status means everywhere, when the service has no word of its own for it. */
 static const struct cloud_answer statuses[] = {
-    {NULL, 400, PB_ESERVER, "the server does not accept the request"},
-    {NULL, 401, PB_EDENIED, "access denied"},
-    {NULL, 404, PB_ENOTFOUND, "there is no such object"},
-    {NULL, 405, PB_EUNSUPPORTED, "the server does not do this"},
-    {NULL, 409, PB_ESERVER, "something else is being done with it right now"},
-    {NULL, 412, PB_ECHANGED, "it was changed by someone else"},
-    {NULL, 416, PB_ECHANGED, "it is shorter than expected"},
-    {NULL, 501, PB_EUNSUPPORTED, "the server does not do this"},
-    {NULL, 503, PB_ESERVER, "the server is busy: try again later"},
+    {NULL, 400, PB_ESERVER, N_("the server does not accept the request")},
+    {NULL, 401, PB_EDENIED, N_("access denied")},
+    {NULL, 404, PB_ENOTFOUND, N_("there is no such object")},
+    {NULL, 405, PB_EUNSUPPORTED, N_("the server does not do this")},
+    {NULL, 409, PB_ESERVER, N_("something else is being done with it right now")},
+    {NULL, 412, PB_ECHANGED, N_("it was changed by someone else")},
+    {NULL, 416, PB_ECHANGED, N_("it is shorter than expected")},
+    {NULL, 501, PB_EUNSUPPORTED, N_("the server does not do this")},
+    {NULL, 503, PB_ESERVER, N_("the server is busy: try again later")},
     {NULL, 0, PB_OK, NULL},
 };
 
@@ -80,7 +81,7 @@ static enum pb_err classify(const struct cloud_kind *k, const struct cloud_probl
 
     if (!a)
         a = find(statuses, p, status);
-    *words = a ? a->words : "the server answered with an error";
+    *words = a ? a->words : N_("the server answered with an error");
     return a ? a->err : PB_ESERVER;
 }
 
@@ -96,11 +97,11 @@ static void put_detail(struct buf *out, const struct cloud_problem *p, int statu
         text_escape(out, p->message, strlen(p->message));
     }
     if (*p->request_id) {
-        buf_puts(out, "; request id ");
+        buf_puts(out, _("; request id "));
         text_escape(out, p->request_id, strlen(p->request_id));
     }
     if (*p->host_id) {
-        buf_puts(out, "; host id ");
+        buf_puts(out, _("; host id "));
         text_escape(out, p->host_id, strlen(p->host_id));
     }
 }
@@ -113,7 +114,8 @@ enum pb_err cloud_error(const struct cloud_request *q, enum pb_err code, const c
 
     buf_init(&where, BUF_MAX_LINE);
     k->where(q, &where);
-    code = error_set(e, code, "cannot %s %s: %s", k->actions[q->speaks_of].what, where.data, why);
+    code = error_set(e, code, "cannot %s %s: %s", _(k->actions[q->speaks_of].what), where.data,
+                     _(why));
     buf_release(&where);
     return code;
 }
@@ -129,7 +131,7 @@ enum pb_err cloud_problem_error(struct cloud_problem *p, const struct cloud_requ
     buf_init(&detail, BUF_MAX_LINE);
     err = classify(q->store->kind, p, r->status, &words);
     if (!q->store->kind->words(q, p, r->status, &why, &err)) {
-        buf_puts(&why, words);
+        buf_puts(&why, _(words));
         if (err == PB_ESERVER) {
             buf_printf(&why, " (HTTP %d%s", r->status, *p->code ? " " : "");
             text_escape(&why, p->code, strlen(p->code));

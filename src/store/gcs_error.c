@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 
 #include "gcs.h"
@@ -38,20 +39,22 @@ void gcs_problem_read(struct cloud_problem *p, const struct http_result *r)
 /* ----------------------------------------------------------------------------- words */
 
 const struct cloud_answer gcs_answers[] = {
-    {"authError", 0, PB_EDENIED, "the access token is not valid (any more)"},
+    {"authError", 0, PB_EDENIED, N_("the access token is not valid (any more)")},
     {"insufficientPermissions", 0, PB_EDENIED,
-     "the access token was made for something else: its scopes do not hold Cloud Storage"},
+     N_("the access token was made for something else: its scopes do not hold Cloud Storage")},
     {"retentionPolicyNotMet", 0, PB_EDENIED,
-     "it must be kept as it is: its retention has not ended"},
-    {"objectUnderActiveHold", 0, PB_EDENIED, "it must be kept as it is: there is a hold on it"},
-    {"accountDisabled", 0, PB_EDENIED, "the account is disabled, for want of billing perhaps"},
-    {"userProjectMissing", 0, PB_EDENIED, "the requester pays there: --request-payer agrees to"},
-    {"quotaExceeded", 0, PB_ESERVER, "the quota is used up"},
-    {"conditionNotMet", 0, PB_ECHANGED, "it was changed by someone else"},
-    {NULL, 308, PB_ESERVER, "the upload is not complete"},
-    {NULL, 408, PB_ESERVER, "the server had to wait for too long"},
-    {NULL, 410, PB_ESERVER, "the upload has ended"},
-    {NULL, 429, PB_ESERVER, "too many requests, or too many writes of one object: try again later"},
+     N_("it must be kept as it is: its retention has not ended")},
+    {"objectUnderActiveHold", 0, PB_EDENIED, N_("it must be kept as it is: there is a hold on it")},
+    {"accountDisabled", 0, PB_EDENIED, N_("the account is disabled, for want of billing perhaps")},
+    {"userProjectMissing", 0, PB_EDENIED,
+     N_("the requester pays there: --request-payer agrees to")},
+    {"quotaExceeded", 0, PB_ESERVER, N_("the quota is used up")},
+    {"conditionNotMet", 0, PB_ECHANGED, N_("it was changed by someone else")},
+    {NULL, 308, PB_ESERVER, N_("the upload is not complete")},
+    {NULL, 408, PB_ESERVER, N_("the server had to wait for too long")},
+    {NULL, 410, PB_ESERVER, N_("the upload has ended")},
+    {NULL, 429, PB_ESERVER,
+     N_("too many requests, or too many writes of one object: try again later")},
     {NULL, 0, PB_OK, NULL},
 };
 
@@ -60,13 +63,13 @@ static void put_denied(struct buf *out, const struct cloud_request *q)
     const struct google_setup *s = gcs_of(q)->setup;
 
     if (!google_session_token(gcs_of(q)->session))
-        buf_printf(out, "access denied without credentials%s",
+        buf_printf(out, _("access denied without credentials%s"),
                    s->kind == GOOGLE_MACHINE
                        ? " (none in GOOGLE_APPLICATION_CREDENTIALS, from gcloud auth "
                          "application-default login, or from a metadata server)"
                        : "");
     else
-        buf_printf(out, "access denied: the %s needs %s, or it does not exist", s->origin,
+        buf_printf(out, _("access denied: the %s needs %s, or it does not exist"), s->origin,
                    gcs_actions[q->action].needs);
 }
 
@@ -77,7 +80,7 @@ void gcs_where(const struct cloud_request *q, struct buf *out)
     if (q->container) {
         store_show(out, "gs", q->container, q->key, q->key_len);
     } else {
-        buf_puts(out, "project ");
+        buf_puts(out, _("project "));
         text_escape_cols(out, project ? project : "?", project ? strlen(project) : 1, 100);
     }
 }
@@ -93,15 +96,15 @@ bool gcs_words(const struct cloud_request *q, struct cloud_problem *p, int statu
     if (is_upload(q))
         p->request_id[0] = '\0'; /* of an upload it is what allows to go on with it */
     if (cloud_problem_is(p, "required") && strstr(p->message, "requester pays")) {
-        buf_puts(why, "the requester pays there: --request-payer agrees to (and --project says "
-                      "which project is billed)");
+        buf_puts(why, _("the requester pays there: --request-payer agrees to (and --project says "
+                        "which project is billed)"));
         *err = PB_EDENIED;
     } else if ((status == 401 && !cloud_problem_is(p, "authError")) ||
                (status == 403 && (!*p->code || cloud_problem_is(p, "forbidden")))) {
         put_denied(why, q);
         *err = PB_EDENIED;
     } else if (status == 404 && (!q->key || strstr(p->message, "bucket does not exist"))) {
-        buf_puts(why, "there is no such bucket");
+        buf_puts(why, _("there is no such bucket"));
     } else {
         return false;
     }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/num.h>
 #include <pklbrowse/text.h>
 
@@ -231,9 +232,9 @@ static enum pb_err show_all(struct store_object *o, const json_t *r, struct erro
     for (i = 0; err == PB_OK && i < sizeof rows / sizeof *rows; i++)
         err = show(o, rows[i].shown, gcs_text(r, rows[i].member), e);
     if (err == PB_OK && json_is_true(json_object_get(r, "temporaryHold")))
-        err = show(o, "Hold", "temporary: it cannot be replaced or removed", e);
+        err = show(o, "Hold", _("temporary: it cannot be replaced or removed"), e);
     if (err == PB_OK && json_is_true(json_object_get(r, "eventBasedHold")))
-        err = show(o, "Hold", "event-based: it cannot be replaced or removed", e);
+        err = show(o, "Hold", _("event-based: it cannot be replaced or removed"), e);
     return err == PB_OK ? show_maps(o, r, e) : err;
 }
 

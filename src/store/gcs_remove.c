@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
+
 #include "gcs.h"
 
 struct remove_op {
@@ -146,8 +148,8 @@ static void details_answered(void *ctx, const struct http_result *r, const struc
         error = *e;
         err = e->code;
     } else if (r->status == 403) {
-        err =
-            http_headers_add(&rows, "Access", "these credentials may not read who has it", &error);
+        err = http_headers_add(&rows, "Access", _("these credentials may not read who has it"),
+                               &error);
     } else if (r->status / 100 != 2) {
         err = cloud_answer_error(&d->request.q, r, &error);
     } else {

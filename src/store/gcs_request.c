@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 #include <pklbrowse/text.h>
 
@@ -28,14 +29,14 @@ static void forget_token(struct cloud_request *q)
 #define TO_WRITE "storage.objects.create and, to replace something, storage.objects.delete"
 
 const struct cloud_action gcs_actions[] = {
-    [GCS_LIST_BUCKETS] = {"GET", HTTP_READ, "list the buckets of", "storage.buckets.list"},
-    [GCS_LIST] = {"GET", HTTP_READ, "list", "storage.objects.list"},
-    [GCS_HEAD] = {"GET", HTTP_READ, "look at", "storage.objects.get"},
-    [GCS_GET] = {"GET", HTTP_READ, "read", "storage.objects.get"},
-    [GCS_BEGIN] = {"POST", HTTP_READ, "save", TO_WRITE},
-    [GCS_SEND] = {"PUT", HTTP_WRITE, "save", TO_WRITE},
-    [GCS_ASK] = {"PUT", HTTP_READ, "save", "storage.objects.create"},
-    [GCS_DELETE] = {"DELETE", HTTP_READ, "remove", "storage.objects.delete"},
+    [GCS_LIST_BUCKETS] = {"GET", HTTP_READ, N_("list the buckets of"), "storage.buckets.list"},
+    [GCS_LIST] = {"GET", HTTP_READ, N_("list"), "storage.objects.list"},
+    [GCS_HEAD] = {"GET", HTTP_READ, N_("look at"), "storage.objects.get"},
+    [GCS_GET] = {"GET", HTTP_READ, N_("read"), "storage.objects.get"},
+    [GCS_BEGIN] = {"POST", HTTP_READ, N_("save"), TO_WRITE},
+    [GCS_SEND] = {"PUT", HTTP_WRITE, N_("save"), TO_WRITE},
+    [GCS_ASK] = {"PUT", HTTP_READ, N_("save"), "storage.objects.create"},
+    [GCS_DELETE] = {"DELETE", HTTP_READ, N_("remove"), "storage.objects.delete"},
 };
 
 static bool is_upload(const struct cloud_request *r)

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 
 #include "gcs_write.h"
@@ -215,7 +216,8 @@ static void unknown_outcome(struct gcs_write_op *w, const char *why)
     struct buf text;
 
     buf_init(&text, BUF_MAX_LINE);
-    buf_printf(&text, "the connection was lost and it is not known whether it was saved (%s)", why);
+    buf_printf(&text, _("the connection was lost and it is not known whether it was saved (%s)"),
+               why);
     fail_with(w, PB_ENET, text.data);
     buf_release(&text);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 
 #include "local.h"
@@ -52,7 +53,7 @@ enum pb_err local_fail(enum pb_err code, const char *path, const char *why, stru
 
     buf_init(&shown, BUF_MAX_LINE);
     store_show(&shown, NULL, path, NULL, 0);
-    err = error_set(e, code, "%s: %s", shown.data, why);
+    err = error_set(e, code, "%s: %s", shown.data, _(why));
     buf_release(&shown);
     return err;
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 
 #include "local.h"
@@ -122,7 +123,7 @@ static enum pb_err changed(const struct write_op *w, const char *how, struct err
     enum pb_err err;
 
     buf_init(&why, BUF_MAX_LINE);
-    buf_printf(&why, "it was %s by someone else; nothing was written", how);
+    buf_printf(&why, _("it was %s by someone else; nothing was written"), _(how));
     err = local_fail(PB_ECHANGED, w->path, why.data, e);
     buf_release(&why);
     return err;
@@ -141,13 +142,13 @@ static enum pb_err check_condition(const struct write_op *w, const struct stat *
         return st ? local_fail(PB_EEXIST, w->path, "there is a file of that name already", e)
                   : PB_OK;
     if (!st)
-        return changed(w, "deleted", e);
+        return changed(w, N_("deleted"), e);
     err = local_identity(&id, st, e);
     if (err != PB_OK)
         return err;
     same = store_identity_same(&w->identity, &id);
     store_identity_release(&id);
-    return same ? PB_OK : changed(w, "changed", e);
+    return same ? PB_OK : changed(w, N_("changed"), e);
 }
 
 static enum pb_err look(struct write_op *w, struct stat *st, bool *there, struct error *e)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 #include <pklbrowse/xml.h>
 
@@ -170,9 +171,9 @@ static size_t part_of(const struct details_op *d)
 
 static enum pb_err note(struct details_op *d, size_t part, const struct error *why, struct error *e)
 {
-    const char *text = why->code == PB_EDENIED        ? "may not be read"
-                       : why->code == PB_EUNSUPPORTED ? "not known there"
-                                                      : "cannot be read";
+    const char *text = why->code == PB_EDENIED        ? _("may not be read")
+                       : why->code == PB_EUNSUPPORTED ? _("not known there")
+                                                      : _("cannot be read");
 
     return http_headers_add(&d->rows, parts[part].name, text, e);
 }

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 
 #include "s3_write.h"
@@ -81,7 +82,8 @@ static void unknown_outcome(struct write_op *w, const char *why)
     struct buf text;
 
     buf_init(&text, BUF_MAX_LINE);
-    buf_printf(&text, "the connection was lost and it is not known whether it was saved (%s)", why);
+    buf_printf(&text, _("the connection was lost and it is not known whether it was saved (%s)"),
+               why);
     s3_write_fail_with(w, PB_ENET, text.data);
     buf_release(&text);
 }
@@ -91,7 +93,7 @@ static void read_back(void *ctx, const struct http_result *r, const struct error
     struct write_op *w = ctx;
 
     if (e || r->status / 100 != 2)
-        unknown_outcome(w, e ? e->msg : "what is there now cannot be read");
+        unknown_outcome(w, e ? e->msg : _("what is there now cannot be read"));
     else if (!w->differs && w->read_back == w->body->size)
         s3_write_saved(w, &w->found);
     else

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 #include <pklbrowse/text.h>
 #include <pklbrowse/xml.h>
@@ -74,54 +75,54 @@ bool s3_is_error_body(const struct buf *body)
 /* ----------------------------------------------------------------------------- words */
 
 const struct cloud_answer s3_answers[] = {
-    {"NoSuchBucket", 0, PB_ENOTFOUND, "there is no such bucket"},
-    {"NoSuchKey", 0, PB_ENOTFOUND, "there is no such object"},
-    {"NoSuchVersion", 0, PB_ENOTFOUND, "there is no such version"},
-    {"AllAccessDisabled", 0, PB_EDENIED, "all access to it is switched off"},
-    {"AccountProblem", 0, PB_EDENIED, "there is a problem with the account"},
+    {"NoSuchBucket", 0, PB_ENOTFOUND, N_("there is no such bucket")},
+    {"NoSuchKey", 0, PB_ENOTFOUND, N_("there is no such object")},
+    {"NoSuchVersion", 0, PB_ENOTFOUND, N_("there is no such version")},
+    {"AllAccessDisabled", 0, PB_EDENIED, N_("all access to it is switched off")},
+    {"AccountProblem", 0, PB_EDENIED, N_("there is a problem with the account")},
     {"SignatureDoesNotMatch", 0, PB_EDENIED,
-     "the secret key is wrong (or something on the way changes requests)"},
-    {"InvalidAccessKeyId", 0, PB_EDENIED, "the access key is not known there"},
-    {"ExpiredToken", 0, PB_EDENIED, "the session has expired: sign in again"},
-    {"TokenRefreshRequired", 0, PB_EDENIED, "the session has expired: sign in again"},
-    {"InvalidToken", 0, PB_EDENIED, "the session token is not valid there"},
-    {"RequestTimeTooSkewed", 0, PB_EDENIED, "this machine's clock is wrong: set it right"},
+     N_("the secret key is wrong (or something on the way changes requests)")},
+    {"InvalidAccessKeyId", 0, PB_EDENIED, N_("the access key is not known there")},
+    {"ExpiredToken", 0, PB_EDENIED, N_("the session has expired: sign in again")},
+    {"TokenRefreshRequired", 0, PB_EDENIED, N_("the session has expired: sign in again")},
+    {"InvalidToken", 0, PB_EDENIED, N_("the session token is not valid there")},
+    {"RequestTimeTooSkewed", 0, PB_EDENIED, N_("this machine's clock is wrong: set it right")},
     {"InvalidObjectState", 0, PB_EUNSUPPORTED,
-     "it is archived and must be restored before it can be read"},
-    {"PreconditionFailed", 0, PB_ECHANGED, "it was changed by someone else"},
-    {"ConditionalRequestConflict", 0, PB_ECHANGED, "someone else is changing it right now"},
-    {"NotImplemented", 0, PB_EUNSUPPORTED, "the server does not do this"},
-    {"SlowDown", 0, PB_ESERVER, "the server asks for fewer requests: try again later"},
-    {"InvalidBucketName", 0, PB_EUSAGE, "that is not the name of a bucket"},
-    {"KeyTooLongError", 0, PB_EUSAGE, "the key is longer than 1,024 bytes"},
-    {"EntityTooLarge", 0, PB_ELIMIT, "it is larger than the server takes in one piece"},
-    {"NoSuchUpload", 0, PB_ESERVER, "the upload was aborted by someone else"},
-    {"QuotaExceeded", 0, PB_ESERVER, "the quota is used up"},
-    {"AccessControlListNotSupported", 0, PB_EUNSUPPORTED, "the bucket takes no access lists"},
-    {"BadDigest", 0, PB_ESERVER, "the bytes were damaged on the way"},
-    {"XAmzContentSHA256Mismatch", 0, PB_ESERVER, "the bytes were damaged on the way"},
+     N_("it is archived and must be restored before it can be read")},
+    {"PreconditionFailed", 0, PB_ECHANGED, N_("it was changed by someone else")},
+    {"ConditionalRequestConflict", 0, PB_ECHANGED, N_("someone else is changing it right now")},
+    {"NotImplemented", 0, PB_EUNSUPPORTED, N_("the server does not do this")},
+    {"SlowDown", 0, PB_ESERVER, N_("the server asks for fewer requests: try again later")},
+    {"InvalidBucketName", 0, PB_EUSAGE, N_("that is not the name of a bucket")},
+    {"KeyTooLongError", 0, PB_EUSAGE, N_("the key is longer than 1,024 bytes")},
+    {"EntityTooLarge", 0, PB_ELIMIT, N_("it is larger than the server takes in one piece")},
+    {"NoSuchUpload", 0, PB_ESERVER, N_("the upload was aborted by someone else")},
+    {"QuotaExceeded", 0, PB_ESERVER, N_("the quota is used up")},
+    {"AccessControlListNotSupported", 0, PB_EUNSUPPORTED, N_("the bucket takes no access lists")},
+    {"BadDigest", 0, PB_ESERVER, N_("the bytes were damaged on the way")},
+    {"XAmzContentSHA256Mismatch", 0, PB_ESERVER, N_("the bytes were damaged on the way")},
     {NULL, 0, PB_OK, NULL},
 };
 
 static void put_denied(struct buf *out, const struct cloud_request *q)
 {
     if (s3_of(q)->setup.anonymous) {
-        buf_puts(out, "access denied without credentials");
+        buf_puts(out, _("access denied without credentials"));
         return;
     }
     if (q->action == S3_LIST_BUCKETS)
-        buf_puts(out, "access denied (needs s3:ListAllMyBuckets): open a bucket by its name");
+        buf_puts(out, _("access denied (needs s3:ListAllMyBuckets): open a bucket by its name"));
     else if (q->action == S3_LIST)
-        buf_puts(out, "access denied (needs s3:ListBucket): open a known key by its name, or use "
-                      "another profile");
+        buf_puts(out, _("access denied (needs s3:ListBucket): open a known key by its name, or use "
+                        "another profile"));
     else if (q->action == S3_HEAD) /* its answer says nothing more */
-        buf_puts(out, "access denied: the credentials are wrong, or may not read it "
-                      "(s3:GetObject), or it does not exist");
+        buf_puts(out, _("access denied: the credentials are wrong, or may not read it "
+                        "(s3:GetObject), or it does not exist"));
     else if (q->action == S3_GET)
-        buf_puts(out, "access denied (needs s3:GetObject), or there is no such object and the "
-                      "bucket may not be listed");
+        buf_puts(out, _("access denied (needs s3:GetObject), or there is no such object and the "
+                        "bucket may not be listed"));
     else
-        buf_printf(out, "access denied (needs %s)", s3_actions[q->action].needs);
+        buf_printf(out, _("access denied (needs %s)"), s3_actions[q->action].needs);
 }
 
 void s3_where(const struct cloud_request *q, struct buf *out)
@@ -131,7 +132,7 @@ void s3_where(const struct cloud_request *q, struct buf *out)
     else if (s3_of(q)->setup.endpoint)
         text_escape_cols(out, s3_of(q)->setup.endpoint, strlen(s3_of(q)->setup.endpoint), 100);
     else
-        buf_puts(out, "the account");
+        buf_puts(out, _("the account"));
 }
 
 static bool in_another_region(const struct cloud_problem *p, int status)
@@ -149,13 +150,13 @@ bool s3_words(const struct cloud_request *q, struct cloud_problem *p, int status
         put_denied(why, q);
     } else if (in_another_region(p, status)) {
         *err = PB_ESERVER;
-        buf_puts(why, "the server says that it is elsewhere");
+        buf_puts(why, _("the server says that it is elsewhere"));
         if (*p->region) {
-            buf_puts(why, ", in region ");
+            buf_puts(why, _(", in region "));
             text_escape(why, p->region, strlen(p->region));
         }
     } else if (!*p->code && status == 404 && !q->key) {
-        buf_puts(why, "there is no such bucket");
+        buf_puts(why, _("there is no such bucket"));
     } else {
         return false;
     }

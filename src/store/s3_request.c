@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 
 #include "s3.h"
@@ -16,20 +17,20 @@
 /* ---------------------------------------------------------------------------- signing */
 
 const struct cloud_action s3_actions[] = {
-    [S3_LIST_BUCKETS] = {"GET", HTTP_READ, "list the buckets of", "s3:ListAllMyBuckets"},
-    [S3_LIST] = {"GET", HTTP_READ, "list", "s3:ListBucket"},
-    [S3_LIST_VERSIONS] = {"GET", HTTP_READ, "list the versions in", "s3:ListBucketVersions"},
-    [S3_HEAD] = {"HEAD", HTTP_READ, "look at", "s3:GetObject"},
-    [S3_GET] = {"GET", HTTP_READ, "read", "s3:GetObject"},
-    [S3_TAGS] = {"GET", HTTP_READ, "read the tags of", "s3:GetObjectTagging"},
-    [S3_ACL] = {"GET", HTTP_READ, "read the access list of", "s3:GetObjectAcl"},
-    [S3_PUT] = {"PUT", HTTP_WRITE, "save", "s3:PutObject"},
-    [S3_DELETE] = {"DELETE", HTTP_READ, "remove", "s3:DeleteObject"},
-    [S3_CREATE_UPLOAD] = {"POST", HTTP_WRITE, "save", "s3:PutObject"},
-    [S3_PART] = {"PUT", HTTP_READ, "save", "s3:PutObject"},
-    [S3_COMPLETE] = {"POST", HTTP_WRITE, "save", "s3:PutObject"},
-    [S3_PUT_TAGS] = {"PUT", HTTP_READ, "set the tags of", "s3:PutObjectTagging"},
-    [S3_ABORT] = {"DELETE", HTTP_READ, "abort the upload of", "s3:AbortMultipartUpload"},
+    [S3_LIST_BUCKETS] = {"GET", HTTP_READ, N_("list the buckets of"), "s3:ListAllMyBuckets"},
+    [S3_LIST] = {"GET", HTTP_READ, N_("list"), "s3:ListBucket"},
+    [S3_LIST_VERSIONS] = {"GET", HTTP_READ, N_("list the versions in"), "s3:ListBucketVersions"},
+    [S3_HEAD] = {"HEAD", HTTP_READ, N_("look at"), "s3:GetObject"},
+    [S3_GET] = {"GET", HTTP_READ, N_("read"), "s3:GetObject"},
+    [S3_TAGS] = {"GET", HTTP_READ, N_("read the tags of"), "s3:GetObjectTagging"},
+    [S3_ACL] = {"GET", HTTP_READ, N_("read the access list of"), "s3:GetObjectAcl"},
+    [S3_PUT] = {"PUT", HTTP_WRITE, N_("save"), "s3:PutObject"},
+    [S3_DELETE] = {"DELETE", HTTP_READ, N_("remove"), "s3:DeleteObject"},
+    [S3_CREATE_UPLOAD] = {"POST", HTTP_WRITE, N_("save"), "s3:PutObject"},
+    [S3_PART] = {"PUT", HTTP_READ, N_("save"), "s3:PutObject"},
+    [S3_COMPLETE] = {"POST", HTTP_WRITE, N_("save"), "s3:PutObject"},
+    [S3_PUT_TAGS] = {"PUT", HTTP_READ, N_("set the tags of"), "s3:PutObjectTagging"},
+    [S3_ABORT] = {"DELETE", HTTP_READ, N_("abort the upload of"), "s3:AbortMultipartUpload"},
 };
 
 static struct s3_request *own(struct cloud_request *r)

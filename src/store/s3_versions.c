@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/num.h>
 #include <pklbrowse/xml.h>
 
@@ -203,8 +204,8 @@ static enum pb_err parse_page(struct versions_op *v, const struct buf *body, boo
         return settle(v, &p, e);
     *again = !forbidden && (err != PB_OK || s3_is_error_body(body));
     return cloud_error(&v->request.q, PB_ESERVER,
-                       err == PB_OK ? "the answer is no list of versions"
-                                    : "the server's answer cannot be read",
+                       err == PB_OK ? N_("the answer is no list of versions")
+                                    : N_("the server's answer cannot be read"),
                        e);
 }
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 #include <pklbrowse/text.h>
 
@@ -110,7 +111,7 @@ void s3_write_saved(struct write_op *w, const struct store_identity *now)
 }
 
 static const char *const replaced_at_once =
-    "it was saved, but someone else replaced it in the same moment";
+    N_("it was saved, but someone else replaced it in the same moment");
 
 void s3_write_conflict(struct write_op *w)
 {

@@ -130,7 +130,7 @@ static bool dump_to(const struct ui *u, const char *path,
 }
 
 /* The script ends; what was on the screen then is left beside it. */
-static void fail(struct ui *u, const char *what, const char *text)
+static void script_fail(struct ui *u, const char *what, const char *text)
 {
     struct script *s = u->script;
     struct buf shown;
@@ -162,7 +162,7 @@ static void step_key(struct ui *u, const char *arg)
     if (arg[n] == '\0' || key == K_NONE)
         s->word = 0;
     if (key == K_NONE)
-        fail(u, "no key has this name", arg);
+        script_fail(u, "no key has this name", arg);
     else
         ui_key(u, key);
 }
@@ -176,7 +176,7 @@ static void step_type(struct ui *u, const char *arg)
         size_t used = utf8_decode(arg + at, n - at, &cp, false);
 
         if (used == 0) {
-            fail(u, "not UTF-8", arg);
+            script_fail(u, "not UTF-8", arg);
             return;
         }
         ui_key(u, cp);
@@ -212,7 +212,7 @@ static void step_mouse(struct ui *u, const char *arg)
 
     if (x == 0 || *second == '\0' || !num_parse_u64(arg + name + 1, x, &col) ||
         !num_parse_u64(second + 1, strlen(second + 1), &row) || col > 2000 || row > 2000) {
-        fail(u, "no such place", arg);
+        script_fail(u, "no such place", arg);
         return;
     }
     u->pointer.when = 0; /* clicks of a script are as far apart as it says */
@@ -226,7 +226,7 @@ static void step_mouse(struct ui *u, const char *arg)
         }
         return;
     }
-    fail(u, "the mouse cannot do that", arg);
+    script_fail(u, "the mouse cannot do that", arg);
 }
 
 static void step_resize(struct ui *u, const char *arg)
@@ -236,7 +236,7 @@ static void step_resize(struct ui *u, const char *arg)
 
     if (u->term != NULL || arg[n] == '\0' || !num_parse_u64(arg, n, &cols) ||
         !num_parse_u64(arg + n + 1, strlen(arg + n + 1), &rows) || cols > 2000 || rows > 2000)
-        fail(u, "cannot resize", arg);
+        script_fail(u, "cannot resize", arg);
     else
         (void)ui_resize(u, (int)rows, (int)cols);
 }
@@ -244,30 +244,30 @@ static void step_resize(struct ui *u, const char *arg)
 static void step_expect(struct ui *u, const char *arg)
 {
     if (!screen_contains(&u->screen, arg))
-        fail(u, "the screen does not show", arg);
+        script_fail(u, "the screen does not show", arg);
 }
 
 static void step_expect_not(struct ui *u, const char *arg)
 {
     if (screen_contains(&u->screen, arg))
-        fail(u, "the screen shows", arg);
+        script_fail(u, "the screen shows", arg);
 }
 
 static void step_save_screen(struct ui *u, const char *arg)
 {
     if (!dump_to(u, arg, screen_dump))
-        fail(u, "cannot write", arg);
+        script_fail(u, "cannot write", arg);
 }
 
 static void step_save_attrs(struct ui *u, const char *arg)
 {
     if (!dump_to(u, arg, screen_dump_attrs))
-        fail(u, "cannot write", arg);
+        script_fail(u, "cannot write", arg);
 }
 
 static void step_quits(struct ui *u, const char *arg)
 {
-    fail(u, "the screen is still open", arg);
+    script_fail(u, "the screen is still open", arg);
 }
 
 static const struct {
@@ -297,7 +297,7 @@ static void run_step(struct ui *u, char *line)
             return;
         }
     }
-    fail(u, "no such step", line);
+    script_fail(u, "no such step", line);
 }
 
 /* --- reading -------------------------------------------------------------------------------- */
@@ -314,7 +314,7 @@ static bool awaited(struct ui *u, const char *text, bool over)
     if (s->since == 0)
         s->since = clock_mono_us();
     else if (clock_mono_us() - s->since > AWAIT_US)
-        fail(u, "in vain waited for", text);
+        script_fail(u, "in vain waited for", text);
     return false;
 }
 
@@ -343,7 +343,7 @@ bool script_next(struct ui *u)
     }
     copy = mem_strndup(line, n);
     if (copy == NULL) {
-        fail(u, "out of memory", "");
+        script_fail(u, "out of memory", "");
         return false;
     }
     at_once = starts(copy, "now ");

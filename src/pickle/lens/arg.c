@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/num.h>
 #include <pklbrowse/text.h>
 
@@ -27,7 +28,7 @@ enum pb_err lens_int(struct lens_reader *r, const struct pkl_node *n, int64_t lo
     enum pb_err err;
 
     if (n->kind != PKL_INT && n->kind != PKL_BOOL)
-        return lens_refuse(l, "%s is no int", what);
+        return lens_refuse(l, "%s is no int", _(what));
     err = lens_leaf(r, n, l, e);
     if (err != PB_OK)
         return err;
@@ -43,10 +44,10 @@ enum pb_err lens_str(struct lens_reader *r, const struct pkl_node *n, const char
     enum pb_err err;
 
     if (n->kind != PKL_STR && n->kind != PKL_PY2STR)
-        return lens_refuse(l, "%s is no str", what);
+        return lens_refuse(l, "%s is no str", _(what));
     err = lens_leaf(r, n, l, e);
     if (err == PB_OK && n->kind == PKL_PY2STR && !repr_is_ascii(&r->leaf.data))
-        return lens_refuse(l, "%s is not ASCII", what);
+        return lens_refuse(l, "%s is not ASCII", _(what));
     return err;
 }
 

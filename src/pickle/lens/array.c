@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/num.h>
 #include <pklbrowse/pkl_repr.h>
 #include <pklbrowse/source.h>
@@ -405,7 +406,7 @@ static enum pb_err pack_item(struct maker *m, const struct literal *item, const 
             return make_bad(m, item, "this does not fit an item of this array");
     } else if (item->kind != PKL_FLOAT || item->complex_number || f->item != ITEM_FLOAT) {
         return make_bad(m, item, "an item of this array is %s",
-                        f->item == ITEM_FLOAT ? "a number" : "a whole number");
+                        f->item == ITEM_FLOAT ? _("a number") : _("a whole number"));
     }
     if (f->item == ITEM_FLOAT && f->size == 4) {
         uint32_t bits32;
@@ -497,7 +498,7 @@ static enum pb_err make_array_of(struct maker *m, struct literal **out)
         return make_bad(m, name, "this is no type code of Python 3");
     text = formats[code->format].item == ITEM_TEXT;
     if (items != NULL && items->kind != (text ? PKL_STR : PKL_LIST))
-        return make_bad(m, items, "its items stand in a %s", text ? "text in quotes" : "list");
+        return make_bad(m, items, "its items stand in a %s", text ? _("text in quotes") : "list");
     buf_init(&packed, SIZE_MAX / 2);
     if (items != NULL && text)
         err = pack_text(m, items, &packed, &list);

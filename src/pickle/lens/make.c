@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/num.h>
 
 static const struct make_family *const families[] = {
@@ -142,7 +143,7 @@ enum pb_err make_int_arg(struct maker *m, const struct literal *arg, int64_t low
     if (arg->kind == PKL_BOOL)
         *value = arg->boolean;
     else if (arg->kind != PKL_INT)
-        return make_bad(m, arg, "%s is a whole number", what);
+        return make_bad(m, arg, "%s is a whole number", _(what));
     else if (!num_big_fits_i64((const uint8_t *)arg->data, arg->len, value))
         *value = low - 1;
     if (*value < low || *value > high)
@@ -154,7 +155,7 @@ enum pb_err make_str_arg(struct maker *m, const struct literal *arg, const char 
 {
     if (arg == NULL || arg->kind == PKL_STR)
         return PB_OK;
-    return make_bad(m, arg, "%s is a text in quotes", what);
+    return make_bad(m, arg, "%s is a text in quotes", _(what));
 }
 
 bool make_is(const struct literal *l, const char *module, const char *name)

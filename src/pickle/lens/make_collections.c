@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <pklbrowse/intl.h>
+
 static struct literal *copy_of(struct maker *m, const struct literal *l)
 {
     struct literal *copy = arena_alloc(m->t->mem, sizeof *copy);
@@ -190,7 +192,7 @@ static enum pb_err make_user(struct maker *m, struct literal **out)
         return make_bad(m, data, "it takes a %s",
                         kind == PKL_DICT   ? "dict"
                         : kind == PKL_LIST ? "list"
-                                           : "text in quotes");
+                                           : _("text in quotes"));
     return with_attribute(m, "data", data, make_tuple(m, kind == PKL_STR, &data), out);
 }
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
+
 /* ------------------------------------------------------------------- the script */
 
 void lens_init(struct lens *l)
@@ -60,7 +62,7 @@ enum pb_err lens_refuse(struct lens *l, const char *fmt, ...)
     va_list ap;
 
     va_start(ap, fmt);
-    (void)vsnprintf(l->reason, sizeof l->reason, fmt, ap);
+    (void)vsnprintf(l->reason, sizeof l->reason, _(fmt), ap);
     va_end(ap);
     return PB_EUNSUPPORTED;
 }
@@ -298,11 +300,11 @@ static enum pb_err check_call(struct lens_reader *r, const struct pkl_node *node
     if (err != PB_OK)
         return err;
     if (!(row->flags & (c->created ? LENS_NEW : LENS_CALL)))
-        return lens_refuse(l, c->created ? "it is created without being called"
-                                         : "it is called where it would be created");
+        return lens_refuse(l, c->created ? N_("it is created without being called")
+                                         : _("it is called where it would be created"));
     if (c->count < row->min_args || c->count > row->max_args)
-        return lens_refuse(l, c->count == UINT64_MAX ? "its arguments are no tuple"
-                                                     : "it does not take that many arguments");
+        return lens_refuse(l, c->count == UINT64_MAX ? _("its arguments are no tuple")
+                                                     : _("it does not take that many arguments"));
     if (kwargs.id != 0 && kwargs.count > 0)
         return lens_refuse(l, "it has keyword arguments");
     if (c->state.id != 0 && c->state.kind != PKL_NONE && !(row->flags & LENS_STATE))
