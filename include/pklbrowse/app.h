@@ -77,6 +77,32 @@ void app_azure_whoami_free(struct app_azure_whoami *w); /* also stops it; NULL i
 void app_on_ask(struct app *a, aws_ask_fn ask, void *ctx);
 void app_answer(struct app *a, const char *answer);
 
+/* Who to be on S3, and through which endpoint, as if asked for on the command line beside what was.
+ * All NULL: as it was started.  Strings are borrowed. */
+struct app_choice {
+    const char *profile, *endpoint;
+    bool anonymous;
+};
+struct app_profile {
+    struct app_choice choice; /* lives as long as the list */
+    const struct aws_setup *setup;
+    const char *source; /* of credentials, as the aws command line calls it; NULL: none */
+    const char *wrong;  /* why it cannot be chosen, or NULL */
+    bool current;
+};
+/* As started, every profile of the files as they are now, anonymous.  Asks nobody. */
+struct app_profiles;
+enum pb_err app_profiles_load(struct app *a, struct app_profiles **out, struct error *e) PB_CHECK;
+void app_profiles_free(struct app_profiles *p); /* NULL is fine */
+size_t app_profiles_count(const struct app_profiles *p);
+const struct app_profile *app_profiles_row(const struct app_profiles *p, size_t i);
+/* From now on; what runs ends as it began.  An object that is open stays with whom it was opened
+ * with until app_object_follow(), which is right when the server is the same one. */
+enum pb_err app_choose(struct app *a, const struct app_choice *c, struct error *e) PB_CHECK;
+enum pb_err app_choice_same_server(struct app *a, const struct app_choice *c, bool *same,
+                                   struct error *e) PB_CHECK;
+struct app_choice app_chosen(const struct app *a); /* lives as long as the app */
+
 /* With no LOCATION: the demo store if asked for, the current folder, the S3 endpoint or profile of
  * the environment. */
 struct app_place {
@@ -147,6 +173,7 @@ enum pb_err app_object_look(struct app *a, const struct location *loc, const cha
                             void (*changed)(void *ctx, struct app_object *o), void *ctx,
                             struct app_object **out, struct error *e) PB_CHECK;
 void app_object_fetch(struct app_object *o); /* APP_BIG_ASK: yes */
+void app_object_follow(struct app_object *o); /* app_choose() */
 /* Stops what runs; the state becomes APP_FAILED with PB_ECANCELED (changed() is called later). */
 void app_object_cancel(struct app_object *o);
 void app_object_close(struct app_object *o); /* NULL is fine */

@@ -107,8 +107,9 @@ void aws_session_forget(struct aws_session *s, void *ctx); /* no longer waits */
 /* A server said that these have expired or are not known: unless there are others already, the
  * files are read and the providers asked again before the session is ready. */
 void aws_session_refuse(struct aws_session *s, const char *access_key);
-/* Does the environment or the profile say anything about credentials?  Asks nobody. */
-bool aws_session_likely(const struct aws_config *c, const struct aws_setup *setup);
+/* What of the environment or the profile says anything about credentials ("sso"; a literal), or
+ * NULL.  Asks nobody. */
+const char *aws_session_source(const struct aws_config *c, const struct aws_setup *setup);
 
 /* A code that only the person knows (MFA): ask() is called from a turn of the loop and answered
  * later by aws_session_answer(), with NULL when she does not want to; question is fit to be shown.

@@ -1,5 +1,3 @@
-#include "config.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +19,8 @@ enum pb_err app_new(const struct app_options *o, struct app **out, struct error 
     if (a->options.big == 0)
         a->options.big = APP_BIG;
     err = loop_new(&a->loop, e);
+    if (err == PB_OK)
+        err = app_aws_init(a, e);
     if (err == PB_OK && o->demo)
         err = demo_new(&a->demo, e);
     if (err == PB_OK)
@@ -39,23 +39,15 @@ void app_free(struct app *a)
         return;
     app_release_places(a);
     archives_free(a->archives);
-    if (a->s3 != NULL)
-        store_free(a->s3);
     if (a->local != NULL)
         store_free(a->local);
     app_google_free(a);
     app_azure_free(a);
-    aws_session_free(a->session);
+    app_aws_free(a);
     if (a->history != NULL)
         history_close(a->history);
-    if (a->http != NULL)
-        http_free(a->http);
     if (a->loop != NULL)
         loop_free(a->loop);
-    if (a->config != NULL)
-        aws_config_free(a->config);
-    if (a->have_setup)
-        aws_setup_release(&a->setup);
     demo_free(a->demo);
     free(a);
 }
@@ -89,77 +81,6 @@ enum pb_err app_history_each(struct app *a, const struct location *where, histor
     return err == PB_OK ? history_each(h, where, fn, ctx, e) : err;
 }
 
-enum pb_err app_setup(struct app *a, const struct aws_setup **out, struct error *e)
-{
-    enum pb_err err = PB_OK;
-
-    if (a->config == NULL)
-        err = aws_config_load(&a->config, e);
-    if (err == PB_OK && !a->have_setup) {
-        err = aws_setup_resolve(&a->setup, a->config, &a->options.aws, e);
-        a->have_setup = err == PB_OK;
-        a->setup.request_payer = a->options.request_payer;
-    }
-    *out = &a->setup;
-    return err;
-}
-
-/* Whom to trust: AWS_CA_BUNDLE, else the profile's ca_bundle, else the system. */
-static const char *ca_bundle(const struct app *a)
-{
-    const char *file = getenv("AWS_CA_BUNDLE");
-
-    if ((file == NULL || *file == '\0') && a->have_setup)
-        file = aws_config_get(a->config, a->setup.profile, NULL, "ca_bundle");
-    return file != NULL && *file != '\0' ? file : NULL;
-}
-
-static enum pb_err make_http(struct app *a, struct error *e)
-{
-    struct http_options o = {
-        .ca_bundle = ca_bundle(a),
-        .insecure = a->options.insecure,
-        .user_agent = "pklbrowse/" PACKAGE_VERSION,
-    };
-
-    return a->http != NULL ? PB_OK : http_new(a->loop, &o, &a->http, e);
-}
-
-/* What is wrong with AWS's files does not concern the others. */
-enum pb_err app_http(struct app *a, struct http **out, struct error *e)
-{
-    const struct aws_setup *setup;
-    enum pb_err err = app_setup(a, &setup, NULL);
-
-    err = err == PB_ENOMEM ? error_nomem(e) : make_http(a, e);
-    *out = a->http;
-    return err;
-}
-
-enum pb_err app_session(struct app *a, struct aws_session **out, struct error *e)
-{
-    const struct aws_setup *setup;
-    enum pb_err err = app_setup(a, &setup, e);
-
-    if (err == PB_OK)
-        err = make_http(a, e);
-    if (err == PB_OK && a->session == NULL && !setup->anonymous) {
-        err = aws_session_new(a->loop, a->http, a->config, setup, &a->session, e);
-        if (err == PB_OK)
-            aws_session_on_ask(a->session, a->ask, a->ask_ctx);
-    }
-    *out = a->session;
-    return err;
-}
-
-static enum pb_err make_s3(struct app *a, struct error *e)
-{
-    struct aws_session *session;
-    enum pb_err err = app_session(a, &session, e);
-
-    return err == PB_OK ? store_s3_new(a->loop, a->http, &a->setup, session, &a->s3, e) : err;
-}
-
 enum pb_err app_store(struct app *a, enum loc_scheme scheme, struct store **out, struct error *e)
 {
     enum pb_err err = PB_OK;
@@ -167,10 +88,7 @@ enum pb_err app_store(struct app *a, enum loc_scheme scheme, struct store **out,
     *out = NULL;
     switch (scheme) {
     case LOC_S3:
-        if (a->s3 == NULL)
-            err = make_s3(a, e);
-        *out = a->s3;
-        return err;
+        return app_s3_store(a, out, e);
     case LOC_LOCAL:
         if (a->local == NULL)
             err = a->options.screen ? store_local_apart_new(a->loop, &a->local, e)

@@ -14,14 +14,11 @@
 struct app {
     struct app_options options;
     struct loop *loop;
-    struct http *http;         /* at first use */
-    struct aws_config *config; /* at first use */
-    struct aws_setup setup;
-    bool have_setup;
-    struct aws_session *session; /* at first use; NULL: anonymous */
-    aws_ask_fn ask;              /* of app_on_ask() */
+    struct app_aws *aws, *first_aws; /* the one chosen; all, that of the start first */
+    struct app_aws *asking;          /* whose question is open, or NULL */
+    aws_ask_fn ask;                  /* of app_on_ask() */
     void *ask_ctx;
-    struct store *s3, *local;
+    struct store *local;
     struct app_azure *azure;         /* at first use */
     struct app_google *google;       /* at first use */
     struct archive_folder *archives; /* the newest first */
@@ -32,13 +29,20 @@ struct app {
     size_t place_count;
 };
 enum pb_err app_history(struct app *a, struct history **out, struct error *e) PB_CHECK;
-enum pb_err app_setup(struct app *a, const struct aws_setup **out, struct error *e) PB_CHECK;
-/* NULL: nobody signs anything. */
-enum pb_err app_session(struct app *a, struct aws_session **out, struct error *e) PB_CHECK;
 enum pb_err app_store(struct app *a, enum loc_scheme scheme, struct store **out,
                       struct error *e) PB_CHECK;
 
-/* The client of all stores. */
+/* --- aws.c ------------------------------------------------------------------------------------ */
+struct app_aws;
+enum pb_err app_aws_init(struct app *a, struct error *e) PB_CHECK;
+void app_aws_free(struct app *a);
+enum pb_err app_setup(struct app *a, const struct aws_setup **out, struct error *e) PB_CHECK;
+/* NULL: nobody signs anything. */
+enum pb_err app_session(struct app *a, struct aws_session **out, struct error *e) PB_CHECK;
+enum pb_err app_s3_store(struct app *a, struct store **out, struct error *e) PB_CHECK;
+/* Environment or files say where, or who one is. */
+bool app_aws_likely(struct app *a);
+/* The client of the other stores. */
 enum pb_err app_http(struct app *a, struct http **out, struct error *e) PB_CHECK;
 
 /* --- google.c --------------------------------------------------------------------------------- */

@@ -484,6 +484,14 @@ enum pb_err app_object_look(struct app *a, const struct location *loc, const cha
     return open_version(a, loc, version_id, true, changed, ctx, out, e);
 }
 
+void app_object_follow(struct app_object *o)
+{
+    struct store *now = NULL;
+
+    if (o->loc.scheme == LOC_S3 && app_store(o->app, LOC_S3, &now, NULL) == PB_OK)
+        o->spot.store = now;
+}
+
 void app_object_fetch(struct app_object *o)
 {
     struct error error;

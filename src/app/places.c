@@ -74,7 +74,8 @@ static bool s3_is_named(const struct app *a)
         "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID",
     };
 
-    if (o->profile != NULL || o->endpoint_url != NULL || o->region != NULL || o->no_sign_request)
+    if (a->aws != a->first_aws || o->profile != NULL || o->endpoint_url != NULL ||
+        o->region != NULL || o->no_sign_request)
         return true;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (is_set(names[i]))
@@ -92,7 +93,7 @@ static enum pb_err add_s3(struct app *a, struct error *e)
     struct buf title;
     enum pb_err err;
 
-    if (!s3_is_named(a) && !(usable && (s->endpoint != NULL || aws_session_likely(a->config, s))))
+    if (!s3_is_named(a) && !app_aws_likely(a))
         return PB_OK;
     buf_init(&title, BUF_MAX_LINE);
     buf_puts(&title, "s3");

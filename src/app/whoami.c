@@ -7,6 +7,8 @@
 
 struct app_whoami {
     struct app *app;
+    const struct aws_setup *setup;
+    struct aws_session *session; /* NULL: anonymous */
     struct aws_identify *identify;
     app_whoami_fn done;
     void *ctx;
@@ -16,8 +18,8 @@ static void identified(void *ctx, const struct aws_identity *id, const struct er
 {
     struct app_whoami *w = ctx;
     struct app_who who = {
-        .setup = &w->app->setup,
-        .credentials = aws_session_credentials(w->app->session),
+        .setup = w->setup,
+        .credentials = aws_session_credentials(w->session),
         .identity = id,
     };
 
@@ -27,7 +29,7 @@ static void identified(void *ctx, const struct aws_identity *id, const struct er
 static void anonymous(void *ctx)
 {
     struct app_whoami *w = ctx;
-    struct app_who who = {.setup = &w->app->setup};
+    struct app_who who = {.setup = w->setup};
 
     w->done(w->ctx, &who, NULL);
 }
@@ -36,7 +38,6 @@ enum pb_err app_whoami_start(struct app *a, app_whoami_fn done, void *ctx, struc
                              struct error *e)
 {
     struct app_whoami *w = mem_alloc(sizeof *w);
-    struct aws_session *session;
     enum pb_err err;
 
     *out = NULL;
@@ -45,11 +46,13 @@ enum pb_err app_whoami_start(struct app *a, app_whoami_fn done, void *ctx, struc
     w->app = a;
     w->done = done;
     w->ctx = ctx;
-    err = app_session(a, &session, e);
-    if (err == PB_OK && session == NULL)
+    err = app_setup(a, &w->setup, e);
+    if (err == PB_OK)
+        err = app_session(a, &w->session, e);
+    if (err == PB_OK && w->session == NULL)
         err = loop_post(a->loop, anonymous, w, e);
     else if (err == PB_OK)
-        err = aws_identify_start(session, a->setup.endpoint, identified, w, &w->identify, e);
+        err = aws_identify_start(w->session, w->setup->endpoint, identified, w, &w->identify, e);
     if (err != PB_OK)
         app_whoami_free(w);
     else
@@ -64,18 +67,4 @@ void app_whoami_free(struct app_whoami *w)
     loop_unpost(w->app->loop, w);
     aws_identify_free(w->identify);
     free(w);
-}
-
-void app_on_ask(struct app *a, aws_ask_fn ask, void *ctx)
-{
-    a->ask = ask;
-    a->ask_ctx = ctx;
-    if (a->session != NULL)
-        aws_session_on_ask(a->session, ask, ctx);
-}
-
-void app_answer(struct app *a, const char *answer)
-{
-    if (a->session != NULL)
-        aws_session_answer(a->session, answer);
 }

@@ -122,7 +122,7 @@ void aws_lookup_free(struct aws_lookup *k);  /* also while it runs; NULL is fine
 void aws_lookup_end(struct aws_lookup *k, enum aws_verdict verdict, const struct error *e);
 const struct aws_provider *aws_provider_of_source(const char *name);
 /* Is any provider but the guesses configured? */
-bool aws_lookup_likely(const struct aws_lookup *k);
+const char *aws_lookup_source(const struct aws_lookup *k);
 const char *aws_lookup_setting(const struct aws_lookup *k, const char *key);
 
 /* Copies; token may be NULL.  origin: FMT, for people; what is not ours in it must be escaped. */

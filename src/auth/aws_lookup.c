@@ -121,14 +121,14 @@ void aws_lookup_end(struct aws_lookup *k, enum aws_verdict verdict, const struct
     }
 }
 
-bool aws_lookup_likely(const struct aws_lookup *k)
+const char *aws_lookup_source(const struct aws_lookup *k)
 {
     size_t i;
 
     for (i = 0; i < PROVIDERS; i++)
         if (is_asked(k, providers[i]) && !providers[i]->guess && providers[i]->configured(k))
-            return true;
-    return false;
+            return providers[i]->name;
+    return NULL;
 }
 
 const char *aws_lookup_setting(const struct aws_lookup *k, const char *key)

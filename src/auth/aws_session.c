@@ -87,7 +87,7 @@ const struct aws_credentials *aws_session_credentials(const struct aws_session *
     return s->now.access_key ? &s->now : NULL;
 }
 
-bool aws_session_likely(const struct aws_config *c, const struct aws_setup *setup)
+const char *aws_session_source(const struct aws_config *c, const struct aws_setup *setup)
 {
     struct aws_session s = {.config = c, .profile_named = setup->profile_named};
     const struct aws_lookup k = {.session = &s,
@@ -95,7 +95,7 @@ bool aws_session_likely(const struct aws_config *c, const struct aws_setup *setu
                                  .profile = setup->profile,
                                  .use_environment = !setup->profile_named};
 
-    return aws_lookup_likely(&k);
+    return aws_lookup_source(&k);
 }
 
 /* --------------------------------------------------------------------------- waiting */

@@ -1,5 +1,6 @@
 /*
- * Locations one comes back to: kept in the state folder, one a line, as they are typed.
+ * Locations one comes back to, and those where one was last: kept in the state folder, one a line,
+ * as they are typed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include <pklbrowse/intl.h>
+#include <pklbrowse/log.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/store.h>
 #include <pklbrowse/text.h>
@@ -17,29 +19,37 @@
 #include "state.h"
 
 #define FILE_MAX (1024u * 1024u)
+#define RECENT_MAX 30
 
-struct marks {
+struct bookmarks {
+    const char *file; /* its name in the folder */
     struct {
         char **data;
         size_t len, cap;
     } all;
 };
 
-static void release(void *ctx)
+void bookmarks_free(struct bookmarks *m)
 {
-    struct marks *m = ctx;
-
+    if (m == NULL)
+        return;
     for (size_t i = 0; i < m->all.len; i++)
         free(m->all.data[i]);
     vec_release(&m->all);
     free(m);
 }
 
-static bool path_of(struct buf *out, struct error *e)
+static void release(void *ctx)
+{
+    bookmarks_free(ctx);
+}
+
+static bool path_of(const char *file, struct buf *out, struct error *e)
 {
     if (history_state_folder("bookmarks", out, e) != PB_OK)
         return false;
-    buf_puts(out, "/list");
+    buf_putc(out, '/');
+    buf_puts(out, file);
     return buf_status(out, e) == PB_OK;
 }
 
@@ -62,9 +72,9 @@ static bool read_file(const char *path, struct buf *out, struct error *e)
     return buf_status(out, e) == PB_OK;
 }
 
-static struct marks *load(struct error *e)
+static struct bookmarks *load(const char *file, struct error *e)
 {
-    struct marks *m = mem_alloc(sizeof *m);
+    struct bookmarks *m = mem_alloc(sizeof *m);
     struct buf path, text;
     bool ok = m != NULL;
 
@@ -72,7 +82,9 @@ static struct marks *load(struct error *e)
     buf_init(&text, FILE_MAX);
     if (!ok)
         (void)error_nomem(e);
-    ok = ok && path_of(&path, e) && read_file(path.data, &text, e);
+    else
+        m->file = file;
+    ok = ok && path_of(file, &path, e) && read_file(path.data, &text, e);
     for (const char *p = text.data; ok && *p != '\0';) {
         size_t n = strcspn(p, "\n");
         char *line = n > 0 ? mem_strndup(p, n) : NULL;
@@ -88,13 +100,12 @@ static struct marks *load(struct error *e)
     buf_release(&text);
     if (ok)
         return m;
-    if (m != NULL)
-        release(m);
+    bookmarks_free(m);
     return NULL;
 }
 
 /* All of it anew beside the old one, which it then replaces. */
-static bool save(const struct marks *m, struct error *e)
+static bool save(const struct bookmarks *m, struct error *e)
 {
     struct buf path, temp, text;
     struct sink to;
@@ -104,7 +115,7 @@ static bool save(const struct marks *m, struct error *e)
     buf_init(&path, BUF_MAX_LINE);
     buf_init(&temp, BUF_MAX_LINE);
     buf_init(&text, FILE_MAX);
-    ok = path_of(&path, e);
+    ok = path_of(m->file, &path, e);
     buf_printf(&temp, "%s.new", path.data);
     for (size_t i = 0; i < m->all.len; i++)
         buf_printf(&text, "%s\n", m->all.data[i]);
@@ -125,6 +136,78 @@ static bool save(const struct marks *m, struct error *e)
     return ok;
 }
 
+struct bookmarks *bookmarks_load(bool recent, struct error *e)
+{
+    return load(recent ? "recent" : "list", e);
+}
+
+size_t bookmarks_count(const struct bookmarks *m)
+{
+    return m != NULL ? m->all.len : 0;
+}
+
+const char *bookmarks_at(const struct bookmarks *m, size_t i)
+{
+    return m->all.data[i];
+}
+
+static size_t find_mark(const struct bookmarks *m, const char *text)
+{
+    size_t i = 0;
+
+    while (i < m->all.len && strcmp(m->all.data[i], text) != 0)
+        i++;
+    return i;
+}
+
+bool bookmarks_have(const struct bookmarks *m, const char *text)
+{
+    return m != NULL && find_mark(m, text) < m->all.len;
+}
+
+static void take_out(struct bookmarks *m, size_t i)
+{
+    free(m->all.data[i]);
+    memmove(m->all.data + i, m->all.data + i + 1, (--m->all.len - i) * sizeof *m->all.data);
+}
+
+/* --- where one was last ---------------------------------------------------------------------- */
+
+/* The newest first.  What cannot be kept is not: nothing depends on it. */
+void recent_add(struct ui *u, const struct location *where)
+{
+    struct bookmarks *m;
+    struct buf text;
+    struct error e;
+    char *copy;
+
+    if (!u->settings.recent || where->scheme == LOC_STDIO || where->scheme == LOC_HTTP ||
+        app_get_options(u->app)->demo)
+        return;
+    buf_init(&text, BUF_MAX_LINE);
+    location_format(&text, where);
+    m = text.failed == PB_OK && strchr(text.data, '\n') == NULL ? load("recent", &e) : NULL;
+    if (m != NULL && (m->all.len == 0 || strcmp(m->all.data[0], text.data) != 0)) {
+        size_t i = find_mark(m, text.data);
+
+        if (i < m->all.len)
+            take_out(m, i);
+        while (m->all.len >= RECENT_MAX)
+            take_out(m, m->all.len - 1);
+        copy = mem_strdup(text.data);
+        if (copy != NULL && vec_push(&m->all, copy)) {
+            memmove(m->all.data + 1, m->all.data, (m->all.len - 1) * sizeof *m->all.data);
+            m->all.data[0] = copy;
+            if (!save(m, &e))
+                log_line("%s", e.msg);
+        } else {
+            free(copy);
+        }
+    }
+    bookmarks_free(m);
+    buf_release(&text);
+}
+
 /* --- adding and taking away ----------------------------------------------------------------- */
 
 /* What is under the cursor: the open object in its pane; else the row; else what is listed. */
@@ -135,10 +218,15 @@ static bool here(struct ui *u, struct buf *out)
 
     if (u->right_focus && u->right.object != NULL) {
         location_format(out, app_object_location(u->right.object));
+    } else if (u->left.places) {
+        if (places_location(u, &where)) {
+            location_format(out, &where);
+            location_release(&where);
+        }
     } else if (left_location(u, &where, &kind)) {
         location_format(out, &where);
         location_release(&where);
-    } else if (!u->left.places) {
+    } else {
         location_format(out, &u->left.where);
     }
     return out->len > 0 && out->failed == PB_OK && strchr(out->data, '\n') == NULL;
@@ -146,30 +234,29 @@ static bool here(struct ui *u, struct buf *out)
 
 void cmd_bookmark(struct ui *u, int arg)
 {
-    struct marks *m;
+    struct bookmarks *m;
     struct buf where, shown;
     struct error e;
-    size_t i = 0;
+    size_t i;
     bool removed, ok;
     char *copy;
 
     (void)arg;
     buf_init(&where, BUF_MAX_LINE);
     buf_init(&shown, BUF_MAX_LINE);
-    m = here(u, &where) ? load(&e) : NULL;
+    m = here(u, &where) ? load("list", &e) : NULL;
     if (where.len == 0)
         ui_say(u, SAY_INFO, "There is nothing here to come back to.");
     else if (m == NULL)
         ui_error(u, &e);
     if (m != NULL) {
-        while (i < m->all.len && strcmp(m->all.data[i], where.data) != 0)
-            i++;
+        i = find_mark(m, where.data);
         removed = i < m->all.len;
-        copy = removed ? m->all.data[i] : mem_strdup(where.data);
+        copy = removed ? NULL : mem_strdup(where.data);
         if (removed)
-            memmove(m->all.data + i, m->all.data + i + 1, (--m->all.len - i) * sizeof *m->all.data);
-        ok = copy != NULL && (removed || vec_push(&m->all, copy));
-        if (removed || !ok)
+            take_out(m, i);
+        ok = removed || (copy != NULL && vec_push(&m->all, copy));
+        if (!ok)
             free(copy);
         (void)text_escape_cols(&shown, where.data, where.len, 200);
         if (!ok)
@@ -179,7 +266,9 @@ void cmd_bookmark(struct ui *u, int arg)
         else
             ui_say(u, SAY_INFO, "%s: %s",
                    removed ? _("No bookmark any more") : _("Bookmark, B shows all"), shown.data);
-        release(m);
+        bookmarks_free(m);
+        if (u->left.places)
+            places_read(u);
     }
     buf_release(&where);
     buf_release(&shown);
@@ -187,15 +276,15 @@ void cmd_bookmark(struct ui *u, int arg)
 
 /* --- going there ---------------------------------------------------------------------------- */
 
-static uint64_t marks_count(struct ui *u, void *ctx)
+static uint64_t list_count(struct ui *u, void *ctx)
 {
     (void)u;
-    return ((const struct marks *)ctx)->all.len;
+    return ((const struct bookmarks *)ctx)->all.len;
 }
 
 static void marks_draw(struct ui *u, void *ctx, uint64_t row, const struct region *r)
 {
-    const char *text = ((const struct marks *)ctx)->all.data[row];
+    const char *text = ((const struct bookmarks *)ctx)->all.data[row];
     struct buf shown;
 
     (void)u;
@@ -210,7 +299,7 @@ static void marks_take(struct ui *u, void *ctx, uint64_t row)
     struct location where;
     struct error e;
 
-    if (location_parse(&where, ((const struct marks *)ctx)->all.data[row], &e) != PB_OK) {
+    if (location_parse(&where, ((const struct bookmarks *)ctx)->all.data[row], &e) != PB_OK) {
         ui_error(u, &e);
         return;
     }
@@ -219,7 +308,7 @@ static void marks_take(struct ui *u, void *ctx, uint64_t row)
 }
 
 static const struct picker_ops marks_ops = {
-    .count = marks_count,
+    .count = list_count,
     .draw = marks_draw,
     .take = marks_take,
     .release = release,
@@ -229,7 +318,7 @@ static const struct picker_ops marks_ops = {
 void cmd_bookmarks(struct ui *u, int arg)
 {
     struct error e;
-    struct marks *m = load(&e);
+    struct bookmarks *m = load("list", &e);
 
     (void)arg;
     if (m == NULL)

@@ -94,6 +94,19 @@ bool need_shown(const struct ui *u, const struct command *c)
 
 /* --- unsaved edits -------------------------------------------------------------------------- */
 
+static void pending_free(struct pending *p)
+{
+    location_release(&p->where);
+    free(p->choice.profile);
+    free(p->choice.endpoint);
+    *p = (struct pending){0};
+}
+
+void pending_release(struct ui *u)
+{
+    pending_free(&u->pending);
+}
+
 static void do_pending(struct ui *u)
 {
     struct pending p = u->pending;
@@ -111,8 +124,13 @@ static void do_pending(struct ui *u)
     case PENDING_RELOAD:
         right_reload(u);
         break;
+    case PENDING_CHOICE:
+        profiles_chosen(u, &(struct app_choice){.profile = p.choice.profile,
+                                                .endpoint = p.choice.endpoint,
+                                                .anonymous = p.choice.anonymous});
+        break;
     }
-    location_release(&p.where);
+    pending_free(&p);
 }
 
 enum { GUARD_STAY, GUARD_SAVE, GUARD_DISCARD };
@@ -128,8 +146,7 @@ static void on_guard(struct ui *u, int button)
         do_pending(u);
         return;
     }
-    location_release(&u->pending.where);
-    u->pending = (struct pending){0};
+    pending_release(u);
     if (button == GUARD_SAVE)
         save_start(u);
 }
@@ -159,6 +176,23 @@ bool guard_unsaved(struct ui *u, const char *doing)
     }
     buf_release(&name);
     return true;
+}
+
+void pending_choice(struct ui *u, const struct app_choice *c)
+{
+    struct pending *p = &u->pending;
+
+    pending_release(u);
+    *p = (struct pending){.what = PENDING_CHOICE, .choice.anonymous = c->anonymous};
+    p->choice.profile = c->profile != NULL ? mem_strdup(c->profile) : NULL;
+    p->choice.endpoint = c->endpoint != NULL ? mem_strdup(c->endpoint) : NULL;
+    if ((c->profile != NULL && p->choice.profile == NULL) ||
+        (c->endpoint != NULL && p->choice.endpoint == NULL)) {
+        pending_release(u);
+        ui_say(u, SAY_ERROR, "out of memory");
+    } else if (!guard_unsaved(u, _("Another server"))) {
+        do_pending(u);
+    }
 }
 
 /* --- keys of no view ------------------------------------------------------------------------ */

@@ -21,6 +21,9 @@ void cmd_mark_all(struct ui *u, int arg);
 void cmd_list_delete(struct ui *u, int arg);
 void cmd_download(struct ui *u, int arg);
 
+/* profiles.c */
+void cmd_profiles(struct ui *u, int arg);
+
 /* view_tree.c */
 void cmd_tree_open(struct ui *u, int arg);
 void cmd_tree_close(struct ui *u, int arg);

@@ -5,6 +5,7 @@
  *   mouse = no                    color, ascii: yes or no
  *   lang = ko                     of the messages, before the screen begins
  *   sort = size                   or time, name
+ *   recent = no                   where one was last is not kept
  *   read-only = s3://prod-*       a pattern of locations; as many lines as one likes
  *   key.save = w ^S               keys of a command, in place of its own
  *   color.label = cyan black bold  what stands in front, behind; bold dim reverse underline
@@ -68,6 +69,11 @@ static const char *set_ascii(struct ui *u, const char *value)
     return wrong;
 }
 
+static const char *set_recent(struct ui *u, const char *value)
+{
+    return yes_or_no(value, &u->settings.recent);
+}
+
 static const char *set_sort(struct ui *u, const char *value)
 {
     static const char *const names[] = {
@@ -111,8 +117,9 @@ static const struct {
     const char *name;
     const char *(*set)(struct ui *u, const char *value);
 } options[] = {
-    {"mouse", set_mouse}, {"color", set_color},         {"ascii", set_ascii},
-    {"sort", set_sort},   {"read-only", set_read_only}, {"lang", set_language},
+    {"mouse", set_mouse},   {"color", set_color},         {"ascii", set_ascii},
+    {"sort", set_sort},     {"read-only", set_read_only}, {"lang", set_language},
+    {"recent", set_recent},
 };
 
 static const char *set_key(struct ui *u, const char *name, const char *keys)
@@ -286,6 +293,7 @@ void config_load(struct ui *u)
     u->settings.no_colour = u->options->no_color;
     u->settings.ascii = u->options->ascii;
     u->settings.no_mouse = u->options->no_mouse;
+    u->settings.recent = true;
     buf_init(&shown, BUF_MAX_LINE);
     read = read_settings(u->options->config, &path, &text, &why);
     text_escape(&shown, path.data, path.len);

@@ -114,6 +114,8 @@ void nav_list(struct ui *u, const struct location *where, const char *name, size
     u->right_focus = false;
     left_show(u, &copy, name, len);
     record(u, PLACE_LISTING, &copy);
+    if (copy.scheme != LOC_LOCAL && copy.key_len == 0 && copy.container[0] != '\0')
+        recent_add(u, &copy);
     location_release(&copy);
 }
 
@@ -152,7 +154,7 @@ void nav_open(struct ui *u, const struct location *where, bool properties, bool 
         ui_say(u, SAY_WARNING, "Something is being saved; Esc stops that.");
         return;
     }
-    location_release(&u->pending.where);
+    pending_release(u);
     u->pending = (struct pending){.properties = properties};
     if (location_copy(&u->pending.where, where, &e) != PB_OK) {
         ui_error(u, &e);
@@ -167,6 +169,7 @@ void nav_open(struct ui *u, const struct location *where, bool properties, bool 
     right_open(u, where, properties);
     u->right_focus = true;
     record(u, PLACE_OBJECT, where);
+    recent_add(u, where);
 }
 
 static void go_to(struct ui *u, const struct location *where, bool folder)

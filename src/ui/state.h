@@ -52,8 +52,9 @@ struct view {
 struct left {
     struct view view;
     bool places;
-    struct location where; /* of the listing */
-    struct arena mem;      /* what `spot` points to */
+    struct bookmarks *bookmarks, *recent; /* of the places; NULL: none */
+    struct location where;                /* of the listing */
+    struct arena mem;                     /* what `spot` points to */
     struct app_spot spot;
     struct listing *listing; /* NULL: the places, or it could not be made */
     struct list list;
@@ -108,9 +109,13 @@ struct nav {
 
 /* What a dialog about unsaved edits was asked for. */
 struct pending {
-    enum { PENDING_NONE, PENDING_OPEN, PENDING_QUIT, PENDING_RELOAD } what;
+    enum { PENDING_NONE, PENDING_OPEN, PENDING_QUIT, PENDING_RELOAD, PENDING_CHOICE } what;
     struct location where;
     bool properties;
+    struct { /* of PENDING_CHOICE: a struct app_choice of our own */
+        char *profile, *endpoint;
+        bool anonymous;
+    } choice;
 };
 
 /* --- messages ------------------------------------------------------------------------------- */
@@ -192,7 +197,8 @@ struct pointer {
 
 struct settings {
     bool no_colour, ascii, no_mouse;
-    struct { /* patterns of locations that are not to be changed */
+    bool recent; /* where one was is kept */
+    struct {     /* patterns of locations that are not to be changed */
         char **data;
         size_t len, cap;
     } read_only;
@@ -294,6 +300,8 @@ const char *need_missing(const struct ui *u, unsigned needs); /* NULL: nothing i
 bool need_shown(const struct ui *u, const struct command *c);
 /* Closing what is open would lose edits: asks, and does it later.  True: asked. */
 bool guard_unsaved(struct ui *u, const char *doing);
+void pending_choice(struct ui *u, const struct app_choice *c); /* asks, then profiles_chosen() */
+void pending_release(struct ui *u);
 void ui_copy(struct ui *u, const char *what, const struct buf *text);
 void ui_copy_secret(struct ui *u, const char *what, const struct buf *text); /* not shown */
 
@@ -305,6 +313,18 @@ bool many_running(const struct ui *u);
 void many_cancel(struct ui *u);
 void many_stop(struct ui *u);
 void many_status(const struct ui *u, struct buf *out);
+
+/* bookmarks.c: locations as they are typed. */
+struct bookmarks;
+struct bookmarks *bookmarks_load(bool recent, struct error *e); /* NULL: said in e */
+void bookmarks_free(struct bookmarks *m);                       /* NULL is fine */
+size_t bookmarks_count(const struct bookmarks *m);              /* NULL: 0 */
+const char *bookmarks_at(const struct bookmarks *m, size_t i);
+bool bookmarks_have(const struct bookmarks *m, const char *text);
+void recent_add(struct ui *u, const struct location *where); /* one is there now */
+
+/* profiles.c: from now on one is somebody else on S3, or goes through another endpoint. */
+void profiles_chosen(struct ui *u, const struct app_choice *choice);
 
 /* links.c */
 void links_stop(struct ui *u);
@@ -453,6 +473,9 @@ const char *audit_grade(const struct ui *u, bool *alarming);
 /* view_places.c, view_listing.c */
 extern const struct view_ops view_left;
 void places_draw(struct ui *u, const struct region *r, bool focus);
+void places_read(struct ui *u); /* bookmarks and where one was, as they are kept now */
+void places_release(struct ui *u);
+bool places_location(struct ui *u, struct location *out); /* of the cursor's row */
 void left_init(struct ui *u);
 void left_release(struct ui *u);
 void left_show_places(struct ui *u);

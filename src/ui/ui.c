@@ -347,7 +347,7 @@ static void release(struct ui *u)
         ui_pop(u, u->over);
     save_dropped(u);
     location_release(&u->saving.where);
-    location_release(&u->pending.where);
+    pending_release(u);
     links_stop(u);
     many_stop(u);
     right_release(u);

@@ -45,6 +45,7 @@ static void leave(struct ui *u)
 void left_release(struct ui *u)
 {
     leave(u);
+    places_release(u);
     buf_release(&u->left.filter);
 }
 
@@ -52,6 +53,7 @@ void left_show_places(struct ui *u)
 {
     leave(u);
     u->left.places = true;
+    places_read(u);
 }
 
 /* The cursor stays on the row it was on, by name; a wanted name is looked for in what has come. */
@@ -354,10 +356,10 @@ void left_status(struct ui *u, struct buf *out)
     struct location where;
 
     if (l->places) {
-        const struct app_place *p = app_place(u->app, (size_t)l->list.cur);
-
-        if (p != NULL)
-            app_show_location(out, &p->where);
+        if (places_location(u, &where)) {
+            app_show_location(out, &where);
+            location_release(&where);
+        }
         return;
     }
     if (l->listing == NULL || !listing_row(l->listing, l->list.cur, &row))
@@ -453,10 +455,10 @@ void cmd_list_open(struct ui *u, int arg)
 
     (void)arg;
     if (l->places) {
-        const struct app_place *p = app_place(u->app, (size_t)l->list.cur);
-
-        if (p != NULL)
-            nav_list(u, &p->where, NULL, 0);
+        if (places_location(u, &where)) {
+            nav_go(u, &where);
+            location_release(&where);
+        }
         return;
     }
     if (!left_location(u, &where, &kind))

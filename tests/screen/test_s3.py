@@ -277,6 +277,134 @@ def save_as():
         assert pickle.loads(bucket.body()) == RECORD
 
 
+def profile(name, access, secret, endpoint):
+    return (f"[profile {name}]\naws_access_key_id = {access}\naws_secret_access_key = {secret}\n"
+            f"endpoint_url = {endpoint}\nregion = us-east-1\n")
+
+
+def profiles():
+    """Another profile or endpoint without a new start: the same place is read again; edits go along
+    to the same server, and are asked about before another one is."""
+    host, port = SERVER["ENDPOINT"].rsplit("/", 1)[1].split(":")
+    proxy = FaultProxy((host, int(port))).start()
+    with Bucket() as bucket, Stage(samples=False) as stage:
+        config = os.path.join(stage.folder, "config")
+        with open(config, "w", encoding="ascii") as f:
+            f.write(profile("stranger", SERVER["OTHER_ACCESS_KEY"], SERVER["OTHER_SECRET_KEY"],
+                            SERVER["ENDPOINT"])
+                    + profile("owner", SERVER["ACCESS_KEY"], SERVER["SECRET_KEY"],
+                              SERVER["ENDPOINT"])
+                    + profile("far", SERVER["ACCESS_KEY"], SERVER["SECRET_KEY"], proxy.url)
+                    + "[profile sso]\nsso_start_url = https://x.example/start\n"
+                      "sso_region = eu-west-1\nsso_account_id = 1\nsso_role_name = r\n"
+                      "[profile odd]\nregion = not a region\n")
+        env = environment(AWS_CONFIG_FILE=config, AWS_PROFILE="stranger", AWS_ACCESS_KEY_ID=None,
+                          AWS_SECRET_ACCESS_KEY=None, AWS_ENDPOINT_URL=None, AWS_REGION=None)
+        seen, _ = stage.run(f"""
+            expect denied
+            key P
+            shot all
+            type own
+            key Enter
+            expect data.pickle
+            expect Now: owner
+            key Enter j j e ^U
+            type 31
+            key Enter
+            expect 1 unsaved
+            key Tab P
+            type stran
+            key Enter
+            expect stranger ·
+            expect 1 unsaved
+            expect was 30
+            key Tab s Enter
+            expect 1 unsaved
+            expect denied
+            key Tab P
+            type far
+            key Enter
+            expect Another server loses it
+            key Esc
+            expect 1 unsaved
+            key P
+            type own
+            key Enter Tab s Enter
+            expect Saved. ETag
+            key Tab P
+            type far
+            key Enter
+            expect Now: far
+            expect int 31
+            key P
+            type anonymous
+            key Enter
+            expect {proxy.url} · us-east-1 · anonymous
+            key P
+            type endpoint
+            key Enter
+            type nowhere
+            expect begins with http://
+            key ^U
+            type http://127.0.0.1:9
+            key Enter
+            expect 127.0.0.1:9
+            key P
+            type odd
+            key Enter
+            expect is not a name like us-east-1
+        """, where=[f"s3://{bucket.name}/"], size=(24, 100), env=env)
+        for words in (r"\* \(as started\) .*config-file",
+                      r"owner +us-east-1  http://127\S+  config-file",
+                      r"sso +us-east-1  Amazon  sso", r"odd +the region \(profile odd\)",
+                      r"\(anonymous\) ", r"credentials:[\s│]+config-file"):
+            assert re.search(words, seen["all"]), (words, seen["all"])
+        assert any(row["method"] == "GET" for row in proxy.requests)
+        assert pickle.loads(bucket.body()) == dict(RECORD, age=31)
+    proxy.stop()
+
+
+def places_to_come_back_to():
+    """Without a location: bookmarks, and where one was last; a bucket that is in no list opens by
+    its name."""
+    host, port = SERVER["ENDPOINT"].rsplit("/", 1)[1].split(":")
+    proxy = FaultProxy((host, int(port))).start()
+    proxy.rule("path=^/([?]|$) do=answer status=403 "
+               "body='<Error><Code>AccessDenied</Code></Error>'")
+    with Bucket() as bucket, Stage(samples=False) as stage:
+        env = environment(AWS_ENDPOINT_URL=proxy.url)
+        bucket.put(RECORD, key="other.pickle")
+        stage.run(f"""
+            key G Enter
+            expect open a bucket by its name
+            type :
+            type s3://{bucket.name}/
+            key Enter
+            expect data.pickle
+            key j b
+            expect Bookmark
+            key k Enter
+            expect 'John'
+        """, where=[], size=(24, 100), env=env)
+        seen, _ = stage.run("""
+            expect other.pickle  bookmark
+            shot start
+            key G k Enter
+            expect 'John'
+            expect data.pickle
+            key Tab h h
+            expect other.pickle  bookmark
+        """, where=[], size=(24, 100), env=env)
+        assert re.search(r"data.pickle +recent", seen["start"]), seen["start"]
+        assert re.search(rf"s3://{bucket.name} +recent", seen["start"]), seen["start"]
+        settings = os.path.join(stage.folder, "settings")
+        with open(settings, "w", encoding="ascii") as f:
+            f.write("recent = no\n")
+        stage.run("expect bookmark\nexpect-not recent", where=[], size=(24, 100), env=env,
+                  options=("--config", settings))
+    proxy.stop()
+
+
 def many_keys():
     """Pages come as one scrolls; the end is reached, and the names in between can be filtered."""
     with Bucket() as bucket:
@@ -645,7 +773,8 @@ if __name__ == "__main__":
         print("0 passed, 0 failed, 1 skipped")
         sys.exit(0)
     sys.exit(main([the_whole_path, somebody_was_faster, mine_on_theirs, both_changed_it,
-                   deleted_meanwhile, answers_to_a_condition, save_as, many_keys, odd_keys,
+                   deleted_meanwhile, answers_to_a_condition, save_as, profiles,
+                   places_to_come_back_to, many_keys, odd_keys,
                    properties, session_ends, versions, kept_bytes, killed_while_saving,
                    no_secrets, refusals,
                    folder_without_its_slash, big_object, many_at_once]))
