@@ -63,7 +63,7 @@ static enum pb_err link_targets(struct splice_work *w)
 
     for (size_t i = 0; i < w->ed->links.len && err == PB_OK; i++)
         err = splice_target(w, w->ed->links.data[i].target, &number);
-    return err;
+    return err == PB_OK ? splice_points(w) : err;
 }
 
 static enum pb_err sort(struct planner *p)
@@ -249,6 +249,7 @@ void pkl_splice_free(struct job *j)
     vec_release(&w->events[1]);
     vec_release(&w->slots);
     vec_release(&w->points);
+    vec_release(&w->starts);
     vec_release(&w->fixed);
     free(p);
 }

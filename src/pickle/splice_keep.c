@@ -167,6 +167,25 @@ static enum pb_err review_moves(struct keep *k, bool *more)
     return err;
 }
 
+/* A new value that is linked before it would be written comes to stand there, with its own links.
+ */
+static enum pb_err unfold(struct keep *k, bool *more)
+{
+    struct splice_work *w = k->w;
+    enum pb_err err = PB_OK;
+
+    for (size_t i = 0; i < w->points.len && err == PB_OK; i++) {
+        struct splice_target *t = &w->targets.data[w->points.data[i]];
+
+        if (!t->wanted || t->own <= t->first_use || t->unfolded <= t->first_use)
+            continue;
+        t->unfolded = t->first_use;
+        *more = true;
+        err = splice_new(w, t->begin, t->end, NULL, t->first_use);
+    }
+    return err;
+}
+
 /* Links that were found since are needed, too. */
 static enum pb_err need_targets(struct keep *k, bool *more)
 {
@@ -182,6 +201,8 @@ static enum pb_err need_targets(struct keep *k, bool *more)
         if (PKL_ID_SOURCE(t->id) == 0)
             err = need(k, t->id, t->behind);
     }
+    if (err == PB_OK && !*more)
+        err = unfold(k, more);
     return err == PB_OK && !*more ? review_moves(k, more) : err;
 }
 
@@ -334,20 +355,6 @@ static enum pb_err add_put(struct splice_work *w, struct splice_target *t)
     return vec_push(&w->items, it) && vec_push(&w->spans, s) ? PB_OK : error_nomem(w->e);
 }
 
-/* In the order of the second source. */
-static enum pb_err add_point(struct splice_work *w, size_t number)
-{
-    size_t i = w->points.len;
-
-    if (!vec_push(&w->points, number))
-        return error_nomem(w->e);
-    for (; i > 0 && w->targets.data[w->points.data[i - 1]].behind > w->targets.data[number].behind;
-         i--)
-        w->points.data[i] = w->points.data[i - 1];
-    w->points.data[i] = number;
-    return PB_OK;
-}
-
 static enum pb_err give_slots(struct splice_work *w)
 {
     enum pb_err err = PB_OK;
@@ -366,11 +373,7 @@ static enum pb_err give_slots(struct splice_work *w)
     for (size_t i = 0; i < w->targets.len && err == PB_OK; i++) {
         struct splice_target *t = &w->targets.data[i];
 
-        if (!t->wanted)
-            continue;
-        if (PKL_ID_SOURCE(t->id) != 0)
-            err = add_point(w, i);
-        else if (!readable(t))
+        if (t->wanted && PKL_ID_SOURCE(t->id) == 0 && !readable(t))
             err = add_put(w, t);
     }
     if (err == PB_OK && w->spans.len > before)

@@ -52,8 +52,13 @@ enum pb_err splice_memo_end(struct source *src, uint64_t at, uint64_t *first, ui
 
 enum pb_err splice_target(struct splice_work *w, pkl_id id, uint64_t *number)
 {
-    struct splice_target t = {.id = id, .gone = UINT64_MAX, .first_use = UINT64_MAX};
+    struct splice_target t = {.id = id,
+                              .gone = UINT64_MAX,
+                              .first_use = UINT64_MAX,
+                              .own = UINT64_MAX,
+                              .unfolded = UINT64_MAX};
     struct source *src = PKL_ID_SOURCE(id) == 0 ? pkl_doc_source(w->ed->doc) : w->ed->bytes;
+    struct pkl_node n = {0};
     uint64_t header, payload;
     enum pb_err err;
 
@@ -66,8 +71,12 @@ enum pb_err splice_target(struct splice_work *w, pkl_id id, uint64_t *number)
     t.behind = t.maker + header + payload;
     if (err == PB_OK && PKL_ID_SOURCE(id) == 0)
         err = splice_memo_end(src, t.behind, &t.put, &t.behind, w->e);
+    else if (err == PB_OK)
+        err = w->ed->second->node(w->ed->second, id, &n, w->e);
     if (err != PB_OK)
         return err;
+    t.begin = n.begin;
+    t.end = n.end;
     *number = w->targets.len;
     return vec_push(&w->targets, t) && idmap_put(&w->target_of, id, w->targets.len)
                ? PB_OK

@@ -61,20 +61,6 @@ void splice_put_put(struct splice_work *w, struct buf *out, uint64_t slot)
 
 /* --------------------------------------------------------------------- bytes and links */
 
-static enum pb_err put_link(struct writer *r, uint64_t number)
-{
-    struct splice_target *t = &r->w->targets.data[number];
-
-    if (r->out == NULL)
-        return splice_want(r->w, number, r->place);
-    if (PKL_ID_SOURCE(t->id) != 0 && !t->written)
-        return error_set(r->w->e, PB_EREADONLY,
-                         "a new value would be needed in front of its place, which cannot be "
-                         "written");
-    splice_put_get(r->w, r->out, t->slot);
-    return PB_OK;
-}
-
 static enum pb_err copy(struct writer *r, uint64_t from, uint64_t to)
 {
     struct sink sink;
@@ -105,11 +91,14 @@ static enum pb_err points(struct writer *r, struct writing *f, uint64_t *from, u
 
         if (t->behind > to)
             break;
+        if (r->out == NULL && r->place < t->own)
+            t->own = r->place;
+        if (r->out == NULL || !t->wanted)
+            continue;
         err = copy(r, *from, t->behind);
         *from = t->behind;
-        if (err != PB_OK || r->out == NULL)
-            continue;
-        err = splice_slot(w, t, r->place);
+        if (err == PB_OK)
+            err = splice_slot(w, t, r->place);
         if (err == PB_OK)
             splice_put_put(w, r->out, t->slot);
         t->written = true;
@@ -118,12 +107,10 @@ static enum pb_err points(struct writer *r, struct writing *f, uint64_t *from, u
     return err;
 }
 
-static enum pb_err copy_links(struct writer *r, struct writing *f, uint64_t to)
+static const struct edit_link *next_link(const struct writer *r, uint64_t from)
 {
     const struct edit_links *links = &r->w->ed->links;
     size_t low = 0, high = links->len;
-    uint64_t from = f->at, number;
-    enum pb_err err = PB_OK;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -133,22 +120,7 @@ static enum pb_err copy_links(struct writer *r, struct writing *f, uint64_t to)
         else
             high = middle;
     }
-    for (; low < links->len && links->data[low].offset < to && err == PB_OK; low++) {
-        const struct edit_link *l = &links->data[low];
-
-        err = points(r, f, &from, l->offset);
-        if (err == PB_OK)
-            err = copy(r, from, l->offset);
-        if (err == PB_OK)
-            err = splice_target(r->w, l->target, &number);
-        if (err == PB_OK)
-            err = put_link(r, number);
-        from = l->offset + EDIT_LINK_SIZE;
-    }
-    if (err == PB_OK)
-        err = points(r, f, &from, to);
-    f->at = to;
-    return err == PB_OK ? copy(r, from, to) : err;
+    return low < links->len ? &links->data[low] : NULL;
 }
 
 /* ------------------------------------------------------------------------------ ranges */
@@ -184,6 +156,74 @@ static enum pb_err enter(struct writer *r, uint64_t begin, uint64_t end)
     return vec_push(&r->stack, f) ? PB_OK : error_nomem(r->w->e);
 }
 
+/* A link is written as a GET; what it means itself if it is new and nowhere yet.  That is put on
+ * the stack, so the range that the link is in is not to be had by its address any more. */
+static enum pb_err put_link(struct writer *r, pkl_id target)
+{
+    struct splice_target *t;
+    uint64_t number;
+    enum pb_err err = splice_target(r->w, target, &number);
+
+    if (err != PB_OK || r->out == NULL)
+        return err == PB_OK ? splice_want(r->w, number, r->place) : err;
+    t = &r->w->targets.data[number];
+    if (PKL_ID_SOURCE(t->id) == 0 || t->written) {
+        splice_put_get(r->w, r->out, t->slot);
+        return PB_OK;
+    }
+    if (t->entered)
+        return error_set(r->w->e, PB_EREADONLY,
+                         "a new value would be needed before it is made: a tuple, set or object "
+                         "that is part of what it is made of cannot be written");
+    t->entered = true;
+    return enter(r, t->begin, t->end);
+}
+
+/* What begins next in the range, in front of this event and of the next link, and was written
+ * where it was linked. */
+static const struct splice_target *next_written(const struct writer *r, const struct writing *f,
+                                                const struct splice_event *e)
+{
+    const struct splice_work *w = r->w;
+    const struct edit_link *l = next_link(r, f->at);
+    size_t low = 0, high = r->out != NULL ? w->starts.len : 0;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (w->targets.data[w->starts.data[middle]].begin < f->at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; r->out != NULL && low < w->starts.len; low++) {
+        const struct splice_target *t = &w->targets.data[w->starts.data[low]];
+        struct writing whole = {.end = t->end, .level = t->end - t->begin};
+
+        if (t->begin >= f->end || (l != NULL && t->begin > l->offset) ||
+            (e != NULL && side(e, &whole, t->begin) < 0))
+            break;
+        if (t->written)
+            return t;
+    }
+    return NULL;
+}
+
+/* Up to an offset, or what is to be done first. */
+static enum pb_err copy_links(struct writer *r, struct writing *f, uint64_t to, bool *done)
+{
+    const struct edit_link *l = next_link(r, f->at);
+    uint64_t from = f->at, upto = l != NULL && l->offset < to ? l->offset : to;
+    pkl_id target = upto < to ? l->target : 0;
+    enum pb_err err = points(r, f, &from, upto);
+
+    *done = target == 0;
+    if (err == PB_OK)
+        err = copy(r, from, upto);
+    f->at = upto < to ? upto + EDIT_LINK_SIZE : to;
+    return err == PB_OK && target != 0 ? put_link(r, target) : err;
+}
+
 /* Passes the bytes that go, and what was edited inside them. */
 static void leave_out(struct writer *r, struct writing *f, size_t number)
 {
@@ -197,24 +237,45 @@ static void leave_out(struct writer *r, struct writing *f, size_t number)
         f->passed = s->end;
 }
 
+/* It stands further up in the result. */
+static void pass_written(struct writer *r, struct writing *f, const struct splice_target *t)
+{
+    const struct splice_events *ev = &r->w->events[1];
+    struct writing whole = {.end = t->end, .level = t->end - t->begin};
+
+    splice_put_get(r->w, r->out, t->slot);
+    while (f->event < ev->len && side(&ev->data[f->event], &whole, t->begin) <= 0)
+        f->event++;
+    f->at = f->passed = t->end;
+}
+
 static enum pb_err go_on(struct writer *r, struct writing *f)
 {
     const struct splice_events *ev = &r->w->events[1];
     const struct splice_event *e = f->event < ev->len ? &ev->data[f->event] : NULL;
+    const struct splice_target *t;
     struct writing content = {0};
+    bool done;
     enum pb_err err;
 
-    if (e == NULL || side(e, f, 0) > 0) {
-        err = copy_links(r, f, f->end);
-        r->stack.len--;
+    e = e != NULL && side(e, f, 0) > 0 ? NULL : e;
+    t = next_written(r, f, e);
+    err = copy_links(r, f, t != NULL ? t->begin : e != NULL ? e->at : f->end, &done);
+    if (err != PB_OK || !done)
         return err;
+    if (t != NULL) {
+        pass_written(r, f, t);
+        return PB_OK;
     }
-    err = copy_links(r, f, e->at);
+    if (e == NULL) {
+        r->stack.len--;
+        return PB_OK;
+    }
     if (e->what == OPEN_SPAN)
         leave_out(r, f, e->number);
     f->event++;
     content.span = &r->w->fresh.data[e->number];
-    return err != PB_OK || vec_push(&r->stack, content) ? err : error_nomem(r->w->e);
+    return vec_push(&r->stack, content) ? PB_OK : error_nomem(r->w->e);
 }
 
 static enum pb_err one_item(struct writer *r, struct writing *f)
@@ -238,7 +299,7 @@ static enum pb_err one_item(struct writer *r, struct writing *f)
     case ITEM_COPY:
         return enter(r, it->a, it->b);
     default:
-        return put_link(r, it->a);
+        return put_link(r, r->w->targets.data[it->a].id);
     }
 }
 

@@ -98,6 +98,39 @@ struct splice_span *splice_around(struct splice_work *w, uint64_t at)
     return NULL;
 }
 
+static int by_behind(const void *a, const void *b, void *targets)
+{
+    const struct splice_target *t = targets, *x = &t[*(const size_t *)a],
+                               *y = &t[*(const size_t *)b];
+
+    return (x->behind > y->behind) - (x->behind < y->behind);
+}
+
+/* Of what begins at one place the outermost is first. */
+static int by_begin(const void *a, const void *b, void *targets)
+{
+    const struct splice_target *t = targets, *x = &t[*(const size_t *)a],
+                               *y = &t[*(const size_t *)b];
+
+    if (x->begin != y->begin)
+        return x->begin < y->begin ? -1 : 1;
+    return (x->end < y->end) - (x->end > y->end);
+}
+
+enum pb_err splice_points(struct splice_work *w)
+{
+    for (size_t i = 0; i < w->targets.len; i++) {
+        if (PKL_ID_SOURCE(w->targets.data[i].id) != 0 &&
+            (!vec_push(&w->points, i) || !vec_push(&w->starts, i)))
+            return error_nomem(w->e);
+    }
+    if (w->points.len > 1) {
+        qsort_r(w->points.data, w->points.len, sizeof *w->points.data, by_behind, w->targets.data);
+        qsort_r(w->starts.data, w->starts.len, sizeof *w->starts.data, by_begin, w->targets.data);
+    }
+    return PB_OK;
+}
+
 /* A value whose own slot nobody reads keeps the memo opcodes behind it: they store the new one. */
 static uint64_t end_of(const struct splice_span *s)
 {

@@ -70,17 +70,21 @@ struct splice_get {
 /* A value that must be had from the memo. */
 struct splice_target {
     pkl_id id;
-    uint64_t begin, made, end; /* of a child that is moved; its end 0: of none */
+    uint64_t begin, made, end; /* of a child that is moved, its end 0: of none; of a new value */
     bool leaf;                 /* it is one */
     uint64_t maker, behind;    /* where its maker and the memo opcodes behind that end */
     uint64_t put;              /* of the first of those; 0: none */
     uint64_t slot, gone;       /* what that stores into, and from where on it is something else */
     uint64_t last_use;         /* the last place in the original where it is read */
     uint64_t first_use;
+    /* Of a new value: where it is written first if nothing links to it; for which use it was
+     * looked into because that comes before. */
+    uint64_t own, unfolded;
     bool implicit; /* by counting */
     bool wanted, needed;
     bool added;   /* a PUT is added behind it, into `slot` */
     bool written; /* and stands in the result */
+    bool entered; /* of a new value: it is being written where it is linked first */
 };
 
 /* A value of which the place goes, but which is still read. */
@@ -163,9 +167,10 @@ struct splice_work {
         size_t len, cap;
     } slots;
     struct {
-        size_t *data; /* targets inside new values, by their places */
+        size_t
+            *data; /* targets inside new values, by where their makers end; by their beginnings */
         size_t len, cap;
-    } points;
+    } points, starts;
     struct {
         uint64_t *data; /* offsets of opcodes inside spans that must not go */
         size_t len, cap;
@@ -234,11 +239,13 @@ enum pb_err splice_slot(struct splice_work *w, struct splice_target *t, uint64_t
 /* Spans in the order of their places, with what is inside which. */
 void splice_sort(struct splice_work *w);
 enum pb_err splice_events(struct splice_work *w, unsigned source) PB_CHECK;
+/* Targets inside new values, once all are entered. */
+enum pb_err splice_points(struct splice_work *w) PB_CHECK;
 /* The innermost span of the original around an offset; NULL: none. */
 struct splice_span *splice_around(struct splice_work *w, uint64_t at);
 
 /* splice_new.c: [begin, end) of the second source for a place of the original; out NULL: only what
- * is linked is looked for. */
+ * is linked is looked for, and where it is made. */
 enum pb_err splice_new(struct splice_work *w, uint64_t begin, uint64_t end, struct buf *out,
                        uint64_t at) PB_CHECK;
 void splice_put_get(struct splice_work *w, struct buf *out, uint64_t slot);

@@ -131,7 +131,7 @@ static enum pb_err target(struct pkl_view *view, const struct pkl_node *n, struc
 static enum pb_err compare(struct verify *v, const struct pkl_node *a, const struct pkl_node *b)
 {
     struct verify_pair pair;
-    bool met = false, in_place = v->in_place;
+    bool met = false, in_place = v->in_place, anew;
     enum pb_err err;
 
     if (a->kind != b->kind)
@@ -143,14 +143,16 @@ static enum pb_err compare(struct verify *v, const struct pkl_node *a, const str
         err = target(pkl_doc_view(v->fresh), b, &pair.b, v->e);
     if (err != PB_OK)
         return err;
-    /* What was moved may be fetched from where it was. */
-    if (is_leaf(a->kind) && a->ref != b->ref && (a->ref || PKL_ID_SOURCE(a->id) != 0))
+    /* What was moved may be fetched from where it was; of a new value that is shared any place may
+     * be the one where it is made. */
+    anew = a->kind == PKL_BYTEARRAY && PKL_ID_SOURCE(pair.a.id) != 0;
+    if (is_leaf(a->kind) && a->ref != b->ref && (a->ref || PKL_ID_SOURCE(a->id) != 0) && !anew)
         return differ(v, b, "a reference");
     if (!is_leaf(a->kind) && same_value(v, &pair.a, &pair.b))
         return PB_OK;
     v->in_place = pair.in_place = in_place && !a->ref && !b->ref;
     /* Leaves that are not read from the memo need no memory. */
-    if (a->ref || b->ref || !is_leaf(a->kind))
+    if (a->ref || b->ref || !is_leaf(a->kind) || anew)
         err = correspond(v, pair.a.id, pair.b.id, &met);
     v->in_place = in_place;
     if (err != PB_OK || met)
