@@ -234,11 +234,12 @@ struct pkl_memo_event {
     uint64_t offset, end; /* of the opcode */
     uint64_t slot;
     uint64_t pickle; /* which pickle of the stream */
+    uint64_t start;  /* where that begins */
 };
 struct pkl_memo_walk {
     struct pkl_doc *doc;
     uint64_t at; /* so far */
-    uint64_t used, pickle;
+    uint64_t used, pickle, start;
     size_t logged;
 };
 void pkl_memo_walk_init(struct pkl_memo_walk *w, struct pkl_doc *d);

@@ -21,7 +21,7 @@ enum pb_err pkl_memo_walk_seek(struct pkl_memo_walk *w, uint64_t at, struct erro
     err = pickle_around(d, at, &in, e);
     if (err != PB_OK)
         return err;
-    w->at = in.offset;
+    w->at = w->start = in.offset;
     w->pickle = in.number;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
@@ -60,7 +60,7 @@ enum pb_err pkl_memo_walk_step(struct pkl_memo_walk *w, uint64_t budget,
                                bool *done, struct error *e)
 {
     uint64_t end = w->doc->scan.at, until = end - w->at > budget ? w->at + budget : end;
-    struct pkl_memo_event ev = {PKL_MEMO_PUT, 0, 0, 0, 0};
+    struct pkl_memo_event ev = {PKL_MEMO_PUT, 0, 0, 0, 0, 0};
     struct cursor c;
     enum pb_err err = PB_OK;
     struct op op;
@@ -84,9 +84,11 @@ enum pb_err pkl_memo_walk_step(struct pkl_memo_walk *w, uint64_t budget,
             break;
         w->at = op.end;
         class = (enum op_class)op_info[op.code].class;
-        ev = (struct pkl_memo_event){.offset = op.at, .end = op.end, .pickle = w->pickle};
+        ev = (struct pkl_memo_event){
+            .offset = op.at, .end = op.end, .pickle = w->pickle, .start = w->start};
         if (class == OP_STOP) {
             w->pickle++;
+            w->start = op.end;
             if (!w->doc->scan.shared)
                 w->used = 0;
             continue;

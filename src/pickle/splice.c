@@ -248,6 +248,7 @@ void pkl_splice_free(struct job *j)
     vec_release(&w->events[0]);
     vec_release(&w->events[1]);
     vec_release(&w->slots);
+    vec_release(&w->tables);
     vec_release(&w->points);
     vec_release(&w->starts);
     vec_release(&w->fixed);

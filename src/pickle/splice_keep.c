@@ -311,14 +311,19 @@ static bool readable(const struct splice_target *t)
 
 enum pb_err splice_slot(struct splice_work *w, struct splice_target *t, uint64_t at)
 {
+    struct splice_free *slots;
+    size_t n;
+    enum pb_err err;
+
     t->added = true;
     if (!w->implicit || w->numbered < at) {
         /* MEMOIZE counts them, so it will come to numbers so much higher. */
         t->slot = w->max_slot + 1 + w->added++ + (w->implicit ? w->targets.len : 0);
         return PB_OK;
     }
-    for (size_t i = 0; i < w->slots.len; i++) {
-        struct splice_free *f = &w->slots.data[i];
+    err = splice_slots(w, at, &slots, &n);
+    for (size_t i = 0; i < n && err == PB_OK; i++) {
+        struct splice_free *f = &slots[i];
 
         /* At one place a link to it may be written, or a PUT stay, behind what is stored now. */
         if (!f->occupied || f->used || f->last >= at)
@@ -327,6 +332,8 @@ enum pb_err splice_slot(struct splice_work *w, struct splice_target *t, uint64_t
         t->slot = i;
         return PB_OK;
     }
+    if (err != PB_OK)
+        return err;
     return error_set(w->e, PB_EREADONLY,
                      "the pickle's memo has no room for what would be shared at offset %llu",
                      (unsigned long long)at);
@@ -358,17 +365,19 @@ static enum pb_err add_put(struct splice_work *w, struct splice_target *t)
 static enum pb_err give_slots(struct splice_work *w)
 {
     enum pb_err err = PB_OK;
-    size_t before = w->spans.len;
+    size_t before = w->spans.len, n;
+    struct splice_free *slots;
 
-    for (size_t i = 0; i < w->targets.len; i++) {
+    for (size_t i = 0; i < w->targets.len && err == PB_OK; i++) {
         const struct splice_target *t = &w->targets.data[i];
 
         if (!t->wanted || !readable(t))
             continue;
         if (t->implicit && t->put > w->numbered)
             w->numbered = t->put;
-        if (t->slot < w->slots.len && w->slots.data[t->slot].last < t->last_use)
-            w->slots.data[t->slot].last = t->last_use;
+        err = splice_slots(w, t->put, &slots, &n);
+        if (err == PB_OK && t->slot < n && slots[t->slot].last < t->last_use)
+            slots[t->slot].last = t->last_use;
     }
     for (size_t i = 0; i < w->targets.len && err == PB_OK; i++) {
         struct splice_target *t = &w->targets.data[i];

@@ -30,28 +30,68 @@ void splice_memo_release(struct splice_memo *m)
     idmap_release(&m->of_slot);
 }
 
-/* Slots that are free again are looked for in the pickle of the first change. */
+static bool changes(const struct splice_work *w, uint64_t from, uint64_t to)
+{
+    size_t low = 0, high = w->spans.len;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (w->spans.data[middle].begin < from)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < w->spans.len && w->spans.data[low].begin < to;
+}
+
+/* Slots that are free again are looked for in the pickles that change. */
 static bool watch(struct splice_memo *m, const struct pkl_memo_event *ev, bool outside)
 {
     struct splice_work *w = m->w;
+    struct splice_table *t = w->tables.len > 0 ? &w->tables.data[w->tables.len - 1] : NULL;
     struct splice_free *f;
 
-    if (ev->pickle != m->pickle && !w->ed->doc->scan.shared) {
-        if (m->span > 0)
-            return true;
-        w->slots.len = 0;
+    if (t == NULL || (ev->start != t->start && !w->ed->doc->scan.shared)) {
+        struct splice_table next = {ev->start, w->slots.len};
+
+        if (t != NULL && !changes(w, t->start, ev->start)) {
+            next.first = w->slots.len = t->first;
+            w->tables.len--;
+        }
+        if (!vec_push(&w->tables, next))
+            return false;
+        t = &w->tables.data[w->tables.len - 1];
     }
-    m->pickle = ev->pickle;
     if (ev->slot >= SLOTS_WATCHED)
         return true;
-    while (w->slots.len <= ev->slot) {
+    while (w->slots.len - t->first <= ev->slot) {
         if (!vec_push(&w->slots, ((struct splice_free){0})))
             return false;
     }
-    f = &w->slots.data[ev->slot];
+    f = &w->slots.data[t->first + ev->slot];
     f->last = ev->end;
     f->occupied = f->occupied || (outside && ev->op != PKL_MEMO_GET);
     return true;
+}
+
+enum pb_err splice_slots(struct splice_work *w, uint64_t at, struct splice_free **slots, size_t *n)
+{
+    struct pickle_mark in = {0};
+    enum pb_err err = PB_OK;
+
+    *n = 0;
+    if (!w->ed->doc->scan.shared)
+        err = pickle_around(w->ed->doc, at, &in, w->e);
+    for (size_t i = 0; i < w->tables.len && err == PB_OK; i++) {
+        const struct splice_table *t = &w->tables.data[i];
+
+        if (t->start != in.offset && !w->ed->doc->scan.shared)
+            continue;
+        *slots = w->slots.data + t->first;
+        *n = (i + 1 < w->tables.len ? t[1].first : w->slots.len) - t->first;
+    }
+    return err;
 }
 
 /* The slot of a target is told, or lost to something else. */

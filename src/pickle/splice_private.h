@@ -117,6 +117,12 @@ struct splice_free {
     bool occupied, used;
 };
 
+/* The slots of a pickle in which something changes: those from `first` on. */
+struct splice_table {
+    uint64_t start; /* of the pickle */
+    size_t first;
+};
+
 struct splice_events {
     struct splice_event *data;
     size_t len, cap;
@@ -163,9 +169,13 @@ struct splice_work {
     size_t frame, cuts_made;        /* frames that are done; cuts that are none of a frame */
     struct splice_events events[2]; /* of the original; of new values */
     struct {
-        struct splice_free *data; /* by slot, the first ones */
+        struct splice_free *data; /* by slot, the first ones; a table behind the other */
         size_t len, cap;
     } slots;
+    struct {
+        struct splice_table *data;
+        size_t len, cap;
+    } tables;
     struct {
         size_t
             *data; /* targets inside new values, by where their makers end; by their beginnings */
@@ -220,13 +230,16 @@ struct splice_memo {
     size_t span, open;            /* the next span; the innermost one that is open, + 1 */
     struct idmap slots;           /* slot + 1 -> put + 1; 0: defined outside since */
     struct idmap put_of, of_slot; /* place of a put + 1, slot + 1 -> number of its target + 1 */
-    uint64_t last_implicit, pickle;
+    uint64_t last_implicit;
     uint64_t memo; /* the pickle that the slots are of */
-    bool any_implicit, no_memory;
+    bool no_memory;
 };
 enum pb_err splice_memo_begin(struct splice_memo *m, struct splice_work *w) PB_CHECK;
 bool splice_memo_see(void *ctx, const struct pkl_memo_event *ev);
 void splice_memo_release(struct splice_memo *m);
+/* The slots of the pickle around a place; *n 0: they were not watched. */
+enum pb_err splice_slots(struct splice_work *w, uint64_t at, struct splice_free **slots,
+                         size_t *n) PB_CHECK;
 
 /* splice_keep.c: what is active, which parts stay, and where what is linked can be read. */
 enum pb_err splice_keep(struct splice_work *w) PB_CHECK;

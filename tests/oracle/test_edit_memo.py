@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Edits that the memo makes difficult: shared new values whose place goes, several pickles, numbers
+that must move.
+
+Each is a pickle, commands of edit_tool, and what the result must be: values, and which of them are
+one object, from the C and the pure-Python unpickler.
+"""
+import io
+import os
+import pickle
+import pickletools
+import subprocess
+import sys
+
+TOOL = os.path.join(os.environ.get('builddir', 'build'), 'tests/oracle/edit_tool')
+passed = failed = 0
+
+
+def records(data, commands):
+    yield b'open %d\n%s' % (len(data), data)
+    for c in commands + ['save', 'undone']:
+        word, _, rest = c.partition(' ')
+        if word == 'undone':
+            yield b''.join(b'undo 0\n' for _ in commands) + b'save 0\n'
+        else:
+            yield b'%s %d\n%s' % (word.encode(), len(rest.encode()), rest.encode())
+
+
+def saved(data, commands):
+    """The result and what is saved when all is undone; or the first answer that is no success."""
+    told = subprocess.run(
+        [TOOL, 'edit'], input=b''.join(records(data, commands)), capture_output=True, check=True
+    )
+    answers = told.stdout.decode().splitlines()
+    for a in answers[: len(commands) + 2]:
+        if not a.startswith('ok'):
+            return a, None
+    return bytes.fromhex(answers[len(commands) + 1].split()[2]), bytes.fromhex(
+        answers[-1].split()[2]
+    )
+
+
+def graph(v, seen):
+    """A value with the number of every object's first visit: equal for equal sharing."""
+    if not isinstance(v, (list, tuple, dict, bytearray)) or v == ():
+        return repr(v)
+    if id(v) in seen:
+        return '#%d' % seen[id(v)]
+    seen[id(v)] = len(seen)
+    if isinstance(v, dict):
+        inside = ['%r: %s' % (k, graph(i, seen)) for k, i in v.items()]
+    elif isinstance(v, bytearray):
+        inside = [repr(v)]
+    else:
+        inside = [graph(i, seen) for i in v]
+    return '%s(%s)' % (type(v).__name__, ', '.join(inside))
+
+
+def loaded(data, unpickler):
+    f, found = io.BytesIO(data), []
+    while f.tell() < len(data):
+        found.append(unpickler(f).load())
+    return [graph(v, {}) for v in found]
+
+
+def check(what, data, commands, *wanted):
+    global passed, failed
+    result, undone = saved(data, commands)
+    wrong = None
+    if undone is None:
+        wrong = result
+    elif undone != data:
+        wrong = 'all is undone, but the bytes are others'
+    else:
+        for unpickler in (pickle.Unpickler, pickle._Unpickler):
+            got, want = loaded(result, unpickler), [graph(v, {}) for v in wanted]
+            if got != want:
+                wrong = '%s\n    is not %s' % (got, want)
+    passed, failed = passed + (wrong is None), failed + (wrong is not None)
+    if wrong is not None:
+        print('FAILED: %s: %s: %s' % (what, commands, wrong))
+    return result
+
+
+def new_values():
+    """What is linked to a new value whose own place goes, or comes later."""
+    for protocol in range(6):
+        name = 'protocol %d' % protocol
+        x, new = [1], [7, [8]]
+        data = pickle.dumps([x, x, x, 5], protocol)
+        all_new = 'everywhere [0]=[7, [8]]'
+        check(name, data, [all_new, 'set [0]=3'], [3, new, new, 5])
+        check(name, data, [all_new, 'del [0]'], [new, new, 5])
+        check(name, data, [all_new, 'set [0]=3', 'set [1]=4'], [3, 4, new, 5])
+        check(name, data, [all_new, 'move 2 [0]', 'move 0 [3]'], [5, new, new, new])
+        more = [7, [8], 9]
+        check(name, data, [all_new, 'set [0]=3', 'add [1][]=9'], [3, more, more, 5])
+        b = bytearray(b'new')
+        commands = ["everywhere [0]=bytearray(b'new')", 'set [0]=3']
+        check(name, data, commands, [3, b, b, 5])
+        data = pickle.dumps(['a', x], protocol)
+        check(name, data, ['set [0]=[[1], [2]]', 'type 9 [0]'], [([1], [2]), x])
+        check(
+            name,
+            data,
+            ['set [0]=[[1], [2]]', 'type 9 [0]', 'add [0][1][]=3', 'insert [0]\t[1]'],
+            [[1], ([1], [2, 3]), x],
+        )
+        # A shared value inside one that is shared.
+        check(
+            name,
+            pickle.dumps([x, [x], 5], protocol),
+            ['everywhere [1]=[[0]]', 'everywhere [0]=[[7]]', 'set [0]=None'],
+            [None, [[0]], 5],
+        )
+
+
+def pickles():
+    """Slots are those of the pickle in which something changes."""
+    for protocol in range(2, 6):
+        x = ['a', 'b']
+        one, two = ([[], 'u', [1], x, x], [None, 'v', [2], x, x])
+        data = pickle.dumps(one, protocol) + pickle.dumps(two, protocol)
+        own = ['here-set @1[3][0]=1']
+        check('second', data, own, one, [None, 'v', [2], [1, 'b'], x])
+        own += ['here-set @0[4][1]=2']
+        check('both', data, own, [[], 'u', [1], x, ['a', 2]], [None, 'v', [2], [1, 'b'], x])
+        own += ['everywhere @0[3]=[7]', 'everywhere @1[4]=[8]']
+        check('new', data, own, [[], 'u', [1], [7], ['a', 2]], [None, 'v', [2], [1, 'b'], [8]])
+        loop = [None, 'Plain', 3]
+        loop[2] = (loop, 1)
+        check(
+            'round',
+            pickle.dumps([], protocol) + pickle.dumps(loop, protocol),
+            ['set @1[0]=1', 'everywhere @1[1]=2'],
+            [],
+            (lambda l: (l.append((l, 1)), l)[1])([1, 2]),
+        )
+
+
+def main():
+    new_values()
+    pickles()
+    print('%d passed, %d failed' % (passed, failed))
+    return failed != 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
