@@ -308,7 +308,10 @@ enum pb_err scan_make(struct pkl_doc *d, size_t first, uint64_t begin, uint8_t k
 /* Entries from `kids` on go into the entry `target`. */
 enum pb_err scan_touch(struct pkl_doc *d, size_t target, enum phase phase, size_t kids, bool open,
                        uint64_t after, struct error *e) PB_CHECK;
-/* Is it costly to re-read [begin, after), which is more than grain.record? */
+/* What re-reading [begin, after) costs: bytes, and grain.skip for each recorded value.  Each byte
+ * more, in front of it down to `edge` or behind it, is one more as long as nothing is recorded. */
+uint64_t scan_cost(const struct pkl_doc *d, uint64_t begin, uint64_t after, uint64_t *edge);
+/* Is that more than grain.record? */
 bool scan_is_costly(const struct pkl_doc *d, uint64_t begin, uint64_t after);
 /* The top's bytes now reach to `after`. */
 void scan_extend(struct pkl_doc *d, uint64_t after);

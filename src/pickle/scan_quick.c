@@ -174,21 +174,46 @@ static inline bool build(struct quick *q)
     return true;
 }
 
+/* A recorded container takes n values and needs no checkpoint for that: it is the newest record,
+ * and its last checkpoint is near. */
+static inline bool take_recorded(struct quick *q, const struct sval *v, uint64_t n)
+{
+    struct record *r = &q->d->records.data[v->n];
+    enum phase phase = v->kind == PKL_DICT ? PH_PAIR : PH_ITEM;
+    uint64_t after = quick_offset(q, q->p + 1);
+    const struct checkpoint *last;
+
+    if (v->n != q->d->records.len - 1 || r->points.len == 0)
+        return false;
+    last = &r->points.data[r->points.len - 1];
+    if (CHECKPOINT_PHASE(last) != phase ||
+        after - CHECKPOINT_OFFSET(last) >= q->d->grain.checkpoint)
+        return false;
+    if (phase == PH_PAIR)
+        r->pairs += n / 2;
+    else
+        r->items += n;
+    r->end = after;
+    return true;
+}
+
 /* The container below `first` takes what stands from there on, if it can. */
 static inline bool take(struct quick *q, struct sval *first, enum pkl_kind want)
 {
     struct sval *v = first - 1;
+    bool recorded = (v->flags & SV_RECORDED) != 0;
     struct above a;
 
-    if (v->kind != want || (v->flags & (SV_REF | SV_RUN)) || quick_is_large(q, v))
+    if (v->kind != want || (v->flags & (SV_REF | SV_RUN)) ||
+        (!recorded && quick_is_costly(q, v->begin)))
         return false;
     a = look_above(q, first);
     if ((want != PKL_LIST && a.mutable_even) || (want == PKL_SET && a.mutable_odd) ||
-        (want == PKL_DICT && a.n % 2 != 0))
+        (want == PKL_DICT && a.n % 2 != 0) || (recorded && !take_recorded(q, v, a.n)))
         return false;
-    if (want == PKL_DICT)
+    if (!recorded && want == PKL_DICT)
         v->pairs = (uint16_t)(v->pairs + a.n / 2);
-    else
+    else if (!recorded)
         v->n += (uint32_t)a.n;
     drop_to(q, first);
     return true;
@@ -265,13 +290,143 @@ static inline bool object_head(struct quick *q)
     return true;
 }
 
+/* A value of protocol 0 at p that is written in one line, and its PUT; where they end, else NULL.
+ */
+static inline const uint8_t *value_line(const struct quick *q, const uint8_t *p, bool *put)
+{
+    const uint8_t *end;
+    uint64_t slot;
+
+    *put = false;
+    if (*p == 'N')
+        return p + 1;
+    if (*p == 'g') {
+        end = quick_number(p + 1, &slot);
+        return end != NULL && slot - q->bias < q->filled ? end + 1 : NULL;
+    }
+    if (forms[*p] != LINE)
+        return NULL;
+    end = quick_line(*p, p + 1);
+    if (end == NULL || *++end != 'p' || end >= q->stop)
+        return end;
+    *put = true;
+    return q->room > 0 ? quick_put_line(end, q->bias + q->filled) : NULL;
+}
+
+/* A number, most often of one digit. */
+static inline const uint8_t *slot_line(const uint8_t *p, uint64_t *slot)
+{
+    *slot = (uint64_t)(p[0] - '0');
+    return *slot < 10 && p[1] == '\n' ? p + 1 : quick_number(p, slot);
+}
+
+/* GET, a value and SETITEM again and again: what protocol 0 puts into a small dict whose keys it
+ * has written before. */
+static inline bool fields(struct quick *q)
+{
+    struct sval *v = q->top - 1;
+    bool *seen = q->d->seen, put;
+    uint64_t slot, n = 0;
+
+    if (q->top == q->fence || v->kind != PKL_DICT || (v->flags & (SV_REF | SV_RUN | SV_RECORDED)))
+        return false;
+    for (const uint8_t *p = q->p; p < q->stop && *p == 'g'; n++) {
+        const uint8_t *value = slot_line(p + 1, &slot), *end;
+
+        if (value == NULL || slot - q->bias >= q->filled || ++value >= q->stop)
+            break;
+        end = value_line(q, value, &put);
+        if (end == NULL || *end != 's' || end >= q->stop ||
+            quick_offset(q, end + 1) - v->begin > q->d->grain.record)
+            break;
+        seen[*value] = true;
+        seen['p'] |= put;
+        q->filled += put;
+        q->room -= put;
+        q->gets += 1u + (*value == 'g');
+        q->ops += 3u + put;
+        q->last = quick_offset(q, end);
+        q->p = p = end + 1;
+    }
+    if (n == 0)
+        return false;
+    v->pairs = (uint16_t)(v->pairs + n);
+    seen['g'] = seen['s'] = true;
+    return true;
+}
+
+/* One list in the other, with MEMOIZE: EMPTY_LIST MEMOIZE again and again ... */
+static inline void nest(struct quick *q)
+{
+    const uint8_t *p = q->p;
+    struct sval *top = q->top;
+    size_t room = q->bias == 0 ? (size_t)q->room : 0, n = 0;
+
+    while (p < q->stop && p[0] == ']' && p[1] == 0x94 && top < q->highest && n < room) {
+        uint64_t at = quick_offset(q, p);
+        uint8_t place = quick_place(q);
+
+        q->top = top + 1;
+        *top++ = (struct sval){.begin = at, .maker = at, .kind = PKL_LIST, .flags = place};
+        n++;
+        p += 2;
+    }
+    if (n == 0)
+        return;
+    q->d->seen[']'] = q->d->seen[0x94] = true;
+    q->last = quick_offset(q, p - 2);
+    q->filled += n;
+    q->room -= n;
+    q->ops += 2 * n;
+    q->p = p;
+}
+
+/* ... and at its end APPEND again and again: each list takes the one above it, as `single` does. */
+static inline void unnest(struct quick *q)
+{
+    const uint64_t record = q->d->grain.record;
+    const uint8_t *p = q->p;
+    struct sval *top = q->top;
+    uint64_t begin = 0, edge = 0, room = 0;
+
+    for (; p < q->stop && *p == 'a' && top - q->fence >= 2; p++) {
+        struct sval *v = top - 2;
+        uint64_t after = quick_offset(q, p + 1), more = begin - v->begin + 1;
+
+        if (v->kind != PKL_LIST || ((v->flags | top[-1].flags) & SV_RUN) ||
+            (v->flags & (SV_REF | SV_RECORDED)))
+            break;
+        if (after - v->begin > record) {
+            if (v->begin > edge && more <= room) {
+                room -= more;
+            } else {
+                uint64_t cost = scan_cost(q->d, v->begin, after, &edge);
+
+                if (cost > record)
+                    break;
+                room = record - cost;
+            }
+            begin = v->begin;
+        }
+        v->n++;
+        top--;
+    }
+    if (p == q->p)
+        return;
+    drop_to(q, top);
+    q->d->seen['a'] = true;
+    q->last = quick_offset(q, p - 1);
+    q->ops += (uint64_t)(p - q->p);
+    q->p = p;
+}
+
 static inline void go(struct quick *q)
 {
     while (q->p < q->stop && q->top < q->highest) {
         enum way way = (enum way)ways[*q->p];
 
         if (way == RUN) {
-            if (*q->p == 'h' && object_head(q))
+            if ((*q->p == 'h' && object_head(q)) || (*q->p == 'g' && fields(q)))
                 continue;
             if (!take_run(q))
                 break;
@@ -287,6 +442,10 @@ static inline void go(struct quick *q)
             /* What comes behind a container that is to be filled, nearly always. */
             if (way == EMPTY && *q->p == '(' && q->p < q->stop && mark(q))
                 quick_done(q);
+            else if (way == EMPTY && *q->p == ']')
+                nest(q);
+            else if (way == APPEND && *q->p == 'a')
+                unnest(q);
         }
     }
 }
@@ -375,12 +534,13 @@ static void store(const struct quick *q)
 }
 
 /* So it goes on and on at the end of a deep nest: none of these is for the quick way. */
-static bool appends_to_recorded(const struct pkl_doc *d, const struct window *w)
+static bool appends_recorded(const struct pkl_doc *d, const struct window *w)
 {
     const struct scan *s = &d->scan;
+    const struct sval *top = s->stack.data + s->stack.len;
 
     return w->p[s->at - w->off] == 'a' && s->stack.len >= 2 &&
-           (s->stack.data[s->stack.len - 2].flags & SV_RECORDED);
+           (top[-1].flags & top[-2].flags & SV_RECORDED);
 }
 
 void scan_quick(struct pkl_doc *d, const struct window *w, uint64_t until)
@@ -388,7 +548,7 @@ void scan_quick(struct pkl_doc *d, const struct window *w, uint64_t until)
     const uint8_t *stop = last_begin(d, w, until);
     struct quick q;
 
-    if (stop == NULL || appends_to_recorded(d, w))
+    if (stop == NULL || appends_recorded(d, w))
         return;
     q = (struct quick){.d = d,
                        .stop = stop,

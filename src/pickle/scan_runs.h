@@ -255,24 +255,44 @@ static inline bool take_get(struct quick *q, struct run *r, uint64_t slot, const
     return true;
 }
 
-/* BINGETs, each perhaps with a value of fixed length behind it, as the keys and values of
- * records are. */
+/* Behind a short text at p and its MEMOIZE; NULL: it is something else. */
+static inline const uint8_t *memoized_text(const struct quick *q, const uint8_t *p)
+{
+    const uint8_t *end = p + 2 + p[1];
+
+    return p[1] <= 40 && p[1] < q->payload && *end == 0x94 && q->bias == 0 && q->room > 0 &&
+                   is_short_ascii(p + 2, p[1])
+               ? end + 1
+               : NULL;
+}
+
+/* BINGETs, each perhaps with a value of fixed length or a short text behind it, as the keys and
+ * values of records are. */
 static inline bool take_keyed(struct quick *q, struct run *r)
 {
-    const uint8_t *p = q->p, *stop = q->stop;
+    const uint8_t *p = q->p, *stop = q->stop, *end;
     bool *seen = q->d->seen;
-    size_t n = r->n, length;
+    size_t n = r->n;
 
     while (*p == 'h' && p < stop && p[1] - q->bias < q->filled) {
         r->starts[n++ % KEPT] = r->last = p;
         q->gets++;
         p += 2;
-        length = fixed_length[*p];
-        if (length == 0 || p >= stop)
+        if (p >= stop)
             break;
+        if (fixed_length[*p] != 0) {
+            end = p + fixed_length[*p];
+        } else if (*p == 0x8c && (end = memoized_text(q, p)) != NULL) {
+            seen[0x94] = true;
+            q->filled++;
+            q->room--;
+            q->ops++;
+        } else {
+            continue;
+        }
         seen[*p] = true;
         r->starts[n++ % KEPT] = r->last = p;
-        p += length;
+        p = end;
     }
     if (n == r->n)
         return false;
@@ -282,15 +302,23 @@ static inline bool take_keyed(struct quick *q, struct run *r)
     return true;
 }
 
-/* Many LONG_BINGETs: whatever is referred to, it is written so. */
+/* Many LONG_BINGETs, and now and then a BINGET: whatever is referred to, it is written so. */
 static inline bool take_gets(struct quick *q, struct run *r)
 {
     const uint8_t *p = q->p;
     size_t n = r->n;
 
-    while (*p == 'j' && p < q->stop && quick_le32(p + 1) - q->bias < q->filled) {
-        r->starts[n++ % KEPT] = r->last = p;
-        p += 5;
+    while (p < q->stop) {
+        if (*p == 'j' && quick_le32(p + 1) - q->bias < q->filled) {
+            r->starts[n++ % KEPT] = r->last = p;
+            p += 5;
+        } else if (*p == 'h' && n > r->n && p[1] - q->bias < q->filled) {
+            q->d->seen['h'] = true;
+            r->starts[n++ % KEPT] = r->last = p;
+            p += 2;
+        } else {
+            break;
+        }
     }
     if (n == r->n)
         return false;

@@ -48,23 +48,32 @@ uint64_t scan_count(const struct scan *s, size_t first)
     return count;
 }
 
-/* Is it costly to re-read [begin, after) when recorded values are skipped?  What is recorded in
- * there stands at the end of the records. */
-bool scan_is_costly(const struct pkl_doc *d, uint64_t begin, uint64_t after)
+/* What is recorded in [begin, after) stands at the end of the records, and is skipped. */
+uint64_t scan_cost(const struct pkl_doc *d, uint64_t begin, uint64_t after, uint64_t *edge)
 {
     uint64_t cost = after - begin, skips = 0;
     size_t i = d->records.len;
 
+    *edge = 0;
     while (i > 0 && skips * d->grain.skip <= d->grain.record) {
         const struct record *r = &d->records.data[i - 1];
 
-        if (r->begin < begin)
+        if (r->begin < begin) {
+            *edge = r->begin;
             break;
+        }
         cost -= r->end - r->begin;
         skips++;
         i -= r->subtree;
     }
-    return cost + skips * d->grain.skip > d->grain.record;
+    return cost + skips * d->grain.skip;
+}
+
+bool scan_is_costly(const struct pkl_doc *d, uint64_t begin, uint64_t after)
+{
+    uint64_t edge;
+
+    return scan_cost(d, begin, after, &edge) > d->grain.record;
 }
 
 /* Appends a record around everything recorded since `begin`. */

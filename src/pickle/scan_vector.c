@@ -101,6 +101,17 @@ VECTOR static inline __m256i opcodes_at(const struct tables *t, __m256i hash, ui
     return _mm256_and_si256(on, _mm256_shuffle_epi8(t->bits, hash));
 }
 
+/* Those that are set in any byte. */
+VECTOR static inline uint32_t bits_of(__m256i v)
+{
+    __m128i half = _mm_or_si128(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    uint64_t any = (uint64_t)_mm_cvtsi128_si64(_mm_or_si128(half, _mm_srli_si128(half, 8)));
+
+    any |= any >> 32;
+    any |= any >> 16;
+    return (uint32_t)((any | any >> 8) & 0xff);
+}
+
 /* Follows the ways from the first byte at r->end; false: they end in there. */
 VECTOR static inline bool follow(const struct ways *w, struct vector_run *r, uint32_t *reached)
 {
@@ -150,8 +161,7 @@ VECTOR struct vector_run vector_run(const uint8_t *p, const uint8_t *stop, uint3
         if (r.n - r.before >= VECTOR_RUN_TAIL)
             break;
     }
-    for (unsigned i = 0; i < 7; i++)
-        *met |= (uint32_t)(_mm256_movemask_epi8(_mm256_slli_epi16(all, 7 - (int)i)) != 0) << i;
+    *met |= bits_of(all);
     return r;
 }
 

@@ -41,6 +41,13 @@ def run(command, paths, piece=None, grain=None):
     return results
 
 
+def nest(r, depth):
+    value = [r.randrange(9)] * r.randrange(2)
+    for _ in range(depth):
+        value = [value] if r.random() < 0.97 else [value, depth]
+    return value
+
+
 def mixed(r):
     """A large value with a bit of every shape, and its opcodes in all protocols."""
     names = [shapes.word(r, 1, 50) for _ in range(r.randrange(1, 400))]
@@ -61,6 +68,8 @@ def mixed(r):
         lambda: frozenset(r.choice(names) for _ in range(r.randrange(4))),
         lambda: shapes.record(r, r.randrange(10**6)),
         lambda: shapes.Point(r.randrange(9), r.random(), r.choice(names)),
+        lambda: [shapes.record(r, i) for i in range(r.randrange(60))],
+        lambda: nest(r, r.randrange(200)),
         lambda: complex(r.random(), 1),
         lambda: [r.randrange(70000) for _ in range(r.randrange(3000))],
         lambda: [r.choice(fixed) for _ in range(r.choice((9, 40, 400, 3000)))],
