@@ -24,6 +24,14 @@ void num_repr_double(struct buf *out, double d);
 #define NUM_TEXT_MAX 48u
 size_t num_put_double(char to[NUM_TEXT_MAX], double d);
 size_t num_put_int(char to[NUM_TEXT_MAX], int64_t v);
+/* The same for numbers that grow little by little: the digits in front stay as they are.  All zero
+ * at first. */
+struct num_count {
+    uint64_t high;
+    size_t len;
+    char text[NUM_TEXT_MAX];
+};
+size_t num_put_count(struct num_count *c, char to[NUM_TEXT_MAX], uint64_t v);
 
 /* Integers of any size as pickles store them: two's complement, little-endian, any length (0 bytes
  * is 0). Decimal conversion is quadratic: above NUM_DECIMAL_DIGITS digits (Python's limit

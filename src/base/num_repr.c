@@ -225,6 +225,21 @@ size_t num_put_int(char to[NUM_TEXT_MAX], int64_t v)
     return at + (size_t)(end - from);
 }
 
+size_t num_put_count(struct num_count *c, char to[NUM_TEXT_MAX], uint64_t v)
+{
+    uint64_t high = v / 10000;
+
+    if (high == 0)
+        return num_put_int(to, (int64_t)v);
+    if (high != c->high) {
+        c->high = high;
+        c->len = num_put_int(c->text, (int64_t)high);
+    }
+    memcpy(to, c->text, COPIED);
+    put_four(to + c->len, (unsigned)(v % 10000));
+    return c->len + 4;
+}
+
 void num_repr_double(struct buf *out, double d)
 {
     char text[NUM_TEXT_MAX];

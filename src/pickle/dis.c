@@ -19,11 +19,10 @@
 #define INDENT 4
 #define INDENT_MAX 4096 /* marks that are shown by it */
 #define OFFSET_WIDTH 5u
-#define OFFSET_COPIED 20u /* its longest text */
 #define CODE_WIDTH 5u
 #define NAME_WIDTH 10u /* at least, when something follows */
 #define NAME_MAX_BYTES 24u
-#define HEAD_MOST 64u
+#define HEAD_MOST (64u + NUM_TEXT_MAX)
 
 /* What an opcode does to the height of the stack. */
 struct effect {
@@ -51,6 +50,7 @@ struct dis {
     uint64_t slots; /* of the memo in use */
     size_t logged;  /* entries of the index's log of puts that are behind us */
     unsigned protocol;
+    struct num_count offsets, memoized, marked;
     struct effect effects[256];
     struct shown shown[256];
 };
@@ -102,15 +102,17 @@ static void put_head(struct dis *x, uint64_t at, uint8_t code, bool padded)
     const struct shown *s = &x->shown[code];
     size_t marks = x->marks.len < INDENT_MAX ? x->marks.len : INDENT_MAX, indent = INDENT * marks;
     size_t name = padded && s->name_len < NAME_WIDTH ? NAME_WIDTH : s->name_len, n, pad;
-    char digits[NUM_TEXT_MAX], *to = buf_room(&x->out.buf, HEAD_MOST + indent);
+    char *to = buf_room(&x->out.buf, HEAD_MOST + indent);
 
     if (to == NULL)
         return;
-    n = num_put_int(digits, (int64_t)at);
-    pad = n < OFFSET_WIDTH ? OFFSET_WIDTH - n : 0;
-    memset(to, ' ', OFFSET_WIDTH);
-    memcpy(to + pad, digits, OFFSET_COPIED);
-    n += pad;
+    n = num_put_count(&x->offsets, to, at);
+    if (n < OFFSET_WIDTH) {
+        pad = OFFSET_WIDTH - n;
+        memmove(to + pad, to, n);
+        memset(to, ' ', pad);
+        n = OFFSET_WIDTH;
+    }
     memcpy(to + n, ": ", 2);
     n += 2;
     memcpy(to + n, s->code, sizeof s->code);
@@ -119,14 +121,23 @@ static void put_head(struct dis *x, uint64_t at, uint8_t code, bool padded)
         memset(to + n, ' ', indent);
     n += indent;
     memcpy(to + n, s->name, sizeof s->name);
-    x->out.buf.len += n + name;
+    n += name;
+    to[n] = ' '; /* in front of an argument */
+    x->out.buf.len += n + dis_has_arg(code);
 }
 
-static void put_note(struct buf *out, const char *what, uint64_t n)
+/* What a line may end with, in brackets. */
+static void put_note(struct buf *out, struct num_count *c, const char *what, uint64_t v)
 {
-    buf_puts(out, what);
-    dis_u64(out, n);
-    buf_putc(out, ')');
+    size_t n = strlen(what);
+    char *to = buf_room(out, n + NUM_TEXT_MAX + 1);
+
+    if (to == NULL)
+        return;
+    memcpy(to, what, n);
+    n += num_put_count(c, to + n, v);
+    to[n++] = ')';
+    out->len += n;
 }
 
 static bool takes_mark(const struct dis *x, uint8_t code)
@@ -156,18 +167,16 @@ static enum pb_err put_argument(struct dis *x, const struct op *op, uint64_t slo
     bool moved = false;
     enum pb_err err = PB_OK;
 
-    if (dis_has_arg(op->code)) {
-        buf_putc(out, ' ');
+    if (dis_has_arg(op->code))
         err = dis_arg(&x->out, x->d->src, op, &moved, e);
-    }
     if (moved)
         x->cursor.n = 0;
     if (mark && x->marks.len > 0)
-        put_note(out, " (MARK at ", x->marks.data[x->marks.len - 1].at);
+        put_note(out, &x->marked, " (MARK at ", x->marks.data[x->marks.len - 1].at);
     else if (mark)
         buf_puts(out, " no MARK exists on stack");
     if (op->code == 0x94)
-        put_note(out, " (as ", slot);
+        put_note(out, &x->memoized, " (as ", slot);
     return err;
 }
 

@@ -226,12 +226,33 @@ static enum pb_err long_text(struct dis_out *o, struct source *src, const struct
     return err;
 }
 
+/* Most are shown as they are written. */
+static bool plain_text(struct buf *out, const uint8_t *p, size_t n)
+{
+    char *to;
+
+    if (text_plain(p, n, '\'', TEXT_PRINTABLE) < n)
+        return false;
+    to = buf_room(out, n + 2);
+    if (to != NULL) {
+        to[0] = '\'';
+        memcpy(to + 1, p, n);
+        to[n + 1] = '\'';
+        out->len += n + 2;
+    }
+    return true;
+}
+
 /* Most texts stand in the window as they are. */
 static void short_text(struct dis_out *o, const struct op *op, const struct text *t)
 {
     const uint8_t *p = op->p + (t->from - op->at);
     size_t n = (size_t)(t->end - t->from);
-    char quote = memchr(p, '\'', n) != NULL && memchr(p, '"', n) == NULL ? '"' : '\'';
+    char quote;
+
+    if (t->form == UTF8 && plain_text(&o->buf, p, n))
+        return;
+    quote = memchr(p, '\'', n) != NULL && memchr(p, '"', n) == NULL ? '"' : '\'';
 
     open_quote(&o->buf, op->code, quote);
     put_text(&o->buf, p, n, t->form, quote);

@@ -236,6 +236,24 @@ static void spells_ints(void **state)
     }
 }
 
+/* Numbers near the one before and far from it, both ways. */
+static void counts(void **state)
+{
+    static const uint64_t cases[] = {0,     7,          9999,      10000,     10001,
+                                     19999, 20000,      5,         20001,     99999,
+                                     99998, 1000000007, 123456789, INT64_MAX, 10000};
+    struct num_count count = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[NUM_TEXT_MAX], want[NUM_TEXT_MAX];
+
+        snprintf(want, sizeof want, "%llu", (unsigned long long)cases[i]);
+        assert_int_equal(num_put_count(&count, text, cases[i]), strlen(want));
+        assert_memory_equal(text, want, strlen(want));
+    }
+}
+
 static void any_locale(void **state)
 {
     static const char *const names[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE", "pt_BR.UTF-8"};
@@ -256,9 +274,13 @@ static void any_locale(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(checked_arithmetic), cmocka_unit_test(parses_integers),
-        cmocka_unit_test(parses_floats),      cmocka_unit_test(spells_floats),
-        cmocka_unit_test(reads_back),         cmocka_unit_test(spells_ints),
+        cmocka_unit_test(checked_arithmetic),
+        cmocka_unit_test(parses_integers),
+        cmocka_unit_test(parses_floats),
+        cmocka_unit_test(spells_floats),
+        cmocka_unit_test(reads_back),
+        cmocka_unit_test(spells_ints),
+        cmocka_unit_test(counts),
         cmocka_unit_test(any_locale),
     };
 
