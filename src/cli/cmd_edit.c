@@ -31,6 +31,7 @@ struct edit_run {
     bool failed;
     struct error error;
     struct buf report;
+    struct buf doubts;
     bool beside; /* the pickle went to standard output: the report goes to standard error */
 };
 
@@ -44,6 +45,7 @@ static enum pb_err make_report(struct edit_run *r, const struct app_saved *saved
         .review = r->review,
         .saved = saved,
         .to = r->elsewhere ? &r->to : NULL,
+        .doubts = &r->doubts,
     };
 
     if (r->c->args->given[OPT_json])
@@ -191,6 +193,19 @@ static enum pb_err check_match(const struct edit_run *r, struct error *e)
     return PB_ECHANGED;
 }
 
+/* Told before anything is written, and again in the JSON report. */
+static enum pb_err doubt(struct edit_run *r, struct error *e)
+{
+    enum pb_err err = pkl_edit_doubts(app_object_edit(r->object), &r->doubts, e);
+    const char *line = r->doubts.data, *end;
+
+    if (err != PB_OK || r->doubts.len == 0)
+        return err;
+    for (; (end = strchr(line, '\n')) != NULL; line = end + 1)
+        cli_note(r->c, "warning: %.*s", (int)(end - line), line);
+    return PB_OK;
+}
+
 static enum pb_err change(struct edit_run *r, struct error *e)
 {
     struct pkl_edit *ed;
@@ -207,7 +222,9 @@ static enum pb_err change(struct edit_run *r, struct error *e)
     err = edits_find(ed, &r->mem, r->edits, r->count, r->reach, e);
     if (err == PB_OK)
         err = edits_apply(ed, &r->mem, r->edits, r->count, r->reach, e);
-    return err == PB_OK ? review(r, e) : err;
+    if (err == PB_OK)
+        err = review(r, e);
+    return err == PB_OK ? doubt(r, e) : err;
 }
 
 static enum pb_err write_to(struct edit_run *r, struct out *out, struct error *e)
@@ -284,6 +301,7 @@ static int edit_command(struct cli *c)
 
     arena_init(&r.mem);
     buf_init(&r.report, BUF_MAX_TEXT);
+    buf_init(&r.doubts, BUF_MAX_TEXT);
     err = run(&r, &error);
     if (err == PB_OK && r.beside)
         cli_print_stderr(&r.report);
@@ -292,6 +310,7 @@ static int edit_command(struct cli *c)
     app_review_release(r.review);
     app_object_close(r.object);
     buf_release(&r.report);
+    buf_release(&r.doubts);
     location_release(&r.loc);
     location_release(&r.to);
     arena_release(&r.mem);

@@ -40,6 +40,7 @@ struct report {
     const struct app_review *review;
     const struct app_saved *saved;
     const struct location *to;
+    const struct buf *doubts; /* lines */
 };
 enum pb_err report_text(const struct cli *c, const struct report *r, struct buf *out,
                         struct error *e) PB_CHECK;

@@ -214,6 +214,21 @@ static void outcome_json(const struct report *r, struct buf *out)
     json_text(out, s->kept);
 }
 
+static void doubts_json(const struct report *r, struct buf *out)
+{
+    const char *comma = "", *line = r->doubts->data, *end;
+
+    if (r->doubts->len == 0)
+        return;
+    buf_puts(out, ", \"warnings\": [");
+    for (; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        buf_puts(out, comma);
+        json_bytes(out, line, (size_t)(end - line));
+        comma = ", ";
+    }
+    buf_putc(out, ']');
+}
+
 static void wrapping_json(const struct report *r, struct buf *out)
 {
     struct buf name;
@@ -261,6 +276,7 @@ enum pb_err report_json(const struct report *r, struct buf *out, struct error *e
                (unsigned long long)r->review->size_before,
                (unsigned long long)r->review->size_after, (unsigned long long)r->review->untouched);
     wrapping_json(r, out);
+    doubts_json(r, out);
     outcome_json(r, out);
     buf_puts(out, "}\n");
     return buf_status(out, e);

@@ -172,6 +172,11 @@ static enum pb_err anchor(struct lister *l, uint64_t position, uint64_t *begin)
         if (p == NULL || piece_is_new(p))
             continue;
         err = edit_original(l->ed, l->container, p->first + (at - p->at), &child, l->e);
+        /* A part that the object does not have: no keyword arguments, as a rule. */
+        if (err == PB_ENOTFOUND && c->step == PKL_STEP_PART) {
+            err = PB_OK;
+            continue;
+        }
         *begin = err == PB_OK ? child.value.end : 0;
         break;
     }

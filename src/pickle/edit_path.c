@@ -8,11 +8,26 @@
 #include "form.h"
 #include "path_private.h"
 
-static bool has_items(struct pkl_edit *ed, const struct pkl_node *object)
+/* The list of items that an object shows, or is made from in old protocols; *there. */
+static enum pb_err items_of(struct pkl_edit *ed, const struct pkl_node *object, uint64_t *count,
+                            bool *there, struct error *e)
 {
     struct pkl_child items;
+    struct pkl_node holds;
+    struct error why;
+    enum pb_err err = ed->view.part(&ed->view, object->target, PKL_ITEMS, &items, &why);
 
-    return ed->view.part(&ed->view, object->target, PKL_ITEMS, &items, NULL) == PB_OK;
+    *there = err == PB_OK;
+    *count = err == PB_OK ? items.value.count : 0;
+    if (err == PB_OK)
+        return PB_OK;
+    if (err != PB_ENOTFOUND)
+        return error_set(e, err, "%s", why.msg);
+    err = edit_rebuilt_holds(ed, object, &holds, there, e);
+    *there = *there && holds.kind == PKL_LIST;
+    if (err == PB_OK && *there)
+        err = ed->view.count_children(&ed->view, holds.target, count, e);
+    return err;
 }
 
 static enum pb_err by_call(struct pkl_edit *ed, const struct pkl_node *into, bool *set,
@@ -32,15 +47,11 @@ static enum pb_err by_call(struct pkl_edit *ed, const struct pkl_node *into, boo
 static enum pb_err index_of(struct pkl_edit *ed, const struct pkl_node *into,
                             const struct literal *key, uint64_t *index, struct error *e)
 {
-    struct pkl_child items;
     uint64_t count = into->count;
+    bool there;
     int64_t i;
-    enum pb_err err = PB_OK;
+    enum pb_err err = into->kind == PKL_OBJECT ? items_of(ed, into, &count, &there, e) : PB_OK;
 
-    if (into->kind == PKL_OBJECT) {
-        err = ed->view.part(&ed->view, into->target, PKL_ITEMS, &items, e);
-        count = err == PB_OK ? items.value.count : 0;
-    }
     if (err != PB_OK)
         return err;
     if (key->kind != PKL_INT || !num_big_fits_i64((const uint8_t *)key->data, key->len, &i))
@@ -84,9 +95,15 @@ static enum pb_err by_literal(struct pkl_edit *ed, struct pkl_spot *out, const s
                               struct error *e)
 {
     const struct pkl_node *into = &out->into;
+    bool items = into->kind == PKL_LIST || into->kind == PKL_TUPLE;
+    uint64_t count;
+    enum pb_err err = PB_OK;
 
-    if (into->kind == PKL_LIST || into->kind == PKL_TUPLE ||
-        (into->kind == PKL_OBJECT && s->key->kind == PKL_INT && has_items(ed, into))) {
+    if (into->kind == PKL_OBJECT && s->key->kind == PKL_INT)
+        err = items_of(ed, into, &count, &items, e);
+    if (err != PB_OK)
+        return err;
+    if (items) {
         out->step = PKL_STEP_INDEX;
         return index_of(ed, into, s->key, &out->index, e);
     }
@@ -174,4 +191,27 @@ enum pb_err pkl_edit_change_path(struct pkl_edit *ed, const struct pkl_change *c
     if (err == PB_OK)
         err = pkl_path_step_text(v, place, form, out, e);
     return err == PB_OK ? buf_status(out, e) : err;
+}
+
+enum pb_err edit_change_way(struct pkl_edit *ed, const struct pkl_change *change,
+                            struct path_chain *way, struct error *e)
+{
+    bool in_document =
+        PKL_ID_SOURCE(change->place.owner) == 0 && (change->what & PKL_CHANGE_ADDED) == 0;
+    const struct path_chain *found = &ed->finders[!in_document].chain;
+    struct buf path;
+    enum pb_err err;
+
+    buf_init(&path, SIZE_MAX / 2);
+    err = pkl_edit_change_path(ed, change, PATH_FORM_PATH, &path, e);
+    buf_release(&path);
+    way->len = 0;
+    if (err != PB_OK || found->len == 0 ||
+        found->data[found->len - 1].owner != change->place.owner)
+        return err;
+    for (size_t i = 0; i + 1 < found->len; i++) {
+        if (!vec_push(way, found->data[i]))
+            return error_nomem(e);
+    }
+    return PB_OK;
 }

@@ -241,6 +241,23 @@ enum pb_err edit_argument_may_be(struct pkl_edit *ed, const struct pkl_child *pl
                                  const struct literal *value, struct error *e) PB_CHECK;
 enum pb_err edit_arguments_stay(struct pkl_edit *ed, pkl_id list, struct error *e) PB_CHECK;
 
+/* edit_path.c: the places from the root down to the one that holds a change, as far as they are
+ * told; none when nothing leads there any more. */
+enum pb_err edit_change_way(struct pkl_edit *ed, const struct pkl_change *change,
+                            struct path_chain *way, struct error *e) PB_CHECK;
+/* edit_takes.c: the list of children that something is added to. */
+struct edit_target {
+    pkl_id list; /* 0: a state that is not there yet */
+    enum pkl_step step;
+    enum pkl_kind kind; /* of the list; of what a set of old protocols is made of: PKL_SET */
+};
+/* PB_EREADONLY: what is there takes no such child, and where it goes instead. */
+enum pb_err edit_takes(struct pkl_edit *ed, const struct pkl_node *into, enum pkl_step step,
+                       struct edit_target *t, struct error *e) PB_CHECK;
+/* The list or dict that copyreg._reconstructor() makes a subclass of one from; *there. */
+enum pb_err edit_rebuilt_holds(struct pkl_edit *ed, const struct pkl_node *object,
+                               struct pkl_node *holds, bool *there, struct error *e) PB_CHECK;
+
 /* edit_keys.c: positions, in their order, of the pairs whose key, or of the members that equal a
  * literal, and of those that are this very value (0: none is meant). */
 struct edit_positions {

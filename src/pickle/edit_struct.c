@@ -6,172 +6,12 @@
 #include <pklbrowse/pkl_lens.h>
 
 #include "edit_private.h"
-#include "form.h"
 #include "path_private.h"
-
-#define BATCH 64
-
-/* ------------------------------------------------------------------------ which list */
-
-struct target {
-    pkl_id list;
-    enum pkl_step step;
-    enum pkl_kind kind; /* of the list; of what a set of old protocols is made of: PKL_SET */
-};
-
-static enum pb_err no_room(const struct pkl_node *into, enum pkl_step step, struct error *e)
-{
-    static const char *const what[] = {[PKL_STEP_INDEX] = N_("items"),
-                                       [PKL_STEP_KEY] = N_("keys"),
-                                       [PKL_STEP_ATTR] = N_("attributes"),
-                                       [PKL_STEP_MEMBER] = N_("members")};
-
-    return error_set(e, PB_EREADONLY, "%s takes no %s", path_kind_name(into->kind),
-                     step <= PKL_STEP_MEMBER ? _(what[step]) : _("values"));
-}
-
-/* PB_ENOTFOUND is an answer: *there. */
-static enum pb_err part(struct pkl_edit *ed, pkl_id id, enum pkl_part which, struct pkl_child *out,
-                        bool *there, struct error *e)
-{
-    struct error why;
-    enum pb_err err = ed->view.part(&ed->view, id, which, out, &why);
-
-    *there = err == PB_OK;
-    if (err == PB_OK || err == PB_ENOTFOUND)
-        return PB_OK;
-    return error_set(e, err, "%s", why.msg);
-}
-
-/* Attributes go into the dict of the last state; when there is none, a state is added. */
-static enum pb_err attributes(struct pkl_edit *ed, const struct pkl_node *into, struct target *t,
-                              struct error *e)
-{
-    struct pkl_child state, slots, half;
-    bool there, split = false;
-    size_t got = 0;
-    enum pb_err err = part(ed, into->target, PKL_STATE, &state, &there, e);
-
-    t->list = 0;
-    t->kind = PKL_DICT;
-    if (err != PB_OK || !there)
-        return err;
-    if (state.value.kind == PKL_DICT) {
-        t->list = state.value.target;
-        return PB_OK;
-    }
-    if (state.value.kind == PKL_TUPLE)
-        err = part(ed, into->target, PKL_SLOTS, &slots, &split, e);
-    if (err == PB_OK && !split)
-        return error_set(e, PB_EREADONLY, "the state of this object is no dict of attributes");
-    if (err == PB_OK)
-        err = ed->view.children(&ed->view, state.value.target, 0, 1, &half, &got, e);
-    if (err == PB_OK)
-        t->list = got == 1 && half.value.kind == PKL_DICT ? half.value.target : slots.value.target;
-    return err;
-}
-
-/* Of the types that are known few take items or entries when they have none yet. */
-static enum pb_err takes_more(struct pkl_edit *ed, const struct pkl_node *into, enum pkl_step step,
-                              struct error *e)
-{
-    static const struct {
-        const char *type;
-        enum pkl_step step;
-    } takers[] = {
-        {"collections.deque", PKL_STEP_INDEX},
-        {"collections.OrderedDict", PKL_STEP_KEY},
-        {"collections.defaultdict", PKL_STEP_KEY},
-        {"collections.Counter", PKL_STEP_KEY},
-    };
-    const char *type = NULL;
-    enum pb_err err = pkl_lens_type(&ed->view, into, &type, e);
-
-    if (err != PB_OK || type == NULL)
-        return err;
-    for (size_t i = 0; i < sizeof takers / sizeof *takers; i++)
-        if (step == takers[i].step && strcmp(type, takers[i].type) == 0)
-            return PB_OK;
-    return error_set(e, PB_EREADONLY, "a %s takes no %s", type,
-                     step == PKL_STEP_INDEX ? _("items") : _("keys"));
-}
-
-/* Where an object shows its items or entries: it may take them from an argument. */
-static enum pb_err shown_list(struct pkl_edit *ed, const struct pkl_node *into, struct target *t,
-                              struct error *e)
-{
-    enum pkl_part which = t->step == PKL_STEP_INDEX ? PKL_ITEMS : PKL_ENTRIES;
-    struct pkl_child kids[BATCH];
-    struct pkl_lenses *lenses;
-    struct pkl_view *v;
-    size_t got = 0;
-    bool there, shown = false;
-    enum pb_err err = part(ed, into->target, which, &kids[0], &there, e);
-
-    t->list =
-        PKL_ID(PKL_ID_SOURCE(into->target), which == PKL_ITEMS ? PKL_TAG_ITEMS : PKL_TAG_ENTRIES,
-               PKL_ID_OFFSET(into->target));
-    if (err != PB_OK || there)
-        return err;
-    err = pkl_lenses_new(&ed->view, &lenses, e);
-    if (err != PB_OK)
-        return err;
-    v = pkl_lenses_view(lenses);
-    err = v->children(v, into->target, 0, BATCH, kids, &got, e);
-    for (size_t i = 0; err == PB_OK && i < got; i++) {
-        if (kids[i].step == t->step) {
-            t->list = kids[i].owner;
-            shown = true;
-        }
-    }
-    pkl_lenses_free(lenses);
-    return err == PB_OK && !shown ? takes_more(ed, into, t->step, e) : err;
-}
-
-/* A set that an old protocol writes as a call of a list. */
-static enum pb_err set_by_call(struct pkl_edit *ed, const struct pkl_node *into, struct target *t,
-                               struct error *e)
-{
-    struct form f;
-    enum pb_err err;
-
-    form_init(&f);
-    err = form_read(&ed->view, into, 0, &f, e);
-    if (err == PB_OK && f.kind != PKL_SET && f.kind != PKL_FROZENSET)
-        err = no_room(into, t->step, e);
-    else if (err == PB_OK && f.items.id == 0)
-        err = error_set(e, PB_EREADONLY, "a set that is empty in this protocol is set as a whole");
-    t->list = f.items.target;
-    t->kind = PKL_SET;
-    form_release(&f);
-    return err;
-}
-
-static enum pb_err find_list(struct pkl_edit *ed, const struct pkl_node *into, enum pkl_step step,
-                             struct target *t, struct error *e)
-{
-    bool object = into->kind == PKL_OBJECT && PKL_ID_TAG(into->target) == PKL_TAG_VALUE;
-
-    *t = (struct target){.list = into->target, .step = step, .kind = into->kind};
-    if (object && step == PKL_STEP_ATTR)
-        return attributes(ed, into, t, e);
-    if (object && step == PKL_STEP_MEMBER)
-        return set_by_call(ed, into, t, e);
-    if (object && (step == PKL_STEP_INDEX || step == PKL_STEP_KEY)) {
-        t->kind = step == PKL_STEP_INDEX ? PKL_LIST : PKL_DICT;
-        return shown_list(ed, into, t, e);
-    }
-    if ((step == PKL_STEP_INDEX && (into->kind == PKL_LIST || into->kind == PKL_TUPLE)) ||
-        (step == PKL_STEP_KEY && into->kind == PKL_DICT) ||
-        (step == PKL_STEP_MEMBER && (into->kind == PKL_SET || into->kind == PKL_FROZENSET)))
-        return PB_OK;
-    return no_room(into, step, e);
-}
 
 /* ------------------------------------------------------------------------ equal ones */
 
-static enum pb_err is_new(struct pkl_edit *ed, const struct target *t, const struct literal *key,
-                          struct error *e)
+static enum pb_err is_new(struct pkl_edit *ed, const struct edit_target *t,
+                          const struct literal *key, struct error *e)
 {
     bool keys = t->kind == PKL_DICT;
     struct edit_positions found = {0};
@@ -192,7 +32,7 @@ static enum pb_err is_new(struct pkl_edit *ed, const struct target *t, const str
 
 /* ----------------------------------------------------------------------------- insert */
 
-static enum pb_err insert_piece(struct pkl_edit *ed, const struct target *t, uint64_t index,
+static enum pb_err insert_piece(struct pkl_edit *ed, const struct edit_target *t, uint64_t index,
                                 size_t key, size_t value, struct error *e)
 {
     struct piece p = {.first = PIECE_NEW + ed->serial, .count = 1, .key = key, .value = value};
@@ -217,7 +57,7 @@ static enum pb_err add_state(struct pkl_edit *ed, const struct pkl_node *object,
 {
     struct literal empty = {.kind = PKL_DICT};
     struct pkl_child place = {.step = PKL_STEP_PART, .part = PKL_STATE, .owner = object->target};
-    struct target t = {.step = PKL_STEP_ATTR, .kind = PKL_DICT};
+    struct edit_target t = {.step = PKL_STEP_ATTR, .kind = PKL_DICT};
     struct pkl_node none = {.kind = PKL_BROKEN};
     const char *type = NULL;
     uint64_t states;
@@ -225,7 +65,8 @@ static enum pb_err add_state(struct pkl_edit *ed, const struct pkl_node *object,
     enum pb_err err = pkl_lens_type(&ed->view, object, &type, e);
 
     if (err == PB_OK && type != NULL)
-        return error_set(e, PB_EREADONLY, "a %s has no attributes%s", type,
+        return error_set(e, PB_EREADONLY, "%s %s has no attributes%s",
+                         strchr("aeioAEIO", type[0]) != NULL ? "an" : "a", type,
                          strstr(type, "ict") != NULL || strstr(type, "Counter") != NULL
                              ? _("; one of its keys is written ['key']")
                              : "");
@@ -241,8 +82,9 @@ static enum pb_err add_state(struct pkl_edit *ed, const struct pkl_node *object,
     return err == PB_OK ? insert_piece(ed, &t, UINT64_MAX, key, value, e) : err;
 }
 
-static enum pb_err insert(struct pkl_edit *ed, const struct pkl_node *into, const struct target *t,
-                          uint64_t index, size_t key, size_t value, struct error *e)
+static enum pb_err insert(struct pkl_edit *ed, const struct pkl_node *into,
+                          const struct edit_target *t, uint64_t index, size_t key, size_t value,
+                          struct error *e)
 {
     size_t before = ed->log.len - ed->undone;
     enum pb_err err;
@@ -260,7 +102,7 @@ static enum pb_err insert(struct pkl_edit *ed, const struct pkl_node *into, cons
 
 /* May something be put there; *key gets the number of the new key, 0 when none is needed. */
 static enum pb_err prepare(struct pkl_edit *ed, const struct pkl_node *into, enum pkl_step step,
-                           const struct literal *key, struct target *t, size_t *number,
+                           const struct literal *key, struct edit_target *t, size_t *number,
                            struct error *e)
 {
     struct pkl_node none = {.kind = PKL_BROKEN};
@@ -270,7 +112,7 @@ static enum pb_err prepare(struct pkl_edit *ed, const struct pkl_node *into, enu
     if (err == PB_OK)
         err = edit_keeps_arrays(ed, into->target, e);
     if (err == PB_OK)
-        err = find_list(ed, into, step, t, e);
+        err = edit_takes(ed, into, step, t, e);
     if (err == PB_OK && step == PKL_STEP_INDEX)
         err = edit_arguments_stay(ed, t->list, e);
     if (err != PB_OK || t->kind != PKL_DICT)
@@ -286,7 +128,7 @@ enum pb_err pkl_edit_insert(struct pkl_edit *ed, const struct pkl_node *into, en
                             struct error *e)
 {
     struct pkl_node none = {.kind = PKL_BROKEN};
-    struct target t;
+    struct edit_target t;
     size_t key_number, value_number;
     enum pb_err err = prepare(ed, into, step, key, &t, &key_number, e);
 
@@ -302,7 +144,7 @@ enum pb_err pkl_edit_insert_copy(struct pkl_edit *ed, const struct pkl_node *int
                                  struct pkl_view *from, const struct pkl_node *node,
                                  struct error *e)
 {
-    struct target t;
+    struct edit_target t;
     size_t key_number, value_number;
     enum pb_err err = prepare(ed, into, step, key, &t, &key_number, e);
 
@@ -492,7 +334,7 @@ enum pb_err pkl_edit_move(struct pkl_edit *ed, const struct pkl_child *place, ui
 
 enum pb_err pkl_edit_duplicate(struct pkl_edit *ed, const struct pkl_child *place, struct error *e)
 {
-    struct target t = {.list = place->owner, .step = place->step, .kind = PKL_LIST};
+    struct edit_target t = {.list = place->owner, .step = place->step, .kind = PKL_LIST};
     size_t number;
     enum pb_err err = may_go(ed, place, e);
 

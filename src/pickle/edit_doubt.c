@@ -1,0 +1,263 @@
+/*
+ * What Python may refuse of what was changed.
+ *
+ * A lens says what a known class accepts; an unknown one says nothing, so that what comes into it
+ * for the first time is only told.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <pklbrowse/pkl_lens.h>
+#include <pklbrowse/text.h>
+
+#include "edit_private.h"
+#include "lens/lens.h"
+#include "path_private.h"
+#include "rebuilt.h"
+
+#define CHANGES 1000              /* that are looked at */
+#define WHOLE ((uint64_t)1 << 20) /* bytes of an object that is looked at to its end */
+#define LONGEST_PATH 60           /* columns */
+
+struct doubts {
+    struct pkl_edit *ed;
+    struct idmap seen; /* objects that were looked at */
+    struct buf *out;
+    struct error *e;
+};
+
+static enum pb_err path_text(struct doubts *d, pkl_id object)
+{
+    struct buf path;
+    struct error why;
+    enum pb_err err;
+
+    buf_init(&path, BUF_MAX_TEXT);
+    err = pkl_path_of(&d->ed->view, object, PATH_FORM_PYTHON, &path, &why);
+    if (err == PB_ENOTFOUND) {
+        buf_puts(d->out, "an object");
+        err = PB_OK;
+    } else if (err != PB_OK) {
+        *d->e = why;
+    } else if (path.len == 0)
+        buf_puts(d->out, "the whole value");
+    else
+        text_escape_cols(d->out, path.data, path.len, LONGEST_PATH);
+    buf_release(&path);
+    return err;
+}
+
+static bool seen(struct doubts *d, pkl_id object, enum pb_err *err)
+{
+    uint64_t known;
+
+    if (idmap_get(&d->seen, object, &known))
+        return true;
+    if (!idmap_put(&d->seen, object, 1))
+        *err = error_nomem(d->e);
+    return false;
+}
+
+/* ----------------------------------------------------------------- what a lens knows */
+
+static enum pb_err lens_says(struct doubts *d, struct pkl_view *v, pkl_id object, const char **type,
+                             struct buf *why)
+{
+    struct lens_reader r;
+    struct pkl_node n;
+    struct lens l;
+    enum pb_err err = v->node(v, object, &n, d->e);
+
+    *type = NULL;
+    if (err != PB_OK)
+        return err;
+    lens_reader_init(&r, v);
+    lens_init(&l);
+    err = lens_read(&r, &n, n.end - n.begin < WHOLE ? SIZE_MAX : 64, &l, d->e);
+    if (err == PB_OK && l.row != NULL)
+        *type = l.type;
+    else if (err == PB_OK)
+        buf_puts(why, l.reason);
+    lens_release(&l);
+    lens_reader_release(&r);
+    return err;
+}
+
+/* An object that the document has and that was what its class accepts: is it still? */
+static enum pb_err still_reads(struct doubts *d, pkl_id object)
+{
+    const char *was = NULL, *is = NULL;
+    struct buf why;
+    enum pb_err err = PB_OK;
+
+    if (PKL_ID_SOURCE(object) != 0 || PKL_ID_TAG(object) != PKL_TAG_VALUE ||
+        seen(d, object, &err) || err != PB_OK)
+        return err;
+    buf_init(&why, BUF_MAX_LINE);
+    err = lens_says(d, d->ed->base, object, &was, &why);
+    buf_clear(&why);
+    if (err == PB_OK && was != NULL)
+        err = lens_says(d, &d->ed->view, object, &is, &why);
+    if (err == PB_OK && was != NULL && is == NULL) {
+        err = path_text(d, object);
+        buf_printf(d->out, " no longer reads as %s (%s): Python may not load or use it\n", was,
+                   why.len > 0 ? why.data : "its parts are others");
+    }
+    buf_release(&why);
+    return err;
+}
+
+/* ---------------------------------------------------------- what an unknown class must have */
+
+static enum pb_err class_text(struct doubts *d, pkl_id object)
+{
+    struct pkl_view *v = &d->ed->view;
+    struct pkl_child class, arg[REBUILT_ARGS];
+    struct pkl_name name = {0};
+    bool rebuilt = false;
+    enum pb_err err = v->part(v, object, PKL_CLASS, &class, d->e);
+
+    if (err == PB_OK)
+        err = rebuilt_read(v, object, &rebuilt, arg, d->e);
+    if (err == PB_OK)
+        err = pkl_name_read(v, rebuilt ? &arg[0].value : &class.value, &name, d->e);
+    if (err == PB_OK) {
+        text_escape_cols(d->out, name.module, strlen(name.module), LONGEST_PATH);
+        buf_putc(d->out, '.');
+        text_escape_cols(d->out, name.name, strlen(name.name), LONGEST_PATH);
+    } else if (err == PB_EUNSUPPORTED || err == PB_ENOTFOUND) {
+        buf_puts(d->out, "its class");
+        err = PB_OK;
+    }
+    pkl_name_release(&name);
+    return err;
+}
+
+static enum pb_err tell(struct doubts *d, pkl_id object, const char *before, const char *behind)
+{
+    enum pb_err err = path_text(d, object);
+
+    buf_puts(d->out, before);
+    if (err == PB_OK)
+        err = class_text(d, object);
+    buf_puts(d->out, behind);
+    return err;
+}
+
+static enum pb_err has_part(struct pkl_view *v, pkl_id object, enum pkl_part which,
+                            struct pkl_child *out, bool *has, struct error *e)
+{
+    struct error why;
+    enum pb_err err = v->part(v, object, which, out, &why);
+
+    *has = err == PB_OK;
+    return err == PB_OK || err == PB_ENOTFOUND ? PB_OK : error_set(e, err, "%s", why.msg);
+}
+
+/* Items or entries came into an object that had none. */
+static enum pb_err first_items(struct doubts *d, pkl_id list)
+{
+    bool items = PKL_ID_TAG(list) == PKL_TAG_ITEMS, had;
+    pkl_id object = PKL_ID(0, PKL_TAG_VALUE, PKL_ID_OFFSET(list));
+    struct pkl_child part;
+    struct pkl_node n;
+    const char *type = NULL;
+    enum pb_err err = PB_OK;
+
+    if (PKL_ID_SOURCE(list) != 0 || seen(d, list, &err) || err != PB_OK)
+        return err;
+    err = has_part(d->ed->base, object, items ? PKL_ITEMS : PKL_ENTRIES, &part, &had, d->e);
+    if (err != PB_OK || had)
+        return err;
+    err = d->ed->base->node(d->ed->base, object, &n, d->e);
+    if (err == PB_OK)
+        err = pkl_lens_type(d->ed->base, &n, &type, d->e);
+    if (err != PB_OK || type != NULL)
+        return err;
+    return tell(d, object,
+                items ? " has no items in this pickle: Python puts them in with append() "
+                        "or extend(); if "
+                      : " has no keys in this pickle: Python puts them in with "
+                        "obj[key] = value; if ",
+                items ? " is no kind of list, the result cannot be loaded\n"
+                      : " is no kind of dict, the result cannot be loaded\n");
+}
+
+/* A first state of what has arguments: a kind of tuple, which may have no attributes. */
+static enum pb_err first_state(struct doubts *d, pkl_id object)
+{
+    struct pkl_child args, arg[REBUILT_ARGS];
+    bool has, rebuilt = false;
+    enum pb_err err = PB_OK;
+
+    if (PKL_ID_SOURCE(object) != 0)
+        return PB_OK;
+    err = has_part(d->ed->base, object, PKL_ARGS, &args, &has, d->e);
+    if (err == PB_OK && has)
+        err = rebuilt_read(d->ed->base, object, &rebuilt, arg, d->e);
+    if (err != PB_OK || !has || args.value.count == 0 ||
+        (rebuilt && arg[2].value.kind != PKL_TUPLE))
+        return err;
+    return tell(d, object, " has no attributes in this pickle: if ",
+                " has __slots__ or is a namedtuple, the result cannot be loaded\n");
+}
+
+/* A name that came to those of __slots__. */
+static enum pb_err first_slot(struct doubts *d, const struct path_chain *way, pkl_id owner)
+{
+    struct pkl_child slots;
+    bool has = false;
+    enum pb_err err = PB_OK;
+
+    for (size_t i = way->len; i-- > 0 && err == PB_OK && !has;) {
+        if (way->data[i].value.kind != PKL_OBJECT)
+            continue;
+        err = has_part(&d->ed->view, way->data[i].value.target, PKL_SLOTS, &slots, &has, d->e);
+        if (err == PB_OK && has && slots.value.target == owner)
+            return tell(d, way->data[i].value.target, " gets another slot: if ",
+                        " has none of this name, the result cannot be loaded\n");
+    }
+    return err;
+}
+
+/* ------------------------------------------------------------------------------- all */
+
+static enum pb_err of_change(struct doubts *d, const struct pkl_change *c)
+{
+    struct path_chain way = {0};
+    enum pb_err err = edit_change_way(d->ed, c, &way, d->e);
+
+    for (size_t i = 0; i < way.len && err == PB_OK; i++) {
+        if (way.data[i].value.kind == PKL_OBJECT)
+            err = still_reads(d, way.data[i].value.target);
+    }
+    if (err == PB_OK && (c->what & PKL_CHANGE_ADDED) != 0) {
+        unsigned tag = PKL_ID_TAG(c->place.owner);
+
+        if (tag == PKL_TAG_ITEMS || tag == PKL_TAG_ENTRIES)
+            err = first_items(d, c->place.owner);
+        else if (c->place.step == PKL_STEP_PART && c->place.part == PKL_STATE)
+            err = first_state(d, c->place.owner);
+        else
+            err = first_slot(d, &way, c->place.owner);
+    }
+    vec_release(&way);
+    return err;
+}
+
+enum pb_err pkl_edit_doubts(struct pkl_edit *ed, struct buf *out, struct error *e)
+{
+    struct doubts d = {.ed = ed, .out = out, .e = e};
+    size_t n = pkl_edit_changes(ed);
+    enum pb_err err = PB_OK;
+
+    for (size_t i = 0; i < n && i < CHANGES && err == PB_OK; i++) {
+        struct pkl_change c;
+
+        err = pkl_edit_change(ed, i, &c, e);
+        if (err == PB_OK)
+            err = of_change(&d, &c);
+    }
+    idmap_release(&d.seen);
+    return err == PB_OK ? buf_status(out, e) : err;
+}
