@@ -38,7 +38,7 @@ static enum pb_err path_text(struct doubts *d, pkl_id object)
         buf_puts(d->out, "an object");
         err = PB_OK;
     } else if (err != PB_OK) {
-        *d->e = why;
+        error_set(d->e, err, "%s", why.msg);
     } else if (path.len == 0)
         buf_puts(d->out, "the whole value");
     else

@@ -79,6 +79,7 @@ struct right {
     struct audit *audit;       /* of what it imports, or NULL */
     struct find *find;         /* the last search in it, or NULL */
     struct buf sought;         /* what was looked for last, in any object */
+    struct buf doubts;         /* of its changes, lines; each is said once */
     struct list list;          /* rows of the tree */
     struct tree_row row;
     bool properties;    /* shown although there is a tree */

@@ -10,6 +10,8 @@
 #include "commands.h"
 #include "state.h"
 
+#define DOUBTED_MAX 100u /* changes: of more only the review tells what Python may refuse */
+
 /* --- state ---------------------------------------------------------------------------------- */
 
 void right_init(struct ui *u)
@@ -21,6 +23,7 @@ void right_init(struct ui *u)
     list_init(&r->lines_list);
     lines_init(&r->lines);
     buf_init(&r->sought, BUF_MAX_LINE);
+    buf_init(&r->doubts, BUF_MAX_TEXT);
     tree_row_init(&r->row);
 }
 
@@ -50,6 +53,7 @@ static void close_object(struct ui *u)
     r->wanted = NULL;
     r->folder_next = r->properties = false;
     r->version[0] = '\0';
+    buf_clear(&r->doubts);
     u->dirty = true;
 }
 
@@ -58,6 +62,7 @@ void right_release(struct ui *u)
     close_object(u);
     lines_release(&u->right.lines);
     buf_release(&u->right.sought);
+    buf_release(&u->right.doubts);
     tree_row_release(&u->right.row);
 }
 
@@ -276,6 +281,28 @@ void right_adopt(struct ui *u, struct app_object *o)
     make_tree(u);
 }
 
+/* What Python may refuse since the last edit. */
+static void say_doubts(struct ui *u)
+{
+    struct pkl_edit *edit = app_object_edit(u->right.object);
+    struct buf now;
+    char *line, *end;
+
+    if (edit == NULL || pkl_edit_changes(edit) > DOUBTED_MAX)
+        return;
+    buf_init(&now, BUF_MAX_TEXT);
+    if (pkl_edit_doubts(edit, &now, NULL) == PB_OK && now.len > 0) {
+        for (line = now.data; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+            *end = '\0';
+            if (u->right.doubts.len == 0 || strstr(u->right.doubts.data, line) == NULL)
+                ui_say(u, SAY_WARNING, "%s", line);
+            *end = '\n';
+        }
+    }
+    buf_release(&u->right.doubts);
+    u->right.doubts = now;
+}
+
 void right_refresh(struct ui *u)
 {
     struct right *r = &u->right;
@@ -284,6 +311,7 @@ void right_refresh(struct ui *u)
     find_drop(u); /* places may have moved; n looks again */
     if (r->tree != NULL && tree_refresh(r->tree, &e) != PB_OK)
         ui_error(u, &e);
+    say_doubts(u);
     u->dirty = true;
 }
 

@@ -124,6 +124,22 @@ static void add_wrapping(const struct app_object *o, const struct app_review *r,
     buf_release(&name);
 }
 
+/* "! ['d'] no longer reads as datetime.date (month 13 is not 1 to 12): ..." */
+static void add_doubts(struct pkl_edit *edit, struct lines *l)
+{
+    struct buf text;
+    char *line, *end;
+
+    buf_init(&text, BUF_MAX_TEXT);
+    if (pkl_edit_doubts(edit, &text, NULL) == PB_OK && text.len > 0) {
+        for (line = text.data; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+            *end = '\0';
+            (void)lines_printf(l, STYLE_WARNING, "! %s.", line);
+        }
+    }
+    buf_release(&text);
+}
+
 static void add_kept(const struct store_object *o, struct lines *l)
 {
     struct buf text;
@@ -214,6 +230,7 @@ void review_open(struct ui *u)
     d->rows.count = n;
     d->rows.draw = draw_change;
     (void)lines_add(&d->tail, STYLE_NORMAL, "");
+    add_doubts(app_object_edit(u->right.object), &d->tail);
     add_sizes(u->saving.review, &d->tail);
     add_wrapping(u->right.object, u->saving.review, &d->tail);
     if (!u->saving.elsewhere)

@@ -7,6 +7,7 @@ import os
 import pickle
 import stat
 import sys
+import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 from screens import NOW, Stage, compare, main  # noqa: E402  pylint: disable=wrong-import-position
@@ -94,6 +95,31 @@ def objects_and_containers():
         assert value["l"] == (1, "two", {3}), value
         assert value["od"] == collections.deque([1, 2], 2), value
         assert type(value["u"]) is collections.UserDict and value["u"] == {"k": 2}, value
+
+
+def doubts():
+    """What Python may refuse is said after the edit, once, and in the review."""
+    with Stage() as stage:
+        name = put(stage, {"u": uuid.UUID(int=4), "n": 1})
+        stage.run(
+            """
+            type :
+            type .u.int
+            key Enter e ^U
+            type -4
+            key Enter
+            expect ['u'] no longer reads as uuid.UUID
+            expect 1 unsaved
+            key s
+            await ! ['u'] no longer reads as uuid.UUID (its int is not from 0 to 2**128 - 1)
+            key n u
+            expect-not no longer reads
+            expect-not unsaved
+        """,
+            where=WHERE,
+            size=(24, 100),
+        )
+        assert saved(name)["u"] == uuid.UUID(int=4)
 
 
 def shared():
@@ -494,6 +520,7 @@ if __name__ == "__main__":
         main(
             [
                 objects_and_containers,
+                doubts,
                 shared,
                 in_the_editor,
                 add_and_delete,

@@ -1,0 +1,260 @@
+#!/usr/bin/env python3
+"""Batch edits of structure against Python: what comes into lists, dicts, objects and their kinds.
+
+Each case is a value in every protocol and one command.  What the command writes must load, by both
+unpicklers, to what Python makes of the same edit; what cannot load must be refused, with the file
+as it was, or (a class that nobody knows) be told.
+"""
+import array
+import collections
+import datetime
+import io
+import os
+import pickle
+import subprocess
+import sys
+import tempfile
+import uuid
+
+PROGRAM = os.environ.get("PKLBROWSE", "./pklbrowse")
+passed = failed = 0
+
+
+class Dict(dict):
+    pass
+
+
+class List(list):
+    pass
+
+
+class Set(set):
+    pass
+
+
+class Frozen(frozenset):
+    pass
+
+
+class Tuple(tuple):
+    pass
+
+
+class Str(str):
+    pass
+
+
+class Int(int):
+    pass
+
+
+class Plain:
+    def __init__(self, **names):
+        self.__dict__.update(names)
+
+    def __eq__(self, other):
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+
+class Slots:
+    __slots__ = ("x", "y")
+
+    def __init__(self, **names):
+        for name, value in names.items():
+            setattr(self, name, value)
+
+    def __eq__(self, other):
+        return all(getattr(self, s, None) == getattr(other, s, None) for s in self.__slots__)
+
+
+class Taker:
+    """Neither list nor dict, but takes what a pickle puts into it."""
+
+    def __init__(self, *items):
+        self.items = list(items)
+
+    def __reduce__(self):
+        return Taker, (), None, iter(self.items) if self.items else None
+
+    def append(self, item):
+        self.items.append(item)
+
+    def extend(self, items):
+        self.items.extend(items)
+
+    def __eq__(self, other):
+        return type(self) is type(other) and self.items == other.items
+
+
+Named = collections.namedtuple("Named", "a b")
+
+
+def with_names(value, **names):
+    value.__dict__.update(names)
+    return value
+
+
+def check(good, *what):
+    global passed, failed
+    if good:
+        passed += 1
+    else:
+        failed += 1
+        print("FAILED:", *(str(w)[:600] for w in what))
+
+
+def state(value):
+    return type(value), value, getattr(value, "__dict__", None)
+
+
+def loaded(data):
+    one, other = pickle.loads(data), pickle._Unpickler(io.BytesIO(data)).load()
+    assert state(one) == state(other), (one, other)
+    return one
+
+
+def protocols(value):
+    for protocol in (0, 2, 3, 4):
+        try:
+            yield protocol, pickle.dumps(value, protocol)
+        except TypeError:
+            continue  # objects with slots have no form in protocols 0 and 1
+
+
+def command(data, *args):
+    """Status, the pickle that is written, the report and messages."""
+    r = subprocess.run(
+        [PROGRAM, args[0], "-", *args[1:], "--output", "-"],
+        input=data,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    return r.returncode, r.stdout, r.stderr.decode()
+
+
+def becomes(value, edit, want, *others, warning=None):
+    for protocol, data in protocols(value):
+        status, now, err = command(data, *edit)
+        what = (edit, value, protocol, status, err)
+        if status != 0:
+            check(False, *what)
+            continue
+        try:
+            check(state(loaded(now)) == state(want), "other value", loaded(now), *what)
+        except Exception as e:  # pylint: disable=broad-except
+            check(False, "does not load", repr(e), *what)
+        check("no change" not in err, "says nothing", *what)
+        if protocol in others or warning is None:
+            check("warning" not in err, "warns", *what)
+        else:
+            check("warning: " in err and warning in err, "does not warn", *what)
+
+
+def refused(value, edit, words, status=7):
+    for protocol, data in protocols(value):
+        got, now, err = command(data, *edit)
+        good = got == status and now == b"" and words in err
+        check(good, "not refused", edit, value, protocol, got, err)
+
+
+def told(value, edit, words):
+    """The result does not load, and that is said."""
+    for protocol, data in protocols(value):
+        status, now, err = command(data, *edit)
+        check(
+            status == 0 and "warning: " in err and words in err, edit, value, protocol, status, err
+        )
+        try:
+            loaded(now)
+            check(False, "it loads", edit, value, protocol)
+        except Exception:  # pylint: disable=broad-except
+            check(True)
+        if protocol == 4:
+            status, _, err = command(data, *edit, "--json")
+            check(status == 0 and '"warnings": ["' in err, err)
+
+
+def test_arrays():
+    for value in (array.array("i", [1, 2]), array.array("d"), array.array("u", "ab")):
+        for place in ("[]", "[0]", "[2]", "['k']"):
+            refused(
+                [value], ("add", f"[0]{place}=3"), "set it as a whole, to array.array('i', [1, 2])"
+            )
+    becomes(
+        [array.array("i", [1])], ("set", "[0]=array.array('i', [1, 2])"), [array.array("i", [1, 2])]
+    )
+
+
+def test_subclasses():
+    becomes(Dict(a=1), ("add", "['b']=2"), Dict(a=1, b=2))
+    becomes(Dict(a=1), ("add", ".x=2"), with_names(Dict(a=1), x=2))
+    refused(Dict(a=1), ("add", "['a']=2"), "there is such a key already")
+    refused(Dict(a=1), ("add", "[]=2"), "takes no items")
+    becomes(List([1, 2]), ("add", "[]=3"), List([1, 2, 3]))
+    becomes(List([1, 2]), ("add", "[0]=3"), List([3, 1, 2]))
+    becomes(List([1, 2]), ("add", "[-1]=3"), List([1, 3, 2]))
+    becomes(List([1, 2]), ("add", "[2]=3"), List([1, 2, 3]))
+    refused(List([1, 2]), ("add", "[3]=3"), "there is no index 3", 3)
+    refused(List([1, 2]), ("add", "['a']=3"), "takes no keys")
+    becomes(List(), ("add", "[]=3"), List([3]), 0, warning="List is no kind of list")
+    becomes(Dict(), ("add", "['k']=3"), Dict(k=3), 0, warning="Dict is no kind of dict")
+    for value in (Set([1]), Frozen([1]), Tuple((1, 2)), Str("ab"), Int(4), Named(1, 2)):
+        for place in ("[]", "[0]", "[3]", "['k']"):
+            refused(value, ("add", f"{place}=3"), "@args")
+        refused(value, ("add", "[#0]=3"), "names nothing", 2)
+    for value in (
+        collections.ChainMap({1: 2}),
+        collections.UserDict(a=1),
+        uuid.UUID(int=5),
+        datetime.date(2024, 1, 2),
+    ):
+        for place in ("[]", "[5]", "['k']"):
+            refused(value, ("add", f"{place}=3"), "takes no ")
+
+
+def test_unknown_classes():
+    for place, words in (("[]", "append() or extend()"), ("['k']", "obj[key] = value")):
+        told(Plain(a=1), ("add", f"{place}=3"), words)
+        told(Slots(x=1), ("add", f"{place}=3"), words)
+    becomes(Taker(), ("add", "[]=3"), Taker(3), warning="Taker is no kind of list")
+    becomes(Taker(1), ("add", "[]=3"), Taker(1, 3))
+    becomes(Plain(a=1), ("add", ".b=3"), Plain(a=1, b=3))
+    becomes(Plain(), ("add", ".b=3"), Plain(b=3))
+    told(Named(1, 2), ("add", ".b=3"), "Named has __slots__ or is a namedtuple")
+    becomes(Slots(x=1), ("add", ".y=3"), Slots(x=1, y=3), warning="gets another slot")
+    told(Slots(x=1), ("add", ".z=3"), "gets another slot")
+
+
+def test_known_classes():
+    """What is no longer what its class accepts is told."""
+    told([datetime.date(2024, 1, 2)], ("set", "[0]@args=(b'\\x07\\xe4\\x0d\\x01',)"), "month 13")
+    told([uuid.UUID(int=5)], ("del", "[0].int"), "[0] no longer reads as uuid.UUID")
+    told([uuid.UUID(int=5)], ("rename", "[0].int", "'it'"), "[0] no longer reads as uuid.UUID")
+    for protocol, data in protocols([array.array("i", [1])]):
+        if protocol < 3:
+            status, _, err = command(data, "add", "[0]@args[1][]=3.5")
+            check(status == 0 and "warning: [0] no longer reads as array.array" in err, err)
+            status, now, err = command(data, "add", "[0]@args[1][]=3")
+            check(status == 0 and loaded(now) == [array.array("i", [1, 3])], err)
+
+
+def main():
+    if not os.access(PROGRAM, os.X_OK):
+        print("no program to test")
+        print("0 passed, 0 failed, 1 skipped")
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        os.environ["XDG_STATE_HOME"] = folder
+        os.environ["LC_ALL"] = "C.UTF-8"
+        for name, test in sorted(globals().items()):
+            if name.startswith("test_"):
+                test()
+        os.chdir("/")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
