@@ -157,8 +157,8 @@ enum pb_err pkl_edit_unsaved_change(struct pkl_edit *ed, size_t i, struct pkl_ch
 /* Its path: in the document as it was read, of an added place in what there is now. */
 enum pb_err pkl_edit_change_path(struct pkl_edit *ed, const struct pkl_change *change,
                                  enum path_form form, struct buf *out, struct error *e) PB_CHECK;
-/* Appends, a line each, what of the changes Python may refuse: known objects that are no longer what
- * their class accepts, and what came into objects of unknown classes that had none of it. */
+/* Appends, a line each, what of the changes Python may refuse: known objects that are no longer
+ * what their class accepts, and what came into objects of unknown classes that had none of it. */
 enum pb_err pkl_edit_doubts(struct pkl_edit *ed, struct buf *out, struct error *e) PB_CHECK;
 /* Does something else stand at this place than was last saved?  *old (may be NULL) gets that. */
 bool pkl_edit_place_changed(struct pkl_edit *ed, pkl_id owner, uint64_t index,
