@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/pkl_lens.h>
 #include <pklbrowse/text.h>
 
@@ -26,7 +27,7 @@ struct doubts {
     struct error *e;
 };
 
-static enum pb_err path_text(struct doubts *d, pkl_id object)
+static enum pb_err path_text(struct doubts *d, pkl_id object, struct buf *out)
 {
     struct buf path;
     struct error why;
@@ -35,14 +36,15 @@ static enum pb_err path_text(struct doubts *d, pkl_id object)
     buf_init(&path, BUF_MAX_TEXT);
     err = pkl_path_of(&d->ed->view, object, PATH_FORM_PYTHON, &path, &why);
     if (err == PB_ENOTFOUND) {
-        buf_puts(d->out, "an object");
+        buf_puts(out, _("an object"));
         err = PB_OK;
     } else if (err != PB_OK) {
         error_set(d->e, err, "%s", why.msg);
-    } else if (path.len == 0)
-        buf_puts(d->out, "the whole value");
-    else
-        text_escape_cols(d->out, path.data, path.len, LONGEST_PATH);
+    } else if (path.len == 0) {
+        buf_puts(out, _("the whole value"));
+    } else {
+        text_escape_cols(out, path.data, path.len, LONGEST_PATH);
+    }
     buf_release(&path);
     return err;
 }
@@ -87,29 +89,31 @@ static enum pb_err lens_says(struct doubts *d, struct pkl_view *v, pkl_id object
 static enum pb_err still_reads(struct doubts *d, pkl_id object)
 {
     const char *was = NULL, *is = NULL;
-    struct buf why;
+    struct buf why, path;
     enum pb_err err = PB_OK;
 
     if (PKL_ID_SOURCE(object) != 0 || PKL_ID_TAG(object) != PKL_TAG_VALUE ||
         seen(d, object, &err) || err != PB_OK)
         return err;
     buf_init(&why, BUF_MAX_LINE);
+    buf_init(&path, BUF_MAX_LINE);
     err = lens_says(d, d->ed->base, object, &was, &why);
     buf_clear(&why);
     if (err == PB_OK && was != NULL)
         err = lens_says(d, &d->ed->view, object, &is, &why);
     if (err == PB_OK && was != NULL && is == NULL) {
-        err = path_text(d, object);
-        buf_printf(d->out, " no longer reads as %s (%s): Python may not load or use it\n", was,
-                   why.len > 0 ? why.data : "its parts are others");
+        err = path_text(d, object, &path);
+        buf_printf(d->out, _("%s no longer reads as %s (%s): Python may not load or use it\n"),
+                   path.data, was, why.len > 0 ? why.data : _("its parts are others"));
     }
     buf_release(&why);
+    buf_release(&path);
     return err;
 }
 
 /* ---------------------------------------------------------- what an unknown class must have */
 
-static enum pb_err class_text(struct doubts *d, pkl_id object)
+static enum pb_err class_text(struct doubts *d, pkl_id object, struct buf *out)
 {
     struct pkl_view *v = &d->ed->view;
     struct pkl_child class, arg[REBUILT_ARGS];
@@ -122,25 +126,51 @@ static enum pb_err class_text(struct doubts *d, pkl_id object)
     if (err == PB_OK)
         err = pkl_name_read(v, rebuilt ? &arg[0].value : &class.value, &name, d->e);
     if (err == PB_OK) {
-        text_escape_cols(d->out, name.module, strlen(name.module), LONGEST_PATH);
-        buf_putc(d->out, '.');
-        text_escape_cols(d->out, name.name, strlen(name.name), LONGEST_PATH);
+        text_escape_cols(out, name.module, strlen(name.module), LONGEST_PATH);
+        buf_putc(out, '.');
+        text_escape_cols(out, name.name, strlen(name.name), LONGEST_PATH);
     } else if (err == PB_EUNSUPPORTED || err == PB_ENOTFOUND) {
-        buf_puts(d->out, "its class");
+        buf_puts(out, _("its class"));
         err = PB_OK;
     }
     pkl_name_release(&name);
     return err;
 }
 
-static enum pb_err tell(struct doubts *d, pkl_id object, const char *before, const char *behind)
-{
-    enum pb_err err = path_text(d, object);
+enum first { FIRST_ITEMS, FIRST_KEYS, FIRST_STATE, FIRST_SLOT };
 
-    buf_puts(d->out, before);
+static enum pb_err tell(struct doubts *d, pkl_id object, enum first what)
+{
+    struct buf path, class;
+    enum pb_err err;
+
+    buf_init(&path, BUF_MAX_LINE);
+    buf_init(&class, BUF_MAX_LINE);
+    err = path_text(d, object, &path);
     if (err == PB_OK)
-        err = class_text(d, object);
-    buf_puts(d->out, behind);
+        err = class_text(d, object, &class);
+    if (err == PB_OK && what == FIRST_ITEMS)
+        buf_printf(d->out,
+                   _("%s has no items in this pickle: Python puts them in with append() or "
+                     "extend(); if %s is no kind of list, the result cannot be loaded\n"),
+                   path.data, class.data);
+    else if (err == PB_OK && what == FIRST_KEYS)
+        buf_printf(d->out,
+                   _("%s has no keys in this pickle: Python puts them in with obj[key] = value; if "
+                     "%s is no kind of dict, the result cannot be loaded\n"),
+                   path.data, class.data);
+    else if (err == PB_OK && what == FIRST_STATE)
+        buf_printf(d->out,
+                   _("%s has no attributes in this pickle: if %s has __slots__ or is a "
+                     "namedtuple, the result cannot be loaded\n"),
+                   path.data, class.data);
+    else if (err == PB_OK)
+        buf_printf(d->out,
+                   _("%s gets another slot: if %s has none of this name, the result cannot be "
+                     "loaded\n"),
+                   path.data, class.data);
+    buf_release(&path);
+    buf_release(&class);
     return err;
 }
 
@@ -174,13 +204,7 @@ static enum pb_err first_items(struct doubts *d, pkl_id list)
         err = pkl_lens_type(d->ed->base, &n, &type, d->e);
     if (err != PB_OK || type != NULL)
         return err;
-    return tell(d, object,
-                items ? " has no items in this pickle: Python puts them in with append() "
-                        "or extend(); if "
-                      : " has no keys in this pickle: Python puts them in with "
-                        "obj[key] = value; if ",
-                items ? " is no kind of list, the result cannot be loaded\n"
-                      : " is no kind of dict, the result cannot be loaded\n");
+    return tell(d, object, items ? FIRST_ITEMS : FIRST_KEYS);
 }
 
 /* A first state of what has arguments: a kind of tuple, which may have no attributes. */
@@ -198,8 +222,7 @@ static enum pb_err first_state(struct doubts *d, pkl_id object)
     if (err != PB_OK || !has || args.value.count == 0 ||
         (rebuilt && arg[2].value.kind != PKL_TUPLE))
         return err;
-    return tell(d, object, " has no attributes in this pickle: if ",
-                " has __slots__ or is a namedtuple, the result cannot be loaded\n");
+    return tell(d, object, FIRST_STATE);
 }
 
 /* A name that came to those of __slots__. */
@@ -214,8 +237,7 @@ static enum pb_err first_slot(struct doubts *d, const struct path_chain *way, pk
             continue;
         err = has_part(&d->ed->view, way->data[i].value.target, PKL_SLOTS, &slots, &has, d->e);
         if (err == PB_OK && has && slots.value.target == owner)
-            return tell(d, way->data[i].value.target, " gets another slot: if ",
-                        " has none of this name, the result cannot be loaded\n");
+            return tell(d, way->data[i].value.target, FIRST_SLOT);
     }
     return err;
 }

@@ -65,8 +65,7 @@ static enum pb_err add_state(struct pkl_edit *ed, const struct pkl_node *object,
     enum pb_err err = pkl_lens_type(&ed->view, object, &type, e);
 
     if (err == PB_OK && type != NULL)
-        return error_set(e, PB_EREADONLY, "%s %s has no attributes%s",
-                         strchr("aeioAEIO", type[0]) != NULL ? "an" : "a", type,
+        return error_set(e, PB_EREADONLY, "%s has no attributes%s", type,
                          strstr(type, "ict") != NULL || strstr(type, "Counter") != NULL
                              ? _("; one of its keys is written ['key']")
                              : "");

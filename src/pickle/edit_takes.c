@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/pkl_lens.h>
 
 #include "edit_private.h"
@@ -19,12 +20,12 @@
 
 static const char *things(enum pkl_step step)
 {
-    static const char *const what[] = {[PKL_STEP_INDEX] = "items",
-                                       [PKL_STEP_KEY] = "keys",
-                                       [PKL_STEP_ATTR] = "attributes",
-                                       [PKL_STEP_MEMBER] = "members"};
+    static const char *const what[] = {[PKL_STEP_INDEX] = N_("items"),
+                                       [PKL_STEP_KEY] = N_("keys"),
+                                       [PKL_STEP_ATTR] = N_("attributes"),
+                                       [PKL_STEP_MEMBER] = N_("members")};
 
-    return step <= PKL_STEP_MEMBER ? what[step] : "values";
+    return step <= PKL_STEP_MEMBER ? _(what[step]) : _("values");
 }
 
 static enum pb_err no_room(const struct pkl_node *into, enum pkl_step step, struct error *e)
@@ -88,17 +89,16 @@ static const struct type {
     {"collections.defaultdict", false, true, ""},
     {"collections.Counter", false, true, ""},
     {"array.array", false, false,
-     " one by one: set it as a whole, to array.array('i', [1, 2]) with its own type code"},
-    {"collections.ChainMap", false, false, " itself: add to one of its maps, .maps[0]['key']"},
-    {"collections.UserDict", false, false, " itself: add to what it wraps, .data['key']"},
-    {"collections.UserList", false, false, " itself: add to what it wraps, .data[]"},
-    {"types.SimpleNamespace", false, false, ": an attribute is added as .name"},
+     N_(" one by one: set it as a whole, to array.array('i', [1, 2]) with its own type code")},
+    {"collections.ChainMap", false, false, N_(" itself: add to one of its maps, .maps[0]['key']")},
+    {"collections.UserDict", false, false, N_(" itself: add to what it wraps, .data['key']")},
+    {"collections.UserList", false, false, N_(" itself: add to what it wraps, .data[]")},
+    {"types.SimpleNamespace", false, false, N_(": an attribute is added as .name")},
 };
 
 static enum pb_err known_type(const char *type, enum pkl_step step, struct error *e)
 {
-    const char *instead = ": set it as a whole";
-    bool an = strchr("aeioAEIO", type[0]) != NULL;
+    const char *instead = N_(": set it as a whole");
 
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         if (strcmp(type, types[i].type) != 0)
@@ -107,8 +107,7 @@ static enum pb_err known_type(const char *type, enum pkl_step step, struct error
             return PB_OK;
         instead = types[i].instead;
     }
-    return error_set(e, PB_EREADONLY, "%s %s takes no %s%s", an ? "an" : "a", type, things(step),
-                     instead);
+    return error_set(e, PB_EREADONLY, "%s takes no %s%s", type, things(step), _(instead));
 }
 
 /* A class or function of the standard library that no lens shows here; *text NULL: unknown. */
@@ -223,9 +222,9 @@ static enum pb_err has_others(struct pkl_edit *ed, const struct pkl_node *into, 
         return err;
     return error_set(e, PB_EREADONLY,
                      step == PKL_STEP_INDEX
-                         ? "this object has keys, it takes no items: a key is added as ['key']"
-                         : "this object has items, it takes no keys: an item is added with [] or "
-                           "in front of an index");
+                         ? _("this object has keys, it takes no items: a key is added as ['key']")
+                         : _("this object has items, it takes no keys: an item is added with [] or "
+                             "in front of an index"));
 }
 
 /* Where an object shows its items or entries: it may take them from an argument. */
