@@ -4,6 +4,7 @@
  *   # a comment
  *   mouse = no                    color, ascii: yes or no
  *   lang = ko                     of the messages, before the screen begins
+ *   preview = no                  of the object under the cursor, after a rest
  *   sort = size                   or time, name
  *   recent = no                   where one was last is not kept
  *   read-only = s3://prod-*       a pattern of locations; as many lines as one likes
@@ -74,6 +75,11 @@ static const char *set_recent(struct ui *u, const char *value)
     return yes_or_no(value, &u->settings.recent);
 }
 
+static const char *set_preview(struct ui *u, const char *value)
+{
+    return yes_or_no(value, &u->settings.preview);
+}
+
 static const char *set_sort(struct ui *u, const char *value)
 {
     static const char *const names[] = {
@@ -119,7 +125,7 @@ static const struct {
 } options[] = {
     {"mouse", set_mouse},   {"color", set_color},         {"ascii", set_ascii},
     {"sort", set_sort},     {"read-only", set_read_only}, {"lang", set_language},
-    {"recent", set_recent},
+    {"recent", set_recent}, {"preview", set_preview},
 };
 
 static const char *set_key(struct ui *u, const char *name, const char *keys)
@@ -294,6 +300,7 @@ void config_load(struct ui *u)
     u->settings.ascii = u->options->ascii;
     u->settings.no_mouse = u->options->no_mouse;
     u->settings.recent = true;
+    u->settings.preview = true;
     buf_init(&shown, BUF_MAX_LINE);
     read = read_settings(u->options->config, &path, &text, &why);
     text_escape(&shown, path.data, path.len);

@@ -290,18 +290,24 @@ static void draw_pane_title(const struct region *r, bool focus, const char *name
 static void draw_pane(struct ui *u, const struct region *r, struct view *v, bool focus)
 {
     struct region inner = region_part(r, 1, 1, r->h - 2, r->w - 2);
+    bool preview = v == &u->right.view && preview_shown(u);
     struct buf name, state;
 
     buf_init(&name, BUF_MAX_LINE);
     buf_init(&state, BUF_MAX_LINE);
     if (v == &u->left.view)
         left_title(u, &name, &state);
+    else if (preview)
+        preview_title(u, &name, &state);
     else
         right_title(u, &name, &state, r->w - 8);
     screen_box(r, focus ? STYLE_BORDER_FOCUS : STYLE_BORDER);
     draw_pane_title(r, focus, name.data, state.data);
     v->at = inner;
-    v->ops->draw(u, v, &inner, focus);
+    if (preview)
+        preview_draw(u, &inner);
+    else
+        v->ops->draw(u, v, &inner, focus);
     buf_release(&name);
     buf_release(&state);
 }

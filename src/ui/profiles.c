@@ -203,6 +203,9 @@ static void look_again(struct ui *u, bool same)
     struct location buckets;
     bool mine = r->object != NULL && app_object_location(r->object)->scheme == LOC_S3;
 
+    preview_drop(u);
+    if (!same && u->left.listing != NULL)
+        listing_unmark(u->left.listing); /* objects of those names are others there */
     if (mine && same) {
         app_object_follow(r->object);
         if (r->mine != NULL)

@@ -7,6 +7,7 @@
  *   paste TEXT             the same between the marks of a bracketed paste
  *   mouse ACT COLUMN ROW   click, double, press, drag, release, wheel-up or wheel-down
  *   resize COLUMNS ROWS    of a screen nobody sees
+ *   rest                   as long as it takes until a preview comes
  *   expect TEXT            the screen shows TEXT now, or the script fails
  *   expect-not TEXT
  *   await TEXT             goes on as soon as the screen shows TEXT, whatever is pending
@@ -265,6 +266,12 @@ static void step_save_attrs(struct ui *u, const char *arg)
         script_fail(u, "cannot write", arg);
 }
 
+static void step_rest(struct ui *u, const char *arg)
+{
+    (void)arg;
+    preview_now(u);
+}
+
 static void step_quits(struct ui *u, const char *arg)
 {
     script_fail(u, "the screen is still open", arg);
@@ -280,6 +287,7 @@ static const struct {
     {"paste", step_paste},
     {"mouse", step_mouse},
     {"resize", step_resize},
+    {"rest", step_rest},
     {"expect", step_expect},
     {"expect-not", step_expect_not},
     {":save-screen", step_save_screen},

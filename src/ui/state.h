@@ -119,6 +119,17 @@ struct pending {
     } choice;
 };
 
+/* What the object under the cursor of the listing holds, after a rest. */
+struct preview {
+    bool wanted; /* of an object, which is at */
+    struct location of;
+    loop_timer rest;           /* until it is opened */
+    struct app_object *object; /* NULL: not yet */
+    struct tree *tree;
+    struct list list;
+    struct tree_row row;
+};
+
 /* --- messages ------------------------------------------------------------------------------- */
 
 enum say { SAY_INFO, SAY_WARNING, SAY_ERROR };
@@ -198,6 +209,7 @@ struct pointer {
 
 struct settings {
     bool no_colour, ascii, no_mouse;
+    bool preview;
     bool recent; /* where one was is kept */
     struct {     /* patterns of locations that are not to be changed */
         char **data;
@@ -220,6 +232,7 @@ struct ui {
     bool right_focus;
     struct left left;
     struct right right;
+    struct preview preview;
     struct view *over; /* topmost view over the panes, or NULL */
     struct nav nav;
     struct messages messages;
@@ -518,6 +531,16 @@ void tree_status(struct ui *u, struct buf *out);
 bool tree_show_path(struct ui *u, const char *text, size_t n, struct error *e);
 void tree_go_path(struct ui *u, const char *text, size_t n); /* the same, or says why not */
 void props_lines(struct ui *u, struct lines *out);
+
+/* preview.c */
+void preview_init(struct ui *u);
+void preview_release(struct ui *u);
+void preview_follow(struct ui *u); /* before a frame: the cursor may have moved */
+void preview_now(struct ui *u);    /* without a rest */
+void preview_drop(struct ui *u);   /* to be read anew */
+bool preview_shown(const struct ui *u);
+void preview_title(struct ui *u, struct buf *name, struct buf *state);
+void preview_draw(struct ui *u, const struct region *r);
 
 /* nav.c */
 void nav_release(struct ui *u);

@@ -166,6 +166,7 @@ static void on_tick(void *ctx)
 
 static void draw_frame(struct ui *u)
 {
+    preview_follow(u);
     layout_draw(u);
     if (u->term != NULL)
         term_flush(u->term, &u->screen);
@@ -350,6 +351,7 @@ static void release(struct ui *u)
     pending_release(u);
     links_stop(u);
     many_stop(u);
+    preview_release(u);
     right_release(u);
     left_release(u);
     nav_release(u);
@@ -379,6 +381,7 @@ enum pb_err ui_run(struct app *a, const struct ui_options *o, const struct locat
     u->options = o;
     left_init(u);
     right_init(u);
+    preview_init(u);
     config_load(u);
     screen_init(&u->screen, only_ascii(u->settings.ascii));
     err = open_screen(u, e);

@@ -1,4 +1,4 @@
-/* The tree of a value: label, type, value in columns.  A row's text is made when it is drawn. */
+/* The tree of the open value: moving in it, opening and closing. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,72 +9,13 @@
 
 #include "commands.h"
 #include "state.h"
+#include "tree_look.h"
 
 #define OPCODES_MAX 30000u /* of a pickle that is walked over for the status line */
 
-#define INDENT 2
-#define LABEL_MOST 40       /* per cent of the width that labels may take */
-#define TYPE_MOST 24        /* columns */
 #define EXPAND_MOST 100000u /* rows that E and the digits open at once */
-#define EDIT_LEAST 20       /* columns that a value is edited in */
 
 /* --- drawing -------------------------------------------------------------------------------- */
-
-struct columns {
-    int label, type; /* widths */
-};
-
-static bool fill_row(struct ui *u, uint64_t i, int width)
-{
-    struct right *r = &u->right;
-    struct error e;
-
-    if (tree_row(r->tree, i, (size_t)width * 4 + 16, &r->row, &e) == PB_OK)
-        return true;
-    buf_clear(&r->row.label);
-    buf_clear(&r->row.type);
-    buf_clear(&r->row.preview);
-    buf_clear(&r->row.was);
-    r->row.expandable = r->row.changed = r->row.below_changed = false;
-    buf_printf(&r->row.preview, "<%s>", e.msg);
-    return false;
-}
-
-static int indent_of(const struct tree_row *row, int width)
-{
-    int most = width / 3;
-
-    return row->depth > (unsigned)most / INDENT ? most / INDENT * INDENT : (int)row->depth * INDENT;
-}
-
-static struct columns measure(struct ui *u, int width)
-{
-    struct list *l = &u->right.list;
-    struct tree_row *row = &u->right.row;
-    struct columns c = {0};
-
-    for (uint64_t i = l->top; i < list_end(l); i++) {
-        int label, type;
-
-        (void)fill_row(u, i, 8);
-        label = indent_of(row, width) +
-                screen_width(&u->screen, STYLE_LABEL, row->label.data, row->label.len);
-        type = screen_width(&u->screen, STYLE_TYPE, row->type.data, row->type.len);
-        if (row->label.len == 0 && !(row->expandable && row->expanded))
-            label = type; /* the value stands beside it */
-        if (row->label.len == 0)
-            type = 0;
-        c.label = label > c.label ? label : c.label;
-        c.type = type > c.type ? type : c.type;
-    }
-    if (c.label > width * LABEL_MOST / 100)
-        c.label = width * LABEL_MOST / 100;
-    if (c.type > TYPE_MOST)
-        c.type = TYPE_MOST;
-    if (c.type > width / 3)
-        c.type = width / 3;
-    return c;
-}
 
 static bool marks_shown(const struct ui *u)
 {
@@ -83,108 +24,27 @@ static bool marks_shown(const struct ui *u)
     return edit != NULL && pkl_edit_dirty(edit);
 }
 
-/* Where the value begins. */
-static int value_column(const struct columns *c)
+static struct tree_look look(struct ui *u)
 {
-    return 4 + c->label + 1 + (c->type > 0 ? c->type + 1 : 0);
+    struct right *r = &u->right;
+
+    return (struct tree_look){r->tree, &r->list, &r->row, marks_shown(u)};
 }
 
-static void draw_value(struct ui *u, const struct region *r, int y, int x, bool changed)
+static bool fill_row(struct ui *u, uint64_t i, int width)
 {
-    const struct tree_row *row = &u->right.row;
-    int room = r->w - x;
+    struct tree_look t = look(u);
 
-    if (changed && row->was.len > 0) {
-        struct buf was;
-        int width;
-
-        buf_init(&was, BUF_MAX_LINE);
-        buf_puts(&was, row->moved ? _("moved") : _("was "));
-        if (!row->moved)
-            buf_append(&was, row->was.data, row->was.len);
-        width = screen_width(r->s, STYLE_WAS, was.data, was.len);
-        if (width > room / 2)
-            width = room / 2;
-        if (width > 4) {
-            (void)screen_field(r, y, r->w - width, width, STYLE_WAS, was.data, was.len);
-            room -= width + 1;
-        }
-        buf_release(&was);
-    }
-    if (!(row->expandable && row->expanded) || row->shared)
-        (void)screen_field(r, y, x, room, changed ? STYLE_CHANGED : STYLE_VALUE, row->preview.data,
-                           row->preview.len);
-}
-
-static void draw_row(struct ui *u, const struct region *r, int y, const struct columns *c)
-{
-    const struct tree_row *row = &u->right.row;
-    bool marks = marks_shown(u), changed = marks && row->changed;
-    int x = 2 + indent_of(row, r->w), label_room;
-
-    if (changed || (marks && row->below_changed && !row->expanded))
-        (void)screen_puts(r, y, 1, STYLE_CHANGED, "*");
-    if (row->expandable)
-        (void)screen_puts(r, y, x, STYLE_KEY, row->expanded ? "\xe2\x96\xbe" : "\xe2\x96\xb8");
-    label_room = 4 + c->label - (x + 2);
-    (void)screen_field(r, y, x + 2, label_room > 0 ? label_room : 0,
-                       changed ? STYLE_CHANGED : STYLE_LABEL, row->label.data, row->label.len);
-    /* What has no name, the value itself, begins with its type. */
-    if (row->label.len == 0)
-        (void)screen_field(r, y, x + 2, r->w - x - 2, STYLE_TYPE, row->type.data, row->type.len);
-    else
-        (void)screen_field(r, y, 4 + c->label + 1, c->type, STYLE_TYPE, row->type.data,
-                           row->type.len);
-    draw_value(u, r, y, value_column(c), changed);
-}
-
-/* The value's own line becomes the line editor; what is to be said about it stands on the line
- * beside. */
-static void draw_editor(struct ui *u, struct ask *a, const struct region *r, int y,
-                        const struct columns *c)
-{
-    int x = value_column(c), note_y = y + 1 < r->h ? y + 1 : y - 1, column = -1;
-
-    /* Where room is scarce the type gives way, then the label. */
-    if (r->w - x < EDIT_LEAST)
-        x = 4 + c->label + 1;
-    if (r->w - x < EDIT_LEAST)
-        x = r->w > EDIT_LEAST + 4 ? 4 : 0;
-    ask_draw(u, a, r, y, x, r->w - x);
-    if (a->note.wrong)
-        column = prompt_column(&a->prompt, r->s, STYLE_TYPED, a->note.at, r->w - x);
-    if (note_y >= 0)
-        layout_note(r, note_y, x, &a->note, column);
+    return tree_look_row(&t, i, width);
 }
 
 void tree_draw(struct ui *u, const struct region *r, bool focus)
 {
-    struct list *l = &u->right.list;
     struct ask *a = ask_top(u);
-    struct region rows = region_part(r, 0, 0, r->h, r->w - 1); /* the edge stays free */
-    struct columns c;
-    int y_editor = -1;
+    struct tree_look t = look(u);
 
-    if (a != NULL && !a->ops->inline_value)
-        a = NULL;
-    list_set_count(l, tree_rows(u->right.tree));
-    list_set_height(l, (unsigned)(r->h > 0 ? r->h : 1));
-    c = measure(u, r->w);
-    for (uint64_t i = l->top; i < list_end(l); i++) {
-        int y = (int)(i - l->top);
-
-        (void)fill_row(u, i, r->w);
-        draw_row(u, &rows, y, &c);
-        if (i != l->cur)
-            continue;
-        (void)screen_puts(r, y, 0, STYLE_KEY, "\xe2\x96\x8c");
-        if (a != NULL)
-            y_editor = y;
-        else
-            screen_mark(r, y, 0, r->w, focus ? MARK_CURSOR : MARK_CURSOR_AWAY);
-    }
-    if (y_editor >= 0)
-        draw_editor(u, a, &rows, y_editor, &c);
+    tree_look_draw(u, &t, r, focus ? MARK_CURSOR : MARK_CURSOR_AWAY,
+                   a != NULL && a->ops->inline_value ? a : NULL);
 }
 
 /* Of what is cut in its row one wants to know how much there is. */
@@ -332,7 +192,7 @@ void tree_click(struct ui *u, int y, int x, bool twice)
     if (row >= l->count)
         return;
     list_go(l, row);
-    mark = 2 + indent_of(here(u), u->right.view.at.w);
+    mark = 2 + tree_look_indent(here(u), u->right.view.at.w);
     if (x == mark || x == mark + 1)
         cmd_tree_toggle(u, 0);
     else if (twice)

@@ -554,6 +554,59 @@ def palette():
     """)
 
 
+def preview():
+    """What is under the cursor is seen after a rest, and nothing else changes by it."""
+    with Stage() as stage:
+        seen, _ = stage.run("""
+            rest
+            shot a preview
+            key j
+            expect Enter on an object opens it here.
+            rest
+            expect preview
+            key [
+            expect This is where you began.
+            key End Enter
+            expect half of a pair
+            key Tab
+            expect-not preview
+            key k
+            rest
+            expect preview
+            shot beside an open object
+            key Tab
+            expect half of a pair
+            expect-not preview
+            key j e ^U
+            type 1
+            key Enter Tab
+            expect 1 unsaved
+            rest
+            expect-not preview
+            key Tab U Tab Home
+            rest
+            expect preview
+            resize 79 24
+            expect-not preview
+        """, where=["demo/types/"], size=(24, 100))
+        stage.run("""
+            rest
+            expect preview
+            key G
+            rest
+            shot broken
+        """, where=["demo/trouble/"], size=(24, 100))
+        with open(os.path.join(stage.folder, "config"), "w", encoding="utf-8") as f:
+            f.write("preview = no\n")
+        stage.run("""
+            rest
+            expect-not preview
+        """, where=["demo/types/"], size=(24, 100), options=["--config",
+                                                             os.path.join(stage.folder, "config")])
+    fault = compare("preview", seen)
+    assert fault is None, "\n" + (fault or "")
+
+
 def bookmarks():
     golden("bookmarks", """
         key B
@@ -970,6 +1023,7 @@ if __name__ == "__main__":
                    both_changed_it, theirs_is_no_pickle, one_object, help_screen,
                    filter_names, narrow, wide, properties, not_a_pickle, broken, audit,
                    search, search_beside, configuration, palette, table, opcodes, sort,
-                   bookmarks, long_values, long_ints, mouse, unknown_keys, quit_with_changes,
+                   bookmarks, preview,
+                   long_values, long_ints, mouse, unknown_keys, quit_with_changes,
                    resize, tree_moves, undo_redo, back_and_forward, messages, details, ascii_only,
                    hostile_names_and_values, script_failures, no_terminal]))
