@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "azure.h"
+#include "cloud_read.h"
 
 static void azure_free(struct store *base)
 {
@@ -14,8 +15,8 @@ static const struct store_ops azure_ops = {
     .scheme = "az",
     .list_containers = azure_list_containers,
     .list = azure_list,
-    .head = azure_head,
-    .read = azure_read,
+    .head = cloud_head,
+    .read = cloud_read_one,
     .write = azure_write,
     .list_versions = azure_list_versions,
     .remove = azure_remove,

@@ -6,20 +6,18 @@
  *   azure_error.c    what an answer that is no success says, and in which words we pass it on
  *   azure_list.c     accounts, containers, pages of blobs, of versions and snapshots
  *   azure_headers.c  between an answer's headers and a struct store_object
- *   azure_object.c   HEAD and GET
  *   azure_details.c  tags
  *   azure_remove.c   DELETE
  *   azure_write.c    the careful write (azure_put.c)
  *   azure_blocks.c   the same of a large blob, in blocks (azure_plan.c)
- *   azure_digest.c   MD5 of what is to be sent, as a job
  */
 #ifndef STORE_AZURE_H
 #define STORE_AZURE_H
 
 #include <pklbrowse/azure.h>
-#include <pklbrowse/digest.h>
 
 #include "cloud.h"
+#include "cloud_digest.h"
 
 struct azure_store {
     struct cloud_store c; /* first */
@@ -90,23 +88,6 @@ enum pb_err azure_object_from(struct store_object *o, const struct http_result *
 enum pb_err azure_put_kept(struct azure_request *r, const struct http_headers *keep,
                            struct error *e) PB_CHECK;
 
-/* -------------------------------------------------------------------- azure_digest.c */
-
-struct azure_digest {
-    struct job job;
-    struct loop *loop;
-    struct source *body;
-    struct digest *md5;
-    char base64[25];
-    bool running;
-    void (*done)(void *ctx, const struct error *e);
-    void *ctx;
-};
-enum pb_err azure_digest_start(struct azure_digest *d, struct loop *l, struct source *body,
-                               void (*done)(void *ctx, const struct error *e), void *ctx,
-                               struct error *e) PB_CHECK;
-void azure_digest_release(struct azure_digest *d); /* also while it runs */
-
 /* ------------------------------------------------------------------------ operations */
 
 struct store_op *azure_list_containers(struct store *s, const char *token, store_page_fn done,
@@ -120,10 +101,6 @@ struct store_op *azure_details(struct store *s, const char *container, const cha
                                void *ctx, struct error *e);
 struct store_op *azure_remove(struct store *s, const struct store_remove_request *r,
                               store_remove_fn done, void *ctx, struct error *e);
-struct store_op *azure_head(struct store *s, const char *container, const char *key, size_t key_len,
-                            const char *version_id, store_head_fn done, void *ctx, struct error *e);
-struct store_op *azure_read(struct store *s, const struct store_read_request *r, store_read_fn done,
-                            void *ctx, struct error *e);
 struct store_op *azure_write(struct store *s, const struct store_write_request *r,
                              store_write_fn done, void *ctx, struct error *e);
 

@@ -28,7 +28,7 @@
 struct slot {
     struct azure_blocks *b;
     struct azure_request request;
-    struct azure_digest digest;
+    struct cloud_digest digest;
     struct source *body;
     size_t piece;
     bool busy;
@@ -65,7 +65,7 @@ static void begin_pieces(struct azure_blocks *b);
 static void slot_release(struct slot *s)
 {
     cloud_request_release(&s->request.q);
-    azure_digest_release(&s->digest);
+    cloud_digest_release(&s->digest);
     source_free(s->body);
     s->body = NULL;
     s->busy = false;
@@ -257,7 +257,7 @@ static enum pb_err make_nonce(struct azure_blocks *b, struct error *e)
 
     buf_init(&seed, BUF_MAX_LINE);
     buf_printf(&seed, "%lld %llu %ld %s", (long long)clock_now(),
-               (unsigned long long)clock_mono_us(), (long)getpid(), b->w->digest.base64);
+               (unsigned long long)clock_mono_us(), (long)getpid(), b->w->digest.checks.md5);
     err = buf_status(&seed, e);
     if (err == PB_OK)
         err = sha256(seed.data, seed.len, hash, e);
@@ -372,7 +372,7 @@ static enum pb_err copy_headers(struct slot *s, const struct azure_piece *piece,
     if (err == PB_OK && old->etag)
         err = cloud_header(&s->request.q, "x-ms-source-if-match", old->etag, e);
     if (err == PB_OK)
-        err = cloud_header(&s->request.q, "x-ms-source-content-md5", s->digest.base64, e);
+        err = cloud_header(&s->request.q, "x-ms-source-content-md5", s->digest.checks.md5, e);
     buf_release(&text);
     return err;
 }
@@ -403,7 +403,7 @@ static enum pb_err send_piece(struct slot *s, struct error *e)
     if (err == PB_OK && piece->kind == AZURE_COPY)
         err = copy_headers(s, piece, e);
     else if (err == PB_OK)
-        err = cloud_header(&s->request.q, "Content-MD5", s->digest.base64, e);
+        err = cloud_header(&s->request.q, "Content-MD5", s->digest.checks.md5, e);
     return err == PB_OK ? cloud_request_send(&s->request.q, e) : err;
 }
 
@@ -427,7 +427,8 @@ static enum pb_err begin_piece(struct slot *s, struct error *e)
     s->body = source_slice(w->body, piece->at, piece->len);
     if (!s->body)
         return error_nomem(e);
-    return azure_digest_start(&s->digest, w->op.store->loop, s->body, piece_digested, s, e);
+    return cloud_digest_start(&s->digest, CLOUD_MD5, w->op.store->loop, s->body, piece_digested, s,
+                              e);
 }
 
 /* Those that are there already need nothing. */

@@ -79,6 +79,6 @@ enum pb_err azure_put_headers(struct azure_write_op *w, struct error *e)
     if (err == PB_OK && w->tagging.len > 0)
         err = cloud_header(&w->request.q, "x-ms-tags", w->tagging.data, e);
     if (err == PB_OK)
-        err = cloud_header(&w->request.q, "x-ms-blob-content-md5", w->digest.base64, e);
+        err = cloud_header(&w->request.q, "x-ms-blob-content-md5", w->digest.checks.md5, e);
     return err == PB_OK ? put_condition(w, e) : err;
 }

@@ -30,7 +30,7 @@ static void write_free(struct azure_write_op *w)
     store_op_end(&w->op);
     loop_timer_stop(w->op.store->loop, w->timer);
     cloud_request_release(&w->request.q);
-    azure_digest_release(&w->digest);
+    cloud_digest_release(&w->digest);
     azure_blocks_free(w->blocks);
     store_object_release(&w->keep);
     store_object_release(&w->before);
@@ -243,7 +243,7 @@ void azure_write_whole(struct azure_write_op *w)
     if (err == PB_OK)
         err = azure_put_headers(w, &error);
     if (err == PB_OK)
-        err = cloud_header(&w->request.q, "Content-MD5", w->digest.base64, &error);
+        err = cloud_header(&w->request.q, "Content-MD5", w->digest.checks.md5, &error);
     if (err == PB_OK)
         err = cloud_request_send(&w->request.q, &error);
     if (err != PB_OK)
@@ -292,7 +292,7 @@ static void found_object(struct azure_write_op *w, const struct store_object *o)
 
     if (old) {
         put_again(w);
-    } else if (o->identity.size == w->body->size && md5 && strcmp(md5, w->digest.base64) == 0) {
+    } else if (o->identity.size == w->body->size && md5 && strcmp(md5, w->digest.checks.md5) == 0) {
         log_line("what is there now is what was sent: it was saved");
         saved(w, &o->identity);
     } else {
@@ -517,7 +517,7 @@ struct store_op *azure_write(struct store *s, const struct store_write_request *
     if (err == PB_OK && w->body->size >= AZURE_BLOCKS_FROM)
         err = azure_blocks_new(w, &w->blocks, e);
     if (err == PB_OK)
-        err = azure_digest_start(&w->digest, s->loop, w->body, digested, w, e);
+        err = cloud_digest_start(&w->digest, CLOUD_MD5, s->loop, w->body, digested, w, e);
     if (err == PB_OK)
         return &w->op;
     write_free(w);

@@ -16,7 +16,7 @@ struct azure_blocks;
 struct azure_write_op {
     struct store_op op;           /* first */
     struct azure_request request; /* the one that runs */
-    struct azure_digest digest;   /* of the whole */
+    struct cloud_digest digest;   /* of the whole */
     struct azure_blocks *blocks;  /* NULL: it goes in one piece */
     loop_timer timer;
 

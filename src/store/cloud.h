@@ -4,6 +4,10 @@
  *   cloud_request.c  one request: made anew for every attempt, waits for credentials, is sent once
  *                    more with others
  *   cloud_error.c    what an answer that is no success says, and in which words we pass it on
+ *   cloud_read.c     HEAD and GET
+ *   cloud_ranges.c   GET of a large object, in ranges side by side
+ *   cloud_digest.c   checksums of what is sent and read
+ *   cloud_transfer.c what these and other reads do with the bytes that come
  *
  * What is a store's own is in one table (struct cloud_kind).  These files know no store by name.
  */
@@ -115,6 +119,11 @@ enum pb_err cloud_request_init(struct cloud_request *r, struct store *s, unsigne
                                const char *container, const char *key, size_t key_len,
                                struct error *e) PB_CHECK;
 void cloud_request_release(struct cloud_request *r); /* cancels it */
+/* The same, with room of its own: for what does not know the store. */
+enum pb_err cloud_request_new(struct cloud_request **out, struct store *s, unsigned action,
+                              const char *container, const char *key, size_t key_len,
+                              struct error *e) PB_CHECK;
+void cloud_request_free(struct cloud_request *r); /* NULL is fine */
 enum pb_err cloud_header(struct cloud_request *r, const char *name, const char *value,
                          struct error *e) PB_CHECK;
 /* value NULL: the name alone. */
@@ -152,5 +161,12 @@ enum pb_err cloud_error(const struct cloud_request *q, enum pb_err code, const c
                         struct error *e);
 /* Some services begin their XML with a byte order mark. */
 size_t cloud_bom(const struct buf *body);
+
+/* ----------------------------------------------------------------------- operations */
+
+struct store_op *cloud_head(struct store *s, const char *container, const char *key, size_t key_len,
+                            const char *version_id, store_head_fn done, void *ctx, struct error *e);
+struct store_op *cloud_read(struct store *s, const struct store_read_request *r, store_read_fn done,
+                            void *ctx, struct error *e);
 
 #endif

@@ -49,6 +49,24 @@ void cloud_request_release(struct cloud_request *r)
     memset(r, 0, k->request_size);
 }
 
+enum pb_err cloud_request_new(struct cloud_request **out, struct store *s, unsigned action,
+                              const char *container, const char *key, size_t key_len,
+                              struct error *e)
+{
+    *out = mem_alloc(((const struct cloud_store *)s)->kind->request_size);
+    if (!*out)
+        return error_nomem(e);
+    return cloud_request_init(*out, s, action, container, key, key_len, e);
+}
+
+void cloud_request_free(struct cloud_request *r)
+{
+    if (!r)
+        return;
+    cloud_request_release(r);
+    free(r);
+}
+
 enum pb_err cloud_header(struct cloud_request *r, const char *name, const char *value,
                          struct error *e)
 {

@@ -8,7 +8,6 @@
  *   gcs_list.c     buckets, pages of objects, of generations, of what is soft-deleted
  *   gcs_read.c     metadata and media
  *   gcs_write.c    the careful write (gcs_upload.c: its requests)
- *   gcs_digest.c   checksums, of what is to be sent and of what is read
  *   gcs_remove.c   DELETE, and who may do what
  *
  * An object's identity is its generation: a new one for every write, and only for that.  Metadata
@@ -20,10 +19,10 @@
 
 #include <jansson.h>
 
-#include <pklbrowse/digest.h>
 #include <pklbrowse/google.h>
 
 #include "cloud.h"
+#include "cloud_digest.h"
 
 struct gcs_store {
     struct cloud_store c; /* first */
@@ -88,35 +87,6 @@ enum pb_err gcs_object_json(const struct gcs_request *q, const struct http_heade
                             const char *crc32c, const char *md5, char **out,
                             struct error *e) PB_CHECK;
 
-/* --------------------------------------------------------------------- gcs_digest.c */
-
-/* CRC-32C and MD5 of bytes that come in pieces, as the service writes them. */
-struct gcs_sums {
-    struct digest *md5;
-    uint32_t crc;
-};
-enum pb_err gcs_sums_begin(struct gcs_sums *s, struct error *e) PB_CHECK;
-enum pb_err gcs_sums_add(struct gcs_sums *s, const void *p, size_t n, struct error *e) PB_CHECK;
-enum pb_err gcs_sums_end(struct gcs_sums *s, char crc32c[9], char md5[25],
-                         struct error *e) PB_CHECK;
-void gcs_sums_release(struct gcs_sums *s);
-
-/* Of a whole source, beside the loop. */
-struct gcs_digest {
-    struct job job;
-    struct loop *loop;
-    struct source *body;
-    struct gcs_sums sums;
-    char crc32c[9], md5[25];
-    bool running;
-    void (*done)(void *ctx, const struct error *e);
-    void *ctx;
-};
-enum pb_err gcs_digest_start(struct gcs_digest *d, struct loop *l, struct source *body,
-                             void (*done)(void *ctx, const struct error *e), void *ctx,
-                             struct error *e) PB_CHECK;
-void gcs_digest_release(struct gcs_digest *d); /* also while it runs */
-
 /* ----------------------------------------------------------------------- operations */
 
 struct store_op *gcs_list_containers(struct store *s, const char *token, store_page_fn done,
@@ -125,8 +95,6 @@ struct store_op *gcs_list(struct store *s, const struct store_list_request *r, s
                           void *ctx, struct error *e);
 struct store_op *gcs_list_versions(struct store *s, const struct store_list_request *r,
                                    store_page_fn done, void *ctx, struct error *e);
-struct store_op *gcs_head(struct store *s, const char *container, const char *key, size_t key_len,
-                          const char *version_id, store_head_fn done, void *ctx, struct error *e);
 struct store_op *gcs_read(struct store *s, const struct store_read_request *r, store_read_fn done,
                           void *ctx, struct error *e);
 struct store_op *gcs_write(struct store *s, const struct store_write_request *r,

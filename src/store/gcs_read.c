@@ -8,83 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <pklbrowse/log.h>
 #include <pklbrowse/num.h>
 
+#include "cloud_read.h"
 #include "gcs.h"
-
-#define FRUITLESS_MAX 3 /* broken transfers in a row that brought nothing */
-
-/* ------------------------------------------------------------------------------- HEAD */
-
-struct head_op {
-    struct store_op op; /* first */
-    struct gcs_request request;
-    store_head_fn done;
-    void *ctx;
-};
-
-static void head_free(struct head_op *h)
-{
-    store_op_end(&h->op);
-    cloud_request_release(&h->request.q);
-    free(h);
-}
-
-static void head_stop(struct store_op *op)
-{
-    head_free((struct head_op *)op);
-}
-
-static const struct store_op_class head_class = {.stop = head_stop};
-
-static void head_answered(void *ctx, const struct http_result *r, const struct error *e)
-{
-    struct head_op *h = ctx;
-    store_head_fn done = h->done;
-    void *done_ctx = h->ctx;
-    struct gcs_object g = {0};
-    struct error error = {0};
-    enum pb_err err = PB_OK;
-
-    if (e) {
-        error = *e;
-        err = e->code;
-    } else if (r->status / 100 != 2) {
-        err = cloud_answer_error(&h->request.q, r, &error);
-    } else {
-        err = gcs_object_from(&g, r, &error);
-    }
-    head_free(h);
-    done(done_ctx, err == PB_OK ? &g.o : NULL, err == PB_OK ? NULL : &error);
-    gcs_object_release(&g);
-}
-
-struct store_op *gcs_head(struct store *s, const char *container, const char *key, size_t key_len,
-                          const char *version_id, store_head_fn done, void *ctx, struct error *e)
-{
-    struct head_op *h = mem_alloc(sizeof *h);
-    enum pb_err err;
-
-    if (!h) {
-        (void)error_nomem(e);
-        return NULL;
-    }
-    store_op_begin(&h->op, &head_class, s);
-    h->done = done;
-    h->ctx = ctx;
-    err = cloud_request_init(&h->request.q, s, GCS_HEAD, container, key, key_len, e);
-    h->request.q.done = head_answered;
-    h->request.q.ctx = h;
-    if (err == PB_OK && version_id)
-        err = cloud_param(&h->request.q, "generation", version_id, e);
-    if (err == PB_OK)
-        err = cloud_request_send(&h->request.q, e);
-    if (err == PB_OK)
-        return &h->op;
-    head_free(h);
-    return NULL;
-}
 
 /* ------------------------------------------------------------------------------ media */
 
@@ -94,14 +21,10 @@ struct read_op {
     char *version_id;
     struct store_identity expect;
     bool expected, asked_soft;
-    uint64_t offset, length; /* as asked for; length 0: to the end */
-    uint64_t given;          /* bytes that went into the sink */
-    uint64_t skip;           /* of this answer: bytes before those that are wanted */
-    uint64_t given_before;   /* when the running request was sent */
-    unsigned fruitless;
+    struct cloud_transfer transfer;
     bool begun;
     struct gcs_object object;
-    struct gcs_sums sums;
+    struct cloud_sums sums;
     bool whole; /* is held against the checksums */
     enum pb_err (*begin)(void *ctx, const struct store_object *o, struct error *e);
     struct sink to;
@@ -115,7 +38,7 @@ static void read_free(struct read_op *r)
     cloud_request_release(&r->request.q);
     store_identity_release(&r->expect);
     gcs_object_release(&r->object);
-    gcs_sums_release(&r->sums);
+    cloud_sums_release(&r->sums);
     free(r->version_id);
     free(r);
 }
@@ -136,9 +59,7 @@ static void read_resume(struct store_op *op)
 /* Bytes to be read in all. */
 static uint64_t wanted(const struct read_op *r)
 {
-    uint64_t all = r->object.o.identity.size - r->offset;
-
-    return r->length && r->length < all ? r->length : all;
+    return cloud_transfer_wanted(&r->transfer, r->object.o.identity.size);
 }
 
 static void read_progress(const struct store_op *op, struct http_progress *out)
@@ -147,8 +68,8 @@ static void read_progress(const struct store_op *op, struct http_progress *out)
 
     if (r->request.q.call)
         http_progress(r->request.q.call, out);
-    out->received = r->given;
-    out->receive_total = r->begun ? wanted(r) : r->length;
+    out->received = r->transfer.given;
+    out->receive_total = r->begun ? wanted(r) : r->transfer.length;
 }
 
 static const struct store_op_class read_class = {
@@ -184,61 +105,30 @@ static enum pb_err on_head(void *ctx, const struct http_result *a, struct error 
     struct read_op *r = ctx;
     const char *range = http_headers_get(&a->headers, "Content-Range");
     const char *slash = range ? strchr(range, '/') : NULL;
-    uint64_t first = 0, total = 0, want = r->offset + r->given;
-    size_t n;
+    uint64_t total = 0;
 
     if (r->object.gzip && !has(http_headers_get(&a->headers, "Content-Encoding"), "gzip") &&
         has(http_headers_get(&a->headers, "X-Goog-Stored-Content-Encoding"), "gzip"))
         return cloud_error(&r->request.q, PB_ESERVER, "the server unpacked it on the way", e);
-    if (a->status == 206) {
-        n = range && strncmp(range, "bytes ", 6) == 0 ? strcspn(range + 6, "-") : 0;
-        if (!n || !num_parse_u64(range + 6, n, &first) || first > want || !slash ||
-            !num_parse_u64(slash + 1, strlen(slash + 1), &total) ||
-            total != r->object.o.identity.size)
-            return cloud_error(&r->request.q, PB_ESERVER, "the server sent another part of it", e);
-    }
-    r->skip = want - first;
+    if (!cloud_transfer_head(&r->transfer, a) ||
+        (r->transfer.part && (!slash || !num_parse_u64(slash + 1, strlen(slash + 1), &total) ||
+                              total != r->object.o.identity.size)))
+        return cloud_error(&r->request.q, PB_ESERVER, "the server sent another part of it", e);
     return PB_OK;
 }
 
 static enum pb_err on_body(void *ctx, const void *p, size_t n, struct error *e)
 {
-    struct read_op *r = ctx;
-    const char *at = p;
-    size_t before = r->skip < n ? (size_t)r->skip : n;
-    uint64_t left = wanted(r) - r->given;
-    size_t use = n - before;
-    enum pb_err err = PB_OK;
-
-    if (use > left)
-        use = (size_t)left;
-    if (use > 0)
-        err = sink_write(&r->to, at + before, use, e);
-    if (err != PB_OK) /* after PB_EAGAIN the same bytes come again */
-        return err;
-    if (r->whole && use > 0)
-        err = gcs_sums_add(&r->sums, at + before, use, e);
-    r->skip -= before;
-    r->given += use;
-    return err;
+    return cloud_transfer_take(&((struct read_op *)ctx)->transfer, p, n, e);
 }
 
-static enum pb_err add_range(struct read_op *r, struct error *e)
+/* Of those that are wanted, in order. */
+static enum pb_err on_wanted(void *ctx, const void *p, size_t n, struct error *e)
 {
-    uint64_t first = r->offset + r->given;
-    struct buf value;
-    enum pb_err err;
+    struct read_op *r = ctx;
+    enum pb_err err = sink_write(&r->to, p, n, e);
 
-    if (first == 0 && wanted(r) == r->object.o.identity.size)
-        return PB_OK;
-    buf_init(&value, BUF_MAX_LINE);
-    buf_printf(&value, "bytes=%llu-%llu", (unsigned long long)first,
-               (unsigned long long)(r->offset + wanted(r) - 1));
-    err = buf_status(&value, e);
-    if (err == PB_OK)
-        err = http_headers_add(&r->request.q.headers, "Range", value.data, e);
-    buf_release(&value);
-    return err;
+    return err == PB_OK && r->whole ? cloud_sums_add(&r->sums, p, n, e) : err;
 }
 
 static void media_answered(void *ctx, const struct http_result *a, const struct error *e);
@@ -268,7 +158,6 @@ static enum pb_err ask_media(struct read_op *r, struct error *e)
 
     r->request.q.on_head = on_head;
     r->request.q.on_body = on_body;
-    r->given_before = r->given;
     if (err == PB_OK)
         err = cloud_param(&r->request.q, "alt", "media", e);
     if (err == PB_OK)
@@ -276,33 +165,25 @@ static enum pb_err ask_media(struct read_op *r, struct error *e)
     if (err == PB_OK)
         err = http_headers_add(&r->request.q.headers, "Accept-Encoding", "gzip", e);
     if (err == PB_OK)
-        err = add_range(r, e);
+        err = cloud_transfer_ask(&r->transfer, &r->request.q, e);
     return err == PB_OK ? cloud_request_send(&r->request.q, e) : err;
 }
 
 static enum pb_err check_sums(struct read_op *r, struct error *e)
 {
-    char crc[9] = "", md5sum[25] = "";
+    struct cloud_checks c;
     enum pb_err err;
 
     if (!r->whole)
         return PB_OK;
-    err = gcs_sums_end(&r->sums, crc, md5sum, e);
+    err = cloud_sums_end(&r->sums, &c, e);
     if (err != PB_OK)
         return err;
-    if ((*r->object.crc32c && strcmp(crc, r->object.crc32c) != 0) ||
-        (*r->object.md5 && strcmp(md5sum, r->object.md5) != 0))
+    if ((*r->object.crc32c && strcmp(c.crc32c, r->object.crc32c) != 0) ||
+        (*r->object.md5 && strcmp(c.md5, r->object.md5) != 0))
         return cloud_error(&r->request.q, PB_ESERVER,
                            "its bytes were damaged on the way: the checksum is another", e);
     return PB_OK;
-}
-
-static bool may_continue(struct read_op *r, const struct error *e)
-{
-    if (e->code != PB_ENET && e->code != PB_ETIMEOUT)
-        return false;
-    r->fruitless = r->given > r->given_before ? 0 : r->fruitless + 1;
-    return r->fruitless < FRUITLESS_MAX;
 }
 
 static void media_answered(void *ctx, const struct http_result *a, const struct error *e)
@@ -314,9 +195,7 @@ static void media_answered(void *ctx, const struct http_result *a, const struct 
     if (e) {
         error = *e;
         err = e->code;
-        if (may_continue(r, e)) {
-            log_line("the transfer broke off after %llu bytes and is continued",
-                     (unsigned long long)r->given);
+        if (cloud_transfer_goes_on(&r->transfer, e)) {
             err = ask_media(r, &error);
             if (err == PB_OK)
                 return;
@@ -325,7 +204,7 @@ static void media_answered(void *ctx, const struct http_result *a, const struct 
         err = changed(r, &error); /* that generation was there a moment ago */
     } else if (a->status / 100 != 2) {
         err = cloud_answer_error(&r->request.q, a, &error);
-    } else if (r->given != wanted(r)) {
+    } else if (r->transfer.given != wanted(r)) {
         err = cloud_error(&r->request.q, PB_ENET, "the server sent less than it announced", &error);
     } else {
         err = check_sums(r, &error);
@@ -352,12 +231,13 @@ static enum pb_err begin_media(struct read_op *r, const struct http_result *a, b
                            e);
     if (r->expected && !store_identity_same(&r->expect, &r->object.o.identity))
         return changed(r, e);
-    if (r->offset > size)
+    if (r->transfer.offset > size)
         return cloud_error(&r->request.q, PB_ECHANGED, "it is shorter than expected", e);
     r->begun = true;
-    r->whole = r->offset == 0 && wanted(r) == size;
+    r->whole = r->transfer.offset == 0 && wanted(r) == size;
+    r->transfer.length = r->whole ? 0 : wanted(r);
     if (r->whole)
-        err = gcs_sums_begin(&r->sums, e);
+        err = cloud_sums_begin(&r->sums, CLOUD_MD5 | CLOUD_CRC32C, e);
     if (err == PB_OK && r->begin)
         err = r->begin(r->ctx, &r->object.o, e);
     *done = wanted(r) == 0;
@@ -411,8 +291,9 @@ static enum pb_err copy_request(struct read_op *r, const struct store_read_reque
 {
     uint64_t end;
 
-    r->offset = q->offset;
-    r->length = q->length;
+    r->transfer.offset = q->offset;
+    r->transfer.length = q->length;
+    r->transfer.to = (struct sink){on_wanted, r};
     r->begin = q->begin;
     r->to = q->to;
     if (!num_add(q->offset, q->length, &end))

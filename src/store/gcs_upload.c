@@ -70,8 +70,8 @@ enum pb_err gcs_upload_begin(struct gcs_write_op *w, gcs_answer_fn done, struct 
     free(w->json);
     w->json = NULL;
     if (err == PB_OK)
-        err = gcs_object_json(&w->request, properties(w), w->digest.crc32c, w->digest.md5, &w->json,
-                              e);
+        err = gcs_object_json(&w->request, properties(w), w->digest.checks.crc32c,
+                              w->digest.checks.md5, &w->json, e);
     if (err == PB_OK)
         err = cloud_param(&w->request.q, "uploadType", "resumable", e);
     if (err == PB_OK)

@@ -38,7 +38,7 @@ static void write_free(struct gcs_write_op *w)
     store_op_end(&w->op);
     loop_timer_stop(w->op.store->loop, w->timer);
     cloud_request_release(&w->request.q);
-    gcs_digest_release(&w->digest);
+    cloud_digest_release(&w->digest);
     store_object_release(&w->keep);
     gcs_object_release(&w->before);
     store_identity_release(&w->identity);
@@ -200,7 +200,7 @@ static void finished(struct gcs_write_op *w, const struct http_result *r)
     if (gcs_object_from(&g, r, &error) != PB_OK) {
         find_out(w, &error);
     } else if (g.o.identity.size != w->body->size ||
-               (*g.crc32c && strcmp(g.crc32c, w->digest.crc32c) != 0)) {
+               (*g.crc32c && strcmp(g.crc32c, w->digest.checks.crc32c) != 0)) {
         fail_with(w, PB_ESERVER, "the server stored other bytes than were sent");
     } else {
         w->generation = g.generation;
@@ -256,8 +256,9 @@ static void ask_upload(struct gcs_write_op *w)
 static void found_object(struct gcs_write_op *w, const struct gcs_object *g)
 {
     bool old = w->there && g->generation == w->before.generation;
-    bool ours = g->o.identity.size == w->body->size && strcmp(g->crc32c, w->digest.crc32c) == 0 &&
-                (!*g->md5 || strcmp(g->md5, w->digest.md5) == 0);
+    bool ours = g->o.identity.size == w->body->size &&
+                strcmp(g->crc32c, w->digest.checks.crc32c) == 0 &&
+                (!*g->md5 || strcmp(g->md5, w->digest.checks.md5) == 0);
 
     if (old) {
         ask_upload(w);
@@ -565,7 +566,8 @@ struct store_op *gcs_write(struct store *s, const struct store_write_request *q,
     if (err == PB_OK)
         err = check(w, q, e);
     if (err == PB_OK)
-        err = gcs_digest_start(&w->digest, s->loop, w->body, digested, w, e);
+        err = cloud_digest_start(&w->digest, CLOUD_MD5 | CLOUD_CRC32C, s->loop, w->body, digested,
+                                 w, e);
     if (err == PB_OK)
         return &w->op;
     write_free(w);

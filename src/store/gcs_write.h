@@ -10,7 +10,7 @@
 struct gcs_write_op {
     struct store_op op;         /* first */
     struct gcs_request request; /* the one that runs */
-    struct gcs_digest digest;
+    struct cloud_digest digest;
     loop_timer timer;
 
     /* What was asked for. */

@@ -10,18 +10,14 @@
  *   s3_details.c  tags and access lists
  *   s3_links.c    addresses of an object, signed ones among them
  *   s3_headers.c  between an answer's headers and a struct store_object
- *   s3_object.c   HEAD and GET
- *   s3_ranges.c   GET of a large object, in ranges side by side
  *   s3_write.c    the careful write (s3_put.c, s3_doubt.c)
  *   s3_multipart.c  the same of a large object, in parts (s3_parts.c, s3_abort.c)
- *   s3_digest.c   checksums of what is to be sent, as a job
  */
 #ifndef STORE_S3_H
 #define STORE_S3_H
 
-#include <pklbrowse/digest.h>
-
 #include "cloud.h"
+#include "cloud_digest.h"
 
 #define S3_PUT_MAX (5ull * 1024 * 1024 * 1024) /* Amazon's limit of one PUT */
 
@@ -108,26 +104,6 @@ bool s3_words(const struct cloud_request *q, struct cloud_problem *p, int status
 enum pb_err s3_object_from(struct store_object *o, const struct http_result *r,
                            struct error *e) PB_CHECK;
 
-/* ---------------------------------------------------------------------- s3_digest.c */
-
-/* Checksums of a body, computed beside the loop. */
-struct s3_digest {
-    struct job job;
-    struct loop *loop;
-    struct source *body;
-    struct digest *sha256, *md5;
-    uint32_t crc;
-    char sha256_hex[2 * SHA256_LEN + 1], md5_hex[2 * MD5_LEN + 1];
-    char md5_base64[25], crc_base64[9];
-    bool running;
-    void (*done)(void *ctx, const struct error *e);
-    void *ctx;
-};
-enum pb_err s3_digest_start(struct s3_digest *d, struct loop *l, struct source *body,
-                            void (*done)(void *ctx, const struct error *e), void *ctx,
-                            struct error *e) PB_CHECK;
-void s3_digest_release(struct s3_digest *d); /* also while it runs */
-
 /* ----------------------------------------------------------------------- operations */
 
 struct store_op *s3_list_containers(struct store *s, const char *token, store_page_fn done,
@@ -144,10 +120,6 @@ struct store_op *s3_links(struct store *s, const char *container, const char *ke
                           struct error *e);
 struct store_op *s3_remove(struct store *s, const struct store_remove_request *r,
                            store_remove_fn done, void *ctx, struct error *e);
-struct store_op *s3_head(struct store *s, const char *container, const char *key, size_t key_len,
-                         const char *version_id, store_head_fn done, void *ctx, struct error *e);
-struct store_op *s3_read(struct store *s, const struct store_read_request *r, store_read_fn done,
-                         void *ctx, struct error *e);
 struct store_op *s3_write(struct store *s, const struct store_write_request *r, store_write_fn done,
                           void *ctx, struct error *e);
 

@@ -16,7 +16,7 @@
 struct slot {
     struct s3_multipart *m;
     struct s3_request request;
-    struct s3_digest digest;
+    struct cloud_digest digest;
     struct source *body; /* of a part that is sent */
     size_t part;
     bool busy;
@@ -42,7 +42,7 @@ struct s3_multipart {
 static void slot_release(struct slot *s)
 {
     cloud_request_release(&s->request.q);
-    s3_digest_release(&s->digest);
+    cloud_digest_release(&s->digest);
     source_free(s->body);
     s->body = NULL;
     s->busy = false;
@@ -237,7 +237,7 @@ static bool is_wrong_copy(const struct slot *s)
 
     return s->m->parts.data[s->part].copied && is_checked(w) &&
            !(sse && strcmp(sse, "AES256") != 0) && hex_decode(etag, 2 * MD5_LEN, sum) &&
-           strncasecmp(etag, s->digest.md5_hex, 2 * (size_t)MD5_LEN) != 0;
+           strncasecmp(etag, s->digest.checks.md5_hex, 2 * (size_t)MD5_LEN) != 0;
 }
 
 static bool keep_etag(struct slot *s, const struct http_result *r)
@@ -334,9 +334,9 @@ static enum pb_err copy_headers(struct slot *s, struct error *e)
 
 static enum pb_err sent_headers(struct slot *s, struct error *e)
 {
-    s->request.payload_hash = s->digest.sha256_hex;
+    s->request.payload_hash = s->digest.checks.sha256_hex;
     s->request.q.body = s->body;
-    return cloud_header(&s->request.q, "Content-MD5", s->digest.md5_base64, e);
+    return cloud_header(&s->request.q, "Content-MD5", s->digest.checks.md5, e);
 }
 
 static enum pb_err send_part(struct slot *s, struct error *e)
@@ -370,7 +370,8 @@ static enum pb_err begin_part(struct slot *s, struct error *e)
     s->body = source_slice(w->body, part->at, part->len);
     if (!s->body)
         return error_nomem(e);
-    return s3_digest_start(&s->digest, w->op.store->loop, s->body, part_digested, s, e);
+    return cloud_digest_start(&s->digest, CLOUD_SHA256 | CLOUD_MD5, w->op.store->loop, s->body,
+                              part_digested, s, e);
 }
 
 /* As many as may run; when all are there, the end. */

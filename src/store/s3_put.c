@@ -196,10 +196,10 @@ enum pb_err s3_put_headers(struct write_op *w, struct error *e)
         err = s3_put_condition(w, e);
     /* Never as a trailer.  Others than Amazon know the older of the two for certain. */
     if (err == PB_OK && s3_write_store(w)->amazon)
-        err = cloud_header(&r->q, "x-amz-checksum-crc32", w->digest.crc_base64, e);
+        err = cloud_header(&r->q, "x-amz-checksum-crc32", w->digest.checks.crc32, e);
     else if (err == PB_OK)
-        err = cloud_header(&r->q, "Content-MD5", w->digest.md5_base64, e);
-    r->payload_hash = w->digest.sha256_hex;
+        err = cloud_header(&r->q, "Content-MD5", w->digest.checks.md5, e);
+    r->payload_hash = w->digest.checks.sha256_hex;
     r->q.body = w->body;
     return err;
 }

@@ -32,7 +32,7 @@ static void write_free(struct write_op *w)
     loop_timer_stop(w->op.store->loop, w->timer);
     loop_unpost(w->op.store->loop, w);
     cloud_request_release(&w->request.q);
-    s3_digest_release(&w->digest);
+    cloud_digest_release(&w->digest);
     s3_multipart_free(w->multipart);
     store_object_release(&w->keep);
     store_object_release(&w->before);
@@ -447,7 +447,7 @@ static void digested(void *ctx, const struct error *e)
         s3_write_fail(w, e);
         return;
     }
-    memcpy(w->expect_etag, w->digest.md5_hex, sizeof w->digest.md5_hex);
+    memcpy(w->expect_etag, w->digest.checks.md5_hex, sizeof w->digest.checks.md5_hex);
     look_before(w);
 }
 
@@ -520,7 +520,8 @@ struct store_op *s3_write(struct store *s, const struct store_write_request *q, 
     if (err == PB_OK && w->multipart)
         err = loop_post(s->loop, begin_in_parts, w, e);
     else if (err == PB_OK)
-        err = s3_digest_start(&w->digest, s->loop, w->body, digested, w, e);
+        err = cloud_digest_start(&w->digest, CLOUD_SHA256 | CLOUD_MD5 | CLOUD_CRC32, s->loop,
+                                 w->body, digested, w, e);
     if (err == PB_OK)
         return &w->op;
     write_free(w);

@@ -21,7 +21,7 @@ struct s3_multipart;
 struct write_op {
     struct store_op op;             /* first */
     struct s3_request request;      /* the one that runs */
-    struct s3_digest digest;        /* of one that goes in one piece */
+    struct cloud_digest digest;     /* of one that goes in one piece */
     struct s3_multipart *multipart; /* else NULL */
     loop_timer timer;
 

@@ -1,7 +1,7 @@
 /*
  * GET of a large object in ranges, several side by side, given to the sink in order.
  *
- * Each range is a read of its own (s3_object.c): asked for with If-Match, compared with what the
+ * Each range is a read of its own (cloud_read.c): asked for with If-Match, compared with what the
  * first one was of, continued where it was when it breaks off.  The range that is next goes
  * straight into the sink; those behind it wait in memory.  The first is asked for alone: a server
  * that knows no ranges then sends all of it, once.
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "s3_read.h"
+#include "cloud_read.h"
 
 #define LEAST ((uint64_t)16 << 20) /* bytes; fewer are not worth it */
 #define RANGE ((uint64_t)8 << 20)
@@ -134,9 +134,9 @@ static enum pb_err on_begin(void *ctx, const struct store_object *o, struct erro
     if (err != PB_OK)
         return err;
     r->known = true;
-    r->single = !s3_read_is_part(g->op);
+    r->single = !cloud_read_is_part(g->op);
     if (r->single)
-        s3_read_to_the_end(g->op);
+        cloud_read_to_the_end(g->op);
     if (r->q.begin)
         err = r->q.begin(r->ctx, o, e);
     /* This is called from within a transfer: others cannot be begun here. */
@@ -194,7 +194,7 @@ static enum pb_err ask(struct ranges_op *r, struct range *g, struct error *e)
     q.expect = r->known ? &r->object.identity : &r->expect;
     q.begin = on_begin;
     q.to = (struct sink){on_bytes, g};
-    g->op = s3_read_one(r->op.store, &q, on_range, g, e);
+    g->op = cloud_read_one(r->op.store, &q, on_range, g, e);
     if (!g->op)
         return e->code;
     g->begun = true;
@@ -286,15 +286,15 @@ static bool worth_it(const struct store_read_request *q)
     return left >= LEAST && (q->length == 0 || q->length >= LEAST);
 }
 
-struct store_op *s3_read(struct store *s, const struct store_read_request *q, store_read_fn done,
-                         void *ctx, struct error *e)
+struct store_op *cloud_read(struct store *s, const struct store_read_request *q, store_read_fn done,
+                            void *ctx, struct error *e)
 {
     struct ranges_op *r;
     struct error error;
     enum pb_err err;
 
     if (!worth_it(q))
-        return s3_read_one(s, q, done, ctx, e);
+        return cloud_read_one(s, q, done, ctx, e);
     r = mem_alloc(sizeof *r);
     if (!r) {
         (void)error_nomem(e);

@@ -7,19 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <pklbrowse/log.h>
-#include <pklbrowse/num.h>
-
-#include "s3_read.h"
-
-/* Broken transfers in a row that brought nothing. */
-#define FRUITLESS_MAX 3
+#include "cloud_read.h"
 
 /* ------------------------------------------------------------------------------- HEAD */
 
 struct head_op {
     struct store_op op; /* first */
-    struct s3_request request;
+    struct cloud_request *request;
     store_head_fn done;
     void *ctx;
 };
@@ -27,7 +21,7 @@ struct head_op {
 static void head_free(struct head_op *h)
 {
     store_op_end(&h->op);
-    cloud_request_release(&h->request.q);
+    cloud_request_free(h->request);
     free(h);
 }
 
@@ -52,17 +46,17 @@ static void head_answered(void *ctx, const struct http_result *r, const struct e
         error = *e;
         err = e->code;
     } else if (r->status / 100 != 2) {
-        err = cloud_answer_error(&h->request.q, r, &error);
+        err = cloud_answer_error(h->request, r, &error);
     } else {
-        err = s3_object_from(&o, r, &error);
+        err = h->request->store->kind->object_from(&o, r, &error);
     }
     head_free(h);
     done(done_ctx, err == PB_OK ? &o : NULL, err == PB_OK ? NULL : &error);
     store_object_release(&o);
 }
 
-struct store_op *s3_head(struct store *s, const char *container, const char *key, size_t key_len,
-                         const char *version_id, store_head_fn done, void *ctx, struct error *e)
+struct store_op *cloud_head(struct store *s, const char *container, const char *key, size_t key_len,
+                            const char *version_id, store_head_fn done, void *ctx, struct error *e)
 {
     struct head_op *h = mem_alloc(sizeof *h);
     enum pb_err err;
@@ -74,13 +68,15 @@ struct store_op *s3_head(struct store *s, const char *container, const char *key
     store_op_begin(&h->op, &head_class, s);
     h->done = done;
     h->ctx = ctx;
-    err = cloud_request_init(&h->request.q, s, S3_HEAD, container, key, key_len, e);
-    h->request.q.done = head_answered;
-    h->request.q.ctx = h;
-    if (err == PB_OK && version_id)
-        err = cloud_param(&h->request.q, "versionId", version_id, e);
+    err = cloud_request_new(&h->request, s, ((struct cloud_store *)s)->kind->head, container, key,
+                            key_len, e);
+    if (err == PB_OK) {
+        h->request->done = head_answered;
+        h->request->ctx = h;
+        err = cloud_version(h->request, version_id, e);
+    }
     if (err == PB_OK)
-        err = cloud_request_send(&h->request.q, e);
+        err = cloud_request_send(h->request, e);
     if (err == PB_OK)
         return &h->op;
     head_free(h);
@@ -91,20 +87,14 @@ struct store_op *s3_head(struct store *s, const char *container, const char *key
 
 struct read_op {
     struct store_op op; /* first */
-    struct s3_request request;
+    struct cloud_request *request;
     char *version_id;
     struct store_identity expect; /* what must be read; after the first answer: what is read */
     bool expected, plain;         /* plain: without If-Match, comparing the answer is enough */
-    uint64_t offset, length;      /* as asked for; length 0: to the end */
-    uint64_t given;               /* bytes that went into the sink */
-    uint64_t skip;                /* of this answer: bytes before those that are wanted */
-    unsigned fruitless;
-    uint64_t given_before; /* when the running request was sent */
+    struct cloud_transfer transfer;
     bool begun;
-    bool part; /* the last answer is a part */
     struct store_object object;
     enum pb_err (*begin)(void *ctx, const struct store_object *o, struct error *e);
-    struct sink to;
     store_read_fn done;
     void *ctx;
 };
@@ -112,7 +102,7 @@ struct read_op {
 static void read_free(struct read_op *r)
 {
     store_op_end(&r->op);
-    cloud_request_release(&r->request.q);
+    cloud_request_free(r->request);
     store_identity_release(&r->expect);
     store_object_release(&r->object);
     free(r->version_id);
@@ -128,20 +118,24 @@ static void read_resume(struct store_op *op)
 {
     struct read_op *r = (struct read_op *)op;
 
-    if (r->request.q.call)
-        http_resume(r->request.q.call);
+    if (r->request->call)
+        http_resume(r->request->call);
+}
+
+/* Bytes to be read in all. */
+static uint64_t wanted(const struct read_op *r)
+{
+    return cloud_transfer_wanted(&r->transfer, r->object.identity.size);
 }
 
 static void read_progress(const struct store_op *op, struct http_progress *out)
 {
     const struct read_op *r = (const struct read_op *)op;
 
-    if (r->request.q.call)
-        http_progress(r->request.q.call, out);
-    out->received = r->given;
-    out->receive_total = r->length;
-    if (r->begun && (r->length == 0 || r->length > r->object.identity.size - r->offset))
-        out->receive_total = r->object.identity.size - r->offset;
+    if (r->request->call)
+        http_progress(r->request->call, out);
+    out->received = r->transfer.given;
+    out->receive_total = r->begun ? wanted(r) : r->transfer.length;
 }
 
 static const struct store_op_class read_class = {
@@ -163,14 +157,14 @@ static void read_finish(struct read_op *r, const struct error *e)
 
 static enum pb_err changed(struct read_op *r, struct error *e)
 {
-    return cloud_error(&r->request.q, PB_ECHANGED, "it was changed by someone else meanwhile", e);
+    return cloud_error(r->request, PB_ECHANGED, "it was changed by someone else meanwhile", e);
 }
 
 /* The first answer says what is read; each later one must be of the same version. */
 static enum pb_err take_object(struct read_op *r, const struct http_result *a, struct error *e)
 {
     struct store_object o;
-    enum pb_err err = s3_object_from(&o, a, e);
+    enum pb_err err = r->request->store->kind->object_from(&o, a, e);
     bool same;
 
     if (err != PB_OK)
@@ -180,9 +174,9 @@ static enum pb_err take_object(struct read_op *r, const struct http_result *a, s
         store_object_release(&o);
         return same ? PB_OK : changed(r, e);
     }
-    if (r->offset > o.identity.size) {
+    if (r->transfer.offset > o.identity.size) {
         store_object_release(&o);
-        return cloud_error(&r->request.q, PB_ECHANGED, "it is shorter than expected", e);
+        return cloud_error(r->request, PB_ECHANGED, "it is shorter than expected", e);
     }
     r->object = o;
     store_identity_release(&r->expect);
@@ -196,87 +190,26 @@ static enum pb_err take_object(struct read_op *r, const struct http_result *a, s
 static enum pb_err on_head(void *ctx, const struct http_result *a, struct error *e)
 {
     struct read_op *r = ctx;
-    const char *range = http_headers_get(&a->headers, "Content-Range");
-    uint64_t first = 0, want = r->offset + r->given;
-    size_t n;
 
-    r->part = a->status == 206;
-    if (r->part) {
-        n = range && strncmp(range, "bytes ", 6) == 0 ? strcspn(range + 6, "-") : 0;
-        if (!n || !num_parse_u64(range + 6, n, &first) || first > want)
-            return cloud_error(&r->request.q, PB_ESERVER, "the server sent another part of it", e);
-    }
-    /* 200: a server that knows no ranges sends all of it. */
-    r->skip = want - first;
+    if (!cloud_transfer_head(&r->transfer, a))
+        return cloud_error(r->request, PB_ESERVER, "the server sent another part of it", e);
     return take_object(r, a, e);
 }
 
 static enum pb_err on_body(void *ctx, const void *p, size_t n, struct error *e)
 {
-    struct read_op *r = ctx;
-    const char *at = p;
-    size_t before = r->skip < n ? (size_t)r->skip : n;
-    uint64_t left = r->length ? r->length - r->given : UINT64_MAX;
-    size_t use = n - before;
-    enum pb_err err = PB_OK;
-
-    if (use > left)
-        use = (size_t)left;
-    if (use > 0)
-        err = sink_write(&r->to, at + before, use, e);
-    if (err == PB_OK) { /* else, after PB_EAGAIN, the same bytes come again */
-        r->skip -= before;
-        r->given += use;
-    }
-    return err;
-}
-
-static enum pb_err add_range(struct read_op *r, struct error *e)
-{
-    uint64_t first = r->offset + r->given, last = 0;
-    struct buf value;
-    enum pb_err err;
-
-    if (first == 0 && r->length == 0)
-        return PB_OK;
-    if (r->length && !num_add(r->offset, r->length - 1, &last))
-        return error_set(e, PB_EUSAGE, "the range to read goes beyond every size");
-    buf_init(&value, BUF_MAX_LINE);
-    buf_printf(&value, "bytes=%llu-", (unsigned long long)first);
-    if (r->length)
-        buf_printf(&value, "%llu", (unsigned long long)last);
-    err = buf_status(&value, e);
-    if (err == PB_OK)
-        err = cloud_header(&r->request.q, "Range", value.data, e);
-    buf_release(&value);
-    return err;
+    return cloud_transfer_take(&((struct read_op *)ctx)->transfer, p, n, e);
 }
 
 static enum pb_err read_send(struct read_op *r, struct error *e)
 {
     enum pb_err err;
 
-    http_headers_clear(&r->request.q.headers);
-    r->given_before = r->given;
-    err = add_range(r, e);
+    http_headers_clear(&r->request->headers);
+    err = cloud_transfer_ask(&r->transfer, r->request, e);
     if (err == PB_OK && r->expected && r->expect.etag && !r->plain)
-        err = cloud_header(&r->request.q, "If-Match", r->expect.etag, e);
-    return err == PB_OK ? cloud_request_send(&r->request.q, e) : err;
-}
-
-static bool complete(const struct read_op *r)
-{
-    uint64_t all = r->object.identity.size - r->offset;
-
-    return r->given == (r->length && r->length < all ? r->length : all);
-}
-
-static bool may_continue(struct read_op *r, const struct error *e)
-{
-    if (!r->begun || !r->expect.etag || (e->code != PB_ENET && e->code != PB_ETIMEOUT))
-        return false;
-    r->fruitless = r->given > r->given_before ? 0 : r->fruitless + 1;
-    return r->fruitless < FRUITLESS_MAX;
+        err = cloud_header(r->request, "If-Match", r->expect.etag, e);
+    return err == PB_OK ? cloud_request_send(r->request, e) : err;
 }
 
 static enum pb_err judge(struct read_op *r, const struct http_result *a, bool *more,
@@ -291,15 +224,15 @@ static enum pb_err judge(struct read_op *r, const struct http_result *a, bool *m
         return PB_OK;
     }
     if (a->status / 100 != 2) {
-        err = cloud_answer_error(&r->request.q, a, e);
+        err = cloud_answer_error(r->request, a, e);
         if (err == PB_ENOTFOUND && r->begun)
             return changed(r, e);
         return err;
     }
     if (!r->begun)
-        return cloud_error(&r->request.q, PB_ESERVER, "the server's answer makes no sense", e);
-    if (!complete(r))
-        return cloud_error(&r->request.q, PB_ENET, "the server sent less than it announced", e);
+        return cloud_error(r->request, PB_ESERVER, "the server's answer makes no sense", e);
+    if (r->transfer.given != wanted(r))
+        return cloud_error(r->request, PB_ENET, "the server sent less than it announced", e);
     return PB_OK;
 }
 
@@ -313,10 +246,7 @@ static void read_answered(void *ctx, const struct http_result *a, const struct e
     if (e) {
         error = *e;
         err = e->code;
-        more = may_continue(r, e);
-        if (more)
-            log_line("the transfer broke off after %llu bytes and is continued",
-                     (unsigned long long)r->given);
+        more = r->begun && r->expect.etag && cloud_transfer_goes_on(&r->transfer, e);
     } else {
         err = judge(r, a, &more, &error);
     }
@@ -331,28 +261,28 @@ static void read_answered(void *ctx, const struct http_result *a, const struct e
 static enum pb_err copy_request(struct read_op *r, const struct store_read_request *q,
                                 struct error *e)
 {
-    r->offset = q->offset;
-    r->length = q->length;
+    r->transfer.offset = q->offset;
+    r->transfer.length = q->length;
+    r->transfer.to = q->to;
     r->begin = q->begin;
-    r->to = q->to;
     if (q->version_id && !(r->version_id = mem_strdup(q->version_id)))
         return error_nomem(e);
     r->expected = q->expect != NULL;
     return q->expect ? store_identity_copy(&r->expect, q->expect, e) : PB_OK;
 }
 
-bool s3_read_is_part(const struct store_op *op)
+bool cloud_read_is_part(const struct store_op *op)
 {
-    return ((const struct read_op *)op)->part;
+    return ((const struct read_op *)op)->transfer.part;
 }
 
-void s3_read_to_the_end(struct store_op *op)
+void cloud_read_to_the_end(struct store_op *op)
 {
-    ((struct read_op *)op)->length = 0;
+    ((struct read_op *)op)->transfer.length = 0;
 }
 
-struct store_op *s3_read_one(struct store *s, const struct store_read_request *q,
-                             store_read_fn done, void *ctx, struct error *e)
+struct store_op *cloud_read_one(struct store *s, const struct store_read_request *q,
+                                store_read_fn done, void *ctx, struct error *e)
 {
     struct read_op *r = mem_alloc(sizeof *r);
     enum pb_err err;
@@ -365,15 +295,17 @@ struct store_op *s3_read_one(struct store *s, const struct store_read_request *q
     store_object_init(&r->object);
     r->done = done;
     r->ctx = ctx;
-    err = cloud_request_init(&r->request.q, s, S3_GET, q->container, q->key, q->key_len, e);
-    r->request.q.on_head = on_head;
-    r->request.q.on_body = on_body;
-    r->request.q.done = read_answered;
-    r->request.q.ctx = r;
-    if (err == PB_OK)
+    err = cloud_request_new(&r->request, s, ((struct cloud_store *)s)->kind->get, q->container,
+                            q->key, q->key_len, e);
+    if (err == PB_OK) {
+        r->request->on_head = on_head;
+        r->request->on_body = on_body;
+        r->request->done = read_answered;
+        r->request->ctx = r;
         err = copy_request(r, q, e);
-    if (err == PB_OK && r->version_id)
-        err = cloud_param(&r->request.q, "versionId", r->version_id, e);
+    }
+    if (err == PB_OK)
+        err = cloud_version(r->request, r->version_id, e);
     if (err == PB_OK)
         err = read_send(r, e);
     if (err == PB_OK)
