@@ -19,8 +19,8 @@ static const struct store_ops azure_ops = {
     .read = cloud_read_one,
     .write = azure_write,
     .list_versions = azure_list_versions,
-    .remove = azure_remove,
-    .details = azure_details,
+    .remove = cloud_remove,
+    .details = cloud_details,
     .free = azure_free,
 };
 

@@ -6,8 +6,6 @@
  *   azure_error.c    what an answer that is no success says, and in which words we pass it on
  *   azure_list.c     accounts, containers, pages of blobs, of versions and snapshots
  *   azure_headers.c  between an answer's headers and a struct store_object
- *   azure_details.c  tags
- *   azure_remove.c   DELETE
  *   azure_write.c    the careful write (azure_put.c)
  *   azure_blocks.c   the same of a large blob, in blocks (azure_plan.c)
  */
@@ -96,11 +94,6 @@ struct store_op *azure_list(struct store *s, const struct store_list_request *r,
                             void *ctx, struct error *e);
 struct store_op *azure_list_versions(struct store *s, const struct store_list_request *r,
                                      store_page_fn done, void *ctx, struct error *e);
-struct store_op *azure_details(struct store *s, const char *container, const char *key,
-                               size_t key_len, const char *version_id, store_details_fn done,
-                               void *ctx, struct error *e);
-struct store_op *azure_remove(struct store *s, const struct store_remove_request *r,
-                              store_remove_fn done, void *ctx, struct error *e);
 struct store_op *azure_write(struct store *s, const struct store_write_request *r,
                              store_write_fn done, void *ctx, struct error *e);
 

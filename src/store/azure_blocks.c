@@ -169,7 +169,7 @@ static bool read_list(struct azure_blocks *b, const struct http_result *r)
     size_t bom = r->body.len >= 3 && memcmp(r->body.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     uint64_t sum = 0;
     struct xml *x = NULL;
-    bool good = etag && store_identity_matches(&b->w->before.identity, etag) &&
+    bool good = etag && store_identity_matches(&b->w->c.before.identity, etag) &&
                 xml_new(&handler, &x, NULL) == PB_OK;
 
     good = good && xml_feed(x, r->body.data + bom, r->body.len - bom, NULL) == PB_OK &&
@@ -177,7 +177,7 @@ static bool read_list(struct azure_blocks *b, const struct http_result *r)
     xml_free(x);
     for (size_t i = 0; good && i < b->old.len; i++)
         good = num_add(sum, b->old.data[i].size, &sum);
-    return good && sum == b->w->before.identity.size;
+    return good && sum == b->w->c.before.identity.size;
 }
 
 /* How long the ids are that are to be kept; false: ours cannot be like them. */
@@ -200,7 +200,7 @@ static bool take_id_length(struct azure_blocks *b)
 /* The blob has blocks that ours do not go with: it is written in one piece. */
 static bool go_whole(struct azure_write_op *w)
 {
-    if (w->body->size > WHOLE_MAX)
+    if (w->c.body->size > WHOLE_MAX)
         return false;
     log_line("the blob has blocks of another kind: all of it is sent");
     azure_blocks_free(w->blocks);
@@ -215,7 +215,7 @@ static void listed(void *ctx, const struct http_result *r, const struct error *e
     struct azure_blocks *b = w->blocks;
 
     if (e) {
-        azure_write_fail(w, e);
+        cloud_write_fail(&w->c, e);
         return;
     }
     b->listed = true;
@@ -234,7 +234,7 @@ static void listed(void *ctx, const struct http_result *r, const struct error *e
 static void ask_list(struct azure_write_op *w)
 {
     struct error error = {0};
-    enum pb_err err = azure_write_begin(w, AZURE_GET_BLOCKS, listed, &error);
+    enum pb_err err = cloud_write_begin(&w->c, AZURE_GET_BLOCKS, listed, &error);
 
     if (err == PB_OK)
         err = cloud_param(&w->request.q, "comp", "blocklist", &error);
@@ -243,7 +243,7 @@ static void ask_list(struct azure_write_op *w)
     if (err == PB_OK)
         err = cloud_request_send(&w->request.q, &error);
     if (err != PB_OK)
-        azure_write_fail(w, &error);
+        cloud_write_fail(&w->c, &error);
 }
 
 /* --------------------------------------------------------------------------- the plan */
@@ -257,7 +257,7 @@ static enum pb_err make_nonce(struct azure_blocks *b, struct error *e)
 
     buf_init(&seed, BUF_MAX_LINE);
     buf_printf(&seed, "%lld %llu %ld %s", (long long)clock_now(),
-               (unsigned long long)clock_mono_us(), (long)getpid(), b->w->digest.checks.md5);
+               (unsigned long long)clock_mono_us(), (long)getpid(), b->w->c.digest.checks.md5);
     err = buf_status(&seed, e);
     if (err == PB_OK)
         err = sha256(seed.data, seed.len, hash, e);
@@ -278,13 +278,13 @@ static void make_plan(struct azure_write_op *w)
         sizes[i] = b->old.data[i].size;
     azure_plan_release(&b->plan);
     if (err == PB_OK)
-        err = azure_plan_make(&b->plan, w->body->size, sizes, b->old.len, w->unchanged,
+        err = azure_plan_make(&b->plan, w->c.body->size, sizes, b->old.len, w->unchanged,
                               w->unchanged_count, b->copies, &e);
     free(sizes);
     if (err == PB_OK)
         err = make_nonce(b, &e);
     if (err != PB_OK) {
-        azure_write_fail(w, &e);
+        cloud_write_fail(&w->c, &e);
         return;
     }
     b->planned = true;
@@ -331,11 +331,11 @@ static void piece_failed(struct slot *s, const struct http_result *r)
     azure_problem_read(&p, r);
     (void)cloud_problem_error(&p, &s->request.q, r, &e);
     if (piece->kind == AZURE_COPY && cloud_problem_is(&p, "SourceConditionNotMet"))
-        azure_write_conflict(w);
+        cloud_write_conflict(&w->c);
     else if (piece->kind == AZURE_COPY && r->status / 100 != 2)
         send_everything(w, "the server does not copy blocks");
     else if (!(cloud_problem_is(&p, "InvalidBlobOrBlock") && go_whole(w)))
-        azure_write_fail(w, &e);
+        cloud_write_fail(&w->c, &e);
 }
 
 static void piece_answered(void *ctx, const struct http_result *r, const struct error *e)
@@ -345,7 +345,7 @@ static void piece_answered(void *ctx, const struct http_result *r, const struct 
     const struct azure_piece *piece = &b->plan.data[s->piece];
 
     if (e) {
-        azure_write_fail(b->w, e);
+        cloud_write_fail(&b->w->c, e);
     } else if (r->status / 100 != 2) {
         piece_failed(s, r);
     } else {
@@ -358,7 +358,7 @@ static void piece_answered(void *ctx, const struct http_result *r, const struct 
 
 static enum pb_err copy_headers(struct slot *s, const struct azure_piece *piece, struct error *e)
 {
-    const struct store_identity *old = &s->b->w->before.identity;
+    const struct store_identity *old = &s->b->w->c.before.identity;
     struct buf text;
     enum pb_err err = azure_request_source(&s->request, e);
 
@@ -385,8 +385,8 @@ static enum pb_err send_piece(struct slot *s, struct error *e)
     enum pb_err err;
 
     cloud_request_release(&s->request.q);
-    err = cloud_request_init(&s->request.q, w->op.store, AZURE_BLOCK, w->where, w->key, w->key_len,
-                             e);
+    err = cloud_request_init(&s->request.q, w->c.op.store, AZURE_BLOCK, w->c.container, w->c.key,
+                             w->c.key_len, e);
     s->request.q.speaks_of = AZURE_PUT;
     s->request.q.done = piece_answered;
     s->request.q.ctx = s;
@@ -413,9 +413,9 @@ static void piece_digested(void *ctx, const struct error *e)
     struct error error = {0};
 
     if (e)
-        azure_write_fail(s->b->w, e);
+        cloud_write_fail(&s->b->w->c, e);
     else if (send_piece(s, &error) != PB_OK)
-        azure_write_fail(s->b->w, &error);
+        cloud_write_fail(&s->b->w->c, &error);
 }
 
 static enum pb_err begin_piece(struct slot *s, struct error *e)
@@ -424,11 +424,11 @@ static enum pb_err begin_piece(struct slot *s, struct error *e)
     const struct azure_piece *piece = &s->b->plan.data[s->piece];
 
     s->busy = true;
-    s->body = source_slice(w->body, piece->at, piece->len);
+    s->body = source_slice(w->c.body, piece->at, piece->len);
     if (!s->body)
         return error_nomem(e);
-    return cloud_digest_start(&s->digest, CLOUD_MD5, w->op.store->loop, s->body, piece_digested, s,
-                              e);
+    return cloud_digest_start(&s->digest, CLOUD_MD5, w->c.op.store->loop, s->body, piece_digested,
+                              s, e);
 }
 
 /* Those that are there already need nothing. */
@@ -453,7 +453,7 @@ static void begin_pieces(struct azure_blocks *b)
             continue;
         s->piece = b->next++;
         if (begin_piece(s, &e) != PB_OK) {
-            azure_write_fail(b->w, &e);
+            cloud_write_fail(&b->w->c, &e);
             return;
         }
     }
@@ -493,7 +493,7 @@ static void put_list(struct azure_write_op *w)
     struct azure_blocks *b = w->blocks;
     bool skewed = w->request.skewed;
     struct error e = {0};
-    enum pb_err err = azure_write_begin(w, AZURE_PUT_BLOCKS, azure_write_answered, &e);
+    enum pb_err err = cloud_write_begin(&w->c, AZURE_PUT_BLOCKS, azure_write_answered, &e);
 
     w->request.skewed = skewed;
     if (err == PB_OK)
@@ -506,14 +506,14 @@ static void put_list(struct azure_write_op *w)
     if (err == PB_OK)
         err = cloud_request_send(&w->request.q, &e);
     if (err != PB_OK)
-        azure_write_fail(w, &e);
+        cloud_write_fail(&w->c, &e);
 }
 
 void azure_blocks_go(struct azure_write_op *w)
 {
     struct azure_blocks *b = w->blocks;
 
-    if (!b->listed && w->there && w->unchanged_count > 0)
+    if (!b->listed && w->c.there && w->unchanged_count > 0)
         ask_list(w);
     else if (!b->planned)
         make_plan(w);

@@ -7,6 +7,7 @@
 #include <pklbrowse/log.h>
 
 #include "azure.h"
+#include "cloud_xml.h"
 
 /* The service takes 15 minutes; what is nearer was refused for another reason. */
 #define SKEW_SUSPECT_S 600
@@ -250,10 +251,27 @@ static enum pb_err check(struct cloud_request *r, struct error *e)
     return PB_OK;
 }
 
+static enum pb_err read_tags(struct http_headers *rows, const struct buf *body, struct error *e)
+{
+    return cloud_tags_rows(rows, body, "Tags", e);
+}
+
+static const struct cloud_detail parts_of_details[] = {
+    {AZURE_TAGS, "comp", "tags", "Tags", NULL, false, read_tags},
+    {0},
+};
+
+static enum pb_err hold(struct cloud_request *r, const struct store_identity *identity,
+                        struct error *e)
+{
+    return cloud_header(r, "If-Match", identity->etag, e);
+}
+
 const struct cloud_kind azure_kind = {
     .actions = azure_actions,
     .head = AZURE_HEAD,
     .get = AZURE_GET,
+    .remove = AZURE_DELETE,
     .request_size = sizeof(struct azure_request),
     .init = init,
     .release = release,
@@ -270,4 +288,6 @@ const struct cloud_kind azure_kind = {
     .words = azure_words,
     .object_from = azure_object_from,
     .version = ask_version,
+    .details = parts_of_details,
+    .hold = hold,
 };

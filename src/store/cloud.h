@@ -4,8 +4,12 @@
  *   cloud_request.c  one request: made anew for every attempt, waits for credentials, is sent once
  *                    more with others
  *   cloud_error.c    what an answer that is no success says, and in which words we pass it on
+ *   cloud_headers.c  between an answer's headers and a struct store_object
  *   cloud_read.c     HEAD and GET
  *   cloud_ranges.c   GET of a large object, in ranges side by side
+ *   cloud_write.c    the careful write, as far as it is the same everywhere
+ *   cloud_remove.c   DELETE
+ *   cloud_details.c  tags and access lists (cloud_tags.c)
  *   cloud_digest.c   checksums of what is sent and read
  *   cloud_transfer.c what these and other reads do with the bytes that come
  *
@@ -43,12 +47,22 @@ struct cloud_answer {
     const char *words;
 };
 
+/* What is known of an object beyond its properties. */
+struct cloud_detail {
+    unsigned action;
+    const char *param, *value; /* what is asked with it; value NULL: the name alone */
+    const char *name;          /* of the row that says that it cannot be read */
+    const char *denied;        /* and of that in words, or NULL */
+    bool must;                 /* whatever else goes wrong with it is an error */
+    enum pb_err (*read)(struct http_headers *rows, const struct buf *body, struct error *e);
+};
+
 /* All but actions, request_size, prepare, again, where and those of errors and objects may be NULL.
  */
 struct cloud_kind {
     const struct cloud_action *actions;
     unsigned head; /* the action that asks for an object's properties */
-    unsigned get;
+    unsigned get, remove;
     size_t request_size; /* of the store's own struct, which begins with a struct cloud_request */
 
     enum pb_err (*init)(struct cloud_request *r, struct error *e);
@@ -82,6 +96,13 @@ struct cloud_kind {
                                struct error *e);
     /* Asks for that version (not NULL). */
     enum pb_err (*version)(struct cloud_request *r, const char *version_id, struct error *e);
+
+    const struct cloud_detail *details; /* the last one has no name */
+    /* Holds the removal of an object to what was read; NULL: the service cannot. */
+    enum pb_err (*hold)(struct cloud_request *r, const struct store_identity *identity,
+                        struct error *e);
+    /* The version id of the delete marker that a removal left, or NULL: none. */
+    const char *(*marker)(const struct http_result *r);
 };
 
 struct cloud_store {
@@ -162,11 +183,29 @@ enum pb_err cloud_error(const struct cloud_request *q, enum pb_err code, const c
 /* Some services begin their XML with a byte order mark. */
 size_t cloud_bom(const struct buf *body);
 
+/* ------------------------------------------------------------------ cloud_headers.c */
+
+/* How a service that tells an object's properties in headers calls them. */
+struct cloud_names {
+    const char *version, *tag_count;
+    const char *const *hidden; /* not to be shown, beyond what is in every answer; NULL ends it */
+    /* Puts h into o->keep, if an overwrite would lose it; of all the headers of the answer. */
+    enum pb_err (*keep)(struct store_object *o, const struct http_headers *all,
+                        const struct http_header *h, struct error *e);
+};
+enum pb_err cloud_object_from(struct store_object *o, const struct http_result *r,
+                              const struct cloud_names *names, struct error *e) PB_CHECK;
+
 /* ----------------------------------------------------------------------- operations */
 
 struct store_op *cloud_head(struct store *s, const char *container, const char *key, size_t key_len,
                             const char *version_id, store_head_fn done, void *ctx, struct error *e);
 struct store_op *cloud_read(struct store *s, const struct store_read_request *r, store_read_fn done,
                             void *ctx, struct error *e);
+struct store_op *cloud_remove(struct store *s, const struct store_remove_request *r,
+                              store_remove_fn done, void *ctx, struct error *e);
+struct store_op *cloud_details(struct store *s, const char *container, const char *key,
+                               size_t key_len, const char *version_id, store_details_fn done,
+                               void *ctx, struct error *e);
 
 #endif

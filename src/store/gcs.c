@@ -15,8 +15,8 @@ static const struct store_ops gcs_ops = {
     .read = gcs_read,
     .write = gcs_write,
     .list_versions = gcs_list_versions,
-    .remove = gcs_remove,
-    .details = gcs_details,
+    .remove = cloud_remove,
+    .details = cloud_details,
     .free = gcs_free,
 };
 

@@ -8,7 +8,6 @@
  *   gcs_list.c     buckets, pages of objects, of generations, of what is soft-deleted
  *   gcs_read.c     metadata and media
  *   gcs_write.c    the careful write (gcs_upload.c: its requests)
- *   gcs_remove.c   DELETE, and who may do what
  *
  * An object's identity is its generation: a new one for every write, and only for that.  Metadata
  * that change alone change the metageneration; they are read anew before each write, and it is held
@@ -51,6 +50,7 @@ struct gcs_request {
 
 extern const struct cloud_kind gcs_kind;
 extern const struct cloud_action gcs_actions[];
+extern const struct cloud_detail gcs_parts_of_details[];
 
 static inline struct gcs_store *gcs_of(const struct cloud_request *r)
 {
@@ -99,10 +99,5 @@ struct store_op *gcs_read(struct store *s, const struct store_read_request *r, s
                           void *ctx, struct error *e);
 struct store_op *gcs_write(struct store *s, const struct store_write_request *r,
                            store_write_fn done, void *ctx, struct error *e);
-struct store_op *gcs_remove(struct store *s, const struct store_remove_request *r,
-                            store_remove_fn done, void *ctx, struct error *e);
-struct store_op *gcs_details(struct store *s, const char *container, const char *key,
-                             size_t key_len, const char *version_id, store_details_fn done,
-                             void *ctx, struct error *e);
 
 #endif

@@ -164,6 +164,8 @@ static enum pb_err ask_media(struct read_op *r, struct error *e)
         err = cloud_param_number(&r->request.q, "generation", r->object.generation, e);
     if (err == PB_OK)
         err = http_headers_add(&r->request.q.headers, "Accept-Encoding", "gzip", e);
+    if (r->transfer.given > 0)
+        r->transfer.length = wanted(r); /* its end is known by now */
     if (err == PB_OK)
         err = cloud_transfer_ask(&r->transfer, &r->request.q, e);
     return err == PB_OK ? cloud_request_send(&r->request.q, e) : err;

@@ -172,10 +172,17 @@ static enum pb_err object_from(struct store_object *o, const struct http_result 
     return err;
 }
 
+static enum pb_err hold(struct cloud_request *r, const struct store_identity *identity,
+                        struct error *e)
+{
+    return cloud_param(r, "ifGenerationMatch", identity->etag, e);
+}
+
 const struct cloud_kind gcs_kind = {
     .actions = gcs_actions,
     .head = GCS_HEAD,
     .get = GCS_GET,
+    .remove = GCS_DELETE,
     .request_size = sizeof(struct gcs_request),
     .release = forget_token,
     .check = check,
@@ -192,4 +199,6 @@ const struct cloud_kind gcs_kind = {
     .words = gcs_words,
     .object_from = object_from,
     .version = ask_version,
+    .details = gcs_parts_of_details,
+    .hold = hold,
 };

@@ -25,24 +25,17 @@ static enum pb_err set_body(struct gcs_write_op *w, struct source *body, struct 
 
 static enum pb_err add_conditions(struct gcs_write_op *w, struct error *e)
 {
-    struct gcs_request *r = &w->request;
+    struct cloud_request *r = &w->request.q;
+    const char *generation = w->c.there ? w->c.before.identity.etag : "0";
+    const char *meta = http_headers_get(&w->c.before.shown, "Metageneration");
     enum pb_err err;
 
-    if (w->condition == STORE_ALWAYS)
+    if (w->c.condition == STORE_ALWAYS)
         return PB_OK;
-    err = cloud_param_number(&r->q, "ifGenerationMatch", w->there ? w->before.generation : 0, e);
-    if (err == PB_OK && w->there)
-        err = cloud_param_number(&r->q, "ifMetagenerationMatch", w->before.metageneration, e);
+    err = cloud_param(r, "ifGenerationMatch", generation, e);
+    if (err == PB_OK && w->c.there)
+        err = cloud_param(r, "ifMetagenerationMatch", meta ? meta : "0", e);
     return err;
-}
-
-/* Those on the server now, when it is what was read (nothing that changed since is set back) or
- * when nobody said which. */
-static const struct http_headers *properties(const struct gcs_write_op *w)
-{
-    bool same = w->condition == STORE_IF_SAME && !w->keep_as_given;
-
-    return same || !w->has_keep ? &w->before.o.keep : &w->keep.keep;
 }
 
 static enum pb_err add_sizes(struct gcs_write_op *w, struct error *e)
@@ -52,7 +45,7 @@ static enum pb_err add_sizes(struct gcs_write_op *w, struct error *e)
                                        "application/json; charset=UTF-8", e);
 
     buf_init(&text, BUF_MAX_LINE);
-    buf_printf(&text, "%llu", (unsigned long long)w->body->size);
+    buf_printf(&text, "%llu", (unsigned long long)w->c.body->size);
     if (err == PB_OK)
         err = buf_status(&text, e);
     if (err == PB_OK)
@@ -61,17 +54,17 @@ static enum pb_err add_sizes(struct gcs_write_op *w, struct error *e)
     return err;
 }
 
-enum pb_err gcs_upload_begin(struct gcs_write_op *w, gcs_answer_fn done, struct error *e)
+enum pb_err gcs_upload_begin(struct gcs_write_op *w, cloud_answer_fn done, struct error *e)
 {
-    enum pb_err err = gcs_write_begin(w, GCS_BEGIN, done, e);
+    enum pb_err err = cloud_write_begin(&w->c, GCS_BEGIN, done, e);
 
     gcs_upload_forget(w);
     w->begun++;
     free(w->json);
     w->json = NULL;
     if (err == PB_OK)
-        err = gcs_object_json(&w->request, properties(w), w->digest.checks.crc32c,
-                              w->digest.checks.md5, &w->json, e);
+        err = gcs_object_json(&w->request, cloud_write_properties(&w->c), w->c.digest.checks.crc32c,
+                              w->c.digest.checks.md5, &w->json, e);
     if (err == PB_OK)
         err = cloud_param(&w->request.q, "uploadType", "resumable", e);
     if (err == PB_OK)
@@ -100,7 +93,7 @@ enum pb_err gcs_upload_take(struct gcs_write_op *w, const struct http_result *r,
 
 static enum pb_err add_range(struct gcs_write_op *w, bool ask, struct error *e)
 {
-    unsigned long long total = w->body->size, first = w->sent;
+    unsigned long long total = w->c.body->size, first = w->sent;
     struct buf text;
     enum pb_err err;
 
@@ -116,21 +109,21 @@ static enum pb_err add_range(struct gcs_write_op *w, bool ask, struct error *e)
     return err;
 }
 
-enum pb_err gcs_upload_send(struct gcs_write_op *w, gcs_answer_fn done, struct error *e)
+enum pb_err gcs_upload_send(struct gcs_write_op *w, cloud_answer_fn done, struct error *e)
 {
-    enum pb_err err = gcs_write_begin(w, GCS_SEND, done, e);
+    enum pb_err err = cloud_write_begin(&w->c, GCS_SEND, done, e);
 
     w->request.upload = w->upload;
     if (err == PB_OK)
         err = add_range(w, false, e);
     if (err == PB_OK)
-        err = set_body(w, source_slice(w->body, w->sent, w->body->size - w->sent), e);
+        err = set_body(w, source_slice(w->c.body, w->sent, w->c.body->size - w->sent), e);
     return err == PB_OK ? cloud_request_send(&w->request.q, e) : err;
 }
 
-enum pb_err gcs_upload_ask(struct gcs_write_op *w, gcs_answer_fn done, struct error *e)
+enum pb_err gcs_upload_ask(struct gcs_write_op *w, cloud_answer_fn done, struct error *e)
 {
-    enum pb_err err = gcs_write_begin(w, GCS_ASK, done, e);
+    enum pb_err err = cloud_write_begin(&w->c, GCS_ASK, done, e);
 
     w->request.upload = w->upload;
     if (err == PB_OK)
@@ -147,7 +140,7 @@ bool gcs_upload_progress(struct gcs_write_op *w, const struct http_result *r)
     const char *dash = range ? strchr(range, '-') : NULL;
 
     if (range && (strncmp(range, "bytes=0-", 8) != 0 || !dash ||
-                  !num_parse_u64(dash + 1, strlen(dash + 1), &last) || last >= w->body->size))
+                  !num_parse_u64(dash + 1, strlen(dash + 1), &last) || last >= w->c.body->size))
         return false;
     w->sent = range ? last + 1 : 0;
     w->fruitless = w->sent > before ? 0 : w->fruitless + 1;

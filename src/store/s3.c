@@ -30,8 +30,8 @@ static const struct store_ops s3_ops = {
     .read = cloud_read,
     .write = s3_write,
     .list_versions = s3_list_versions,
-    .remove = s3_remove,
-    .details = s3_details,
+    .remove = cloud_remove,
+    .details = cloud_details,
     .links = s3_links,
     .free = s3_free,
 };

@@ -6,7 +6,6 @@
  *   s3_error.c    what an answer that is no success says, and in which words we pass it on
  *   s3_list.c     containers and pages
  *   s3_versions.c pages of versions
- *   s3_remove.c   DELETE
  *   s3_details.c  tags and access lists
  *   s3_links.c    addresses of an object, signed ones among them
  *   s3_headers.c  between an answer's headers and a struct store_object
@@ -79,6 +78,7 @@ struct s3_request {
 
 extern const struct cloud_kind s3_kind;
 extern const struct cloud_action s3_actions[];
+extern const struct cloud_detail s3_parts_of_details[];
 
 static inline struct s3_store *s3_of(const struct cloud_request *r)
 {
@@ -112,14 +112,9 @@ struct store_op *s3_list(struct store *s, const struct store_list_request *r, st
                          void *ctx, struct error *e);
 struct store_op *s3_list_versions(struct store *s, const struct store_list_request *r,
                                   store_page_fn done, void *ctx, struct error *e);
-struct store_op *s3_details(struct store *s, const char *container, const char *key, size_t key_len,
-                            const char *version_id, store_details_fn done, void *ctx,
-                            struct error *e);
 struct store_op *s3_links(struct store *s, const char *container, const char *key, size_t key_len,
                           const char *version_id, store_details_fn done, void *ctx,
                           struct error *e);
-struct store_op *s3_remove(struct store *s, const struct store_remove_request *r,
-                           store_remove_fn done, void *ctx, struct error *e);
 struct store_op *s3_write(struct store *s, const struct store_write_request *r, store_write_fn done,
                           void *ctx, struct error *e);
 

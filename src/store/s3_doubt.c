@@ -4,7 +4,6 @@
  */
 #include <string.h>
 
-#include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 
 #include "s3_write.h"
@@ -13,18 +12,18 @@ static void put_after_wait(void *ctx)
 {
     struct write_op *w = ctx;
 
-    w->timer = 0;
-    s3_write_put(w);
+    w->c.timer = 0;
+    s3_write_put(&w->c);
 }
 
 static void put_again(struct write_op *w)
 {
-    if (w->puts >= S3_PUTS_MAX) {
-        s3_write_fail(w, &w->why);
+    if (w->c.puts >= S3_PUTS_MAX) {
+        cloud_write_fail(&w->c, &w->c.why);
         return;
     }
     log_line("nothing was written yet: saving again");
-    s3_write_wait(w, w->puts, put_after_wait);
+    cloud_write_wait(&w->c, w->c.puts, put_after_wait);
 }
 
 /* A version of its own: it is still there when another one is the newest. */
@@ -38,19 +37,19 @@ static void still_the_old(struct write_op *w)
 {
     if (w->doubt != DOUBT_REFUSED) {
         put_again(w);
-    } else if (!w->other_tried && w->condition == STORE_IF_SAME) {
+    } else if (!w->other_tried && w->c.condition == STORE_IF_SAME) {
         log_line("the object is unchanged: trying the other spelling of its ETag");
         w->other_tried = true;
         w->plain_etag = !w->plain_etag;
-        s3_write_put(w);
-    } else if (stays(&w->before.identity) && !w->unconditional) {
+        s3_write_put(&w->c);
+    } else if (stays(&w->c.before.identity) && !w->unconditional) {
         /* Some refuse every condition in a bucket with versions; there, what is replaced stays. */
         log_line("the server refuses any condition: held against a HEAD only");
         w->unconditional = true;
-        s3_write_put(w);
+        s3_write_put(&w->c);
     } else {
-        s3_write_fail_with(
-            w, PB_ESERVER,
+        cloud_write_fail_with(
+            &w->c, PB_ESERVER,
             "the server refuses the condition although the object is unchanged; nothing was "
             "written");
     }
@@ -65,7 +64,7 @@ static enum pb_err compare_piece(void *ctx, const void *p, size_t n, struct erro
     while (n > 0 && !w->differs && err == PB_OK) {
         size_t got = 0, want = n < SOURCE_VIEW_MAX ? n : SOURCE_VIEW_MAX;
 
-        err = source_view(w->body, w->read_back, want, &ours, &got, e);
+        err = source_view(w->c.body, w->read_back, want, &ours, &got, e);
         got = got < want ? got : want;
         if (err != PB_OK)
             break;
@@ -77,34 +76,23 @@ static enum pb_err compare_piece(void *ctx, const void *p, size_t n, struct erro
     return err;
 }
 
-static void unknown_outcome(struct write_op *w, const char *why)
-{
-    struct buf text;
-
-    buf_init(&text, BUF_MAX_LINE);
-    buf_printf(&text, _("the connection was lost and it is not known whether it was saved (%s)"),
-               why);
-    s3_write_fail_with(w, PB_ENET, text.data);
-    buf_release(&text);
-}
-
 static void read_back(void *ctx, const struct http_result *r, const struct error *e)
 {
     struct write_op *w = ctx;
 
     if (e || r->status / 100 != 2)
-        unknown_outcome(w, e ? e->msg : _("what is there now cannot be read"));
-    else if (!w->differs && w->read_back == w->body->size)
-        s3_write_saved(w, &w->found);
+        cloud_write_unknown(&w->c, e ? e->msg : "what is there now cannot be read");
+    else if (!w->differs && w->read_back == w->c.body->size)
+        s3_write_saved(&w->c, &w->found);
     else
-        s3_write_conflict(w);
+        cloud_write_conflict(&w->c);
 }
 
 /* A new version of the right size whose ETag says nothing about its bytes: compare those. */
 static void start_read_back(struct write_op *w)
 {
     struct error error = {0};
-    enum pb_err err = s3_write_begin(w, S3_GET, read_back, &error);
+    enum pb_err err = cloud_write_begin(&w->c, S3_GET, read_back, &error);
 
     w->request.q.on_body = compare_piece;
     w->read_back = 0;
@@ -114,69 +102,49 @@ static void start_read_back(struct write_op *w)
     if (err == PB_OK)
         err = cloud_request_send(&w->request.q, &error);
     if (err != PB_OK)
-        s3_write_fail(w, &error);
+        cloud_write_fail(&w->c, &error);
 }
 
-static void found_object(struct write_op *w, const struct store_object *o)
+void s3_write_found(struct cloud_write *c, const struct store_object *o)
 {
-    bool same_size = o->identity.size == w->body->size;
+    struct write_op *w = (struct write_op *)c;
+    bool same_size = o->identity.size == w->c.body->size;
     bool ours =
         same_size && *w->expect_etag && store_identity_matches(&o->identity, w->expect_etag);
-    bool old = w->there && store_identity_same(&w->before.identity, &o->identity);
+    bool old = w->c.there && store_identity_same(&w->c.before.identity, &o->identity);
     struct error e = {0};
 
     if (old && (w->doubt != DOUBT_LOST || !ours)) {
         still_the_old(w);
     } else if (ours) {
         log_line("what is there now is what was sent: it was saved");
-        s3_write_saved(w, &o->identity);
-    } else if (same_size && w->puts > 0) {
+        s3_write_saved(&w->c, &o->identity);
+    } else if (same_size && w->c.puts > 0) {
         store_identity_release(&w->found);
         if (store_identity_copy(&w->found, &o->identity, &e) != PB_OK)
-            s3_write_fail(w, &e);
+            cloud_write_fail(&w->c, &e);
         else
             start_read_back(w);
     } else {
-        s3_write_conflict(w);
+        cloud_write_conflict(&w->c);
     }
 }
 
-static void found_nothing(struct write_op *w)
+void s3_write_found_nothing(struct cloud_write *c)
 {
-    if (w->there)
-        s3_write_fail_with(w, PB_ECHANGED, "it was deleted by someone else; nothing was written");
+    struct write_op *w = (struct write_op *)c;
+
+    if (w->c.there)
+        cloud_write_deleted(c);
     else if (w->doubt == DOUBT_REFUSED)
-        s3_write_fail_with(w, PB_ESERVER,
-                           "the server refuses the condition although nothing is there");
+        cloud_write_fail_with(&w->c, PB_ESERVER,
+                              "the server refuses the condition although nothing is there");
     else
         put_again(w);
-}
-
-static void found_out(void *ctx, const struct http_result *r, const struct error *e)
-{
-    struct write_op *w = ctx;
-    struct store_object o;
-    struct error error = {0};
-
-    if (e) {
-        unknown_outcome(w, e->msg);
-    } else if (r->status == 404) {
-        found_nothing(w);
-    } else if (r->status / 100 != 2) {
-        (void)cloud_answer_error(&w->request.q, r, &error);
-        unknown_outcome(w, error.msg);
-    } else if (s3_object_from(&o, r, &error) != PB_OK) {
-        s3_write_fail(w, &error);
-    } else {
-        found_object(w, &o);
-        store_object_release(&o);
-    }
 }
 
 void s3_write_find_out(struct write_op *w, enum doubt doubt, const struct error *why)
 {
     w->doubt = doubt;
-    w->why = *why;
-    log_line("what became of it? %s", why->msg);
-    s3_write_look(w, found_out);
+    cloud_write_find_out(&w->c, why);
 }

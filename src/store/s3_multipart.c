@@ -54,7 +54,8 @@ static void drop_upload(struct s3_multipart *m)
     for (size_t i = 0; i < SIDE_BY_SIDE; i++)
         slot_release(&m->slots[i]);
     if (m->id && !m->completed)
-        s3_abort_upload(s3_write_store(m->w), m->w->bucket, m->w->key, m->w->key_len, m->id);
+        s3_abort_upload(s3_write_store(m->w), m->w->c.container, m->w->c.key, m->w->c.key_len,
+                        m->id);
     free(m->id);
     m->id = NULL;
     m->next = m->done = 0;
@@ -76,7 +77,7 @@ void s3_multipart_free(struct s3_multipart *m)
 static enum pb_err plan(struct s3_multipart *m, const struct store_range *same, size_t count,
                         struct error *e)
 {
-    enum pb_err err = s3_parts_plan(&m->parts, m->w->body->size, same, count, e);
+    enum pb_err err = s3_parts_plan(&m->parts, m->w->c.body->size, same, count, e);
 
     if (err != PB_OK)
         return err;
@@ -201,7 +202,7 @@ static void send_everything(struct write_op *w, const char *why)
     drop_upload(m);
     s3_parts_release(&m->parts);
     if (plan(m, NULL, 0, &e) != PB_OK)
-        s3_write_fail(w, &e);
+        cloud_write_fail(&w->c, &e);
     else
         s3_multipart_go(w);
 }
@@ -216,13 +217,13 @@ static void part_failed(struct slot *s, const struct http_result *r)
     s3_problem_read(&p, r);
     (void)cloud_problem_error(&p, &s->request.q, r, &e);
     if (r->status == 412 || r->status == 416 || cloud_problem_is(&p, "PreconditionFailed")) {
-        s3_write_conflict(w);
+        cloud_write_conflict(&w->c);
     } else if (s->m->parts.data[s->part].copied &&
                (r->status == 404 || r->status == 501 || cloud_problem_is(&p, "NotImplemented"))) {
         /* Some look for another name where there is a '%' in it. */
         send_everything(w, "the server does not copy parts of it");
     } else {
-        s3_write_fail(w, &e);
+        cloud_write_fail(&w->c, &e);
     }
 }
 
@@ -231,7 +232,7 @@ static void part_failed(struct slot *s, const struct http_result *r)
 static bool is_wrong_copy(const struct slot *s)
 {
     const struct write_op *w = s->m->w;
-    const char *sse = http_headers_get(&w->before.keep, "x-amz-server-side-encryption");
+    const char *sse = http_headers_get(&w->c.before.keep, "x-amz-server-side-encryption");
     const char *etag = s->m->etags[s->part] + (s->m->etags[s->part][0] == '"');
     uint8_t sum[MD5_LEN];
 
@@ -263,11 +264,12 @@ static void part_answered(void *ctx, const struct http_result *r, const struct e
     const struct s3_part *part = &m->parts.data[s->part];
 
     if (e) {
-        s3_write_fail(m->w, e);
+        cloud_write_fail(&m->w->c, e);
     } else if (!succeeded(r)) {
         part_failed(s, r);
     } else if (!keep_etag(s, r)) {
-        s3_write_fail_with(m->w, PB_ESERVER, "the server does not say what it stored of a part");
+        cloud_write_fail_with(&m->w->c, PB_ESERVER,
+                              "the server does not say what it stored of a part");
     } else if (is_wrong_copy(s)) {
         send_everything(m->w, "the server copied other bytes than were asked for");
     } else {
@@ -286,7 +288,8 @@ static enum pb_err begin_request(struct slot *s, struct error *e)
     enum pb_err err;
 
     cloud_request_release(&s->request.q);
-    err = cloud_request_init(&s->request.q, w->op.store, S3_PART, w->bucket, w->key, w->key_len, e);
+    err = cloud_request_init(&s->request.q, w->c.op.store, S3_PART, w->c.container, w->c.key,
+                             w->c.key_len, e);
     s->request.q.speaks_of = S3_PUT;
     s->request.q.done = part_answered;
     s->request.q.reject = hides_error;
@@ -305,15 +308,15 @@ static enum pb_err copy_headers(struct slot *s, struct error *e)
 {
     const struct write_op *w = s->m->w;
     const struct s3_part *part = &s->m->parts.data[s->part];
-    const struct store_identity *old = &w->before.identity;
+    const struct store_identity *old = &w->c.before.identity;
     struct buf text;
     enum pb_err err;
 
     buf_init(&text, BUF_MAX_LINE);
     buf_putc(&text, '/');
-    uri_encode(&text, w->bucket, strlen(w->bucket), false);
+    uri_encode(&text, w->c.container, strlen(w->c.container), false);
     buf_putc(&text, '/');
-    uri_encode(&text, w->key, w->key_len, true);
+    uri_encode(&text, w->c.key, w->c.key_len, true);
     if (old->version_id) {
         buf_puts(&text, "?versionId=");
         uri_encode(&text, old->version_id, strlen(old->version_id), false);
@@ -354,9 +357,9 @@ static void part_digested(void *ctx, const struct error *e)
     struct error error = {0};
 
     if (e)
-        s3_write_fail(s->m->w, e);
+        cloud_write_fail(&s->m->w->c, e);
     else if (send_part(s, &error) != PB_OK)
-        s3_write_fail(s->m->w, &error);
+        cloud_write_fail(&s->m->w->c, &error);
 }
 
 static enum pb_err begin_part(struct slot *s, struct error *e)
@@ -367,10 +370,10 @@ static enum pb_err begin_part(struct slot *s, struct error *e)
     s->busy = true;
     if (part->copied && !is_checked(w))
         return send_part(s, e);
-    s->body = source_slice(w->body, part->at, part->len);
+    s->body = source_slice(w->c.body, part->at, part->len);
     if (!s->body)
         return error_nomem(e);
-    return cloud_digest_start(&s->digest, CLOUD_SHA256 | CLOUD_MD5, w->op.store->loop, s->body,
+    return cloud_digest_start(&s->digest, CLOUD_SHA256 | CLOUD_MD5, w->c.op.store->loop, s->body,
                               part_digested, s, e);
 }
 
@@ -386,7 +389,7 @@ static void begin_parts(struct s3_multipart *m)
             continue;
         s->part = m->next++;
         if (begin_part(s, &e) != PB_OK) {
-            s3_write_fail(m->w, &e);
+            cloud_write_fail(&m->w->c, &e);
             return;
         }
     }
@@ -403,23 +406,24 @@ static void created(void *ctx, const struct http_result *r, const struct error *
     struct answer a;
 
     if (e) {
-        s3_write_fail(w, e);
+        cloud_write_fail(&w->c, e);
         return;
     }
     if (!succeeded(r)) {
         (void)cloud_answer_error(&w->request.q, r, &error);
-        s3_write_fail(w, &error);
+        cloud_write_fail(&w->c, &error);
         return;
     }
     read_element(r, "InitiateMultipartUploadResult/UploadId", &a);
     if (!*a.text) {
-        s3_write_fail_with(w, PB_ESERVER, "the server does not name the upload that it began");
+        cloud_write_fail_with(&w->c, PB_ESERVER,
+                              "the server does not name the upload that it began");
         return;
     }
     w->multipart->id = mem_strdup(a.text);
     if (!w->multipart->id) {
         (void)error_nomem(&error);
-        s3_write_fail(w, &error);
+        cloud_write_fail(&w->c, &error);
         return;
     }
     begin_parts(w->multipart);
@@ -427,7 +431,7 @@ static void created(void *ctx, const struct http_result *r, const struct error *
 
 static enum pb_err create(struct write_op *w, struct error *e)
 {
-    enum pb_err err = s3_write_begin(w, S3_CREATE_UPLOAD, created, e);
+    enum pb_err err = cloud_write_begin(&w->c, S3_CREATE_UPLOAD, created, e);
 
     if (err == PB_OK)
         err = cloud_param(&w->request.q, "uploads", NULL, e);
@@ -529,9 +533,9 @@ static void complete(struct write_op *w)
 {
     struct s3_multipart *m = w->multipart;
     struct error e = {0};
-    enum pb_err err = s3_write_begin(w, S3_COMPLETE, completed, &e);
+    enum pb_err err = cloud_write_begin(&w->c, S3_COMPLETE, completed, &e);
 
-    w->puts++;
+    w->c.puts++;
     if (err == PB_OK)
         err = make_list(m, &e);
     if (err == PB_OK)
@@ -547,7 +551,7 @@ static void complete(struct write_op *w)
     if (err == PB_OK)
         err = cloud_request_send(&w->request.q, &e);
     if (err != PB_OK)
-        s3_write_fail(w, &e);
+        cloud_write_fail(&w->c, &e);
 }
 
 /* The parts took their time: is it still what was read?  Not every server holds the last request
@@ -560,7 +564,7 @@ static void looked_again(void *ctx, const struct http_result *r, const struct er
     bool same;
 
     if (e) {
-        s3_write_fail(w, e);
+        cloud_write_fail(&w->c, e);
         return;
     }
     if (r->status / 100 != 2) {
@@ -569,19 +573,19 @@ static void looked_again(void *ctx, const struct http_result *r, const struct er
                               "it was deleted by someone else; nothing was written", &error);
         else
             (void)cloud_answer_error(&w->request.q, r, &error);
-        s3_write_fail(w, &error);
+        cloud_write_fail(&w->c, &error);
         return;
     }
     if (s3_object_from(&o, r, &error) != PB_OK) {
-        s3_write_fail(w, &error);
+        cloud_write_fail(&w->c, &error);
         return;
     }
-    same = store_identity_same(&o.identity, &w->before.identity);
+    same = store_identity_same(&o.identity, &w->c.before.identity);
     store_object_release(&o);
     if (same)
         complete(w);
     else
-        s3_write_conflict(w);
+        cloud_write_conflict(&w->c);
 }
 
 void s3_multipart_go(struct write_op *w)
@@ -591,12 +595,12 @@ void s3_multipart_go(struct write_op *w)
 
     if (!m->id) {
         if (create(w, &e) != PB_OK)
-            s3_write_fail(w, &e);
+            cloud_write_fail(&w->c, &e);
     } else if (m->done < m->parts.len) {
         begin_parts(m);
-    } else if (w->condition == STORE_IF_SAME && !m->looked) {
+    } else if (w->c.condition == STORE_IF_SAME && !m->looked) {
         m->looked = true;
-        s3_write_look(w, looked_again);
+        cloud_write_look(&w->c, looked_again);
     } else {
         complete(w);
     }

@@ -3,59 +3,10 @@
 #include <string.h>
 
 #include <pklbrowse/log.h>
-#include <pklbrowse/xml.h>
 
 #include "s3_multipart.h"
 
 /* ------------------------------------------------------------------------------- tags */
-
-struct tags {
-    struct buf *out;
-    char *key;
-    size_t key_len;
-    bool any, known_root, nomem;
-};
-
-static void on_tag(void *ctx, const char *path, const char *text, size_t len)
-{
-    struct tags *t = ctx;
-
-    if (strcmp(path, "Tagging") == 0) {
-        t->known_root = true;
-    } else if (strcmp(path, "Tagging/TagSet/Tag/Key") == 0) {
-        free(t->key);
-        t->key = mem_strndup(text, len);
-        t->key_len = len;
-        t->nomem |= !t->key;
-    } else if (strcmp(path, "Tagging/TagSet/Tag/Value") == 0 && t->key) {
-        if (t->any)
-            buf_putc(t->out, '&');
-        t->any = true;
-        uri_encode(t->out, t->key, t->key_len, false);
-        buf_putc(t->out, '=');
-        uri_encode(t->out, text, len, false);
-    }
-}
-
-enum pb_err s3_tagging_from(struct buf *out, const struct buf *body, struct error *e)
-{
-    struct tags t = {.out = out};
-    struct xml_handler handler = {.end = on_tag, .ctx = &t};
-    struct xml *x = NULL;
-    enum pb_err err = xml_new(&handler, &x, e);
-
-    if (err == PB_OK)
-        err = xml_feed(x, body->data, body->len, e);
-    if (err == PB_OK)
-        err = xml_finish(x, e);
-    xml_free(x);
-    free(t.key);
-    if (err == PB_OK && t.nomem)
-        err = error_nomem(e);
-    if (err == PB_OK && !t.known_root)
-        err = error_set(e, PB_ESERVER, "the server's list of tags cannot be read");
-    return err == PB_OK ? buf_status(out, e) : err;
-}
 
 static void tags_set(void *ctx, const struct http_result *r, const struct error *e)
 {
@@ -63,15 +14,15 @@ static void tags_set(void *ctx, const struct http_result *r, const struct error 
     struct error error = {0};
 
     if (!e && r->status / 100 == 2) {
-        s3_write_saved(w, &w->found);
+        s3_write_saved(&w->c, &w->found);
         return;
     }
     if (!e)
         (void)cloud_answer_error(&w->request.q, r, &error);
     log_line("its tags are lost: %s", e ? e->msg : error.msg);
     s3_multipart_completed(w->multipart);
-    s3_write_fail_with(w, PB_ESERVER,
-                       "it was saved, but the server did not take its tags: set them again");
+    cloud_write_fail_with(&w->c, PB_ESERVER,
+                          "it was saved, but the server did not take its tags: set them again");
 }
 
 void s3_put_tags(struct write_op *w, const struct store_identity *now)
@@ -79,18 +30,18 @@ void s3_put_tags(struct write_op *w, const struct store_identity *now)
     struct error e = {0};
     uint8_t hash[SHA256_LEN];
     struct buf text;
-    enum pb_err err = s3_write_begin(w, S3_PUT_TAGS, tags_set, &e);
+    enum pb_err err = cloud_write_begin(&w->c, S3_PUT_TAGS, tags_set, &e);
 
     store_identity_release(&w->found);
     if (err == PB_OK)
         err = store_identity_copy(&w->found, now, &e);
     source_free(w->tagging_source);
-    w->tagging_source = source_mem(w->tagging_xml.data, w->tagging_xml.len, false);
+    w->tagging_source = source_mem(w->c.tagging_xml.data, w->c.tagging_xml.len, false);
     if (err == PB_OK && !w->tagging_source)
         err = error_nomem(&e);
     buf_init(&text, BUF_MAX_LINE);
     if (err == PB_OK)
-        err = md5(w->tagging_xml.data, w->tagging_xml.len, hash, &e);
+        err = md5(w->c.tagging_xml.data, w->c.tagging_xml.len, hash, &e);
     if (err == PB_OK)
         base64_encode(&text, hash, MD5_LEN);
     if (err == PB_OK)
@@ -98,7 +49,7 @@ void s3_put_tags(struct write_op *w, const struct store_identity *now)
     if (err == PB_OK)
         err = cloud_param(&w->request.q, "tagging", NULL, &e);
     if (err == PB_OK)
-        err = sha256(w->tagging_xml.data, w->tagging_xml.len, hash, &e);
+        err = sha256(w->c.tagging_xml.data, w->c.tagging_xml.len, hash, &e);
     buf_release(&text);
     if (err == PB_OK)
         hex_text(w->tagging_hash, hash, SHA256_LEN);
@@ -107,31 +58,21 @@ void s3_put_tags(struct write_op *w, const struct store_identity *now)
     if (err == PB_OK)
         err = cloud_request_send(&w->request.q, &e);
     if (err != PB_OK)
-        s3_write_fail(w, &e);
+        cloud_write_fail(&w->c, &e);
 }
 
 /* ------------------------------------------------------------------------- properties */
 
-enum pb_err s3_put_check(const struct write_op *w, struct error *e)
+enum pb_err s3_put_check(const struct cloud_write *c, struct error *e)
 {
-    const char *missing = http_headers_get(&w->before.shown, "x-amz-missing-meta");
+    const char *missing = http_headers_get(&c->before.shown, "x-amz-missing-meta");
 
-    if (w->condition == STORE_IF_SAME && missing && strcmp(missing, "0") != 0)
-        return cloud_error(
-            &w->request.q, PB_EUNSUPPORTED,
-            "it has metadata that the server cannot send in headers and that would be "
-            "lost",
-            e);
+    if (c->condition == STORE_IF_SAME && missing && strcmp(missing, "0") != 0)
+        return cloud_error(c->request, PB_EUNSUPPORTED,
+                           "it has metadata that the server cannot send in headers and that would "
+                           "be lost",
+                           e);
     return PB_OK;
-}
-
-/* Those on the server now, when it is what was read (nothing that changed since is set back) or
- * when nobody said which. */
-static const struct http_headers *properties(const struct write_op *w)
-{
-    bool same = w->condition == STORE_IF_SAME && !w->keep_as_given;
-
-    return same || !w->has_keep ? &w->before.keep : &w->keep.keep;
 }
 
 /* The ETag as received, or in its other spelling: without quotes, with them, without W/. */
@@ -156,14 +97,14 @@ enum pb_err s3_put_condition(struct write_op *w, struct error *e)
     struct buf etag;
     enum pb_err err;
 
-    if (w->unconditional || w->condition == STORE_ALWAYS)
+    if (w->unconditional || w->c.condition == STORE_ALWAYS)
         return PB_OK;
-    if (w->condition == STORE_IF_ABSENT)
+    if (w->c.condition == STORE_IF_ABSENT)
         return cloud_header(&w->request.q, "If-None-Match", "*", e);
-    if (!w->before.identity.etag)
+    if (!w->c.before.identity.etag)
         return PB_OK;
     buf_init(&etag, BUF_MAX_LINE);
-    err = put_etag(w, w->before.identity.etag, &etag, e);
+    err = put_etag(w, w->c.before.identity.etag, &etag, e);
     if (err == PB_OK)
         err = cloud_header(&w->request.q, "If-Match", etag.data, e);
     buf_release(&etag);
@@ -172,7 +113,7 @@ enum pb_err s3_put_condition(struct write_op *w, struct error *e)
 
 enum pb_err s3_put_properties(struct write_op *w, struct error *e)
 {
-    const struct http_headers *keep = properties(w);
+    const struct http_headers *keep = cloud_write_properties(&w->c);
     struct s3_request *r = &w->request;
     bool typed = http_headers_get(keep, "Content-Type") != NULL;
     enum pb_err err = PB_OK;
@@ -182,8 +123,8 @@ enum pb_err s3_put_properties(struct write_op *w, struct error *e)
         err = cloud_header(&r->q, keep->data[i].name, keep->data[i].value, e);
     if (err == PB_OK && !typed)
         err = cloud_header(&r->q, "Content-Type", "application/octet-stream", e);
-    if (err == PB_OK && w->tagging.len > 0)
-        err = cloud_header(&r->q, "x-amz-tagging", w->tagging.data, e);
+    if (err == PB_OK && w->c.tagging.len > 0)
+        err = cloud_header(&r->q, "x-amz-tagging", w->c.tagging.data, e);
     return err;
 }
 
@@ -196,10 +137,10 @@ enum pb_err s3_put_headers(struct write_op *w, struct error *e)
         err = s3_put_condition(w, e);
     /* Never as a trailer.  Others than Amazon know the older of the two for certain. */
     if (err == PB_OK && s3_write_store(w)->amazon)
-        err = cloud_header(&r->q, "x-amz-checksum-crc32", w->digest.checks.crc32, e);
+        err = cloud_header(&r->q, "x-amz-checksum-crc32", w->c.digest.checks.crc32, e);
     else if (err == PB_OK)
-        err = cloud_header(&r->q, "Content-MD5", w->digest.checks.md5, e);
-    r->payload_hash = w->digest.checks.sha256_hex;
-    r->q.body = w->body;
+        err = cloud_header(&r->q, "Content-MD5", w->c.digest.checks.md5, e);
+    r->payload_hash = w->c.digest.checks.sha256_hex;
+    r->q.body = w->c.body;
     return err;
 }

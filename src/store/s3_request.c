@@ -332,10 +332,21 @@ static enum pb_err ask_version(struct cloud_request *r, const char *version_id, 
     return cloud_param(r, "versionId", version_id, e);
 }
 
+static const char *marker(const struct http_result *r)
+{
+    const char *is_marker = http_headers_get(&r->headers, "x-amz-delete-marker");
+    const char *version = http_headers_get(&r->headers, "x-amz-version-id");
+
+    if (!is_marker || strcmp(is_marker, "true") != 0)
+        return NULL;
+    return version ? version : "";
+}
+
 const struct cloud_kind s3_kind = {
     .actions = s3_actions,
     .head = S3_HEAD,
     .get = S3_GET,
+    .remove = S3_DELETE,
     .request_size = sizeof(struct s3_request),
     .check = check,
     .prepare = prepare,
@@ -350,4 +361,6 @@ const struct cloud_kind s3_kind = {
     .words = s3_words,
     .object_from = s3_object_from,
     .version = ask_version,
+    .details = s3_parts_of_details,
+    .marker = marker,
 };

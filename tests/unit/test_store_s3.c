@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "store/cloud_xml.h"
 #include "store/s3_write.h"
 
 /* An answer with these headers ("Name: value" lines) and this body. */
@@ -301,7 +302,7 @@ static void test_tags(void **state)
 
         make_answer(&r, 200, "", rows[i].body);
         buf_init(&out, BUF_MAX_LINE);
-        err = s3_tagging_from(&out, &r.body, NULL);
+        err = cloud_tags_query(&out, &r.body, "Tagging", NULL);
         assert_int_equal(err, rows[i].want ? PB_OK : PB_ESERVER);
         if (rows[i].want)
             assert_string_equal(out.data, rows[i].want);
