@@ -10,65 +10,18 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
-#include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 #include <pklbrowse/num.h>
 #include <pklbrowse/text.h>
 #include <pklbrowse/xml.h>
 
 #include "azure.h"
-
-struct list_op {
-    struct store_op op; /* first */
-    struct azure_request request;
-    char *prefix, *token, *start_after;
-    size_t prefix_len;
-    bool recursive;
-    unsigned max;
-    store_page_fn done;
-    void *ctx;
-};
-
-static void list_free(struct list_op *l)
-{
-    store_op_end(&l->op);
-    loop_unpost(l->op.store->loop, l);
-    cloud_request_release(&l->request.q);
-    free(l->prefix);
-    free(l->token);
-    free(l->start_after);
-    free(l);
-}
-
-static void list_stop(struct store_op *op)
-{
-    list_free((struct list_op *)op);
-}
-
-static void list_progress(const struct store_op *op, struct http_progress *out)
-{
-    const struct list_op *l = (const struct list_op *)op;
-
-    if (l->request.q.call)
-        http_progress(l->request.q.call, out);
-}
-
-static const struct store_op_class list_class = {.stop = list_stop, .progress = list_progress};
-
-static void finish(struct list_op *l, struct store_page *page, const struct error *e)
-{
-    struct error copy = e ? *e : (struct error){0};
-    store_page_fn done = l->done;
-    void *ctx = l->ctx;
-
-    list_free(l);
-    done(ctx, page, e ? &copy : NULL);
-}
+#include "cloud_list.h"
 
 /* ----------------------------------------------------------------------------- parsing */
 
 struct parse {
-    struct list_op *l;
+    struct cloud_list *l;
     struct store_page *page;
     size_t cap;
     struct buf name; /* of the element that is open, decoded */
@@ -79,7 +32,7 @@ struct parse {
 
 static bool is_containers(const struct parse *p)
 {
-    return p->l->request.q.action == AZURE_LIST_CONTAINERS;
+    return p->l->request->action == AZURE_LIST_CONTAINERS;
 }
 
 static void keep(struct parse *p, char **to, const char *text, size_t n)
@@ -92,7 +45,7 @@ static void take_name(struct parse *p, const char *text, size_t n)
 {
     buf_clear(&p->name);
     if (is_containers(p))
-        buf_printf(&p->name, "%s/", p->l->request.spot.account);
+        buf_printf(&p->name, "%s/", ((const struct azure_request *)p->l->request)->spot.account);
     if (p->encoded)
         uri_decode(&p->name, text, n, false);
     else
@@ -103,10 +56,10 @@ static void take_name(struct parse *p, const char *text, size_t n)
 /* Below what was asked for, and behind where it was to begin. */
 static bool is_wanted(const struct parse *p)
 {
-    const struct list_op *l = p->l;
+    const struct cloud_list *l = p->l;
     const struct buf *n = &p->name;
 
-    if (n->len < l->prefix_len || memcmp(n->data, l->prefix, l->prefix_len) != 0) {
+    if (!cloud_list_under_prefix(l, n->data, n->len)) {
         log_line("left out: a name in a listing that is not below its prefix");
         return false;
     }
@@ -115,7 +68,7 @@ static bool is_wanted(const struct parse *p)
 
 static void set_version(struct parse *p, struct store_entry *x)
 {
-    if (p->l->request.q.action != AZURE_LIST_VERSIONS || x->kind != STORE_OBJECT)
+    if (p->l->request->action != AZURE_LIST_VERSIONS || x->kind != STORE_OBJECT)
         return;
     if (p->snapshot) {
         size_t n = strlen(AZURE_SNAPSHOT) + strlen(p->snapshot) + 1;
@@ -258,173 +211,83 @@ static void newest_first(struct store_page *page)
     }
 }
 
-static enum pb_err broken_xml(struct list_op *l, bool forbidden, const struct error *why,
-                              struct error *e)
+static enum pb_err parse_page(struct cloud_list *l, const struct buf *body, struct error *e)
 {
-    struct buf text;
-    enum pb_err err;
+    struct parse p = {.l = l};
+    struct xml_handler handler = {.end = on_end, .attribute = on_attribute, .ctx = &p};
+    enum pb_err err = cloud_list_page(l, e);
+    bool again;
 
-    if (forbidden)
-        return cloud_error(&l->request.q, PB_ESERVER,
-                           "a name on this page of the listing holds a character that XML forbids, "
-                           "and the server does not encode names",
-                           e);
-    buf_init(&text, BUF_MAX_LINE);
-    buf_printf(&text, _("the server's answer cannot be read: %s"), why->msg);
-    err = cloud_error(&l->request.q, why->code, text.data, e);
-    buf_release(&text);
-    return err;
-}
-
-static enum pb_err run_parser(struct parse *p, const struct buf *body, struct error *e)
-{
-    struct xml_handler handler = {.end = on_end, .attribute = on_attribute, .ctx = p};
-    size_t bom = body->len >= 3 && memcmp(body->data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    struct error why = {0};
-    struct xml *x = NULL;
-    enum pb_err err = xml_new(&handler, &x, e);
-
-    if (err != PB_OK)
-        return err;
-    err = xml_feed(x, body->data + bom, body->len - bom, &why);
-    if (err == PB_OK)
-        err = xml_finish(x, &why);
-    if (err != PB_OK)
-        err = broken_xml(p->l, xml_forbidden_char(x), &why, e);
-    xml_free(x);
-    return err;
-}
-
-static enum pb_err parse_page(struct list_op *l, const struct buf *body, struct store_page **out,
-                              struct error *e)
-{
-    struct parse p = {.l = l, .page = store_page_new()};
-    enum pb_err err;
-
-    if (!p.page)
-        return error_nomem(e);
+    p.page = l->page;
     buf_init(&p.name, BUF_MAX_LINE);
-    err = run_parser(&p, body, e);
-    if (err == PB_OK && p.nomem)
-        err = error_nomem(e);
-    else if (err == PB_OK && !p.known_root)
-        err = cloud_error(&l->request.q, PB_ESERVER,
-                          "what answers there is no blob service (or hides it)", e);
-    else if (err == PB_OK && l->token && p.page->next && strcmp(l->token, p.page->next) == 0)
-        err = cloud_error(&l->request.q, PB_ESERVER,
-                          "the server sends the same page of the listing again and again", e);
+    if (err == PB_OK)
+        err = cloud_list_xml(l, body, &handler, &again, e);
     buf_release(&p.name);
-    if (err != PB_OK) {
-        store_page_free(p.page);
+    if (err != PB_OK)
         return err;
-    }
-    if (l->request.q.action == AZURE_LIST_VERSIONS)
-        newest_first(p.page);
-    *out = p.page;
-    return PB_OK;
+    if (p.nomem)
+        return error_nomem(e);
+    if (!p.known_root)
+        return cloud_error(l->request, PB_ESERVER,
+                           "what answers there is no blob service (or hides it)", e);
+    if (l->request->action == AZURE_LIST_VERSIONS)
+        newest_first(l->page);
+    return cloud_list_check_next(l, e);
 }
 
 /* ------------------------------------------------------------------------------ asking */
 
 static void answered(void *ctx, const struct http_result *r, const struct error *e)
 {
-    struct list_op *l = ctx;
-    struct store_page *page = NULL;
+    struct cloud_list *l = ctx;
     struct error error = {0};
-    enum pb_err err;
 
-    if (e) {
-        finish(l, NULL, e);
-        return;
-    }
-    if (r->status / 100 != 2)
-        err = cloud_answer_error(&l->request.q, r, &error);
+    if (e)
+        error = *e;
+    else if (r->status / 100 != 2)
+        (void)cloud_answer_error(l->request, r, &error);
     else
-        err = parse_page(l, &r->body, &page, &error);
-    finish(l, page, err == PB_OK ? NULL : &error);
+        (void)parse_page(l, &r->body, &error);
+    cloud_list_finish(l, error.code == PB_OK ? NULL : &error);
 }
 
-static enum pb_err add_params(struct list_op *l, struct error *e)
+static enum pb_err add_params(struct cloud_list *l, struct error *e)
 {
-    struct azure_request *r = &l->request;
-    enum pb_err err = cloud_param(&r->q, "comp", "list", e);
+    struct cloud_request *r = l->request;
+    enum pb_err err = cloud_param(r, "comp", "list", e);
     char max[16];
 
-    if (err == PB_OK && r->q.action != AZURE_LIST_CONTAINERS) {
-        err = cloud_param(&r->q, "restype", "container", e);
+    if (err == PB_OK && r->action != AZURE_LIST_CONTAINERS) {
+        err = cloud_param(r, "restype", "container", e);
         if (err == PB_OK)
-            err = aws_query_add(&r->q.params, "prefix", l->prefix, l->prefix_len, e);
+            err = aws_query_add(&r->params, "prefix", l->prefix, l->prefix_len, e);
         if (err == PB_OK && !l->recursive)
-            err = cloud_param(&r->q, "delimiter", "/", e);
+            err = cloud_param(r, "delimiter", "/", e);
     }
-    if (err == PB_OK && r->q.action == AZURE_LIST_VERSIONS)
-        err = cloud_param(&r->q, "include", "snapshots,versions", e);
+    if (err == PB_OK && r->action == AZURE_LIST_VERSIONS)
+        err = cloud_param(r, "include", "snapshots,versions", e);
     if (err == PB_OK && l->token)
-        err = cloud_param(&r->q, "marker", l->token, e);
+        err = cloud_param(r, "marker", l->token, e);
     if (err == PB_OK && l->max > 0) {
         (void)snprintf(max, sizeof max, "%u", l->max);
-        err = cloud_param(&r->q, "maxresults", max, e);
+        err = cloud_param(r, "maxresults", max, e);
     }
     return err;
-}
-
-static enum pb_err copy_request(struct list_op *l, const struct store_list_request *r,
-                                struct error *e)
-{
-    bool containers = l->request.q.action == AZURE_LIST_CONTAINERS;
-
-    l->prefix = mem_strndup(r->prefix, containers ? 0 : r->prefix_len);
-    l->prefix_len = containers ? 0 : r->prefix_len;
-    l->recursive = r->recursive;
-    l->max = r->max;
-    if (r->token)
-        l->token = mem_strdup(r->token);
-    if (r->start_after)
-        l->start_after = mem_strdup(r->start_after);
-    if (!l->prefix || (r->token && !l->token) || (r->start_after && !l->start_after))
-        return error_nomem(e);
-    return PB_OK;
-}
-
-static struct list_op *list_new(struct store *s, store_page_fn done, void *ctx, struct error *e)
-{
-    struct list_op *l = mem_alloc(sizeof *l);
-
-    if (!l) {
-        (void)error_nomem(e);
-        return NULL;
-    }
-    store_op_begin(&l->op, &list_class, s);
-    l->done = done;
-    l->ctx = ctx;
-    return l;
 }
 
 static struct store_op *list(struct store *s, enum azure_action action,
                              const struct store_list_request *r, store_page_fn done, void *ctx,
                              struct error *e)
 {
-    struct list_op *l = list_new(s, done, ctx, e);
-    enum pb_err err;
+    struct store_list_request all = *r;
+    struct cloud_list *l;
 
-    if (!l)
-        return NULL;
-    /* An account alone: its containers. */
-    if (!strchr(r->container, '/'))
+    if (!strchr(r->container, '/')) { /* an account alone: its containers */
         action = AZURE_LIST_CONTAINERS;
-    err = cloud_request_init(&l->request.q, s, action, r->container, NULL, 0, e);
-    l->request.q.done = answered;
-    l->request.q.ctx = l;
-    if (err == PB_OK)
-        err = copy_request(l, r, e);
-    if (err == PB_OK)
-        err = add_params(l, e);
-    if (err == PB_OK)
-        err = cloud_request_send(&l->request.q, e);
-    if (err == PB_OK)
-        return &l->op;
-    list_free(l);
-    return NULL;
+        all.prefix_len = 0;
+    }
+    l = cloud_list_new(sizeof *l, s, action, r->container, &all, r->token, answered, done, ctx, e);
+    return l ? cloud_list_send(l, add_params(l, e), e) : NULL;
 }
 
 struct store_op *azure_list(struct store *s, const struct store_list_request *r, store_page_fn done,
@@ -451,40 +314,35 @@ static bool add_account(struct store_page *page, size_t *cap, const char *name)
 
 static void tell_accounts(void *ctx)
 {
-    struct list_op *l = ctx;
+    struct cloud_list *l = ctx;
     const struct azure_setup *s = &((struct azure_store *)l->op.store)->setup;
-    struct store_page *page = store_page_new();
     struct error e = {0};
     size_t cap = 0;
-    bool ok = page != NULL;
+    bool ok = cloud_list_page(l, &e) == PB_OK;
 
     if (ok && s->account)
-        ok = add_account(page, &cap, s->account);
+        ok = add_account(l->page, &cap, s->account);
     for (size_t i = 0; ok && i < s->places.len; i++)
-        ok = add_account(page, &cap, s->places.data[i].account);
+        ok = add_account(l->page, &cap, s->places.data[i].account);
     if (!ok)
         (void)error_nomem(&e);
-    else if (page->count == 0)
+    else if (l->page->count == 0)
         (void)error_set(&e, PB_EUSAGE,
                         "no storage account is named: open az://ACCOUNT, or set "
                         "AZURE_STORAGE_ACCOUNT or AZURE_STORAGE_CONNECTION_STRING");
-    if (e.code != PB_OK) {
-        store_page_free(page);
-        page = NULL;
-    }
-    finish(l, page, e.code != PB_OK ? &e : NULL);
+    cloud_list_finish(l, e.code != PB_OK ? &e : NULL);
 }
 
 struct store_op *azure_list_containers(struct store *s, const char *token, store_page_fn done,
                                        void *ctx, struct error *e)
 {
-    struct list_op *l = list_new(s, done, ctx, e);
+    struct cloud_list *l = cloud_list_new(sizeof *l, s, 0, NULL, NULL, NULL, NULL, done, ctx, e);
 
     (void)token; /* there is but one page */
     if (!l)
         return NULL;
     if (loop_post(s->loop, tell_accounts, l, e) == PB_OK)
         return &l->op;
-    list_free(l);
+    cloud_list_free(l);
     return NULL;
 }

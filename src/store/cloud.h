@@ -5,6 +5,7 @@
  *                    more with others
  *   cloud_error.c    what an answer that is no success says, and in which words we pass it on
  *   cloud_headers.c  between an answer's headers and a struct store_object
+ *   cloud_list.c     a page of a listing, as far as it is the same everywhere
  *   cloud_read.c     HEAD and GET
  *   cloud_ranges.c   GET of a large object, in ranges side by side
  *   cloud_write.c    the careful write, as far as it is the same everywhere

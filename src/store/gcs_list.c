@@ -10,35 +10,15 @@
 
 #include <pklbrowse/clock.h>
 
+#include "cloud_list.h"
 #include "gcs.h"
 
 enum what { BUCKETS, OBJECTS, VERSIONS, SOFT_DELETED };
 
 struct list_op {
-    struct store_op op; /* first */
-    struct gcs_request request;
+    struct cloud_list c; /* first; its token is the service's */
     enum what what;
-    char *token;       /* the service's */
-    char *start_after; /* or NULL */
-    store_page_fn done;
-    void *ctx;
 };
-
-static void list_free(struct list_op *l)
-{
-    store_op_end(&l->op);
-    cloud_request_release(&l->request.q);
-    free(l->token);
-    free(l->start_after);
-    free(l);
-}
-
-static void list_stop(struct store_op *op)
-{
-    list_free((struct list_op *)op);
-}
-
-static const struct store_op_class list_class = {.stop = list_stop};
 
 /* --------------------------------------------------------------------------- a page */
 
@@ -76,7 +56,7 @@ static enum pb_err add_object(struct page *p, const json_t *o, struct error *e)
     enum pb_err err;
 
     if (!json_is_string(name) ||
-        (p->l->start_after && strcmp(json_string_value(name), p->l->start_after) == 0))
+        (p->l->c.start_after && strcmp(json_string_value(name), p->l->c.start_after) == 0))
         return PB_OK;
     x = store_page_add(p->page, &p->cap, STORE_OBJECT, json_string_value(name),
                        json_string_length(name));
@@ -137,8 +117,8 @@ static enum pb_err set_next(struct page *p, const char *next, struct error *e)
     bool versions = l->what == VERSIONS || l->what == SOFT_DELETED;
     size_t size = strlen(next) + 2;
 
-    if (*next && l->token && strcmp(next, l->token) == 0)
-        return cloud_error(&l->request.q, PB_ESERVER,
+    if (*next && l->c.token && strcmp(next, l->c.token) == 0)
+        return cloud_error(l->c.request, PB_ESERVER,
                            "the server sends the same page of the listing again and again", e);
     if (!*next && l->what != VERSIONS)
         return PB_OK;
@@ -174,55 +154,42 @@ static enum pb_err read_page(struct page *p, const json_t *o, struct error *e)
     return err == PB_OK ? set_next(p, gcs_text(o, "nextPageToken"), e) : err;
 }
 
-static enum pb_err parse(struct list_op *l, const struct buf *body, struct store_page **out,
-                         struct error *e)
+static enum pb_err parse(struct list_op *l, const struct buf *body, struct error *e)
 {
     json_t *o = json_loadb(body->data, body->len, 0, NULL);
-    struct page p = {.l = l, .page = store_page_new()};
-    enum pb_err err;
+    struct page p = {.l = l};
+    enum pb_err err = cloud_list_page(&l->c, e);
 
-    if (!p.page)
-        err = error_nomem(e);
-    else if (!json_is_object(o))
-        err = cloud_error(&l->request.q, PB_ESERVER, "what answers there is no Cloud Storage", e);
-    else
+    p.page = l->c.page;
+    if (err == PB_OK && !json_is_object(o))
+        err = cloud_error(l->c.request, PB_ESERVER, "what answers there is no Cloud Storage", e);
+    else if (err == PB_OK)
         err = read_page(&p, o, e);
     json_decref(o);
-    if (err != PB_OK) {
-        store_page_free(p.page);
-        p.page = NULL;
-    }
-    *out = p.page;
     return err;
 }
 
 /* A bucket or a server that knows no soft deletion has none of it to list. */
 static bool has_none(const struct list_op *l, const struct http_result *r)
 {
-    return l->what == SOFT_DELETED && !l->token &&
+    return l->what == SOFT_DELETED && !l->c.token &&
            (r->status == 400 || r->status == 403 || r->status == 412 || r->status == 501);
 }
 
 static void answered(void *ctx, const struct http_result *r, const struct error *e)
 {
     struct list_op *l = ctx;
-    store_page_fn done = l->done;
-    void *done_ctx = l->ctx;
-    struct store_page *page = NULL;
     struct error error = {0};
 
     if (e)
         error = *e;
-    else if (has_none(l, r)) {
-        page = store_page_new();
-        if (!page)
-            (void)error_nomem(&error);
-    } else if (r->status / 100 != 2)
-        (void)cloud_answer_error(&l->request.q, r, &error);
-    else if (parse(l, &r->body, &page, &error) != PB_OK)
-        page = NULL;
-    list_free(l);
-    done(done_ctx, page, page ? NULL : &error);
+    else if (has_none(l, r))
+        error.code = cloud_list_page(&l->c, &error);
+    else if (r->status / 100 != 2)
+        (void)cloud_answer_error(l->c.request, r, &error);
+    else
+        (void)parse(l, &r->body, &error);
+    cloud_list_finish(&l->c, error.code == PB_OK ? NULL : &error);
 }
 
 /* ---------------------------------------------------------------------------- asking */
@@ -230,24 +197,24 @@ static void answered(void *ctx, const struct http_result *r, const struct error 
 static enum pb_err add_params(struct list_op *l, const struct store_list_request *r,
                               struct error *e)
 {
-    struct gcs_request *q = &l->request;
+    struct cloud_request *q = l->c.request;
     enum pb_err err = cloud_param(
-        &q->q, "fields",
+        q, "fields",
         "nextPageToken,prefixes,items(name,size,updated,generation,storageClass,timeDeleted)", e);
 
     /* The prefix is sent even when it is empty: permissions may hang on it. */
     if (err == PB_OK)
-        err = aws_query_add(&q->q.params, "prefix", r->prefix, r->prefix_len, e);
+        err = aws_query_add(&q->params, "prefix", r->prefix, r->prefix_len, e);
     if (err == PB_OK && !r->recursive)
-        err = cloud_param(&q->q, "delimiter", "/", e);
-    if (err == PB_OK && l->start_after && !l->token)
-        err = cloud_param(&q->q, "startOffset", l->start_after, e);
+        err = cloud_param(q, "delimiter", "/", e);
+    if (err == PB_OK && l->c.start_after && !l->c.token)
+        err = cloud_param(q, "startOffset", l->c.start_after, e);
     if (err == PB_OK && r->max > 0)
-        err = cloud_param_number(&q->q, "maxResults", r->max, e);
+        err = cloud_param_number(q, "maxResults", r->max, e);
     if (err == PB_OK && l->what == VERSIONS)
-        err = cloud_param(&q->q, "versions", "true", e);
+        err = cloud_param(q, "versions", "true", e);
     if (err == PB_OK && l->what == SOFT_DELETED)
-        err = cloud_param(&q->q, "softDeleted", "true", e);
+        err = cloud_param(q, "softDeleted", "true", e);
     return err;
 }
 
@@ -255,34 +222,19 @@ static struct store_op *list_start(struct store *s, enum what what, const char *
                                    const struct store_list_request *r, const char *token,
                                    store_page_fn done, void *ctx, struct error *e)
 {
-    struct list_op *l = mem_alloc(sizeof *l);
-    enum pb_err err;
+    struct list_op *l = (struct list_op *)cloud_list_new(
+        sizeof *l, s, what == BUCKETS ? GCS_LIST_BUCKETS : GCS_LIST, bucket, r,
+        token && *token ? token : NULL, answered, done, ctx, e);
+    enum pb_err err = PB_OK;
 
-    if (!l) {
-        (void)error_nomem(e);
+    if (!l)
         return NULL;
-    }
-    store_op_begin(&l->op, &list_class, s);
     l->what = what;
-    l->done = done;
-    l->ctx = ctx;
-    err = cloud_request_init(&l->request.q, s, what == BUCKETS ? GCS_LIST_BUCKETS : GCS_LIST,
-                             bucket, NULL, 0, e);
-    l->request.q.done = answered;
-    l->request.q.ctx = l;
-    if (err == PB_OK && ((token && *token && !(l->token = mem_strdup(token))) ||
-                         (r && r->start_after && !(l->start_after = mem_strdup(r->start_after)))))
-        err = error_nomem(e);
-    if (err == PB_OK && r)
+    if (r)
         err = add_params(l, r, e);
-    if (err == PB_OK && l->token)
-        err = cloud_param(&l->request.q, "pageToken", l->token, e);
-    if (err == PB_OK)
-        err = cloud_request_send(&l->request.q, e);
-    if (err == PB_OK)
-        return &l->op;
-    list_free(l);
-    return NULL;
+    if (err == PB_OK && l->c.token)
+        err = cloud_param(l->c.request, "pageToken", l->c.token, e);
+    return cloud_list_send(&l->c, err, e);
 }
 
 struct store_op *gcs_list_containers(struct store *s, const char *token, store_page_fn done,

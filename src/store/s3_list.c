@@ -10,68 +10,23 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
-#include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 #include <pklbrowse/num.h>
 #include <pklbrowse/text.h>
 #include <pklbrowse/xml.h>
 
+#include "cloud_list.h"
 #include "s3.h"
 
 struct list_op {
-    struct store_op op; /* first */
-    struct s3_request request;
-    bool buckets, recursive, v1, fell_back;
-    char *prefix, *token, *start_after;
-    size_t prefix_len;
-    unsigned max;
-    store_page_fn done;
-    void *ctx;
-    struct store_page *page; /* of the last answer */
-    bool parsed;             /* ... which was found good before it was accepted */
+    struct cloud_list c; /* first */
+    bool buckets, v1, fell_back;
+    bool parsed; /* the page of the last answer, which was found good before it was accepted */
 };
 
 static struct s3_store *store_of(const struct list_op *l)
 {
-    return (struct s3_store *)l->op.store;
-}
-
-static void list_free(struct list_op *l)
-{
-    store_op_end(&l->op);
-    cloud_request_release(&l->request.q);
-    store_page_free(l->page);
-    free(l->prefix);
-    free(l->token);
-    free(l->start_after);
-    free(l);
-}
-
-static void list_stop(struct store_op *op)
-{
-    list_free((struct list_op *)op);
-}
-
-static void list_progress(const struct store_op *op, struct http_progress *out)
-{
-    const struct list_op *l = (const struct list_op *)op;
-
-    if (l->request.q.call)
-        http_progress(l->request.q.call, out);
-}
-
-static const struct store_op_class list_class = {.stop = list_stop, .progress = list_progress};
-
-static void finish(struct list_op *l, struct store_page *page, const struct error *e)
-{
-    struct error copy = e ? *e : (struct error){0};
-    store_page_fn done = l->done;
-    void *ctx = l->ctx;
-
-    if (l->page == page)
-        l->page = NULL;
-    list_free(l);
-    done(ctx, page, e ? &copy : NULL);
+    return (struct s3_store *)l->c.op.store;
 }
 
 /* ---------------------------------------------------------------------------- parsing */
@@ -100,11 +55,6 @@ static void keep(struct parse *p, char **to, size_t *len, const char *text, size
         *len = n;
     if (!*to)
         p->nomem = true;
-}
-
-static bool under_prefix(const struct list_op *l, const char *name, size_t n)
-{
-    return n >= l->prefix_len && memcmp(name, l->prefix, l->prefix_len) == 0;
 }
 
 /* As received: whether names are encoded may be said after them. */
@@ -138,7 +88,7 @@ static void decode_name(const struct parse *p, struct store_entry *entry, struct
     uri_decode(room, entry->name, entry->len, true);
     /* Some servers leave the folders of an encoded listing as they are. */
     if (room->failed != PB_OK || room->len > entry->len ||
-        (entry->kind == STORE_PREFIX && !under_prefix(p->l, room->data, room->len)))
+        (entry->kind == STORE_PREFIX && !cloud_list_under_prefix(&p->l->c, room->data, room->len)))
         return;
     memcpy(entry->name, room->data, room->len);
     entry->name[room->len] = '\0';
@@ -159,7 +109,7 @@ static enum pb_err settle_names(struct parse *p, struct error *e)
 
         if (p->url_encoded)
             decode_name(p, entry, &room);
-        if (!under_prefix(p->l, entry->name, entry->len)) {
+        if (!cloud_list_under_prefix(&p->l->c, entry->name, entry->len)) {
             log_line("left out: a name in a listing that is not below its prefix");
             continue;
         }
@@ -240,42 +190,15 @@ static void on_end(void *ctx, const char *path, const char *text, size_t len)
         list_element(p, path + n + 1, text, len);
 }
 
-static enum pb_err run_parser(const struct buf *body, struct parse *p, bool *forbidden,
-                              struct error *e)
-{
-    struct xml_handler handler = {.end = on_end, .ctx = p};
-    struct xml *x = NULL;
-    bool plain;
-    enum pb_err err = xml_plain(&handler, body->data, body->len, &plain, e);
-
-    if (err != PB_OK || plain)
-        return err;
-    err = xml_new(&handler, &x, e);
-    if (err != PB_OK)
-        return err;
-    err = xml_feed(x, body->data, body->len, e);
-    if (err == PB_OK)
-        err = xml_finish(x, e);
-    *forbidden = err != PB_OK && xml_forbidden_char(x);
-    xml_free(x);
-    return err;
-}
-
 static enum pb_err set_next(struct parse *p, char version, const char *text, size_t n,
                             struct error *e)
 {
-    struct list_op *l = p->l;
-
     p->page->next = arena_alloc(&p->page->mem, n + 2);
     if (!p->page->next)
         return error_nomem(e);
     p->page->next[0] = version;
     memcpy(p->page->next + 1, text, n);
-    /* A marker that does not move on would show the same page for ever. */
-    if (l->token && strcmp(l->token, p->page->next) == 0)
-        return cloud_error(&l->request.q, PB_ESERVER,
-                           "the server sends the same page of the listing again and again", e);
-    return PB_OK;
+    return cloud_list_check_next(&p->l->c, e);
 }
 
 static bool is_last(const struct parse *p, const char *name, size_t n)
@@ -292,8 +215,7 @@ static enum pb_err find_marker(struct parse *p, struct error *e)
     enum pb_err err;
 
     if (!named && !p->last)
-        return cloud_error(&p->l->request.q, PB_ESERVER,
-                           "the listing goes on, but the server does not say where", e);
+        return cloud_list_aimless(&p->l->c, e);
     if (!named || is_last(p, p->next_marker, p->next_marker_len))
         return set_next(p, '1', p->last, p->last_len, e);
     buf_init(&marker, BUF_MAX_LINE);
@@ -317,28 +239,9 @@ static enum pb_err find_next(struct parse *p, struct error *e)
     if (l->buckets || !p->truncated)
         return PB_OK;
     if (!l->v1 && p->key_count)
-        return cloud_error(&l->request.q, PB_ESERVER,
-                           "the listing goes on, but the server does not say where", e);
+        return cloud_list_aimless(&l->c, e);
     /* Asked for the first version, or answered as if. */
     return find_marker(p, e);
-}
-
-static enum pb_err broken_xml(struct list_op *l, bool forbidden, const struct error *why,
-                              struct error *e)
-{
-    struct buf text;
-    enum pb_err err;
-
-    if (forbidden)
-        return cloud_error(&l->request.q, PB_ESERVER,
-                           "a name on this page of the listing holds a character that XML forbids, "
-                           "and the server does not encode names",
-                           e);
-    buf_init(&text, BUF_MAX_LINE);
-    buf_printf(&text, _("the server's answer cannot be read: %s"), why->msg);
-    err = cloud_error(&l->request.q, why->code, text.data, e);
-    buf_release(&text);
-    return err;
 }
 
 /* The page of one answer, into l->page.  *again: it may be better the next time. */
@@ -346,25 +249,20 @@ static enum pb_err parse_page(struct list_op *l, const struct buf *body, bool *a
                               struct error *e)
 {
     struct parse p = {.l = l};
-    struct error why = {0};
-    bool forbidden = false;
-    enum pb_err err;
+    struct xml_handler handler = {.end = on_end, .ctx = &p};
+    enum pb_err err = cloud_list_page(&l->c, e);
 
     *again = false;
-    store_page_free(l->page);
-    l->page = p.page = store_page_new();
-    if (!p.page)
-        return error_nomem(e);
-    err = run_parser(body, &p, &forbidden, &why);
-    if (err != PB_OK) {
-        *again = err == PB_ESERVER && !forbidden;
-        return broken_xml(l, forbidden, &why, e);
-    }
+    p.page = l->c.page;
+    if (err == PB_OK)
+        err = cloud_list_xml(&l->c, body, &handler, again, e);
+    if (err != PB_OK)
+        return err;
     if (p.nomem)
         return error_nomem(e);
     if (!p.known_root) {
         *again = s3_is_error_body(body);
-        return cloud_error(&l->request.q, PB_ESERVER,
+        return cloud_error(l->c.request, PB_ESERVER,
                            "what answers there is no object store (or hides it)", e);
     }
     err = settle_names(&p, e);
@@ -375,20 +273,20 @@ static enum pb_err parse_page(struct list_op *l, const struct buf *body, bool *a
 
 static enum pb_err add_v2(struct list_op *l, struct error *e)
 {
-    enum pb_err err = cloud_param(&l->request.q, "list-type", "2", e);
+    enum pb_err err = cloud_param(l->c.request, "list-type", "2", e);
 
-    if (err == PB_OK && l->token)
-        err = cloud_param(&l->request.q, "continuation-token", l->token + 1, e);
-    if (err == PB_OK && l->start_after && !l->token)
-        err = cloud_param(&l->request.q, "start-after", l->start_after, e);
+    if (err == PB_OK && l->c.token)
+        err = cloud_param(l->c.request, "continuation-token", l->c.token + 1, e);
+    if (err == PB_OK && l->c.start_after && !l->c.token)
+        err = cloud_param(l->c.request, "start-after", l->c.start_after, e);
     return err;
 }
 
 static enum pb_err add_v1(struct list_op *l, struct error *e)
 {
-    const char *marker = l->token ? l->token + 1 : l->start_after;
+    const char *marker = l->c.token ? l->c.token + 1 : l->c.start_after;
 
-    return marker ? cloud_param(&l->request.q, "marker", marker, e) : PB_OK;
+    return marker ? cloud_param(l->c.request, "marker", marker, e) : PB_OK;
 }
 
 /* The prefix is sent even when it is empty: permissions may hang on it. */
@@ -397,17 +295,17 @@ static enum pb_err add_params(struct list_op *l, struct error *e)
     enum pb_err err;
     char max[16];
 
-    aws_query_release(&l->request.q.params);
+    aws_query_release(&l->c.request->params);
     err = l->v1 ? add_v1(l, e) : add_v2(l, e);
     if (err == PB_OK)
-        err = aws_query_add(&l->request.q.params, "prefix", l->prefix, l->prefix_len, e);
+        err = aws_query_add(&l->c.request->params, "prefix", l->c.prefix, l->c.prefix_len, e);
     if (err == PB_OK)
-        err = cloud_param(&l->request.q, "encoding-type", "url", e);
-    if (err == PB_OK && !l->recursive)
-        err = cloud_param(&l->request.q, "delimiter", "/", e);
-    if (err == PB_OK && l->max > 0) {
-        (void)snprintf(max, sizeof max, "%u", l->max);
-        err = cloud_param(&l->request.q, "max-keys", max, e);
+        err = cloud_param(l->c.request, "encoding-type", "url", e);
+    if (err == PB_OK && !l->c.recursive)
+        err = cloud_param(l->c.request, "delimiter", "/", e);
+    if (err == PB_OK && l->c.max > 0) {
+        (void)snprintf(max, sizeof max, "%u", l->c.max);
+        err = cloud_param(l->c.request, "max-keys", max, e);
     }
     return err;
 }
@@ -417,7 +315,7 @@ static bool should_fall_back(struct list_op *l, const struct http_result *r)
 {
     struct cloud_problem p;
 
-    if (l->buckets || l->v1 || l->fell_back || l->token)
+    if (l->buckets || l->v1 || l->fell_back || l->c.token)
         return false;
     s3_problem_read(&p, r);
     return r->status == 501 || r->status == 405 || cloud_problem_is(&p, "NotImplemented") ||
@@ -427,7 +325,7 @@ static bool should_fall_back(struct list_op *l, const struct http_result *r)
 
 static enum pb_err fall_back(struct list_op *l, struct error *e)
 {
-    struct s3_bucket *b = s3_bucket(store_of(l), l->request.q.container);
+    struct s3_bucket *b = s3_bucket(store_of(l), l->c.request->container);
     enum pb_err err;
 
     log_line("listing again with the first version of the request");
@@ -435,7 +333,7 @@ static enum pb_err fall_back(struct list_op *l, struct error *e)
     if (b)
         b->list_v1 = true;
     err = add_params(l, e);
-    return err == PB_OK ? cloud_request_send(&l->request.q, e) : err;
+    return err == PB_OK ? cloud_request_send(l->c.request, e) : err;
 }
 
 /* A good status may still come with an error, or cut short. */
@@ -452,109 +350,55 @@ static void answered(void *ctx, const struct http_result *r, const struct error 
 {
     struct list_op *l = ctx;
     struct error error = {0};
-    struct store_page *page;
     enum pb_err err = PB_OK;
     bool again;
 
     if (e) {
-        finish(l, NULL, e);
+        cloud_list_finish(&l->c, e);
         return;
     }
     if (should_fall_back(l, r)) {
         if (fall_back(l, &error) != PB_OK)
-            finish(l, NULL, &error);
+            cloud_list_finish(&l->c, &error);
         return;
     }
-    if (r->status / 100 != 2)
-        err = cloud_answer_error(&l->request.q, r, &error);
-    else if (s3_is_error_body(&r->body))
-        err = cloud_answer_error(&l->request.q, r, &error);
+    if (r->status / 100 != 2 || s3_is_error_body(&r->body))
+        err = cloud_answer_error(l->c.request, r, &error);
     else if (!l->parsed)
         err = parse_page(l, &r->body, &again, &error);
-    page = l->page;
-    finish(l, err == PB_OK ? page : NULL, err == PB_OK ? NULL : &error);
-}
-
-static enum pb_err copy_request(struct list_op *l, const struct store_list_request *r,
-                                struct error *e)
-{
-    l->prefix = mem_strndup(r->prefix, r->prefix_len);
-    l->prefix_len = r->prefix_len;
-    l->recursive = r->recursive;
-    l->max = r->max;
-    if (r->token)
-        l->token = mem_strdup(r->token);
-    if (r->start_after)
-        l->start_after = mem_strdup(r->start_after);
-    if (!l->prefix || (r->token && !l->token) || (r->start_after && !l->start_after))
-        return error_nomem(e);
-    return PB_OK;
-}
-
-static struct list_op *list_new(struct store *s, enum s3_action action, const char *bucket,
-                                store_page_fn done, void *ctx, struct error *e)
-{
-    struct list_op *l = mem_alloc(sizeof *l);
-
-    if (!l) {
-        (void)error_nomem(e);
-        return NULL;
-    }
-    store_op_begin(&l->op, &list_class, s);
-    l->done = done;
-    l->ctx = ctx;
-    if (cloud_request_init(&l->request.q, s, action, bucket, NULL, 0, e) != PB_OK) {
-        list_free(l);
-        return NULL;
-    }
-    l->request.q.reject = reject;
-    l->request.q.done = answered;
-    l->request.q.ctx = l;
-    return l;
+    cloud_list_finish(&l->c, err == PB_OK ? NULL : &error);
 }
 
 struct store_op *s3_list(struct store *s, const struct store_list_request *r, store_page_fn done,
                          void *ctx, struct error *e)
 {
-    struct list_op *l = list_new(s, S3_LIST, r->container, done, ctx, e);
+    struct list_op *l = (struct list_op *)cloud_list_new(sizeof *l, s, S3_LIST, r->container, r,
+                                                         r->token, answered, done, ctx, e);
     struct s3_bucket *b;
-    enum pb_err err;
 
     if (!l)
         return NULL;
-    err = copy_request(l, r, e);
+    l->c.request->reject = reject;
     b = s3_bucket(store_of(l), r->container);
-    l->v1 = l->token ? l->token[0] == '1' : b && b->list_v1;
-    if (err == PB_OK)
-        err = add_params(l, e);
-    if (err == PB_OK)
-        err = cloud_request_send(&l->request.q, e);
-    if (err == PB_OK)
-        return &l->op;
-    list_free(l);
-    return NULL;
+    l->v1 = l->c.token ? l->c.token[0] == '1' : b && b->list_v1;
+    return cloud_list_send(&l->c, add_params(l, e), e);
 }
 
 struct store_op *s3_list_containers(struct store *s, const char *token, store_page_fn done,
                                     void *ctx, struct error *e)
 {
-    struct list_op *l = list_new(s, S3_LIST_BUCKETS, NULL, done, ctx, e);
-    struct store_list_request all = {.prefix = "", .token = token};
-    enum pb_err err;
+    struct list_op *l = (struct list_op *)cloud_list_new(sizeof *l, s, S3_LIST_BUCKETS, NULL, NULL,
+                                                         token, answered, done, ctx, e);
+    enum pb_err err = PB_OK;
 
     if (!l)
         return NULL;
     l->buckets = true;
-    err = copy_request(l, &all, e);
+    l->c.request->reject = reject;
     /* Only the paged form answers accounts with very many buckets; others may not know it. */
-    if (err == PB_OK && store_of(l)->amazon)
-        err = cloud_param(&l->request.q, "max-buckets", "1000", e);
+    if (store_of(l)->amazon)
+        err = cloud_param(l->c.request, "max-buckets", "1000", e);
     if (err == PB_OK && token)
-        err = cloud_param(&l->request.q, "continuation-token", token + 1, e);
-    if (err == PB_OK)
-        err = cloud_request_send(&l->request.q, e);
-    if (err == PB_OK)
-        return &l->op;
-    list_free(l);
-    return NULL;
+        err = cloud_param(l->c.request, "continuation-token", token + 1, e);
+    return cloud_list_send(&l->c, err, e);
 }

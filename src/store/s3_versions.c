@@ -8,37 +8,16 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
-#include <pklbrowse/intl.h>
 #include <pklbrowse/num.h>
 #include <pklbrowse/xml.h>
 
+#include "cloud_list.h"
 #include "s3.h"
 
 struct versions_op {
-    struct store_op op; /* first */
-    struct s3_request request;
-    store_page_fn done;
-    void *ctx;
-    char *token;
-    struct store_page *page; /* of the last answer */
-    bool parsed;
+    struct cloud_list c; /* first */
+    bool parsed; /* the page of the last answer, which was found good before it was accepted */
 };
-
-static void versions_free(struct versions_op *v)
-{
-    store_op_end(&v->op);
-    cloud_request_release(&v->request.q);
-    store_page_free(v->page);
-    free(v->token);
-    free(v);
-}
-
-static void versions_stop(struct store_op *op)
-{
-    versions_free((struct versions_op *)op);
-}
-
-static const struct store_op_class versions_class = {.stop = versions_stop};
 
 /* ---------------------------------------------------------------------------- parsing */
 
@@ -159,8 +138,7 @@ static enum pb_err settle(struct versions_op *v, struct parse *p, struct error *
     if (!p->truncated)
         return PB_OK;
     if (!p->key_marker || !*p->key_marker)
-        return cloud_error(&v->request.q, PB_ESERVER,
-                           "the listing goes on, but the server does not say where", e);
+        return cloud_list_aimless(&v->c, e);
     n = strlen(p->key_marker);
     if (p->url_encoded)
         n = decode(p->key_marker, n);
@@ -169,44 +147,29 @@ static enum pb_err settle(struct versions_op *v, struct parse *p, struct error *
     if (!p->page->next)
         return error_nomem(e);
     (void)snprintf(p->page->next, size, "%zu:%s%s", n, p->key_marker, version);
-    if (v->token && strcmp(v->token, p->page->next) == 0)
-        return cloud_error(&v->request.q, PB_ESERVER,
-                           "the server sends the same page of the listing again and again", e);
-    return PB_OK;
+    return cloud_list_check_next(&v->c, e);
 }
 
 /* The page of one answer, into v->page.  *again: it may be better the next time. */
 static enum pb_err parse_page(struct versions_op *v, const struct buf *body, bool *again,
                               struct error *e)
 {
-    struct parse p = {.page = store_page_new()};
+    struct parse p = {.page = NULL};
     struct xml_handler handler = {.end = on_end, .ctx = &p};
-    struct xml *x = NULL;
-    bool forbidden = false;
-    enum pb_err err;
+    enum pb_err err = cloud_list_page(&v->c, e);
 
     *again = false;
-    store_page_free(v->page);
-    v->page = p.page;
-    if (!p.page)
-        return error_nomem(e);
-    err = xml_new(&handler, &x, e);
+    p.page = v->c.page;
+    if (err == PB_OK)
+        err = cloud_list_xml(&v->c, body, &handler, again, e);
     if (err != PB_OK)
         return err;
-    err = xml_feed(x, body->data, body->len, NULL);
-    if (err == PB_OK)
-        err = xml_finish(x, NULL);
-    forbidden = err != PB_OK && xml_forbidden_char(x);
-    xml_free(x);
     if (p.nomem)
         return error_nomem(e);
-    if (err == PB_OK && p.known_root)
+    if (p.known_root)
         return settle(v, &p, e);
-    *again = !forbidden && (err != PB_OK || s3_is_error_body(body));
-    return cloud_error(&v->request.q, PB_ESERVER,
-                       err == PB_OK ? N_("the answer is no list of versions")
-                                    : N_("the server's answer cannot be read"),
-                       e);
+    *again = s3_is_error_body(body);
+    return cloud_error(v->c.request, PB_ESERVER, "the answer is no list of versions", e);
 }
 
 /* ---------------------------------------------------------------------------- asking */
@@ -223,24 +186,16 @@ static bool reject(void *ctx, const struct http_result *r)
 static void answered(void *ctx, const struct http_result *r, const struct error *e)
 {
     struct versions_op *v = ctx;
-    store_page_fn done = v->done;
-    void *done_ctx = v->ctx;
-    struct store_page *page = NULL;
     struct error error = {0};
     bool again;
 
     if (e)
         error = *e;
     else if (r->status / 100 != 2 || s3_is_error_body(&r->body))
-        (void)cloud_answer_error(&v->request.q, r, &error);
+        (void)cloud_answer_error(v->c.request, r, &error);
     else if (!v->parsed)
         (void)parse_page(v, &r->body, &again, &error);
-    if (error.code == PB_OK) {
-        page = v->page;
-        v->page = NULL;
-    }
-    versions_free(v);
-    done(done_ctx, page, error.code == PB_OK ? NULL : &error);
+    cloud_list_finish(&v->c, error.code == PB_OK ? NULL : &error);
 }
 
 static enum pb_err add_token(struct versions_op *v, const char *token, struct error *e)
@@ -249,15 +204,12 @@ static enum pb_err add_token(struct versions_op *v, const char *token, struct er
     size_t digits = strcspn(token, ":");
     enum pb_err err;
 
-    v->token = mem_strdup(token);
-    if (!v->token)
-        return error_nomem(e);
     if (!num_parse_u64(token, digits, &n) || token[digits] != ':' || n > strlen(token + digits + 1))
         return error_set(e, PB_EUSAGE, "this is no place in a list of versions");
     token += digits + 1;
-    err = aws_query_add(&v->request.q.params, "key-marker", token, (size_t)n, e);
+    err = aws_query_add(&v->c.request->params, "key-marker", token, (size_t)n, e);
     if (err == PB_OK && token[n])
-        err = cloud_param(&v->request.q, "version-id-marker", token + n, e);
+        err = cloud_param(v->c.request, "version-id-marker", token + n, e);
     return err;
 }
 
@@ -265,17 +217,17 @@ static enum pb_err add_params(struct versions_op *v, const struct store_list_req
                               struct error *e)
 {
     char max[16];
-    enum pb_err err = cloud_param(&v->request.q, "versions", NULL, e);
+    enum pb_err err = cloud_param(v->c.request, "versions", NULL, e);
 
     if (err == PB_OK)
-        err = aws_query_add(&v->request.q.params, "prefix", r->prefix, r->prefix_len, e);
+        err = aws_query_add(&v->c.request->params, "prefix", r->prefix, r->prefix_len, e);
     if (err == PB_OK)
-        err = cloud_param(&v->request.q, "encoding-type", "url", e);
+        err = cloud_param(v->c.request, "encoding-type", "url", e);
     if (err == PB_OK && !r->recursive)
-        err = cloud_param(&v->request.q, "delimiter", "/", e);
+        err = cloud_param(v->c.request, "delimiter", "/", e);
     if (err == PB_OK && r->max > 0) {
         (void)snprintf(max, sizeof max, "%u", r->max);
-        err = cloud_param(&v->request.q, "max-keys", max, e);
+        err = cloud_param(v->c.request, "max-keys", max, e);
     }
     return err == PB_OK && r->token ? add_token(v, r->token, e) : err;
 }
@@ -283,26 +235,11 @@ static enum pb_err add_params(struct versions_op *v, const struct store_list_req
 struct store_op *s3_list_versions(struct store *s, const struct store_list_request *r,
                                   store_page_fn done, void *ctx, struct error *e)
 {
-    struct versions_op *v = mem_alloc(sizeof *v);
-    enum pb_err err;
+    struct versions_op *v = (struct versions_op *)cloud_list_new(
+        sizeof *v, s, S3_LIST_VERSIONS, r->container, r, r->token, answered, done, ctx, e);
 
-    if (!v) {
-        (void)error_nomem(e);
+    if (!v)
         return NULL;
-    }
-    store_op_begin(&v->op, &versions_class, s);
-    v->done = done;
-    v->ctx = ctx;
-    err = cloud_request_init(&v->request.q, s, S3_LIST_VERSIONS, r->container, NULL, 0, e);
-    v->request.q.reject = reject;
-    v->request.q.done = answered;
-    v->request.q.ctx = v;
-    if (err == PB_OK)
-        err = add_params(v, r, e);
-    if (err == PB_OK)
-        err = cloud_request_send(&v->request.q, e);
-    if (err == PB_OK)
-        return &v->op;
-    versions_free(v);
-    return NULL;
+    v->c.request->reject = reject;
+    return cloud_list_send(&v->c, add_params(v, r, e), e);
 }
