@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 
 #include "azure.h"
 
@@ -82,11 +83,11 @@ static bool has(const struct http_headers *h, const char *name, const char *valu
 static const char *why_read_only(const struct http_headers *h)
 {
     if (has(h, "x-ms-blob-type", "AppendBlob"))
-        return "it is an append blob, which can only be added to";
+        return _("it is an append blob, which can only be added to");
     if (has(h, "x-ms-blob-type", "PageBlob"))
-        return "it is a page blob (a disk), which is not written as a whole";
+        return _("it is a page blob (a disk), which is not written as a whole");
     if (has(h, "x-ms-lease-status", "locked"))
-        return "somebody has leased it: it can be changed when the lease ends";
+        return _("somebody has leased it: it can be changed when the lease ends");
     return NULL;
 }
 

@@ -4,6 +4,8 @@
  */
 #include <stdlib.h>
 
+#include <pklbrowse/intl.h>
+
 #include "cloud.h"
 
 struct details_op {
@@ -51,10 +53,10 @@ static void finish(struct details_op *d, const struct error *e)
 
 static enum pb_err note(struct details_op *d, const struct error *why, struct error *e)
 {
-    const char *denied = d->part->denied ? d->part->denied : "may not be read";
+    const char *denied = d->part->denied ? _(d->part->denied) : _("may not be read");
     const char *text = why->code == PB_EDENIED        ? denied
-                       : why->code == PB_EUNSUPPORTED ? "not known there"
-                                                      : "cannot be read";
+                       : why->code == PB_EUNSUPPORTED ? _("not known there")
+                                                      : _("cannot be read");
 
     return http_headers_add(&d->rows, d->part->name, text, e);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/xml.h>
 
 void cloud_list_free(struct cloud_list *l)
@@ -120,7 +121,7 @@ static enum pb_err broken_xml(struct cloud_list *l, bool forbidden, const struct
                            "and the server does not encode names",
                            e);
     buf_init(&text, BUF_MAX_LINE);
-    buf_printf(&text, "the server's answer cannot be read: %s", why->msg);
+    buf_printf(&text, _("the server's answer cannot be read: %s"), why->msg);
     err = cloud_error(l->request, why->code, text.data, e);
     buf_release(&text);
     return err;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 
 #include "cloud_xml.h"
@@ -133,7 +134,8 @@ void cloud_write_unknown(struct cloud_write *w, const char *why)
     struct buf text;
 
     buf_init(&text, BUF_MAX_LINE);
-    buf_printf(&text, "the connection was lost and it is not known whether it was saved (%s)", why);
+    buf_printf(&text, _("the connection was lost and it is not known whether it was saved (%s)"),
+               why);
     cloud_write_fail_with(w, PB_ENET, text.data);
     buf_release(&text);
 }

@@ -1,6 +1,8 @@
 /* Who may do what with an object. */
 #include <string.h>
 
+#include <pklbrowse/intl.h>
+
 #include "gcs.h"
 
 static enum pb_err read_acl(struct http_headers *rows, const struct buf *body, struct error *e)
@@ -27,7 +29,7 @@ static enum pb_err read_acl(struct http_headers *rows, const struct buf *body, s
 }
 
 const struct cloud_detail gcs_parts_of_details[] = {
-    {GCS_HEAD, "projection", "full", "Access", "these credentials may not read who has it", true,
-     read_acl},
+    {GCS_HEAD, "projection", "full", "Access", N_("these credentials may not read who has it"),
+     true, read_acl},
     {0},
 };

@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 
 #include "s3_write.h"
@@ -81,7 +82,7 @@ static void read_back(void *ctx, const struct http_result *r, const struct error
     struct write_op *w = ctx;
 
     if (e || r->status / 100 != 2)
-        cloud_write_unknown(&w->c, e ? e->msg : "what is there now cannot be read");
+        cloud_write_unknown(&w->c, e ? e->msg : _("what is there now cannot be read"));
     else if (!w->differs && w->read_back == w->c.body->size)
         s3_write_saved(&w->c, &w->found);
     else
