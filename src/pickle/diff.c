@@ -34,6 +34,16 @@ static struct diff_frame *top(struct diff_machine *m)
 
 /* ----------------------------------------------------------------- what was found */
 
+/* What is walked just now is different; what is around it gets to know when it is left. */
+static void note_different(struct diff_machine *m)
+{
+    m->different = true;
+    if (m->frames.len > 0)
+        top(m)->different = true;
+    if (m->pair != 0)
+        m->d->pairs.data[m->pair - 1].different = true;
+}
+
 /* A part of an object that is a stretch of its children has no step of its own. */
 enum pb_err diff_report(struct diff_machine *m, enum pkl_diff_kind kind, const struct pkl_child *a,
                         const struct pkl_child *b)
@@ -41,7 +51,7 @@ enum pb_err diff_report(struct diff_machine *m, enum pkl_diff_kind kind, const s
     struct pkl_diff_place place = {m, {a, b}};
     struct pkl_difference found = {.kind = kind, .place = &place};
 
-    m->different = true;
+    note_different(m);
     if (m->probe)
         return PB_OK;
     if (a != NULL)
@@ -70,20 +80,20 @@ enum pb_err pkl_diff_path(const struct pkl_difference *found, bool second, enum 
 
 /* -------------------------------------------------------------------- pairs met */
 
-static bool pair_met(struct diff *d, pkl_id a, pkl_id b)
+const struct diff_pair *diff_met(const struct diff *d, pkl_id a, pkl_id b)
 {
     uint64_t number = 0;
 
     if (!idmap_get(&d->by_a, a, &number))
-        return false;
+        return NULL;
     while (number != 0) {
         const struct diff_pair *p = &d->pairs.data[number - 1];
 
         if (p->b == b)
-            return true;
+            return p;
         number = p->before;
     }
-    return false;
+    return NULL;
 }
 
 static enum pb_err meet_pair(struct diff *d, pkl_id a, pkl_id b)
@@ -114,7 +124,22 @@ static enum pb_err forget_pairs(struct diff *d, size_t len)
 
 enum pb_err diff_push(struct diff_machine *m, struct diff_frame *f)
 {
+    f->pair = m->pair;
+    m->pair = 0;
     return vec_push(&m->frames, *f) ? PB_OK : error_nomem(m->d->e);
+}
+
+static void pop(struct diff_machine *m)
+{
+    struct diff_frame *f = top(m);
+    bool different = f->different;
+
+    if (different && f->pair != 0)
+        m->d->pairs.data[f->pair - 1].different = true;
+    frame_release(f);
+    m->frames.len--;
+    if (different && m->frames.len > 0)
+        top(m)->different = true;
 }
 
 static enum pb_err part_count(struct diff *d, unsigned side, pkl_id id, enum pkl_part part,
@@ -228,7 +253,7 @@ static enum pb_err next_section(struct diff_machine *m)
     if (err != PB_OK)
         return err;
     if (m->probe && section == DIFF_ITEMS && stretch.count[0] != stretch.count[1])
-        m->different = true;
+        note_different(m);
     return diff_push(m, &stretch);
 }
 
@@ -263,7 +288,7 @@ static enum pb_err push_set(struct diff_machine *m, const struct pkl_child *a,
     return err == PB_OK ? diff_push(m, &f) : err;
 }
 
-static enum pb_err go_down(struct diff_machine *m, const struct pkl_child *a,
+static enum pb_err go_into(struct diff_machine *m, const struct pkl_child *a,
                            const struct pkl_child *b)
 {
     struct diff_frame f = {.labelled = true,
@@ -271,10 +296,6 @@ static enum pb_err go_down(struct diff_machine *m, const struct pkl_child *a,
                            .id = {a->value.target, b->value.target},
                            .count = {a->value.count, b->value.count}};
 
-    if (pair_met(m->d, a->value.target, b->value.target))
-        return PB_OK;
-    if (meet_pair(m->d, a->value.target, b->value.target) != PB_OK)
-        return PB_ENOMEM;
     switch (a->value.kind) {
     case PKL_DICT:
         f.type = DIFF_DICT;
@@ -306,10 +327,29 @@ static enum pb_err go_down(struct diff_machine *m, const struct pkl_child *a,
             return err;
     }
     if (m->probe && f.type == DIFF_LIST && f.count[0] != f.count[1]) {
-        m->different = true;
+        note_different(m);
         return PB_OK;
     }
     return diff_push(m, &f);
+}
+
+/* What was found in a pair was told where it was met first. */
+static enum pb_err go_down(struct diff_machine *m, const struct pkl_child *a,
+                           const struct pkl_child *b)
+{
+    const struct diff_pair *met = diff_met(m->d, a->value.target, b->value.target);
+    enum pb_err err = PB_OK;
+
+    if (met != NULL && met->different)
+        note_different(m);
+    if (met != NULL)
+        return PB_OK;
+    err = meet_pair(m->d, a->value.target, b->value.target);
+    m->pair = m->d->pairs.len;
+    if (err == PB_OK)
+        err = go_into(m, a, b);
+    m->pair = 0;
+    return err;
 }
 
 enum pb_err diff_compare(struct diff_machine *m, const struct pkl_child *a,
@@ -320,7 +360,7 @@ enum pb_err diff_compare(struct diff_machine *m, const struct pkl_child *a,
     enum pb_err err = diff_check(m->d);
 
     if (err == PB_OK)
-        err = diff_same_opcodes(m->d, &a->value, &b->value, &same);
+        err = diff_same_opcodes(m->d, &a->value, &b->value, m->probe, &same);
     if (err != PB_OK || same)
         return err;
     err = diff_look(m->d, &a->value, &b->value, &verdict);
@@ -478,8 +518,7 @@ static enum pb_err step(struct diff_machine *m)
         return rest(m->d, f);
     if (f->run < f->script.len)
         return by_script(m);
-    frame_release(f);
-    m->frames.len--;
+    pop(m);
     return PB_OK;
 }
 
@@ -497,11 +536,15 @@ enum pb_err diff_probe(struct diff *d, const struct pkl_node *a, const struct pk
 {
     struct diff_machine m = {.d = d, .probe = true};
     struct pkl_child x = {.value = *a}, y = {.value = *b};
-    size_t before = d->pairs.len;
-    enum pb_err err = diff_compare(&m, &x, &y);
+    size_t before = d->pairs.len, lasting = d->lasting;
+    enum pb_err err;
+
+    d->lasting = before < lasting ? before : lasting;
+    err = diff_compare(&m, &x, &y);
 
     if (err == PB_OK)
         err = run(&m);
+    d->lasting = lasting;
     *equal = !m.different;
     if (err == PB_OK && m.different)
         err = forget_pairs(d, before);
@@ -538,7 +581,7 @@ static enum pb_err compare_roots(struct diff_machine *m)
 enum pb_err pkl_diff(struct pkl_view *a, struct pkl_view *b, const struct pkl_diff_opts *o,
                      struct error *e)
 {
-    struct diff d = {.v = {a, b}, .opts = o, .e = e};
+    struct diff d = {.v = {a, b}, .opts = o, .lasting = SIZE_MAX, .e = e};
     struct diff_machine m = {.d = &d};
     enum pb_err err;
 

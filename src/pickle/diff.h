@@ -59,6 +59,8 @@ struct diff_frame {
     bool labelled;     /* is itself a step of the path: */
     struct pkl_child place[2];
     bool silent[2]; /* no step on that side */
+    size_t pair;    /* number of the pair that it walks + 1; 0: of none */
+    bool different; /* something in it was found to be */
     /* DIFF_OBJECT: children of each section; `at` is the next one. */
     uint64_t section[2][DIFF_SECTIONS];
     enum diff_form form[2];
@@ -70,6 +72,7 @@ struct diff_frame {
 struct diff_machine {
     struct diff *d;
     bool probe, different;
+    size_t pair; /* being gone into + 1: the next frame is its */
     struct {
         struct diff_frame *data;
         size_t len, cap;
@@ -79,15 +82,28 @@ struct diff_machine {
 /* Pairs of containers that were met. */
 struct diff_pair {
     pkl_id a, b;
-    size_t before; /* the pair of the same a before it, + 1 */
+    size_t before;  /* the pair of the same a before it, + 1 */
+    bool different; /* known once it was walked */
 };
 
 /* [a, a + len) on one side follows the same opcodes as [b, b + len) on the other. */
 struct diff_segment {
     uint64_t a, b, len;
 };
+/* GETs in [first, last] fetch what was still being made, up to `end`: a value in the same region
+ * that stays open when the region ends. */
+struct diff_wait {
+    uint64_t first, last, end;
+    uint64_t maker[2];
+};
+/* The same opcodes, and what they fetch is the same, up to sure_end; behind it what is fetched may
+ * be a pair that was met, whose differences are told where it was, or one that waits. */
 struct diff_region {
-    uint64_t a, a_end, b, b_end;
+    uint64_t a, a_end, b, b_end, sure_end;
+    struct {
+        struct diff_wait *data;
+        size_t len, cap;
+    } waits;
 };
 
 struct diff_stream {
@@ -101,8 +117,8 @@ struct diff_stream {
     struct {
         struct diff_region *data;
         size_t len, cap;
-    } regions;              /* by a */
-    struct idmap same_text; /* maker on one side -> the other: short leaves found equal */
+    } regions;         /* by a */
+    struct idmap same; /* maker + 1 on one side -> maker on the other: found equal */
 };
 
 struct diff {
@@ -116,6 +132,7 @@ struct diff {
         size_t len, cap;
     } pairs;
     struct idmap by_a; /* number of the latest pair + 1 */
+    size_t lasting;    /* pairs from here on are taken back when the outermost probe fails */
     struct diff_stream stream;
     unsigned steps;
     struct error *e;
@@ -131,6 +148,8 @@ struct pkl_diff_place {
 enum pb_err diff_probe(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,
                        bool *equal) PB_CHECK;
 enum pb_err diff_check(struct diff *d) PB_CHECK;
+/* The pair, NULL: it was not met. */
+const struct diff_pair *diff_met(const struct diff *d, pkl_id a, pkl_id b);
 enum pb_err diff_push(struct diff_machine *m, struct diff_frame *f) PB_CHECK;
 enum pb_err diff_compare(struct diff_machine *m, const struct pkl_child *a,
                          const struct pkl_child *b) PB_CHECK;
@@ -167,9 +186,10 @@ enum pb_err diff_by_key(struct diff *d, struct diff_frame *f) PB_CHECK; /* dicts
 /* diff_stream.c */
 void diff_stream_init(struct diff *d);
 void diff_stream_release(struct diff *d);
-/* Both were written by the same opcodes; false says nothing. */
+/* Both were written by the same opcodes; false says nothing.  sure: they are equal; otherwise it
+ * may be that what differs in them stands in a pair that was met. */
 enum pb_err diff_same_opcodes(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,
-                              bool *same) PB_CHECK;
+                              bool sure, bool *same) PB_CHECK;
 /* The same opcode with the same argument (no GET, no PUT). */
 enum pb_err diff_same_bytes(struct source *x, uint64_t at, struct source *y, uint64_t bt,
                             uint64_t n, bool *same, struct error *e) PB_CHECK;

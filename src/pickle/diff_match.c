@@ -92,7 +92,7 @@ enum pb_err diff_similar(struct diff *d, const struct pkl_node *a, const struct 
     struct pkl_child kids[2][LOOKED_AT];
     enum diff_verdict verdict;
     size_t got[2];
-    enum pb_err err = diff_same_opcodes(d, a, b, similar);
+    enum pb_err err = diff_same_opcodes(d, a, b, false, similar);
 
     if (err != PB_OK || *similar)
         return err;

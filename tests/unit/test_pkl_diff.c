@@ -156,6 +156,27 @@ static const struct pair {
       "](]q\0h\0"
       "ae.",
       ""),
+    /* what a POP left in the bytes is fetched later: what changed in it is told there, once */
+    P("\x80\x04}(K\x01]q\x01(K\x05K\x06"
+      "e0K\x07K\x02h\x01K\x03h\x01u.",
+      "\x80\x04}(K\x01]q\x01(K\x09K\x06"
+      "e0K\x07K\x02h\x01K\x03h\x01u.",
+      "~[2][0] "),
+    P("\x80\x04}(K\x01(K\x05K\x06tq\x01"
+      "0K\x07K\x02h\x01\x85K\x03h\x01\x85u.",
+      "\x80\x04}(K\x01(K\x09K\x06tq\x01"
+      "0K\x07K\x02h\x01\x85K\x03h\x01\x85u.",
+      "~[2][0][0] "),
+    /* a list that holds a tuple that holds it, popped: the tuple is another one, too */
+    P("\x80\x04}(K\x01]q\x01(h\x01\x85q\x02K\x06"
+      "e0K\x07K\x02h\x02\x85u.",
+      "\x80\x04}(K\x01]q\x01(h\x01\x85q\x02K\x08"
+      "e0K\x07K\x02h\x02\x85u.",
+      "~[2][0][0][1] "),
+    /* a key that a changed tuple stands in is another key */
+    P("\x80\x04](K\x05K\x06\x86q\x01}h\x01\x85K\x01se.",
+      "\x80\x04](K\x05K\x09\x86q\x01}h\x01\x85K\x01se.",
+      "~[0][1] -[1][((5, 6),)] +[1][((5, 9),)] "),
     /* objects: class, attributes, items; as protocol 0 makes them */
     P("\x80\x02"
       "cm\nA\n)\x81}X\x01\0\0\0aK\x01sb.",
