@@ -19,6 +19,8 @@ struct pkl_edit;
 enum pb_err pkl_edit_new(struct pkl_doc *doc, struct pkl_edit **out, struct error *e) PB_CHECK;
 void pkl_edit_free(struct pkl_edit *ed);
 struct pkl_view *pkl_edit_view(struct pkl_edit *ed);
+/* What was last saved; before the first save, the document. */
+struct pkl_view *pkl_edit_saved_view(struct pkl_edit *ed);
 
 /* Puts a new value at a place (as pkl_view.children, .root or pkl_path_follow gave it).  Setting a
  * value equal in type and bytes to what stands there changes nothing; setting the original back
@@ -140,17 +142,18 @@ enum {
 };
 struct pkl_change {
     unsigned what;
+    bool elsewhere; /* inside a value of which the first place is gone, but not another one */
     /* As the document has it (index, key), with the value that stands there now; of an added one as
      * it is now; of a deleted one with the value that stood there. */
     struct pkl_child place;
     struct pkl_node old;              /* id 0: the place is new */
     struct pkl_node old_key, new_key; /* when it was renamed */
 };
-/* Against the document. */
+/* Against the document: old values are its own. */
 size_t pkl_edit_changes(struct pkl_edit *ed);
 enum pb_err pkl_edit_change(struct pkl_edit *ed, size_t i, struct pkl_change *out,
                             struct error *e) PB_CHECK;
-/* Against what was last saved; an old value may then be one of the second source. */
+/* Against what was last saved: old values are those of pkl_edit_saved_view(). */
 size_t pkl_edit_unsaved(struct pkl_edit *ed);
 enum pb_err pkl_edit_unsaved_change(struct pkl_edit *ed, size_t i, struct pkl_change *out,
                                     struct error *e) PB_CHECK;
@@ -160,7 +163,8 @@ enum pb_err pkl_edit_change_path(struct pkl_edit *ed, const struct pkl_change *c
 /* Appends, a line each, what of the changes Python may refuse: known objects that are no longer
  * what their class accepts, and what came into objects of unknown classes that had none of it. */
 enum pb_err pkl_edit_doubts(struct pkl_edit *ed, struct buf *out, struct error *e) PB_CHECK;
-/* Does something else stand at this place than was last saved?  *old (may be NULL) gets that. */
+/* Does something else stand at this place than was last saved?  *old (may be NULL) gets that, for
+ * pkl_edit_saved_view(). */
 bool pkl_edit_place_changed(struct pkl_edit *ed, pkl_id owner, uint64_t index,
                             struct pkl_node *old);
 /* So it is for some place below this container (for the mark on collapsed rows). */

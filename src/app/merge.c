@@ -196,6 +196,7 @@ static enum pb_err look(struct merge *m, size_t i, struct arena *mem, struct mov
                         struct error *e)
 {
     struct pkl_view *mine = pkl_edit_view(m->mine->edit);
+    struct pkl_view *was = pkl_edit_saved_view(m->mine->edit);
     struct pkl_view *theirs = app_object_view(m->theirs);
     bool same = false;
     size_t at;
@@ -220,7 +221,7 @@ static enum pb_err look(struct merge *m, size_t i, struct arena *mem, struct mov
         return PB_OK;
     }
     if (err == PB_OK && c->change.old.id != 0)
-        err = same_value(mine, &c->change.old, theirs, &c->place.value, &same, e);
+        err = same_value(was, &c->change.old, theirs, &c->place.value, &same, e);
     if (err == PB_OK && !same) {
         err = same_value(mine, &c->change.place.value, theirs, &c->place.value, &c->needless, e);
         if (err == PB_OK && !c->needless)
@@ -317,11 +318,12 @@ static char *shown_path(struct merge *m, const struct pkl_change *change, struct
 static enum pb_err tell_mine(struct merge *m, const struct moved *c, struct error *e)
 {
     struct pkl_view *mine = pkl_edit_view(m->mine->edit);
+    struct pkl_view *was = pkl_edit_saved_view(m->mine->edit);
     struct app_difference d = {0};
     bool ok;
 
     ok = (d.path = shown_path(m, &c->change, e)) != NULL &&
-         (c->change.old.id == 0 || (d.was = shown(mine, &c->change.old, e)) != NULL) &&
+         (c->change.old.id == 0 || (d.was = shown(was, &c->change.old, e)) != NULL) &&
          (d.now = shown(mine, &c->change.place.value, e)) != NULL;
     if (ok && vec_push(&m->differences, d))
         return PB_OK;
@@ -332,11 +334,12 @@ static enum pb_err tell_mine(struct merge *m, const struct moved *c, struct erro
 static enum pb_err tell_clash(struct merge *m, const struct moved *c, struct error *e)
 {
     struct pkl_view *mine = pkl_edit_view(m->mine->edit), *theirs = app_object_view(m->theirs);
+    struct pkl_view *was = pkl_edit_saved_view(m->mine->edit);
     struct app_clash d = {0};
     bool ok;
 
     ok = (d.path = shown_path(m, &c->change, e)) != NULL &&
-         (c->change.old.id == 0 || (d.was = shown(mine, &c->change.old, e)) != NULL) &&
+         (c->change.old.id == 0 || (d.was = shown(was, &c->change.old, e)) != NULL) &&
          (d.mine = shown(mine, &c->change.place.value, e)) != NULL &&
          (!c->found || (d.theirs = shown(theirs, &c->place.value, e)) != NULL);
     if (ok && (d.why = mem_strdup(c->why)) != NULL && vec_push(&m->clashes, d))

@@ -125,7 +125,7 @@ static enum pb_err add_change(struct app_object *o, size_t i, struct buf *out, s
     if (err == PB_OK)
         err = app_change_path(o, &change, PATH_FORM_PATH, &path, e);
     if (err == PB_OK && change.old.id != 0)
-        err = app_value_digest(v, &change.old, hash, e);
+        err = app_value_digest(pkl_edit_saved_view(o->edit), &change.old, hash, e);
     if (err == PB_OK)
         err = pkl_repr(v, &change.place.value, &opts, &to, e);
     if (err == PB_OK) {

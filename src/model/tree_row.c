@@ -267,6 +267,8 @@ enum pb_err tree_row(struct tree *t, uint64_t row, size_t preview_bytes, struct 
     r->moved = r->changed && old.id == r->child.value.id;
     r->below_changed = t->edit && r->expandable && pkl_edit_below_changed(t->edit, &r->child.value);
     if (r->changed && old.id != 0)
-        or_error(&r->was, pkl_preview(t->view, &old, preview_bytes, &r->was, &why), &why);
+        or_error(&r->was,
+                 pkl_preview(pkl_edit_saved_view(t->edit), &old, preview_bytes, &r->was, &why),
+                 &why);
     return buf_status(&r->preview, e);
 }

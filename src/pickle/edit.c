@@ -72,6 +72,7 @@ void pkl_edit_free(struct pkl_edit *ed)
     vec_release(&ed->changes.shown);
     vec_release(&ed->since_saved.rows);
     vec_release(&ed->since_saved.shown);
+    vec_release(&ed->asked_gone);
     idmap_release(&ed->by_owner);
     idmap_release(&ed->by_hash);
     edit_keyed_release(ed);
@@ -623,4 +624,9 @@ void pkl_edit_mark_saved(struct pkl_edit *ed)
 struct pkl_view *pkl_edit_view(struct pkl_edit *ed)
 {
     return &ed->view;
+}
+
+struct pkl_view *pkl_edit_saved_view(struct pkl_edit *ed)
+{
+    return &ed->saved_view;
 }

@@ -369,8 +369,8 @@ static int by_place(const void *a, const void *b)
     return (x->place.index > y->place.index) - (x->place.index < y->place.index);
 }
 
-static enum pb_err list_all(struct pkl_edit *ed, struct edit_changes *to, bool since_saved,
-                            struct error *e)
+enum pb_err edit_list_changes(struct pkl_edit *ed, struct edit_changes *to, bool since_saved,
+                              struct error *e)
 {
     struct lister l = {.ed = ed, .to = to, .since_saved = since_saved, .e = e};
     enum pb_err err = PB_OK;
@@ -385,121 +385,25 @@ static enum pb_err list_all(struct pkl_edit *ed, struct edit_changes *to, bool s
     return err;
 }
 
-/* ----------------------------------------------------------------------------- lives */
+/* ----------------------------------------------------------------------------- answers */
 
-/* The number of the new value whose bytes hold an offset of the second source. */
-static size_t value_holding(const struct pkl_edit *ed, uint64_t off)
-{
-    size_t low = 0, high = ed->values.len;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (ed->values.data[middle].node.end <= off)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < ed->values.len && ed->values.data[low].node.begin <= off ? low + 1 : 0;
-}
-
-bool edit_is_live(const struct pkl_edit *ed, uint64_t offset)
-{
-    size_t value = value_holding(ed, offset);
-
-    return value != 0 && ed->values.data[value - 1].live;
-}
-
-static bool owner_lives(const struct pkl_edit *ed, pkl_id owner)
-{
-    return PKL_ID_SOURCE(owner) == 0 || edit_is_live(ed, PKL_ID_OFFSET(owner));
-}
-
-static bool enliven(struct pkl_edit *ed, size_t number)
-{
-    bool was = number == 0 || ed->values.data[number - 1].live;
-
-    if (number != 0)
-        ed->values.data[number - 1].live = true;
-    return !was;
-}
-
-/* One pass over the changes: what is inside a value that is gone is covered. */
-static bool cover(struct pkl_edit *ed, struct edit_changes *list, bool living)
-{
-    uint64_t gone = 0;
-    size_t by = SIZE_MAX; /* the container that it is gone from: siblings do not cover each other */
-    unsigned source = 0;
-    bool more = false;
-
-    for (size_t i = 0; i < list->rows.len; i++) {
-        struct edit_change *c = &list->rows.data[i];
-
-        if (!owner_lives(ed, c->place.owner))
-            continue;
-        if (PKL_ID_SOURCE(c->place.owner) != source) {
-            source = PKL_ID_SOURCE(c->place.owner);
-            gone = 0;
-        }
-        c->covered = c->begin < gone && c->container != by;
-        if (c->covered)
-            continue;
-        if ((c->what & (PKL_CHANGE_SET | PKL_CHANGE_DELETED)) != 0 && c->end > gone) {
-            gone = c->end;
-            by = c->container;
-        }
-        if (living) {
-            more = enliven(ed, c->value) || more;
-            more = enliven(ed, c->key) || more;
-        }
-    }
-    return more;
-}
-
-/* A value may have been put aside by a later edit; what is changed inside it is then no change. */
-static enum pb_err show(struct pkl_edit *ed, struct edit_changes *list, struct error *e)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < list->rows.len; i++) {
-        const struct edit_change *c = &list->rows.data[i];
-
-        if (!owner_lives(ed, c->place.owner))
-            continue;
-        if (!c->covered && !vec_push(&list->shown, n))
-            return error_nomem(e);
-        list->rows.data[n++] = *c;
-    }
-    list->rows.len = n;
-    return PB_OK;
-}
-
-enum pb_err edit_collect(struct pkl_edit *ed, struct error *e)
+static enum pb_err as_saved(struct pkl_edit *ed, struct pkl_node *n, struct error *e)
 {
     enum pb_err err;
 
-    if (ed->fresh)
+    if (n->id == 0)
         return PB_OK;
-    for (size_t i = 0; i < ed->values.len; i++)
-        ed->values.data[i].live = false;
-    err = list_all(ed, &ed->changes, false, e);
-    if (err == PB_OK)
-        err = list_all(ed, &ed->since_saved, true, e);
-    /* The values of changes that are not covered live; a new value can stand inside a new value, so
-     * this goes on until nothing more comes to life. */
-    while (err == PB_OK && cover(ed, &ed->changes, true))
-        continue;
-    if (err == PB_OK)
-        (void)cover(ed, &ed->since_saved, false);
-    if (err == PB_OK)
-        err = show(ed, &ed->changes, e);
-    if (err == PB_OK)
-        err = show(ed, &ed->since_saved, e);
-    ed->fresh = err == PB_OK;
+    ed->as_saved = true;
+    err = edit_adjust(ed, n, e);
+    ed->as_saved = false;
     return err;
 }
 
-/* ----------------------------------------------------------------------------- answers */
+static enum pb_err was_so(struct pkl_edit *ed, const struct edit_changes *list, struct pkl_node *n,
+                          struct error *e)
+{
+    return list == &ed->since_saved ? as_saved(ed, n, e) : PB_OK;
+}
 
 static enum pb_err shown(struct pkl_edit *ed, const struct edit_changes *list, size_t i,
                          struct pkl_change *out, struct error *e)
@@ -510,12 +414,15 @@ static enum pb_err shown(struct pkl_edit *ed, const struct edit_changes *list, s
     if (i >= list->shown.len)
         return error_set(e, PB_ENOTFOUND, "there is no such change");
     c = &list->rows.data[list->shown.data[i]];
-    *out = (struct pkl_change){
-        .what = c->what, .place = c->place, .old = c->old, .old_key = c->old_key};
+    *out = (struct pkl_change){.what = c->what,
+                               .elsewhere = c->elsewhere,
+                               .place = c->place,
+                               .old = c->old,
+                               .old_key = c->old_key};
     if ((c->what & PKL_CHANGE_RENAMED) != 0)
         out->new_key = c->key != 0 ? ed->values.data[c->key - 1].node : c->place.key;
     err = edit_adjust(ed, &out->place.value, e);
-    return err == PB_OK ? edit_resolve(ed, &out->old, e) : err;
+    return err == PB_OK ? was_so(ed, list, &out->old, e) : err;
 }
 
 size_t pkl_edit_changes(struct pkl_edit *ed)
@@ -584,7 +491,7 @@ bool pkl_edit_place_changed(struct pkl_edit *ed, pkl_id owner, uint64_t index, s
     else if (!piece_is_new(saved) &&
              edit_original(ed, (size_t)(c - ed->containers.data), first, &original, NULL) == PB_OK)
         *old = original.value;
-    return edit_resolve(ed, old, NULL) == PB_OK;
+    return as_saved(ed, old, NULL) == PB_OK;
 }
 
 bool pkl_edit_below_changed(struct pkl_edit *ed, const struct pkl_node *n)

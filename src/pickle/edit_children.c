@@ -18,7 +18,7 @@ enum pb_err edit_list_count(struct pkl_edit *ed, pkl_id list, uint64_t *count, s
 
     if (c == NULL)
         return v->count_children(v, list, count, e);
-    *count = pieces_count(&c->now);
+    *count = pieces_count(edit_shown(ed, c));
     return PB_OK;
 }
 
@@ -33,7 +33,7 @@ enum pb_err edit_adjust(struct pkl_edit *ed, struct pkl_node *n, struct error *e
         return edit_object_count(ed, n->target, &n->count, e);
     c = is_list(n->kind) ? edit_container_of(ed, n->target) : NULL;
     if (c != NULL)
-        n->count = pieces_count(&c->now);
+        n->count = pieces_count(edit_shown(ed, c));
     return PB_OK;
 }
 
@@ -76,7 +76,7 @@ enum pb_err edit_list(struct pkl_edit *ed, pkl_id list, enum pkl_step step, uint
     *got = 0;
     while (err == PB_OK && *got < count) {
         struct piece whole = {.count = UINT64_MAX};
-        const struct piece *p = c != NULL ? pieces_at(&c->now, first) : &whole;
+        const struct piece *p = c != NULL ? pieces_at(edit_shown(ed, c), first) : &whole;
         uint64_t skip, left;
         size_t some = 1;
 

@@ -55,7 +55,7 @@ enum pb_err edit_states(struct pkl_edit *ed, pkl_id object, uint64_t *count, str
 /* What the edits put in the place of a part; false: nothing. */
 static bool edited_part(struct pkl_edit *ed, pkl_id object, uint64_t index, struct pkl_node *out)
 {
-    size_t value = edit_value_at(edit_container_of(ed, object), index);
+    size_t value = edit_shown_at(ed, object, index);
 
     if (value != 0)
         *out = ed->values.data[value - 1].node;

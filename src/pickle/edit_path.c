@@ -149,11 +149,54 @@ static bool first_stood(struct pkl_edit *ed, const struct pkl_child *place, stru
            edit_original(ed, (size_t)(c - ed->containers.data), place->index, out, NULL) == PB_OK;
 }
 
+/* A step as the document has it, where it has it. */
+static enum pb_err step_as_read(struct pkl_edit *ed, const struct pkl_child *now,
+                                enum path_form form, struct buf *out, struct error *e)
+{
+    const struct edit_container *c = edit_container_of(ed, now->owner);
+    const struct piece *p = c != NULL ? pieces_at(&c->now, now->index) : NULL;
+    struct pkl_child was;
+    enum pb_err err;
+
+    if (p == NULL || piece_is_new(p) || PKL_ID_SOURCE(now->owner) != 0)
+        return pkl_path_step_text(&ed->view, now, form, out, e);
+    err = edit_original(ed, (size_t)(c - ed->containers.data), p->first + (now->index - p->at),
+                        &was, e);
+    return err == PB_OK ? pkl_path_step_text(ed->base, &was, form, out, e) : err;
+}
+
+/* The way leads through another place of a shared value than that where its bytes are. */
+static enum pb_err path_elsewhere(struct pkl_edit *ed, const struct pkl_change *change,
+                                  struct path_finder *f, enum path_form form, struct buf *out,
+                                  struct error *e)
+{
+    const struct pkl_child *place = &change->place;
+    enum pkl_tag tag = PKL_ID_TAG(place->owner);
+    bool gone = (change->what & PKL_CHANGE_DELETED) != 0;
+    pkl_id owner = place->owner;
+    uint64_t index = UINT64_MAX;
+    enum pb_err err;
+
+    if (gone && (tag == PKL_TAG_ITEMS || tag == PKL_TAG_ENTRIES))
+        owner = PKL_ID(0, PKL_TAG_VALUE, PKL_ID_OFFSET(owner));
+    if (!gone && (change->what & PKL_CHANGE_ADDED) != 0)
+        index = place->index;
+    else if (!gone && !pkl_edit_find(ed, owner, place->index, &index))
+        index = place->index;
+    err = path_way_to(f, &ed->view, owner, index, e);
+    for (size_t i = 0; i < f->chain.len && err == PB_OK; i++)
+        err = step_as_read(ed, &f->chain.data[i], form, out, e);
+    if (err == PB_OK && gone)
+        err = pkl_path_step_text(ed->base, place, form, out, e);
+    return err == PB_OK ? buf_status(out, e) : err;
+}
+
 enum pb_err pkl_edit_change_path(struct pkl_edit *ed, const struct pkl_change *change,
                                  enum path_form form, struct buf *out, struct error *e)
 {
     const struct pkl_child *place = &change->place;
-    bool in_document = PKL_ID_SOURCE(place->owner) == 0 && (change->what & PKL_CHANGE_ADDED) == 0;
+    bool in_document = PKL_ID_SOURCE(place->owner) == 0 && (change->what & PKL_CHANGE_ADDED) == 0 &&
+                       !change->elsewhere;
     struct pkl_view *v = in_document ? ed->base : &ed->view;
     struct path_finder *finder = &ed->finders[!in_document];
     struct pkl_child was;
@@ -169,6 +212,8 @@ enum pb_err pkl_edit_change_path(struct pkl_edit *ed, const struct pkl_change *c
         buf_printf(out, "@%llu", (unsigned long long)place->index);
         return buf_status(out, e);
     }
+    if (change->elsewhere)
+        return path_elsewhere(ed, change, finder, form, out, e);
     known = in_document && first_stood(ed, place, &was);
     if (in_document || change->what != PKL_CHANGE_DELETED) {
         size_t before = out->len;

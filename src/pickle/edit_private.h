@@ -64,6 +64,9 @@ struct edit_change {
     size_t value, key;   /* numbers of what stands there now, 0: the original's */
     uint64_t begin, end; /* bytes of the original it is about; of an added one: where it went */
     bool covered;        /* inside a value that was replaced or deleted itself */
+    bool elsewhere;      /* so it is where its bytes are, but it still stands somewhere else */
+    bool stray;          /* its bytes stand in no value */
+    bool lost;           /* and its owner stands nowhere else */
 };
 
 /* In document order. */
@@ -76,6 +79,14 @@ struct edit_changes {
         size_t *data; /* those that are not covered */
         size_t len, cap;
     } shown;
+};
+
+struct edit_span {
+    uint64_t begin, end;
+};
+struct edit_gone {
+    struct edit_span *data;
+    size_t len, cap;
 };
 
 /* A list whose keys or members were searched in the present group. */
@@ -95,7 +106,8 @@ struct edit_window {
 };
 
 struct pkl_edit {
-    struct pkl_view view;
+    struct pkl_view view, saved_view;
+    bool as_saved; /* the second one is being asked */
     struct pkl_doc *doc, *news;
     struct pkl_view *base, *second;
     struct source *bytes; /* of new values */
@@ -136,6 +148,9 @@ struct pkl_edit {
     uint64_t finder_stamp;         /* the state of the second one */
     struct edit_changes changes;   /* against the document */
     struct edit_changes since_saved;
+    struct edit_gone asked_gone; /* of these bytes it was asked whether they are fetched */
+    size_t asked_links;
+    bool gone_fetched;
 };
 
 /* Another number after every edit, undo and redo: who reads the session over several steps asks
@@ -159,6 +174,14 @@ enum pb_err edit_need(struct pkl_edit *ed, pkl_id owner, enum pkl_step step, siz
 /* The same for a place, which must be there; its piece in one child. */
 enum pb_err edit_need_place(struct pkl_edit *ed, const struct pkl_child *place, size_t *number,
                             struct piece *piece, struct error *e) PB_CHECK;
+/* What the view that is asked shows of a container; NULL stays NULL. */
+static inline const struct pieces *edit_shown(const struct pkl_edit *ed,
+                                              const struct edit_container *c)
+{
+    return c == NULL ? NULL : ed->as_saved ? &c->saved : &c->now;
+}
+/* The number of the value that it shows at a place, 0: the original. */
+size_t edit_shown_at(struct pkl_edit *ed, pkl_id owner, uint64_t index);
 /* The value that stands at a place now; 0: the original. */
 size_t edit_value_at(const struct edit_container *c, uint64_t index);
 /* A child of the original, as the document has it. */
@@ -300,8 +323,11 @@ enum pb_err edit_may_put(struct pkl_edit *ed, const struct pkl_child *place,
 enum pb_err edit_may_set(struct pkl_edit *ed, const struct pkl_child *place,
                          const struct literal *value, struct error *e) PB_CHECK;
 
-/* Collects ed->changes and ed->since_saved: the original's first, by their bytes; then those inside
- * new values. */
+/* edit_changes.c: all of them, of containers that count and of those that do not. */
+enum pb_err edit_list_changes(struct pkl_edit *ed, struct edit_changes *to, bool since_saved,
+                              struct error *e) PB_CHECK;
+/* edit_live.c.  Collects ed->changes and ed->since_saved: the original's first, by their bytes;
+ * then those inside new values. */
 enum pb_err edit_collect(struct pkl_edit *ed, struct error *e) PB_CHECK;
 /* What is at this offset of the second source stands somewhere (as of the last collection). */
 bool edit_is_live(const struct pkl_edit *ed, uint64_t offset);

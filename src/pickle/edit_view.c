@@ -10,6 +10,14 @@ static struct pkl_edit *session(struct pkl_view *v)
     return (struct pkl_edit *)(void *)((char *)v - offsetof(struct pkl_edit, view));
 }
 
+size_t edit_shown_at(struct pkl_edit *ed, pkl_id owner, uint64_t index)
+{
+    const struct pieces *shown = edit_shown(ed, edit_container_of(ed, owner));
+    const struct piece *p = shown != NULL ? pieces_at(shown, index) : NULL;
+
+    return p != NULL ? p->value : 0;
+}
+
 bool edit_link_at(const struct pkl_edit *ed, uint64_t offset, pkl_id *target)
 {
     size_t low = 0, high = ed->links.len;
@@ -176,7 +184,7 @@ static enum pb_err root(struct pkl_view *v, uint64_t n, struct pkl_child *out, s
 
     if (err != PB_OK)
         return err;
-    value = edit_value_at(edit_container_of(ed, out->owner), out->index);
+    value = edit_shown_at(ed, out->owner, out->index);
     if (value != 0)
         out->value = ed->values.data[value - 1].node;
     return edit_adjust(ed, &out->value, e);
@@ -196,6 +204,86 @@ static struct pkl_doc *unedited(struct pkl_view *v)
     return ed->containers.len == 0 ? ed->doc : NULL;
 }
 
+/* ------------------------------------------------------------------- as it was saved */
+
+static struct pkl_edit *saved_session(struct pkl_view *v)
+{
+    return (struct pkl_edit *)(void *)((char *)v - offsetof(struct pkl_edit, saved_view));
+}
+
+/* The same questions; what is on the way to their answers is asked as it was saved, too. */
+static struct pkl_view *go_back(struct pkl_view *v, bool *was)
+{
+    struct pkl_edit *ed = saved_session(v);
+
+    *was = ed->as_saved;
+    ed->as_saved = true;
+    return &ed->view;
+}
+
+static enum pb_err saved_node(struct pkl_view *v, pkl_id id, struct pkl_node *out, struct error *e)
+{
+    bool was;
+    enum pb_err err = node(go_back(v, &was), id, out, e);
+
+    saved_session(v)->as_saved = was;
+    return err;
+}
+
+static enum pb_err saved_count(struct pkl_view *v, pkl_id id, uint64_t *count, struct error *e)
+{
+    bool was;
+    enum pb_err err = count_children(go_back(v, &was), id, count, e);
+
+    saved_session(v)->as_saved = was;
+    return err;
+}
+
+static enum pb_err saved_children(struct pkl_view *v, pkl_id id, uint64_t first, size_t count,
+                                  struct pkl_child *out, size_t *got, struct error *e)
+{
+    bool was;
+    enum pb_err err = children(go_back(v, &was), id, first, count, out, got, e);
+
+    saved_session(v)->as_saved = was;
+    return err;
+}
+
+static enum pb_err saved_part(struct pkl_view *v, pkl_id id, enum pkl_part which,
+                              struct pkl_child *out, struct error *e)
+{
+    bool was;
+    enum pb_err err = part(go_back(v, &was), id, which, out, e);
+
+    saved_session(v)->as_saved = was;
+    return err;
+}
+
+static enum pb_err saved_root(struct pkl_view *v, uint64_t n, struct pkl_child *out,
+                              struct error *e)
+{
+    bool was;
+    enum pb_err err = root(go_back(v, &was), n, out, e);
+
+    saved_session(v)->as_saved = was;
+    return err;
+}
+
+static uint64_t saved_roots(struct pkl_view *v)
+{
+    return roots(&saved_session(v)->view);
+}
+
+static struct pkl_doc *saved_doc(struct pkl_view *v, unsigned source)
+{
+    return doc(&saved_session(v)->view, source);
+}
+
+static struct pkl_doc *saved_unedited(struct pkl_view *v)
+{
+    return unedited(&saved_session(v)->view);
+}
+
 void edit_view_init(struct pkl_edit *ed)
 {
     ed->view = (struct pkl_view){
@@ -207,5 +295,15 @@ void edit_view_init(struct pkl_edit *ed)
         .root = root,
         .doc = doc,
         .unedited = unedited,
+    };
+    ed->saved_view = (struct pkl_view){
+        .node = saved_node,
+        .count_children = saved_count,
+        .children = saved_children,
+        .part = saved_part,
+        .roots = saved_roots,
+        .root = saved_root,
+        .doc = saved_doc,
+        .unedited = saved_unedited,
     };
 }

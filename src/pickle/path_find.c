@@ -387,6 +387,11 @@ static enum pb_err find_way(struct path_finder *f, struct pkl_view *v, const str
     return by_walking(v, w, &f->chain, found, e);
 }
 
+static enum pb_err not_reached(struct error *e)
+{
+    return error_set(e, PB_ENOTFOUND, "the value is not reached from the end of the pickle");
+}
+
 static enum pb_err find(struct path_finder *f, struct pkl_view *v, const struct wanted *w,
                         const uint64_t *off, enum path_form form, struct buf *out, struct error *e)
 {
@@ -394,9 +399,34 @@ static enum pb_err find(struct path_finder *f, struct pkl_view *v, const struct 
     enum pb_err err = find_way(f, v, w, off, &found, e);
 
     if (err == PB_OK && !found)
-        err = error_set(e, PB_ENOTFOUND, "the value is not reached from the end of the pickle");
+        err = not_reached(e);
     for (size_t i = 0; i < f->chain.len && err == PB_OK; i++)
         err = pkl_path_step_text(v, &f->chain.data[i], form, out, e);
+    if (err != PB_OK)
+        f->chain.len = 0;
+    return err;
+}
+
+enum pb_err path_way_to(struct path_finder *f, struct pkl_view *v, pkl_id owner, uint64_t index,
+                        struct error *e)
+{
+    bool whole = index == UINT64_MAX, found;
+    struct wanted w = {.id = whole ? owner : 0, .owner = owner, .index = index};
+    enum pb_err err = find_way(f, v, &w, NULL, &found, e);
+
+    if (err == PB_OK && !found)
+        err = not_reached(e);
+    if (err != PB_OK)
+        f->chain.len = 0;
+    return err;
+}
+
+enum pb_err path_in_bytes(struct path_finder *f, struct pkl_view *v, const struct pkl_child *place,
+                          bool *in, struct error *e)
+{
+    struct wanted w = {.owner = place->owner, .index = place->index};
+    enum pb_err err = by_bytes(v, &w, place->value.begin, f, in, e);
+
     if (err != PB_OK)
         f->chain.len = 0;
     return err;

@@ -25,6 +25,12 @@ struct path_finder {
 enum pb_err path_of_place(struct path_finder *f, struct pkl_view *v, const struct pkl_child *place,
                           const uint64_t *begin, enum path_form form, struct buf *out,
                           struct error *e) PB_CHECK;
+/* f->chain becomes the way to the child `index` of `owner`; UINT64_MAX: to that itself. */
+enum pb_err path_way_to(struct path_finder *f, struct pkl_view *v, pkl_id owner, uint64_t index,
+                        struct error *e) PB_CHECK;
+/* Does everything on the way to a place of the document stand where its bytes are? */
+enum pb_err path_in_bytes(struct path_finder *f, struct pkl_view *v, const struct pkl_child *place,
+                          bool *in, struct error *e) PB_CHECK;
 void path_finder_release(struct path_finder *f);
 
 #endif

@@ -18,16 +18,14 @@ static const struct dialog_button buttons[] = {
 
 /* --- one change ----------------------------------------------------------------------------- */
 
-static void change_path(struct pkl_view *v, const struct pkl_child *place, struct buf *out)
+static void change_path(struct app_object *o, const struct pkl_change *c, struct buf *out)
 {
     struct error e;
 
-    if ((place->owner != 0 && place->step != PKL_STEP_ROOT &&
-         pkl_path_of(v, place->owner, PATH_FORM_PYTHON, out, &e) != PB_OK) ||
-        pkl_path_step_text(v, place, PATH_FORM_PYTHON, out, &e) != PB_OK)
-        buf_printf(out, "(%s)", e.msg);
-    if (out->len == 0)
+    if (c->place.step == PKL_STEP_ROOT && app_object_view(o)->roots(app_object_view(o)) == 1)
         buf_puts(out, _("the whole value"));
+    else if (app_change_path(o, c, PATH_FORM_PYTHON, out, &e) != PB_OK)
+        buf_printf(out, "(%s)", e.msg);
 }
 
 static void preview(struct pkl_view *v, const struct pkl_node *n, struct buf *out)
@@ -81,10 +79,10 @@ static void draw_change(struct ui *u, uint64_t row, const struct region *r, int 
     if (edit == NULL || pkl_edit_unsaved_change(edit, (size_t)row, &c, &e) != PB_OK)
         return;
     buf_init(&text, BUF_MAX_LINE);
-    change_path(v, &c.place, &text);
+    change_path(u->right.object, &c, &text);
     (void)screen_field_end(r, y, 2, path, STYLE_LABEL, text.data, text.len);
     buf_clear(&text);
-    preview(v, &c.old, &text);
+    preview(pkl_edit_saved_view(edit), &c.old, &text);
     (void)screen_field(r, y, 2 + path + 1, side, STYLE_VALUE, text.data, text.len);
     (void)screen_puts(r, y, 2 + path + 1 + side + 1, STYLE_NORMAL, "\xe2\x86\x92");
     buf_clear(&text);

@@ -664,6 +664,104 @@ static void test_here(void **state)
     }
 }
 
+static void put(struct rig *r, const char *path, const char *text)
+{
+    struct pkl_child place;
+    struct literal *l;
+    size_t at;
+
+    assert_int_equal(literal_parse(&r->mem, text, strlen(text), &l, &at, &r->e), PB_OK);
+    assert_int_equal(rig_find(r, path, &place), PB_OK);
+    assert_int_equal(pkl_edit_set(r->edit, &place, l, &r->e), PB_OK);
+}
+
+/* All changes: "['x']: old > new; ". */
+static void tell(struct rig *r, bool unsaved, struct buf *out)
+{
+    struct pkl_view *was = unsaved ? pkl_edit_saved_view(r->edit) : pkl_doc_view(r->doc);
+    struct sink to = sink_buf(out);
+    size_t n = unsaved ? pkl_edit_unsaved(r->edit) : pkl_edit_changes(r->edit);
+
+    buf_clear(out);
+    for (size_t i = 0; i < n; i++) {
+        struct pkl_change c;
+
+        assert_int_equal(unsaved ? pkl_edit_unsaved_change(r->edit, i, &c, &r->e)
+                                 : pkl_edit_change(r->edit, i, &c, &r->e),
+                         PB_OK);
+        assert_int_equal(pkl_edit_change_path(r->edit, &c, PATH_FORM_PYTHON, out, &r->e), PB_OK);
+        buf_puts(out, ": ");
+        assert_int_equal(pkl_repr(was, &c.old, &(struct pkl_repr_opts){0}, &to, &r->e), PB_OK);
+        buf_puts(out, " > ");
+        assert_int_equal(pkl_repr(r->view, &c.place.value, &(struct pkl_repr_opts){0}, &to, &r->e),
+                         PB_OK);
+        buf_puts(out, "; ");
+    }
+    buf_putc(out, '\0');
+}
+
+/* What is changed inside a shared value counts as long as one of its places is left, and is told
+ * there; what is replaced is told as it was stored. */
+static void test_changes_of_shared(void **state)
+{
+    static const struct {
+        const char *edits[6], *told;
+    } cases[] = {
+        {{".y.c", "7", ".x", "0"}, "['x']: {'c': 1, 'l': [1]} > 0; ['y']['c']: 1 > 7; "},
+        {{".x", "0", ".y.l[0]", "7"}, "['x']: {'c': 1, 'l': [1]} > 0; ['y']['l'][0]: 1 > 7; "},
+        {{".y.c", "7", ".x", "0", ".y", "0"},
+         "['x']: {'c': 1, 'l': [1]} > 0; ['z'][0]['c']: 1 > 7; ['y']: {'c': 1, 'l': [1]} > 0; "},
+        {{".y.c", "7", ".z", "0"}, "['x']['c']: 1 > 7; ['z']: ({'c': 1, 'l': [1]}, 'c') > 0; "},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *const *edits = cases[i].edits;
+        struct buf out;
+        struct rig r;
+
+        rig_open(&r, shared, sizeof shared - 1);
+        buf_init(&out, 1 << 20);
+        for (size_t k = 0; k < 6 && edits[k] != NULL; k += 2)
+            put(&r, edits[k], edits[k + 1]);
+        tell(&r, true, &out);
+        assert_string_equal(out.data, cases[i].told);
+        tell(&r, false, &out);
+        assert_string_equal(out.data, cases[i].told);
+        buf_release(&out);
+        rig_close(&r);
+    }
+}
+
+/* With its last place what was changed inside it goes. */
+static void test_changes_of_gone(void **state)
+{
+    struct buf out;
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, shared, sizeof shared - 1);
+    buf_init(&out, 1 << 20);
+    put(&r, ".y.c", "7");
+    put(&r, ".x", "0");
+    put(&r, ".y", "0");
+    put(&r, ".z", "0");
+    assert_int_equal(pkl_edit_changes(r.edit), 3);
+    assert_true(pkl_edit_undo(r.edit));
+    assert_int_equal(pkl_edit_changes(r.edit), 3);
+    /* After a save old is what was saved. */
+    pkl_edit_mark_saved(r.edit);
+    put(&r, ".z[0].c", "8");
+    put(&r, ".z[0].l", "9");
+    tell(&r, true, &out);
+    assert_string_equal(out.data, "['z'][0]['c']: 7 > 8; ['z'][0]['l']: [1] > 9; ");
+    put(&r, ".z", "0");
+    tell(&r, true, &out);
+    assert_string_equal(out.data, "['z']: ({'c': 7, 'l': [1]}, 'c') > 0; ");
+    buf_release(&out);
+    rig_close(&r);
+}
+
 static void test_everywhere(void **state)
 {
     struct pkl_child place;
@@ -763,6 +861,8 @@ int main(void)
         cmocka_unit_test(test_uses),
         cmocka_unit_test(test_here),
         cmocka_unit_test(test_everywhere),
+        cmocka_unit_test(test_changes_of_shared),
+        cmocka_unit_test(test_changes_of_gone),
         cmocka_unit_test(test_everywhere_is_all_or_none),
         cmocka_unit_test(test_idmap),
     };
