@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/log.h>
 #include <pklbrowse/loop.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/num.h>
@@ -71,6 +72,19 @@ static void say_unknown(struct ui *u, uint32_t key)
     buf_release(&name);
 }
 
+/* Commands, never what is typed into a line. */
+static void log_command(uint32_t key, const struct command *c, const char *missing)
+{
+    struct buf name;
+
+    if (!log_enabled())
+        return;
+    buf_init(&name, 64);
+    key_show(key, &name);
+    log_line("key %s: %s%s", name.data, c->name, missing != NULL ? ", which is not possible" : "");
+    buf_release(&name);
+}
+
 static void dispatch(struct ui *u, uint32_t key)
 {
     struct view *top = ui_top(u);
@@ -81,6 +95,7 @@ static void dispatch(struct ui *u, uint32_t key)
     u->key = key;
     if (c != NULL) {
         missing = need_missing(u, c->needs);
+        log_command(key, c, missing);
         if (missing != NULL)
             ui_say(u, SAY_INFO, "%s", missing);
         else

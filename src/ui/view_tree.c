@@ -11,7 +11,7 @@
 #include "state.h"
 #include "tree_look.h"
 
-#define OPCODES_MAX 30000u /* of a pickle that is walked over for the status line */
+#define OPCODES_MAX 10000u /* of a pickle that is walked over for the status line */
 
 #define EXPAND_MOST 100000u /* rows that E and the digits open at once */
 
