@@ -76,6 +76,9 @@ void app_azure_whoami_free(struct app_azure_whoami *w); /* also stops it; NULL i
 /* Whom to ask for a code that only the person knows (aws_session_on_ask), and her answer. */
 void app_on_ask(struct app *a, aws_ask_fn ask, void *ctx);
 void app_answer(struct app *a, const char *answer);
+/* Whom to offer a command to that only helps at a terminal (aws_session_on_outside). */
+void app_on_outside(struct app *a, aws_outside_fn offer, void *ctx);
+void app_outside_done(struct app *a, bool ok, struct buf *out);
 
 /* Who to be on S3, and through which endpoint, as if asked for on the command line beside what was.
  * All NULL: as it was started.  Strings are borrowed. */

@@ -118,6 +118,21 @@ typedef void (*aws_ask_fn)(void *ctx, const char *question, bool close);
 void aws_session_on_ask(struct aws_session *s, aws_ask_fn ask, void *ctx);
 void aws_session_answer(struct aws_session *s, const char *answer);
 
+/* A command that only helps at a terminal (a sign-on has expired; a credential_process asks the
+ * person): offer() is called from a turn of the loop and answered later by
+ * aws_session_outside_done(): whether it was run and ended with 0, and with `capture` what it wrote
+ * to stdout (wiped).  Then what waits for credentials goes on; else, and without offer, it gets the
+ * error.  what NULL: nobody waits for the answer any more. */
+struct aws_outside {
+    char *const *argv; /* file first, NULL at its end; run without a shell */
+    bool capture;
+    const char *why;   /* an error's sentence */
+    const char *shown; /* the command, fit to be shown */
+};
+typedef void (*aws_outside_fn)(void *ctx, const struct aws_outside *what);
+void aws_session_on_outside(struct aws_session *s, aws_outside_fn offer, void *ctx);
+void aws_session_outside_done(struct aws_session *s, bool ok, struct buf *out);
+
 /* Whom the credentials belong to, as STS says it (GetCallerIdentity).  An endpoint of our own asks
  * that one; endpoint NULL: what is configured for STS, else Amazon's. */
 struct aws_identity {

@@ -18,6 +18,9 @@ struct app {
     struct app_aws *asking;          /* whose question is open, or NULL */
     aws_ask_fn ask;                  /* of app_on_ask() */
     void *ask_ctx;
+    struct app_aws *offering; /* whose command is offered, or NULL */
+    aws_outside_fn offer;     /* of app_on_outside() */
+    void *offer_ctx;
     struct store *local;
     struct app_azure *azure;         /* at first use */
     struct app_google *google;       /* at first use */

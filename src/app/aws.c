@@ -137,11 +137,22 @@ static void on_ask(void *ctx, const char *question, bool close)
     a->ask(a->ask_ctx, question, close);
 }
 
+static void on_outside(void *ctx, const struct aws_outside *what)
+{
+    struct app_aws *w = ctx;
+    struct app *a = w->app;
+
+    a->offering = what != NULL ? w : NULL;
+    a->offer(a->offer_ctx, what);
+}
+
 /* Without anybody to ask, a profile that needs a code is an error. */
 static void set_ask(struct app_aws *w)
 {
-    if (w->session != NULL)
-        aws_session_on_ask(w->session, w->app->ask != NULL ? on_ask : NULL, w);
+    if (w->session == NULL)
+        return;
+    aws_session_on_ask(w->session, w->app->ask != NULL ? on_ask : NULL, w);
+    aws_session_on_outside(w->session, w->app->offer != NULL ? on_outside : NULL, w);
 }
 
 static enum pb_err make_session(struct app_aws *w, struct error *e)
@@ -242,6 +253,23 @@ void app_answer(struct app *a, const char *answer)
     a->asking = NULL;
     if (w != NULL)
         aws_session_answer(w->session, answer);
+}
+
+void app_on_outside(struct app *a, aws_outside_fn offer, void *ctx)
+{
+    a->offer = offer;
+    a->offer_ctx = ctx;
+    for (struct app_aws *w = a->first_aws; w != NULL; w = w->next)
+        set_ask(w);
+}
+
+void app_outside_done(struct app *a, bool ok, struct buf *out)
+{
+    struct app_aws *w = a->offering;
+
+    a->offering = NULL;
+    if (w != NULL)
+        aws_session_outside_done(w->session, ok, out);
 }
 
 /* --- choosing ------------------------------------------------------------------------------- */

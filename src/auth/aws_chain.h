@@ -67,6 +67,10 @@ struct aws_session {
     void *ask_ctx;
     struct aws_lookup *asking;
     void (*answered)(struct aws_lookup *k, const char *answer);
+
+    aws_outside_fn offer; /* NULL: there is no terminal to offer it at */
+    void *offer_ctx;
+    struct aws_lookup *offered;
 };
 
 /* Asks the person; answered() comes when she has answered, NULL: she does not want to. */
@@ -93,11 +97,21 @@ struct aws_provider {
     bool (*configured)(const struct aws_lookup *k);
     enum aws_verdict (*ask)(struct aws_lookup *k, struct error *e);
     void (*stop)(struct aws_lookup *k); /* frees k->state; NULL: it never has any */
+    /* What the command wrote that was run outside; NULL: it is asked again instead. */
+    enum pb_err (*captured)(struct aws_lookup *k, const struct buf *out, struct error *e);
 };
 
 extern const struct aws_provider aws_by_environment, aws_by_role, aws_by_web_identity, aws_by_sso,
     aws_by_credentials_file, aws_by_login, aws_by_process, aws_by_config_file, aws_by_container,
     aws_by_metadata;
+
+struct aws_words { /* a command; NULL at its end */
+    char **data;
+    size_t len, cap;
+};
+void aws_words_release(struct aws_words *w);
+enum pb_err aws_words_add(struct aws_words *w, const char *word,
+                          struct error *e); /* NULL: ends it */
 
 struct aws_lookup {
     struct aws_session *session;
@@ -110,6 +124,12 @@ struct aws_lookup {
     size_t at;
     void *state;                  /* of the provider that answers later */
     struct aws_credentials found; /* access_key NULL: none */
+    struct {                      /* the command that may help, once in a walk */
+        struct aws_words words;
+        struct buf shown;
+        bool asked;
+        struct error why; /* what it is when it does not */
+    } outside;
     /* Once, at the end, then the lookup is the receiver's to free. */
     void (*done)(void *ctx, struct aws_lookup *k, const struct error *e);
     void *ctx;
@@ -125,6 +145,9 @@ const struct aws_provider *aws_provider_of_source(const char *name);
 const char *aws_lookup_source(const struct aws_lookup *k);
 const char *aws_lookup_setting(const struct aws_lookup *k, const char *key);
 
+/* Before it fails: this command may help, at a terminal.  Copies; the words end with NULL. */
+enum pb_err aws_lookup_outside(struct aws_lookup *k, const struct aws_words *words,
+                               const char *shown, struct error *e) PB_CHECK;
 /* Copies; token may be NULL.  origin: FMT, for people; what is not ours in it must be escaped. */
 enum pb_err aws_lookup_take(struct aws_lookup *k, const char *access, const char *secret,
                             const char *token, int64_t expires, struct error *e, const char *fmt,
@@ -224,7 +247,7 @@ enum pb_err aws_sso_token_get(struct aws_lookup *k, const struct aws_sso *sso,
                               struct error *e) PB_CHECK;
 void aws_sso_token_free(struct aws_sso_token *t); /* NULL is fine */
 /* "the sign-on has expired: run `aws sso login --profile x`" */
-enum pb_err aws_sso_login_error(const struct aws_lookup *k, const char *why, struct error *e);
+enum pb_err aws_sso_login_error(struct aws_lookup *k, const char *why, struct error *e);
 /* https://NAME.REGION.amazonaws.com, or what is configured for the service. */
 enum pb_err aws_sso_endpoint(struct buf *out, const struct aws_lookup *k, const char *service,
                              const char *host, const char *region, struct error *e) PB_CHECK;

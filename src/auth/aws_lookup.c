@@ -40,6 +40,7 @@ struct aws_lookup *aws_lookup_new(struct aws_session *s, const char *profile)
         k->config = s->config;
         k->profile = profile;
         k->use_environment = !s->profile_named;
+        buf_init(&k->outside.shown, BUF_MAX_LINE);
     }
     return k;
 }
@@ -56,8 +57,74 @@ void aws_lookup_free(struct aws_lookup *k)
     if (!k)
         return;
     stop(k);
+    if (k->session->offered == k) {
+        k->session->offered = NULL;
+        if (k->session->offer)
+            k->session->offer(k->session->offer_ctx, NULL);
+    }
+    aws_words_release(&k->outside.words);
+    buf_release(&k->outside.shown);
     aws_credentials_release(&k->found);
     free(k);
+}
+
+/* --------------------------------------------------------------- what only a person can do */
+
+void aws_words_release(struct aws_words *w)
+{
+    size_t i;
+
+    for (i = 0; i < w->len; i++)
+        free(w->data[i]);
+    vec_release(w);
+}
+
+enum pb_err aws_words_add(struct aws_words *w, const char *word, struct error *e)
+{
+    char *copy = word ? mem_strdup(word) : NULL;
+
+    if ((!word || copy) && vec_push(w, copy))
+        return PB_OK;
+    free(copy);
+    return error_nomem(e);
+}
+
+enum pb_err aws_lookup_outside(struct aws_lookup *k, const struct aws_words *words,
+                               const char *shown, struct error *e)
+{
+    enum pb_err err = PB_OK;
+    size_t i;
+
+    aws_words_release(&k->outside.words);
+    for (i = 0; i < words->len && err == PB_OK; i++)
+        err = aws_words_add(&k->outside.words, words->data[i], e);
+    buf_clear(&k->outside.shown);
+    buf_puts(&k->outside.shown, shown);
+    return err == PB_OK ? buf_status(&k->outside.shown, e) : err;
+}
+
+/* true: asked; the walk goes on when the person has answered. */
+static bool offer(struct aws_lookup *k, const struct error *e)
+{
+    struct aws_session *s = k->session;
+    struct aws_outside what = {.argv = k->outside.words.data,
+                               .capture = k->asked && k->asked->captured,
+                               .why = k->outside.why.msg,
+                               .shown = k->outside.shown.data};
+
+    if (!s->offer || s->offered || k->outside.asked || k->outside.words.len < 2)
+        return false;
+    k->outside.asked = true;
+    k->outside.why = *e;
+    s->offered = k;
+    s->offer(s->offer_ctx, &what);
+    return true;
+}
+
+void aws_session_on_outside(struct aws_session *s, aws_outside_fn fn, void *ctx)
+{
+    s->offer = fn;
+    s->offer_ctx = ctx;
 }
 
 static void finish(struct aws_lookup *k, const struct error *e)
@@ -65,11 +132,38 @@ static void finish(struct aws_lookup *k, const struct error *e)
     struct error copy = e ? *e : (struct error){0};
 
     stop(k);
+    if (e && offer(k, &copy))
+        return;
     if (!e && k->found.access_key) {
         k->found.provider = k->asked->name;
         log_line("credentials: %s", k->found.origin);
     }
     k->done(k->ctx, k, e ? &copy : NULL);
+}
+
+static void walk(struct aws_lookup *k);
+
+/* The same provider once more: its files may say something else by now. */
+static void go_on(struct aws_lookup *k)
+{
+    k->at--;
+    walk(k);
+}
+
+void aws_session_outside_done(struct aws_session *s, bool ok, struct buf *out)
+{
+    struct aws_lookup *k = s->offered;
+    struct error e = {0};
+
+    s->offered = NULL;
+    if (k && !ok)
+        finish(k, &k->outside.why);
+    else if (k && !k->asked->captured)
+        go_on(k);
+    else if (k)
+        finish(k, k->asked->captured(k, out, &e) == PB_OK ? NULL : &e);
+    if (out)
+        aws_wipe_buf(out);
 }
 
 /* Those of a profile alone are asked when another one's role needs them. */

@@ -26,21 +26,53 @@ struct aws_sso_token {
     void *ctx;
 };
 
-enum pb_err aws_sso_login_error(const struct aws_lookup *k, const char *why, struct error *e)
+/* The profile that it would take without being told. */
+static bool is_usual(const char *profile)
+{
+    const char *usual = aws_environment("AWS_DEFAULT_PROFILE");
+
+    if (!usual)
+        usual = aws_environment("AWS_PROFILE");
+    return strcmp(profile, usual ? usual : "default") == 0 && strcmp(profile, "default") == 0;
+}
+
+static enum pb_err offer_command(struct aws_lookup *k, const char *shown, struct error *e)
+{
+    static const char *const login[] = {"aws", "sso", "login"};
+    struct aws_words words = {0};
+    enum pb_err err = PB_OK;
+
+    for (size_t i = 0; i < sizeof login / sizeof login[0] && err == PB_OK; i++)
+        err = aws_words_add(&words, login[i], e);
+    if (err == PB_OK && !is_usual(k->profile))
+        err = aws_words_add(&words, "--profile", e);
+    if (err == PB_OK && !is_usual(k->profile))
+        err = aws_words_add(&words, k->profile, e);
+    if (err == PB_OK)
+        err = aws_words_add(&words, NULL, e);
+    if (err == PB_OK)
+        err = aws_lookup_outside(k, &words, shown, e);
+    aws_words_release(&words);
+    return err;
+}
+
+enum pb_err aws_sso_login_error(struct aws_lookup *k, const char *why, struct error *e)
 {
     struct buf command;
     enum pb_err err;
 
     buf_init(&command, BUF_MAX_LINE);
     buf_puts(&command, "aws sso login");
-    if (strcmp(k->profile, "default") != 0) {
+    if (!is_usual(k->profile)) {
         bool plain = strpbrk(k->profile, " \"'\\$`") == NULL;
 
         buf_puts(&command, plain ? " --profile " : " --profile '");
         text_escape_cols(&command, k->profile, strlen(k->profile), 100);
         buf_puts(&command, plain ? "" : "'");
     }
-    err = aws_lookup_error(k, e, PB_EDENIED, "%s: run `%s`", why, command.data);
+    err = offer_command(k, command.data, e);
+    if (err == PB_OK)
+        err = aws_lookup_error(k, e, PB_EDENIED, "%s: run `%s`", why, command.data);
     buf_release(&command);
     return err;
 }

@@ -11,15 +11,10 @@
 /* It may open a browser and wait for a person there. */
 #define PROCESS_MS 300000
 
-struct words {
-    char **data;
-    size_t len, cap;
-};
-
 struct process {
     struct loop *loop;
     struct loop_child *child;
-    struct words words;
+    struct aws_words words;
     struct buf joined; /* one word that is being read */
 };
 
@@ -28,22 +23,13 @@ static bool configured(const struct aws_lookup *k)
     return aws_lookup_setting(k, "credential_process") != NULL;
 }
 
-static void words_release(struct words *w)
-{
-    size_t i;
-
-    for (i = 0; i < w->len; i++)
-        free(w->data[i]);
-    vec_release(w);
-}
-
 static void stop(struct aws_lookup *k)
 {
     struct process *p = k->state;
 
     if (p->child)
         loop_kill(p->loop, p->child);
-    words_release(&p->words);
+    aws_words_release(&p->words);
     aws_wipe_buf(&p->joined);
     free(p);
 }
@@ -78,7 +64,6 @@ static enum pb_err split(const struct aws_lookup *k, struct process *p, const ch
 {
     for (;;) {
         enum pb_err err;
-        char *word;
 
         line += strspn(line, " \t\r\n");
         if (!*line)
@@ -88,15 +73,12 @@ static enum pb_err split(const struct aws_lookup *k, struct process *p, const ch
             return aws_lookup_error(k, e, PB_EUSAGE,
                                     "a quote is left open in its credential_process");
         err = buf_status(&p->joined, e);
+        if (err == PB_OK)
+            err = aws_words_add(&p->words, p->joined.data, e);
         if (err != PB_OK)
             return err;
-        word = mem_strndup(p->joined.data, p->joined.len);
-        if (!word || !vec_push(&p->words, word)) {
-            free(word);
-            return error_nomem(e);
-        }
     }
-    return vec_push(&p->words, NULL) ? PB_OK : error_nomem(e);
+    return aws_words_add(&p->words, NULL, e);
 }
 
 /* The first line that it wrote to stderr, for a person. */
@@ -139,6 +121,20 @@ static enum pb_err read_output(struct aws_lookup *k, const struct buf *out, stru
     return err;
 }
 
+/* At a terminal it may be able to ask the person.  Its words may hold what is not to be shown. */
+static void offer_outside(struct aws_lookup *k, const struct process *p, struct error *e)
+{
+    struct buf shown;
+
+    buf_init(&shown, BUF_MAX_LINE);
+    text_escape_cols(&shown, p->words.data[0], strlen(p->words.data[0]), 100);
+    if (p->words.len > 2)
+        buf_puts(&shown, " \xe2\x80\xa6");
+    if (aws_lookup_outside(k, &p->words, shown.data, e) != PB_OK)
+        aws_words_release(&k->outside.words);
+    buf_release(&shown);
+}
+
 static void ended(void *ctx, int status, const struct buf *out, const struct error *e)
 {
     struct aws_lookup *k = ctx;
@@ -151,6 +147,7 @@ static void ended(void *ctx, int status, const struct buf *out, const struct err
         why = *e;
     } else if (status != 0) {
         put_complaint(&text, p);
+        offer_outside(k, p, &why);
         (void)aws_lookup_error(k, &why, PB_EDENIED, "its credential_process ended with status %d%s",
                                status, text.data);
     } else {
@@ -161,6 +158,11 @@ static void ended(void *ctx, int status, const struct buf *out, const struct err
     buf_release(&text);
     p->child = NULL;
     aws_lookup_end(k, why.code == PB_OK ? AWS_FOUND : AWS_FAILED, &why);
+}
+
+static enum pb_err captured(struct aws_lookup *k, const struct buf *out, struct error *e)
+{
+    return read_output(k, out, e);
 }
 
 static enum aws_verdict ask(struct aws_lookup *k, struct error *e)
@@ -187,4 +189,5 @@ const struct aws_provider aws_by_process = {.name = "custom-process",
                                             .of_profile = true,
                                             .configured = configured,
                                             .ask = ask,
-                                            .stop = stop};
+                                            .stop = stop,
+                                            .captured = captured};

@@ -112,7 +112,7 @@ static const struct view_ops view_ask = {
 void ask_open(struct ui *u, const struct ask_ops *ops, void *ctx, const char *text, size_t n)
 {
     /* A dialog that opens when the save has come further must not get what is typed here. */
-    bool saving = u->saving.step != SAVE_IDLE;
+    bool saving = u->saving.step != SAVE_IDLE && !ops->unasked;
     struct ask *a = saving ? NULL : mem_alloc(sizeof *a);
 
     if (a == NULL) {

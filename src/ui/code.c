@@ -29,8 +29,11 @@ static void cancelled(struct ui *u)
     app_answer(u->app, NULL);
 }
 
-static const struct ask_ops code_ops = {
-    .label = N_("MFA code: "), .check = check, .accept = accept, .cancelled = cancelled};
+static const struct ask_ops code_ops = {.label = N_("MFA code: "),
+                                        .unasked = true,
+                                        .check = check,
+                                        .accept = accept,
+                                        .cancelled = cancelled};
 
 static bool is_open(const struct ui *u)
 {

@@ -1,10 +1,8 @@
 /* A text in $VISUAL or $EDITOR, outside the screen. */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <pklbrowse/mem.h>
@@ -12,7 +10,6 @@
 
 #include "commands.h"
 #include "state.h"
-#include "term.h"
 
 #define FILE_MAX (32u << 20) /* bytes that may come back */
 #define MARK "#! "           /* begins a line that says what is wrong in the one below */
@@ -93,52 +90,6 @@ static bool takes_line(const char *c)
     return false;
 }
 
-static void run_child(char *const argv[])
-{
-    sigset_t none;
-
-    (void)signal(SIGINT, SIG_DFL);
-    (void)signal(SIGQUIT, SIG_DFL);
-    (void)signal(SIGPIPE, SIG_DFL);
-    (void)signal(SIGXFSZ, SIG_DFL);
-    (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    (void)execv("/bin/sh", argv);
-    _exit(127);
-}
-
-/* Waits for it: the terminal is its own until then, and so are ^C and ^Z. */
-static bool run(struct ui *u, char *const argv[])
-{
-    struct sigaction ignore = {.sa_handler = SIG_IGN}, stop = {.sa_handler = SIG_DFL}, old[3];
-    int status = 0;
-    pid_t pid;
-
-    if (u->term != NULL)
-        term_leave(u->term);
-    (void)sigemptyset(&ignore.sa_mask);
-    (void)sigemptyset(&stop.sa_mask);
-    (void)sigaction(SIGINT, &ignore, &old[0]);
-    (void)sigaction(SIGQUIT, &ignore, &old[1]);
-    (void)sigaction(SIGTSTP, &stop, &old[2]);
-    pid = fork();
-    if (pid == 0)
-        run_child(argv);
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        continue;
-    (void)sigaction(SIGINT, &old[0], NULL);
-    (void)sigaction(SIGQUIT, &old[1], NULL);
-    (void)sigaction(SIGTSTP, &old[2], NULL);
-    if (u->term != NULL) {
-        int rows, cols;
-
-        term_return(u->term);
-        term_size(u->term, &rows, &cols);
-        (void)ui_resize(u, rows, cols);
-    }
-    return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
 static bool edit_file(struct ui *u, const char *name, size_t line)
 {
     static char sh[] = "sh", option[] = "-c";
@@ -158,7 +109,8 @@ static bool edit_file(struct ui *u, const char *name, size_t line)
         argv[n++] = at.data;
     argv[n++] = file;
     argv[n] = NULL;
-    good = file != NULL && word != NULL && script.failed == PB_OK && run(u, argv);
+    good = file != NULL && word != NULL && script.failed == PB_OK &&
+           outside_run(u, "/bin/sh", argv, NULL) == 0;
     free(file);
     free(word);
     buf_release(&script);

@@ -217,6 +217,14 @@ struct settings {
     } read_only;
 };
 
+/* Of outside.c: a command that is offered. */
+struct outside {
+    struct ui *ui;
+    struct aws_outside offer;
+    const struct aws_outside *what; /* NULL: none */
+    struct dialog *dialog;
+};
+
 /* --- all of it ------------------------------------------------------------------------------ */
 
 struct ui {
@@ -255,6 +263,7 @@ struct ui {
     bool quit;
     enum pb_err ended;       /* why, when it was not the person's wish */
     char code_question[512]; /* of code.c */
+    struct outside outside;
 };
 
 /* ui.c */
@@ -347,6 +356,12 @@ void links_stop(struct ui *u);
 void code_init(struct ui *u);
 void code_release(struct ui *u);
 
+/* outside.c: runs a command that has the terminal until it ends, without a shell.  Its status, -1
+ * when it was killed or could not be started; out: what it wrote to stdout, or NULL. */
+int outside_run(struct ui *u, const char *file, char *const argv[], struct buf *out);
+void outside_init(struct ui *u); /* offers those that credentials need */
+void outside_release(struct ui *u);
+
 /* editor.c: a text in $VISUAL or $EDITOR, outside the screen, until it is taken or left as it was.
  */
 void editor_open(struct ui *u, const struct ask_ops *ops, const char *text, size_t n, void *ctx);
@@ -389,6 +404,7 @@ struct ask_note {
 struct ask_ops {
     const char *label;
     bool inline_value; /* drawn by the tree, in the line of the value */
+    bool unasked;      /* also while something is being saved, which waits for it */
     /* What to say about the text as it stands.  May be NULL. */
     void (*check)(struct ui *u, const char *text, size_t n, struct ask_note *note);
     /* After every change.  May be NULL. */

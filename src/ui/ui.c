@@ -359,6 +359,7 @@ static enum pb_err run(struct ui *u, struct error *e)
 static void release(struct ui *u)
 {
     code_release(u);
+    outside_release(u);
     while (u->over != NULL)
         ui_pop(u, u->over);
     save_dropped(u);
@@ -404,6 +405,7 @@ enum pb_err ui_run(struct app *a, const struct ui_options *o, const struct locat
         if (o->insecure)
             ui_say(u, SAY_WARNING, "Certificates of servers are not checked (--no-verify-ssl).");
         code_init(u);
+        outside_init(u);
         nav_start(u, start);
         u->dirty = true;
         err = run(u, e);
