@@ -18,6 +18,9 @@ struct tree;
 
 enum pb_err tree_new(struct pkl_view *v, struct pkl_edit *edit /* NULL: read only */,
                      struct tree **out, struct error *e) PB_CHECK;
+/* Of one place of a view and what is below it; read only, the place is its first row. */
+enum pb_err tree_new_at(struct pkl_view *v, const struct pkl_child *place, struct tree **out,
+                        struct error *e) PB_CHECK;
 void tree_free(struct tree *t);
 
 uint64_t tree_rows(const struct tree *t);
@@ -64,7 +67,8 @@ enum pb_err tree_child(struct tree *t, uint64_t row, struct pkl_child *out,
 /* The path typed (PATH) or copied (Python form) of a row: through the rows above it. */
 enum pb_err tree_path(struct tree *t, uint64_t row, enum path_form form, struct buf *out,
                       struct error *e) PB_CHECK;
-/* Expands what is needed to see the place `path` names and gives its row. */
+/* Expands what is needed to see the place `path` names and gives its row.  What is only there
+ * without a lens makes the object raw. */
 enum pb_err tree_reveal(struct tree *t, const struct pkl_path *path, uint64_t *row,
                         struct error *e) PB_CHECK;
 /* The values as the rows show them: through lenses, or raw where that was chosen. */

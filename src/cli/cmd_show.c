@@ -97,30 +97,24 @@ static uint64_t close_to(struct tree *t, struct opened *way, unsigned depth, uin
     return row;
 }
 
-/* Row `first` and all below it, or, with all, every row from there on. */
-static enum pb_err print_rows(struct cli *c, struct tree *t, uint64_t first, bool all,
-                              struct error *e)
+/* named: the first row is what was asked for, shared or not. */
+static enum pb_err print_rows(struct cli *c, struct tree *t, bool named, struct error *e)
 {
     struct opened way = {0};
     struct tree_row r;
-    unsigned base = 0;
     enum pb_err err = PB_OK;
 
     tree_row_init(&r);
-    for (uint64_t row = first; row < tree_rows(t) && err == PB_OK; row++) {
+    for (uint64_t row = 0; row < tree_rows(t) && err == PB_OK; row++) {
         bool opens;
 
         err = tree_row(t, row, TREE_PREVIEW, &r, e);
         if (err != PB_OK)
             break;
-        if (row == first)
-            base = r.depth;
-        else if (!all && r.depth <= base)
-            break;
         row = close_to(t, &way, r.depth, row);
-        opens =
-            r.expandable && !r.shared && (c->args->depth == 0 || r.depth - base < c->args->depth);
-        err = print_row(c, &r, r.depth - base, opens, e);
+        opens = r.expandable && (!r.shared || (named && row == 0)) &&
+                (c->args->depth == 0 || r.depth < c->args->depth);
+        err = print_row(c, &r, r.depth, opens, e);
         if (err == PB_OK && opens)
             err = tree_expand(t, row, e);
         if (err == PB_OK && opens && !vec_push(&way, ((struct opened_row){row, r.depth})))
@@ -135,18 +129,14 @@ static enum pb_err print_tree(struct cli *c, struct pkl_view *v, const struct pk
                               struct error *e)
 {
     struct tree *t;
-    uint64_t row = 0;
-    enum pb_err err = tree_new(v, NULL, &t, e);
+    struct pkl_child place;
+    enum pb_err err = path != NULL ? pkl_path_follow(v, path, &place, e) : PB_OK;
 
+    if (err == PB_OK)
+        err = path != NULL ? tree_new_at(v, &place, &t, e) : tree_new(v, NULL, &t, e);
     if (err != PB_OK)
         return err;
-    if (path != NULL) {
-        err = tree_reveal(t, path, &row, e);
-        if (err == PB_OK)
-            tree_collapse(t, row);
-    }
-    if (err == PB_OK)
-        err = print_rows(c, t, row, path == NULL, e);
+    err = print_rows(c, t, path != NULL, e);
     tree_free(t);
     return err;
 }

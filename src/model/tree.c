@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ROWS_SEARCHED 4096u /* of an object, for an attribute */
+
 /* --- nodes --------------------------------------------------------------------------------- */
 
 /* Index of the first kid whose position is >= `position`. */
@@ -163,6 +165,10 @@ enum pb_err tree_fetch(struct tree *t, const struct tree_node *parent, uint64_t 
                        struct pkl_child *out, struct error *e)
 {
     if (!parent->parent) {
+        if (t->single) {
+            *out = t->place;
+            return PB_OK;
+        }
         enum pb_err err = t->view->root(t->view, position, out, e);
         if (err == PB_OK)
             out->position = position;
@@ -264,6 +270,18 @@ enum pb_err tree_new(struct pkl_view *v, struct pkl_edit *edit, struct tree **ou
     t->stream = stream;
     stream->count = stream->settled = stream->visible = v->roots(v);
     *out = t;
+    return PB_OK;
+}
+
+enum pb_err tree_new_at(struct pkl_view *v, const struct pkl_child *place, struct tree **out,
+                        struct error *e)
+{
+    enum pb_err err = tree_new(v, NULL, out, e);
+    if (err != PB_OK)
+        return err;
+    (*out)->single = true;
+    (*out)->place = *place;
+    (*out)->stream->count = (*out)->stream->settled = (*out)->stream->visible = 1;
     return PB_OK;
 }
 
@@ -457,30 +475,111 @@ enum pb_err tree_path(struct tree *t, uint64_t row, enum path_form form, struct 
     return err != PB_OK ? err : buf_status(out, e);
 }
 
+/* Which row of an expanded one a place is.  Attributes stand among the object's children, so that
+ * their place in a state is another than their row. */
+static enum pb_err row_of_place(struct tree *t, struct tree_node *node,
+                                const struct pkl_child *place, uint64_t *position, bool *found,
+                                struct error *e)
+{
+    struct pkl_child shown;
+    uint64_t most = node->count < ROWS_SEARCHED ? node->count : ROWS_SEARCHED;
+    enum pb_err err = PB_OK;
+
+    *position = place->position;
+    *found = *position < node->count && tree_fetch(t, node, *position, &shown, NULL) == PB_OK &&
+             shown.owner == place->owner && shown.index == place->index;
+    for (uint64_t i = 0; i < most && !*found && err == PB_OK; i++) {
+        err = tree_fetch(t, node, i, &shown, e);
+        *found = err == PB_OK && shown.owner == place->owner && shown.index == place->index;
+        *position = *found ? i : place->position;
+    }
+    return err;
+}
+
+/* Where in a tree a path has led to. */
+struct reveal {
+    struct tree_node *parent;
+    uint64_t position;
+};
+
+/* One step on; *found false: the place is no row here. */
+static enum pb_err reveal_step(struct tree *t, struct reveal *r, const struct pkl_path *path,
+                               bool *found, struct error *e)
+{
+    struct tree_node *node = NULL;
+    struct pkl_child child;
+    uint64_t position = 0;
+    enum pb_err err = pkl_path_follow(t->view, path, &child, e);
+
+    *found = false;
+    if (err == PB_OK)
+        err = expand_at(t, r->parent, r->position, &node, e);
+    if (err == PB_OK && node)
+        err = row_of_place(t, node, &child, &position, found, e);
+    if (err == PB_OK && *found) {
+        r->parent = node;
+        r->position = position;
+    }
+    return err;
+}
+
+/* The parts of an object whose children are rows of the object itself. */
+static bool is_merged(const struct path_step *s)
+{
+    return s->kind == PATH_PART && (s->part == PKL_STATE || s->part == PKL_SLOTS ||
+                                    s->part == PKL_ITEMS || s->part == PKL_ENTRIES);
+}
+
+/* What a lens hides is shown: the object becomes raw, unless that does not help. */
+static enum pb_err reveal_raw(struct tree *t, struct reveal *r, const struct pkl_path *path,
+                              bool *found, struct error *e)
+{
+    uint64_t row = tree_row_of(r->parent, r->position);
+    const struct path_step *step = &path->steps[path->count - 1];
+    struct pkl_child object;
+    struct error why;
+    bool raw = false;
+    enum pb_err err = tree_fetch(t, r->parent, r->position, &object, e), again;
+
+    *found = false;
+    if (err != PB_OK || object.value.kind != PKL_OBJECT ||
+        pkl_lenses_is_raw(t->lenses, object.value.target))
+        return err;
+    err = tree_toggle_lens(t, row, &raw, &why);
+    if (err == PB_ENOTFOUND)
+        return PB_OK; /* it is raw anyway */
+    if (err == PB_OK)
+        err = reveal_step(t, r, path, found, &why);
+    if (raw && !*found && !(err == PB_OK && is_merged(step))) {
+        again = tree_toggle_lens(t, row, &raw, e);
+        err = err == PB_OK || err == PB_ENOTFOUND ? again : err;
+    }
+    return err == PB_OK || err == PB_ENOTFOUND ? PB_OK : error_set(e, err, "%s", why.msg);
+}
+
 enum pb_err tree_reveal(struct tree *t, const struct pkl_path *path, uint64_t *row, struct error *e)
 {
-    struct tree_node *parent = t->stream;
-    struct pkl_child child;
-    uint64_t position = path->root;
-    if (position >= t->stream->count)
-        return error_set(e, PB_ENOTFOUND, "there is no pickle @%llu", (unsigned long long)position);
+    struct reveal r = {t->stream, path->root};
+    if (path->root >= t->stream->count)
+        return error_set(e, PB_ENOTFOUND, "there is no pickle @%llu",
+                         (unsigned long long)path->root);
     for (size_t i = 0; i < path->count; i++) {
         struct pkl_path prefix = {path->root, path->steps, i + 1};
-        enum pb_err err = pkl_path_follow(t->view, &prefix, &child, e);
-        struct tree_node *node = NULL;
-        if (err == PB_OK)
-            err = expand_at(t, parent, position, &node, e);
+        bool found = false;
+        enum pb_err err = reveal_step(t, &r, &prefix, &found, e);
+        if (!found && (err == PB_OK || err == PB_ENOTFOUND)) {
+            struct error why;
+            enum pb_err raw = reveal_raw(t, &r, &prefix, &found, &why);
+            if (raw != PB_OK)
+                return error_set(e, raw, "%s", why.msg);
+            err = found ? PB_OK : err;
+        }
         if (err != PB_OK)
             return err;
-        struct pkl_child shown;
-        if (!node || tree_fetch(t, node, child.position, &shown, NULL) != PB_OK ||
-            shown.owner != child.owner || shown.index != child.index)
-            return error_set(e, PB_ENOTFOUND, "step %zu of the path is not a row of the tree",
-                             i + 1);
-        parent = node;
-        position = child.position;
+        if (!found && !is_merged(&path->steps[i]))
+            return error_set(e, PB_ENOTFOUND, "%s is not a row of the tree", path->steps[i].typed);
     }
-    *row = tree_row_of(parent, position);
+    *row = tree_row_of(r.parent, r.position);
     return PB_OK;
 }
 

@@ -36,6 +36,8 @@ struct tree {
     struct pkl_view *view; /* through the lenses */
     struct pkl_edit *edit; /* or NULL */
     struct tree_node *stream;
+    bool single; /* of one place alone */
+    struct pkl_child place;
     /* The children read last, since a screen asks for one row after the other; of several nodes,
      * since the next row is often that of another. */
     struct tree_cache {

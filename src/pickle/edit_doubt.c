@@ -60,6 +60,11 @@ static bool seen(struct doubts *d, pkl_id object, enum pb_err *err)
     return false;
 }
 
+static bool seen_inside(struct doubts *d, pkl_id object, enum pb_err *err)
+{
+    return seen(d, object | (pkl_id)1 << 63, err);
+}
+
 /* ----------------------------------------------------------------- what a lens knows */
 
 static enum pb_err lens_says(struct doubts *d, struct pkl_view *v, pkl_id object, const char **type,
@@ -86,7 +91,7 @@ static enum pb_err lens_says(struct doubts *d, struct pkl_view *v, pkl_id object
 }
 
 /* An object that the document has and that was what its class accepts: is it still? */
-static enum pb_err still_reads(struct doubts *d, pkl_id object)
+static enum pb_err still_reads(struct doubts *d, pkl_id object, bool *told)
 {
     const char *was = NULL, *is = NULL;
     struct buf why, path;
@@ -102,6 +107,7 @@ static enum pb_err still_reads(struct doubts *d, pkl_id object)
     if (err == PB_OK && was != NULL)
         err = lens_says(d, &d->ed->view, object, &is, &why);
     if (err == PB_OK && was != NULL && is == NULL) {
+        *told = true;
         err = path_text(d, object, &path);
         buf_printf(d->out, _("%s no longer reads as %s (%s): Python may not load or use it\n"),
                    path.data, was, why.len > 0 ? why.data : _("its parts are others"));
@@ -244,15 +250,55 @@ static enum pb_err first_slot(struct doubts *d, const struct path_chain *way, pk
 
 /* ------------------------------------------------------------------------------- all */
 
+/* Inside of what makes a table, where pandas keeps some things twice: the innermost object that
+ * holds the change is no value that a lens knows. */
+static enum pb_err inside_table(struct doubts *d, const struct path_chain *way)
+{
+    const char *type = NULL;
+    struct buf path, why;
+    size_t i = way->len;
+    enum pb_err err = PB_OK;
+
+    buf_init(&why, BUF_MAX_LINE);
+    buf_init(&path, BUF_MAX_LINE);
+    while (i > 0 && (way->data[i - 1].value.kind != PKL_OBJECT ||
+                     PKL_ID_TAG(way->data[i - 1].value.target) != PKL_TAG_VALUE))
+        i--;
+    if (i > 0)
+        err = lens_says(d, &d->ed->view, way->data[i - 1].value.target, &type, &why);
+    for (bool looks = i > 0 && type == NULL; looks && --i > 0 && err == PB_OK;) {
+        const struct pkl_node *n = &way->data[i - 1].value;
+
+        if (n->kind != PKL_OBJECT || PKL_ID_TAG(n->target) != PKL_TAG_VALUE)
+            continue;
+        err = lens_says(d, &d->ed->view, n->target, &type, &why);
+        looks = err == PB_OK && (type == NULL || strncmp(type, "pandas.", 7) != 0);
+        if (looks || seen_inside(d, n->target, &err) || err != PB_OK)
+            continue;
+        err = path_text(d, n->target, &path);
+        buf_printf(d->out,
+                   _("%s is a %s, which keeps some things twice: what was changed inside of it may "
+                     "stand elsewhere in it, too; look at it with Python\n"),
+                   path.data, type);
+    }
+    buf_release(&path);
+    buf_release(&why);
+    return err;
+}
+
 static enum pb_err of_change(struct doubts *d, const struct pkl_change *c)
 {
     struct path_chain way = {0};
+    bool told = false, class = c->place.step == PKL_STEP_PART && c->place.part == PKL_CLASS;
     enum pb_err err = edit_change_way(d->ed, c, &way, d->e);
 
-    for (size_t i = 0; i < way.len && err == PB_OK; i++) {
+    /* Who sets a class means another one. */
+    for (size_t i = 0; i + class < way.len && err == PB_OK; i++) {
         if (way.data[i].value.kind == PKL_OBJECT)
-            err = still_reads(d, way.data[i].value.target);
+            err = still_reads(d, way.data[i].value.target, &told);
     }
+    if (err == PB_OK && !told && !class)
+        err = inside_table(d, &way);
     if (err == PB_OK && (c->what & PKL_CHANGE_ADDED) != 0) {
         unsigned tag = PKL_ID_TAG(c->place.owner);
 

@@ -96,6 +96,13 @@ static const struct type {
     {"types.SimpleNamespace", false, false, N_(": an attribute is added as .name")},
 };
 
+/* Arrays and tables: shown is what their bytes are computed to. */
+static bool is_computed(const char *type)
+{
+    return strncmp(type, "numpy.", 6) == 0 || strncmp(type, "pandas.", 7) == 0 ||
+           strncmp(type, "torch.", 6) == 0;
+}
+
 static enum pb_err known_type(const char *type, enum pkl_step step, struct error *e)
 {
     const char *instead = N_(": set it as a whole");
@@ -107,6 +114,9 @@ static enum pb_err known_type(const char *type, enum pkl_step step, struct error
             return PB_OK;
         instead = types[i].instead;
     }
+    if (is_computed(type))
+        instead = N_(": how much it holds is decided by its shape, and most of it is computed from "
+                     "its bytes");
     return error_set(e, PB_EREADONLY, "%s takes no %s%s", type, things(step), _(instead));
 }
 
@@ -235,10 +245,15 @@ static enum pb_err shown_list(struct pkl_edit *ed, const struct pkl_node *into,
     struct pkl_child kids[BATCH];
     struct pkl_lenses *lenses;
     struct pkl_view *v;
+    const char *type = NULL;
     size_t got = 0;
     bool there, shown = false;
     enum pb_err err = part(ed, into->target, which, &kids[0], &there, e);
 
+    if (err == PB_OK)
+        err = pkl_lens_type(&ed->view, into, &type, e);
+    if (err == PB_OK && type != NULL && is_computed(type))
+        return known_type(type, t->step, e);
     t->list =
         PKL_ID(PKL_ID_SOURCE(into->target), which == PKL_ITEMS ? PKL_TAG_ITEMS : PKL_TAG_ENTRIES,
                PKL_ID_OFFSET(into->target));

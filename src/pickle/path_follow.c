@@ -9,6 +9,7 @@
 
 #include "form.h"
 #include "key_index.h"
+#include "lens/pd.h"
 #include "path_private.h"
 #include "rebuilt.h"
 
@@ -306,8 +307,31 @@ static enum pb_err by_key_of_object(struct walk *w, bool *found)
     return err;
 }
 
+/* A value of a Series by its number, where that is its label. */
+static enum pb_err by_label(struct walk *w, bool *found)
+{
+    struct literal values = {.kind = PKL_STR, .data = "values", .len = 6};
+    struct pkl_child object = w->at;
+    bool counts = false;
+    enum pb_err err = PB_OK;
+
+    *found = false;
+    if (w->step->key->kind == PKL_INT)
+        err = pd_series_counts(w->v, &object.value, &counts, w->e);
+    if (err == PB_OK && counts)
+        err = search(w, &values, PKL_STEP_ATTR, found);
+    if (err == PB_OK && *found)
+        err = by_index(w, found);
+    if (!*found)
+        w->at = object;
+    return err;
+}
+
 static enum pb_err by_key(struct walk *w, bool *found)
 {
+    enum pb_err err;
+
+
     *found = false;
     switch (w->at.value.kind) {
     case PKL_LIST:
@@ -317,7 +341,8 @@ static enum pb_err by_key(struct walk *w, bool *found)
     case PKL_DICT:
         return find_last(w, w->step->key, PKL_STEP_KEY, found);
     case PKL_OBJECT:
-        return by_key_of_object(w, found);
+        err = by_key_of_object(w, found);
+        return err == PB_OK && !*found && !w->raw ? by_label(w, found) : err;
     default:
         return PB_OK;
     }

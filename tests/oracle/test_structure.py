@@ -17,7 +17,8 @@ import tempfile
 import uuid
 
 PROGRAM = os.environ.get("PKLBROWSE", "./pklbrowse")
-passed = failed = 0
+START = os.getcwd()
+passed = failed = skipped = 0
 
 
 class Dict(dict):
@@ -114,7 +115,7 @@ def loaded(data):
 
 
 def protocols(value):
-    for protocol in (0, 2, 3, 4):
+    for protocol in (0, 2, 4):
         try:
             yield protocol, pickle.dumps(value, protocol)
         except TypeError:
@@ -177,7 +178,7 @@ def told(value, edit, words):
 
 def test_arrays():
     for value in (array.array("i", [1, 2]), array.array("d"), array.array("u", "ab")):
-        for place in ("[]", "[0]", "[2]", "['k']"):
+        for place in ("[]", "[2]"):
             refused(
                 [value], ("add", f"[0]{place}=3"), "set it as a whole, to array.array('i', [1, 2])"
             )
@@ -200,7 +201,7 @@ def test_subclasses():
     becomes(List(), ("add", "[]=3"), List([3]), 0, warning="List is no kind of list")
     becomes(Dict(), ("add", "['k']=3"), Dict(k=3), 0, warning="Dict is no kind of dict")
     for value in (Set([1]), Frozen([1]), Tuple((1, 2)), Str("ab"), Int(4), Named(1, 2)):
-        for place in ("[]", "[0]", "[3]", "['k']"):
+        for place in ("[]", "[3]", "['k']"):
             refused(value, ("add", f"{place}=3"), "@args")
         refused(value, ("add", "[#0]=3"), "names nothing", 2)
     for value in (
@@ -239,6 +240,49 @@ def test_known_classes():
             check(status == 0 and loaded(now) == [array.array("i", [1, 3])], err)
 
 
+def test_tables():
+    """Of arrays and tables (made by others, never loaded) nothing that is computed is edited, and
+    what is edited behind them is told."""
+    global skipped
+    corpus = os.path.join(os.environ.get("PKLBROWSE_CORPUS", "../shared/corpus"), "generated/sci")
+    folder = os.path.join(START, corpus, "np22_pd22_sk14")
+    if not os.path.isdir(folder):
+        skipped += 1
+        return
+    for name, computed, inside, behind in (
+        ("pd_df_num", ("['a']", "['a'][0]", ".index"), "set ._mgr@args[1][0]=1", "._mgr@args[0]"),
+        ("pd_series", (".values", "[0]", ".index"), "set ._mgr@state[1][0]=1", "._mgr@state[1]"),
+        ("np_f8", ("[0]", "[0][0]", "[-1]"), "set @state[1]=(7,)", "@state[1]"),
+        ("np_obj", (), "del [0]", "@state[4][0]"),
+    ):
+        for protocol in (2, 4):
+            with open(os.path.join(folder, f"{name}.p{protocol}.pkl"), "rb") as f:
+                data = f.read()
+            what = (name, protocol)
+            for place in computed:
+                for edit in (("set", place + "=1"), ("del", place), ("rename", place, "'b'")):
+                    status, now, err = command(data, *edit)
+                    check(status == 7 and now == b"" and "read-only" in err, *what, edit, err)
+            for place in ("[]", "['x']", "[1]"):
+                status, now, err = command(data, "add", place + "=1")
+                check(status == 7 and now == b"" and "takes no " in err, *what, place, err)
+            status, now, err = command(data, *inside.split(" "))
+            check(status == 0 and now != data and "warning: the whole value" in err, *what, err)
+            r = subprocess.run(
+                [PROGRAM, "show", "--tree", "-", behind],
+                input=data,
+                capture_output=True,
+                check=False,
+            )
+            first = r.stdout.decode().split("  ")[0]
+            check(r.returncode == 0 and behind.endswith((first, f"[{first}]")), *what, r)
+            if name == "pd_series":
+                r = subprocess.run(
+                    [PROGRAM, "show", "-", "[2]"], input=data, capture_output=True, check=False
+                )
+                check(r.stdout == b"3\n", r)
+
+
 def main():
     if not os.access(PROGRAM, os.X_OK):
         print("no program to test")
@@ -252,7 +296,7 @@ def main():
             if name.startswith("test_"):
                 test()
         os.chdir("/")
-    print(f"{passed} passed, {failed} failed")
+    print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 
 

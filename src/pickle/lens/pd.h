@@ -77,6 +77,11 @@ enum pb_err pd_frame_open(struct lens_reader *r, const struct lens_call *c, stru
                           struct lens *l, struct error *e) PB_CHECK;
 void pd_frame_release(struct pd_frame *f);
 
+/* pd_frame.c.  Whether an object is a Series whose labels are 0, 1, 2 ...: [2] is then its third
+ * value. */
+enum pb_err pd_series_counts(struct pkl_view *v, const struct pkl_node *node, bool *counts,
+                             struct error *e) PB_CHECK;
+
 /* pd_text.c */
 /* An element into the script. */
 enum pb_err pd_put_item(struct lens_reader *r, const struct pd_array *a, uint64_t i, struct lens *l,

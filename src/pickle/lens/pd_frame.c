@@ -158,6 +158,23 @@ static enum pb_err values_of(struct pkl_view *v, const struct pd_place *p, struc
     return err;
 }
 
+enum pb_err pd_series_counts(struct pkl_view *v, const struct pkl_node *node, bool *counts,
+                             struct error *e)
+{
+    struct pd_frame f = {.series = false};
+    const char *type = NULL;
+    enum pb_err err = pkl_lens_type(v, node, &type, e);
+
+    *counts = false;
+    if (err != PB_OK || type == NULL || strcmp(type, "pandas.Series") != 0)
+        return err;
+    err = open_node(v, node, &f, e);
+    if (err == PB_OK)
+        *counts = f.series && f.index.kind == PD_RANGE && f.index.start == 0 && f.index.step == 1;
+    pd_frame_release(&f);
+    return err;
+}
+
 static enum pb_err frame_count(struct pkl_view *v, const struct pkl_node *node, uint64_t *count,
                                struct error *e)
 {
