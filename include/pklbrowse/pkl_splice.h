@@ -18,13 +18,22 @@
 #include <pklbrowse/job.h>
 #include <pklbrowse/pkl_edit.h>
 
-/* GLUE: opcodes that put values into their containers, or fetch them from the memo. */
-enum splice_kind { SPLICE_COPY, SPLICE_NEW, SPLICE_DUMMY, SPLICE_FRAME, SPLICE_GLUE };
+/* GLUE: opcodes that put values into their containers, or fetch them from the memo.  RENUMBER: a
+ * GET or PUT of the original with another number. */
+enum splice_kind {
+    SPLICE_COPY,
+    SPLICE_NEW,
+    SPLICE_DUMMY,
+    SPLICE_FRAME,
+    SPLICE_GLUE,
+    SPLICE_RENUMBER
+};
 struct splice_segment {
     enum splice_kind kind;
     uint64_t from; /* COPY: offset in the original; else: in the plan's own bytes */
     uint64_t len;
-    uint64_t at; /* offset in the result */
+    uint64_t at;      /* offset in the result */
+    uint64_t instead; /* RENUMBER: offset of the opcode in the original */
 };
 
 struct pkl_splice {
@@ -34,6 +43,7 @@ struct pkl_splice {
     struct source *original; /* borrowed */
     uint64_t size;           /* of the result */
     uint64_t untouched;      /* bytes of the result that are the original's */
+    uint64_t renumbered;     /* GETs and PUTs with another number: the memo had no room */
 };
 
 /* A job that fills *out, which must live until it is freed with pkl_splice_free.  total is in bytes

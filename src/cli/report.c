@@ -140,6 +140,10 @@ enum pb_err report_text(const struct cli *c, const struct report *r, struct buf 
                (unsigned long long)r->review->size_before, arrow(c),
                (unsigned long long)r->review->size_after, (unsigned long long)r->review->untouched);
     add_wrapping(c, r, out);
+    if (r->review->splice.renumbered > 0)
+        buf_printf(out,
+                   _("no memo slot was free: %llu references to other values have new numbers\n"),
+                   (unsigned long long)r->review->splice.renumbered);
     outcome_text(r, out);
     return buf_status(out, e);
 }
@@ -248,6 +252,12 @@ static void wrapping_json(const struct report *r, struct buf *out)
     buf_release(&name);
 }
 
+static void renumbered_json(const struct report *r, struct buf *out)
+{
+    if (r->review->splice.renumbered > 0)
+        buf_printf(out, ", \"renumbered\": %llu", (unsigned long long)r->review->splice.renumbered);
+}
+
 enum pb_err report_json(const struct report *r, struct buf *out, struct error *e)
 {
     struct pkl_edit *ed = app_object_edit(r->object);
@@ -277,6 +287,7 @@ enum pb_err report_json(const struct report *r, struct buf *out, struct error *e
                (unsigned long long)r->review->size_after, (unsigned long long)r->review->untouched);
     wrapping_json(r, out);
     doubts_json(r, out);
+    renumbered_json(r, out);
     outcome_json(r, out);
     buf_puts(out, "}\n");
     return buf_status(out, e);

@@ -9,7 +9,16 @@
 #define CHILDREN_AT_ONCE 64u
 #define BYTES_AT_ONCE (1u << 20)
 
-enum plan_phase { PLAN_LISTS, PLAN_SORT, PLAN_MEMO, PLAN_KEEP, PLAN_WRITE, PLAN_FRAMES, PLAN_DONE };
+enum plan_phase {
+    PLAN_LISTS,
+    PLAN_SORT,
+    PLAN_MEMO,
+    PLAN_KEEP,
+    PLAN_WRITE,
+    PLAN_RENUMBER,
+    PLAN_FRAMES,
+    PLAN_DONE
+};
 
 struct planner {
     struct job job; /* first */
@@ -96,7 +105,8 @@ static enum pb_err memo(struct planner *p, bool *done)
 
 /* --------------------------------------------------------------------------- segments */
 
-static enum pb_err add(struct splice_work *w, enum splice_kind kind, uint64_t from, uint64_t len)
+static enum pb_err add(struct splice_work *w, enum splice_kind kind, uint64_t from, uint64_t len,
+                       uint64_t instead)
 {
     struct pkl_splice *p = w->plan;
     struct splice_segment *s;
@@ -109,11 +119,11 @@ static enum pb_err add(struct splice_work *w, enum splice_kind kind, uint64_t fr
             return error_nomem(w->e);
         p->segments = s;
     }
-    p->segments[p->count++] =
-        (struct splice_segment){.kind = kind, .from = from, .len = len, .at = p->size};
+    p->segments[p->count++] = (struct splice_segment){kind, from, len, p->size, instead};
     p->size += len;
     if (kind == SPLICE_COPY)
         p->untouched += len;
+    p->renumbered += kind == SPLICE_RENUMBER;
     return PB_OK;
 }
 
@@ -129,15 +139,15 @@ static enum pb_err segments(struct splice_work *w)
             return error_set(w->e, PB_EREADONLY,
                              "two edits lie inside each other in the bytes at offset %llu",
                              (unsigned long long)c->begin);
-        err = add(w, SPLICE_COPY, at, c->begin - at);
+        err = add(w, SPLICE_COPY, at, c->begin - at, 0);
         for (size_t k = 0; k < c->count && err == PB_OK; k++) {
             const struct splice_piece *p = &w->pieces.data[c->first + k];
 
-            err = add(w, p->kind, p->from, p->len);
+            err = add(w, p->kind, p->from, p->len, p->instead);
         }
         at = c->end;
     }
-    return err == PB_OK ? add(w, SPLICE_COPY, at, size - at) : err;
+    return err == PB_OK ? add(w, SPLICE_COPY, at, size - at, 0) : err;
 }
 
 static enum pb_err write_plan(struct splice_work *w)
@@ -170,6 +180,8 @@ static enum pb_err work(struct planner *p, bool *done)
         return splice_keep(&p->work);
     case PLAN_WRITE:
         return write_plan(&p->work);
+    case PLAN_RENUMBER:
+        return p->work.no_room ? splice_renumber(&p->work) : PB_OK;
     case PLAN_FRAMES:
         return frames(&p->work, done);
     default:
@@ -249,6 +261,7 @@ void pkl_splice_free(struct job *j)
     vec_release(&w->events[1]);
     vec_release(&w->slots);
     vec_release(&w->tables);
+    vec_release(&w->memo_ops);
     vec_release(&w->points);
     vec_release(&w->starts);
     vec_release(&w->fixed);

@@ -70,7 +70,7 @@ static enum pb_err check(struct splice_work *w, const struct pkl_frame *f,
 static enum pb_err put_frame(struct splice_work *w, const struct pkl_frame *f, uint64_t length)
 {
     struct buf *b = &w->plan->bytes;
-    struct splice_piece piece = {SPLICE_FRAME, b->len, FRAME_HEADER};
+    struct splice_piece piece = {SPLICE_FRAME, b->len, FRAME_HEADER, 0};
     struct splice_cut cut = {.begin = f->offset,
                              .end = f->offset + FRAME_HEADER,
                              .added = FRAME_HEADER,

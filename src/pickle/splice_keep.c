@@ -309,6 +309,13 @@ static bool readable(const struct splice_target *t)
     return t->put != 0 && t->last_use <= t->gone;
 }
 
+enum pb_err splice_full(struct splice_work *w, uint64_t at)
+{
+    return error_set(w->e, PB_EREADONLY,
+                     "the pickle's memo has no room for what would be shared at offset %llu",
+                     (unsigned long long)at);
+}
+
 enum pb_err splice_slot(struct splice_work *w, struct splice_target *t, uint64_t at)
 {
     struct splice_free *slots;
@@ -332,11 +339,11 @@ enum pb_err splice_slot(struct splice_work *w, struct splice_target *t, uint64_t
         t->slot = i;
         return PB_OK;
     }
-    if (err != PB_OK)
-        return err;
-    return error_set(w->e, PB_EREADONLY,
-                     "the pickle's memo has no room for what would be shared at offset %llu",
-                     (unsigned long long)at);
+    if (err == PB_OK && w->ed->style.text)
+        return splice_full(w, at);
+    t->slot = SPLICE_NO_ROOM + (uint64_t)(t - w->targets.data);
+    w->no_room = true;
+    return err;
 }
 
 /* A PUT behind what has none, or none that lasts. */
@@ -347,7 +354,7 @@ static enum pb_err add_put(struct splice_work *w, struct splice_target *t)
                             .made = t->behind,
                             .first_item = w->items.len,
                             .items = 1};
-    struct splice_item it = {ITEM_GLUE, w->glue.len, 0};
+    struct splice_item it = {ITEM_PUT, (uint64_t)(t - w->targets.data), 0};
     struct pkl_view *v = w->ed->base;
     struct pkl_node n;
     enum pb_err err = v->node(v, t->id, &n, w->e);
@@ -357,8 +364,6 @@ static enum pb_err add_put(struct splice_work *w, struct splice_target *t)
     if (err != PB_OK)
         return err;
     s.level = n.end - n.begin;
-    splice_put_put(w, &w->glue, t->slot);
-    it.b = w->glue.len - it.a;
     return vec_push(&w->items, it) && vec_push(&w->spans, s) ? PB_OK : error_nomem(w->e);
 }
 

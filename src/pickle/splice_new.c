@@ -49,14 +49,27 @@ static void put_number(struct splice_work *w, struct buf *out, uint64_t slot, ch
         buf_putc(out, (char)(slot >> (8 * i) & 0xff));
 }
 
-void splice_put_get(struct splice_work *w, struct buf *out, uint64_t slot)
+enum pb_err splice_memo_op(struct splice_work *w, uint64_t slot, bool put)
 {
-    put_number(w, out, slot, CODE_GET, CODE_BINGET, CODE_LONG_BINGET);
+    struct splice_memo_op op = {w->plan->bytes.len, slot, put};
+
+    return !w->implicit || vec_push(&w->memo_ops, op) ? PB_OK : error_nomem(w->e);
 }
 
-void splice_put_put(struct splice_work *w, struct buf *out, uint64_t slot)
+enum pb_err splice_put_get(struct splice_work *w, struct buf *out, uint64_t slot)
 {
+    enum pb_err err = splice_memo_op(w, slot, false);
+
+    put_number(w, out, slot, CODE_GET, CODE_BINGET, CODE_LONG_BINGET);
+    return err;
+}
+
+enum pb_err splice_put_put(struct splice_work *w, struct buf *out, uint64_t slot)
+{
+    enum pb_err err = splice_memo_op(w, slot, true);
+
     put_number(w, out, slot, CODE_PUT, CODE_BINPUT, CODE_LONG_BINPUT);
+    return err;
 }
 
 /* --------------------------------------------------------------------- bytes and links */
@@ -100,7 +113,7 @@ static enum pb_err points(struct writer *r, struct writing *f, uint64_t *from, u
         if (err == PB_OK)
             err = splice_slot(w, t, r->place);
         if (err == PB_OK)
-            splice_put_put(w, r->out, t->slot);
+            err = splice_put_put(w, r->out, t->slot);
         t->written = true;
     }
     f->passed = to;
@@ -167,10 +180,8 @@ static enum pb_err put_link(struct writer *r, pkl_id target)
     if (err != PB_OK || r->out == NULL)
         return err == PB_OK ? splice_want(r->w, number, r->place) : err;
     t = &r->w->targets.data[number];
-    if (PKL_ID_SOURCE(t->id) == 0 || t->written) {
-        splice_put_get(r->w, r->out, t->slot);
-        return PB_OK;
-    }
+    if (PKL_ID_SOURCE(t->id) == 0 || t->written)
+        return splice_put_get(r->w, r->out, t->slot);
     if (t->entered)
         return error_set(r->w->e, PB_EREADONLY,
                          "a new value would be needed before it is made: a tuple, set or object "
@@ -238,15 +249,15 @@ static void leave_out(struct writer *r, struct writing *f, size_t number)
 }
 
 /* It stands further up in the result. */
-static void pass_written(struct writer *r, struct writing *f, const struct splice_target *t)
+static enum pb_err pass_written(struct writer *r, struct writing *f, const struct splice_target *t)
 {
     const struct splice_events *ev = &r->w->events[1];
     struct writing whole = {.end = t->end, .level = t->end - t->begin};
 
-    splice_put_get(r->w, r->out, t->slot);
     while (f->event < ev->len && side(&ev->data[f->event], &whole, t->begin) <= 0)
         f->event++;
     f->at = f->passed = t->end;
+    return splice_put_get(r->w, r->out, t->slot);
 }
 
 static enum pb_err go_on(struct writer *r, struct writing *f)
@@ -263,10 +274,8 @@ static enum pb_err go_on(struct writer *r, struct writing *f)
     err = copy_links(r, f, t != NULL ? t->begin : e != NULL ? e->at : f->end, &done);
     if (err != PB_OK || !done)
         return err;
-    if (t != NULL) {
-        pass_written(r, f, t);
-        return PB_OK;
-    }
+    if (t != NULL)
+        return pass_written(r, f, t);
     if (e == NULL) {
         r->stack.len--;
         return PB_OK;

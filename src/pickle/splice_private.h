@@ -6,6 +6,7 @@
  *   memo    one walk over the memo opcodes: what of the spans is read later, which slots are free
  *   keep    which parts of what goes must stay, because what stays reads them
  *   write   spans -> cuts: bytes taken out, bytes put in
+ *   renumber  where the memo had no room: memo opcodes that mean other numbers now
  *   frames  cuts for the FRAMEs whose contents change their length
  *
  * Each is resumable.  Both sources are treated alike: new values (source 1) may be edited inside,
@@ -23,6 +24,7 @@ enum splice_item_kind {
     ITEM_GLUE,  /* opcodes that hold a container together: `a` of them from `b` of w->glue */
     ITEM_VALUE, /* a new value: its number in `a` */
     ITEM_COPY,  /* [a, b) of the span's source */
+    ITEM_PUT,   /* target `a` is stored */
     ITEM_LINK   /* the same object as target `a`; b != 0: or its bytes, if nothing else reads it */
 };
 struct splice_item {
@@ -95,7 +97,17 @@ struct splice_part {
 struct splice_piece {
     enum splice_kind kind;
     uint64_t from, len;
+    uint64_t instead;
 };
+
+/* A memo opcode among the plan's own bytes. */
+struct splice_memo_op {
+    uint64_t at;   /* there */
+    uint64_t slot; /* as the original numbers them; from SPLICE_NO_ROOM on that of a target */
+    bool put;
+};
+/* No slot is free: the target's number and this stand for one that comes in between. */
+#define SPLICE_NO_ROOM ((uint64_t)1 << 62)
 
 /* [begin, end) of the original makes way for pieces. */
 struct splice_cut {
@@ -177,6 +189,11 @@ struct splice_work {
         size_t len, cap;
     } tables;
     struct {
+        struct splice_memo_op *data; /* in streams with MEMOIZE */
+        size_t len, cap;
+    } memo_ops;
+    bool no_room; /* for some target */
+    struct {
         size_t
             *data; /* targets inside new values, by where their makers end; by their beginnings */
         size_t len, cap;
@@ -245,6 +262,8 @@ enum pb_err splice_slots(struct splice_work *w, uint64_t at, struct splice_free 
 enum pb_err splice_keep(struct splice_work *w) PB_CHECK;
 /* A link to a target is written at this place of the original. */
 enum pb_err splice_want(struct splice_work *w, uint64_t target, uint64_t at) PB_CHECK;
+/* Refuses what would be shared there. */
+enum pb_err splice_full(struct splice_work *w, uint64_t at) PB_CHECK;
 /* A slot for a target that is stored at this place. */
 enum pb_err splice_slot(struct splice_work *w, struct splice_target *t, uint64_t at) PB_CHECK;
 
@@ -261,11 +280,15 @@ struct splice_span *splice_around(struct splice_work *w, uint64_t at);
  * is linked is looked for, and where it is made. */
 enum pb_err splice_new(struct splice_work *w, uint64_t begin, uint64_t end, struct buf *out,
                        uint64_t at) PB_CHECK;
-void splice_put_get(struct splice_work *w, struct buf *out, uint64_t slot);
-void splice_put_put(struct splice_work *w, struct buf *out, uint64_t slot);
+enum pb_err splice_put_get(struct splice_work *w, struct buf *out, uint64_t slot) PB_CHECK;
+enum pb_err splice_put_put(struct splice_work *w, struct buf *out, uint64_t slot) PB_CHECK;
+/* Among the plan's own bytes comes a memo opcode. */
+enum pb_err splice_memo_op(struct splice_work *w, uint64_t slot, bool put) PB_CHECK;
 
 /* splice_write.c: spans and parts into cuts. */
 enum pb_err splice_write(struct splice_work *w) PB_CHECK;
+/* splice_renumber.c: the memo opcodes behind what had no room in the memo. */
+enum pb_err splice_renumber(struct splice_work *w) PB_CHECK;
 /* splice_frames.c: some frames at a time. */
 enum pb_err splice_frames(struct splice_work *w, bool *done) PB_CHECK;
 

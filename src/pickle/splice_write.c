@@ -39,7 +39,7 @@ static void start(struct cutter *c, uint64_t begin)
 static enum pb_err add(struct cutter *c, enum splice_kind kind, uint64_t from, uint64_t len)
 {
     struct splice_work *w = c->w;
-    struct splice_piece p = {kind, from, len},
+    struct splice_piece p = {kind, from, len, 0},
                         *last = c->cut.count > 0 ? &w->pieces.data[w->pieces.len - 1] : NULL;
 
     if (len == 0)
@@ -109,14 +109,17 @@ static enum pb_err put_item(struct cutter *c, const struct splice_item *it, uint
         return err == PB_OK ? add_own(c, SPLICE_NEW, from) : err;
     case ITEM_COPY:
         return add(c, SPLICE_COPY, it->a, it->b - it->a);
+    case ITEM_PUT:
+        err = splice_put_put(w, own, w->targets.data[it->a].slot);
+        return err == PB_OK ? add_own(c, SPLICE_GLUE, from) : err;
     default:
         if (it->b != 0) {
             const struct splice_target *t = &w->targets.data[it->a];
 
             return add(c, SPLICE_COPY, t->begin, t->made - t->begin);
         }
-        splice_put_get(w, own, w->targets.data[it->a].slot);
-        return add_own(c, SPLICE_GLUE, from);
+        err = splice_put_get(w, own, w->targets.data[it->a].slot);
+        return err == PB_OK ? add_own(c, SPLICE_GLUE, from) : err;
     }
 }
 
@@ -134,8 +137,11 @@ static enum pb_err put_items(struct cutter *c, const struct splice_span *s)
 static enum pb_err copy_memo_opcode(struct cutter *c, const struct splice_put *p)
 {
     struct sink to = sink_buf(&c->w->plan->bytes);
+    enum pb_err err = splice_memo_op(c->w, p->slot, true);
 
-    return source_copy(pkl_doc_source(c->w->ed->doc), p->offset, p->end - p->offset, &to, c->w->e);
+    return err != PB_OK ? err
+                        : source_copy(pkl_doc_source(c->w->ed->doc), p->offset, p->end - p->offset,
+                                      &to, c->w->e);
 }
 
 /* Slots defined in what goes, up to `upto`: None is stored in them, or (bare) what stands on top.

@@ -189,7 +189,10 @@ void pkl_verify_free(struct job *j)
     free(v->placed);
     idmap_release(&v->was.sparse);
     idmap_release(&v->is.sparse);
-    idmap_release(&v->differ);
+    idmap_release(&v->differ[0]);
+    idmap_release(&v->differ[1]);
+    vec_release(&v->shifts);
+    vec_release(&v->renumbered);
     idmap_release(&v->kept);
     vec_release(&v->readers);
     idmap_release(&v->there);

@@ -12,7 +12,8 @@
  *   bytes    the result's bytes are those of the segments
  *   index    the result is a whole pickle by itself
  *   frames   those that changed hold whole opcodes and end where they did
- *   memo     every GET that was copied reads the definition that it read before
+ *   memo     every GET that was copied, or given another number, reads the definition that it
+ *            read before
  *   values   what is not simply copied is compared value by value
  *
  * Why copied spans need no comparison.  A stack machine does the same on the same opcodes, as far
@@ -64,6 +65,12 @@ struct verify_ranges {
     size_t len, cap;
 };
 
+/* From slot `from` of the original on, what was stored first is so much further on in the result.
+ */
+struct verify_shift {
+    uint64_t from, by;
+};
+
 /* Slots in use: the first ones, and others. */
 struct verify_slots {
     uint64_t dense, count;
@@ -107,6 +114,10 @@ struct verify {
     size_t *order;                     /* copied segments by their place in the original */
     size_t copied;
     bool *placed; /* by segment: copied in the order of the original, not moved */
+    struct {
+        uint64_t *data; /* memo opcodes of the original that have another number in the result */
+        size_t len, cap;
+    } renumbered;
     uint64_t new_bytes, met_bytes;
     size_t builds; /* states that were added */
 
@@ -121,14 +132,19 @@ struct verify {
     bool made[2];     /* they make a container of what stood there */
     bool count_slots;
     struct verify_slots was, is;
-    struct idmap differ; /* slot + 1 -> 1: its definitions do not correspond; 0: they do again */
-    size_t differs;      /* so many of them */
-    uint64_t drift;      /* from this slot on MEMOIZE stores elsewhere than it did */
-    size_t gone_at;      /* the range of `gone` that is come to */
-    struct idmap kept;   /* slot + 1 -> 1: it was stored into there, and nobody has read it yet */
+    /* Slot + 1 -> 1: what it holds there does not correspond to anything; 0: it does again. */
+    struct idmap differ[2];
+    size_t differs; /* so many of them */
+    uint64_t drift; /* from this slot on nothing is known of what MEMOIZE stores */
+    struct {
+        struct verify_shift *data;
+        size_t len, cap;
+    } shifts;
+    size_t gone_at;    /* the range of `gone` that is come to */
+    struct idmap kept; /* slot + 1 -> 1: it was stored into there, and nobody has read it yet */
     size_t kept_unread;
     struct {
-        uint64_t *data; /* those that read one first, in the original */
+        struct verify_range *data; /* where those that read one first are, on either side */
         size_t len, cap;
     } readers;
 
@@ -165,6 +181,10 @@ enum pb_err verify_memo(struct verify *v, bool *done) PB_CHECK;
 enum pb_err verify_values(struct verify *v, bool *done) PB_CHECK;
 
 /* verify_map.c: from the original to the result and back. */
+/* Where what a segment copies or has another number for begins and ends in the original; false: it
+ * is neither, or was moved. */
+enum pb_err verify_origin(struct verify *v, size_t segment, struct verify_range *out,
+                          bool *has) PB_CHECK;
 /* The segment that holds an offset of the result; NULL behind the end. */
 const struct splice_segment *verify_segment(const struct verify *v, uint64_t at, size_t *index);
 /* The copied one that holds an offset of the original; NULL: it was not copied. */

@@ -230,6 +230,53 @@ static bool only_put(const struct verify *v, const struct splice_segment *s)
            length(p, (size_t)s->len) == s->len;
 }
 
+/* A GET or PUT with a number in it. */
+static bool is_numbered(uint8_t code)
+{
+    enum op_class class = (enum op_class)op_info[code].class;
+
+    return (class == OP_PUT && code != CODE_MEMOIZE) || (class == OP_REF && code != CODE_DUP);
+}
+
+/* One such opcode for another one that does the same; which number it must have is seen when the
+ * memo is compared.  The original is passed up to *off. */
+static enum pb_err renumbered(struct verify *v, const struct splice_segment *s, uint64_t *off)
+{
+    const uint8_t *p = (const uint8_t *)v->plan->bytes.data + s->from, *q;
+    uint64_t header, payload;
+    size_t n;
+    enum pb_err err;
+
+    if (s->instead < *off || s->instead >= v->original->size)
+        return verify_refuse(v, "an opcode at %llu is out of place", (unsigned long long)s->at);
+    err = source_view(v->original, s->instead, 1, &q, &n, v->e);
+    if (err == PB_OK)
+        err = pkl_opcode_length(v->original, s->instead, &header, &payload, v->e);
+    if (err != PB_OK)
+        return err;
+    if (!is_numbered(*p) || length(p, (size_t)s->len) != s->len || !is_numbered(*q) ||
+        op_info[*p].class != op_info[*q].class || op_is_text(*p) != op_is_text(*q))
+        return verify_refuse(v, "an opcode at %llu is not one with another number",
+                             (unsigned long long)s->at);
+    *off = s->instead + header + payload;
+    return vec_push(&v->renumbered, s->instead) ? PB_OK : error_nomem(v->e);
+}
+
+static bool is_renumbered(const struct verify *v, uint64_t at)
+{
+    size_t low = 0, high = v->renumbered.len;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (v->renumbered.data[middle] < at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < v->renumbered.len && v->renumbered.data[low] == at;
+}
+
 static size_t frames_before(const struct verify *v, uint64_t at)
 {
     const struct pkl_frame *frames;
@@ -246,6 +293,11 @@ static size_t frames_before(const struct verify *v, uint64_t at)
     return low;
 }
 
+static bool in_plan(const struct verify *v, const struct splice_segment *s)
+{
+    return s->from <= v->plan->bytes.len && s->len <= v->plan->bytes.len - s->from;
+}
+
 /* A segment of the plan's own bytes, where the original is copied up to `off` and goes on at
  * `next`.
  */
@@ -255,7 +307,7 @@ static enum pb_err own_segment(struct verify *v, const struct splice_segment *s,
     const struct pkl_splice *plan = v->plan;
     bool in_gone = verify_range_in(&v->gone, off, next) != NULL;
 
-    if (s->from > plan->bytes.len || s->len > plan->bytes.len - s->from)
+    if (!in_plan(v, s))
         return verify_refuse(v, "a segment lies outside the plan");
     switch (s->kind) {
     case SPLICE_FRAME:
@@ -296,7 +348,7 @@ static enum pb_err missing(struct verify *v, uint64_t from, uint64_t to)
         }
         err = source_view(v->original, from, 1, &p, &n, v->e);
         if (err == PB_OK && (n == 0 || !((is_glue(*p) && verify_range_in(&v->edited, from, from)) ||
-                                         *p == CODE_FRAME)))
+                                         *p == CODE_FRAME || is_renumbered(v, from))))
             err = verify_refuse(v, "bytes at offset %llu are missing", (unsigned long long)from);
         if (err == PB_OK)
             err = pkl_opcode_length(v->original, from, &header, &payload, v->e);
@@ -355,6 +407,8 @@ static uint64_t next_copied(const struct verify *v, size_t i, uint64_t off)
 
         if (s->kind == SPLICE_COPY && s->from >= off)
             return s->from;
+        if (s->kind == SPLICE_RENUMBER && s->instead >= off)
+            return s->instead;
     }
     return v->original->size;
 }
@@ -371,6 +425,12 @@ static enum pb_err walk_segments(struct verify *v)
         if (s->at != at || s->len == 0 || s->len > UINT64_MAX - at)
             return verify_refuse(v, "segment %zu is out of place", i);
         at += s->len;
+        if (s->kind == SPLICE_RENUMBER) {
+            v->placed[i] = true;
+            err = in_plan(v, s) ? renumbered(v, s, &off)
+                                : verify_refuse(v, "a segment lies outside the plan");
+            continue;
+        }
         if (s->kind != SPLICE_COPY) {
             err = own_segment(v, s, off, next_copied(v, i, off), &builds);
             off = s->kind == SPLICE_FRAME ? behind_frame(v, off) : off;

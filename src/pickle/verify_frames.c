@@ -20,27 +20,28 @@ static bool untouched(const struct verify *v, const struct pkl_frame *f)
 
 /* The place in the original to which an offset of the result belongs: [*low, *high], one place
  * unless bytes are missing just there. */
-static void original_of(const struct verify *v, uint64_t off, uint64_t *low, uint64_t *high)
+static enum pb_err original_of(struct verify *v, uint64_t off, uint64_t *low, uint64_t *high)
 {
     size_t i, k;
     const struct splice_segment *s = verify_segment(v, off, &i);
+    struct verify_range at;
+    bool has = false;
+    enum pb_err err = PB_OK;
 
     if (s != NULL && s->kind == SPLICE_COPY && v->placed[i] && s->at < off) {
         *low = *high = s->from + (off - s->at);
-        return;
+        return PB_OK;
     }
-    for (*low = 0, k = i; k-- > 0;) {
-        if (v->placed[k]) {
-            *low = v->plan->segments[k].from + v->plan->segments[k].len;
-            break;
-        }
+    for (*low = 0, k = i; k-- > 0 && !has && err == PB_OK;) {
+        err = verify_origin(v, k, &at, &has);
+        *low = has ? at.end : 0;
     }
-    for (*high = v->original->size, k = i; k < v->plan->count; k++) {
-        if (v->placed[k]) {
-            *high = v->plan->segments[k].from;
-            break;
-        }
+    for (*high = v->original->size, has = false, k = i; k < v->plan->count && !has && err == PB_OK;
+         k++) {
+        err = verify_origin(v, k, &at, &has);
+        *high = has ? at.begin : *high;
     }
+    return err;
 }
 
 static uint64_t frame_end(const struct pkl_frame *f)
@@ -59,6 +60,7 @@ static enum pb_err frame_ends(struct verify *v, const struct pkl_frame *f,
 {
     uint64_t end = f->offset + FRAME_HEADER + f->length, low, high;
     struct pkl_info info;
+    enum pb_err err;
 
     pkl_doc_info(v->fresh, &info);
     if (f->length > info.end || end > info.end)
@@ -67,11 +69,15 @@ static enum pb_err frame_ends(struct verify *v, const struct pkl_frame *f,
     if (next != NULL && next->offset < end && !stays_inside(was))
         return verify_refuse(v, "a FRAME begins inside the one at %llu",
                              (unsigned long long)f->offset);
-    original_of(v, f->offset, &low, &high);
+    err = original_of(v, f->offset, &low, &high);
+    if (err != PB_OK)
+        return err;
     if (was->offset < low || was->offset > high)
         return verify_refuse(v, "the FRAME at %llu does not begin where it did",
                              (unsigned long long)f->offset);
-    original_of(v, end, &low, &high);
+    err = original_of(v, end, &low, &high);
+    if (err != PB_OK)
+        return err;
     if (was->offset + FRAME_HEADER + was->length < low ||
         was->offset + FRAME_HEADER + was->length > high)
         return verify_refuse(v, "the FRAME at %llu does not end where it did",

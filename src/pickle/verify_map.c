@@ -38,6 +38,21 @@ const struct splice_segment *verify_copy_of(const struct verify *v, uint64_t fro
     return &v->plan->segments[v->order[low]];
 }
 
+enum pb_err verify_origin(struct verify *v, size_t segment, struct verify_range *out, bool *has)
+{
+    const struct splice_segment *s = &v->plan->segments[segment];
+    uint64_t header, payload;
+    enum pb_err err;
+
+    *has = v->placed[segment];
+    *out = (struct verify_range){s->from, s->from + s->len};
+    if (!*has || s->kind == SPLICE_COPY)
+        return PB_OK;
+    err = pkl_opcode_length(v->original, s->instead, &header, &payload, v->e);
+    *out = (struct verify_range){s->instead, s->instead + header + payload};
+    return err;
+}
+
 uint64_t verify_source_of(const struct verify *v, uint64_t at)
 {
     size_t i;

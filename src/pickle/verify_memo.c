@@ -131,26 +131,67 @@ static void forget(struct verify_slots *s)
     *s = (struct verify_slots){0};
 }
 
-/* The definitions of the slot correspond from now on, or do not. */
-static bool mark(struct verify *v, uint64_t slot, bool differs)
+/* What the slot of one side holds corresponds to something of the other from now on, or does not.
+ */
+static bool mark(struct verify *v, int side, uint64_t slot, bool differs)
 {
     uint64_t was = 0;
 
     if (v->differs == 0 && !differs)
         return true;
-    (void)idmap_get(&v->differ, slot + 1, &was);
+    (void)idmap_get(&v->differ[side], slot + 1, &was);
     if ((was != 0) == differs)
         return true;
     v->differs = differs ? v->differs + 1 : v->differs - 1;
-    return idmap_put(&v->differ, slot + 1, differs);
+    return idmap_put(&v->differ[side], slot + 1, differs);
 }
 
-static bool differs(const struct verify *v, uint64_t slot)
+static bool marked(const struct verify *v, int side, uint64_t slot)
 {
     uint64_t was;
 
-    return slot >= v->drift ||
-           (v->differs > 0 && idmap_get(&v->differ, slot + 1, &was) && was != 0);
+    return v->differs > 0 && idmap_get(&v->differ[side], slot + 1, &was) && was != 0;
+}
+
+static bool is_dense(const struct verify_slots *s)
+{
+    return s->count == s->dense && s->sparse.count == 0;
+}
+
+static uint64_t shifted(const struct verify *v, uint64_t slot)
+{
+    size_t low = 0, high = v->shifts.len;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (v->shifts.data[middle].from <= slot)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low > 0 ? slot + v->shifts.data[low - 1].by : slot;
+}
+
+/* Both store into a slot that neither had: the next one of each, or one of the same number.  Only
+ * where there are opcodes with other numbers may something that is read be in another slot. */
+static bool first_stored(struct verify *v, uint64_t was, uint64_t is)
+{
+    struct verify_shift s = {was, is - was};
+    uint64_t last = v->shifts.len > 0 ? v->shifts.data[v->shifts.len - 1].by : 0;
+
+    if (v->renumbered.len > 0 && is_dense(&v->was) && is_dense(&v->is) && was == v->was.count &&
+        is == v->is.count)
+        return s.by == last || vec_push(&v->shifts, s);
+    if (was != is && v->drift > was)
+        v->drift = was < is ? was : is;
+    return true;
+}
+
+/* Does slot `is` of the result hold what slot `was` of the original does? */
+static bool differs(const struct verify *v, uint64_t was, uint64_t is)
+{
+    return was >= v->drift || shifted(v, was) != is || marked(v, 0, was) || marked(v, 1, is);
 }
 
 static void next_pickle(struct verify *v)
@@ -159,9 +200,11 @@ static void next_pickle(struct verify *v)
         return;
     forget(&v->was);
     forget(&v->is);
-    idmap_release(&v->differ);
+    idmap_release(&v->differ[0]);
+    idmap_release(&v->differ[1]);
     idmap_release(&v->kept);
     v->differs = 0;
+    v->shifts.len = 0;
     v->kept_unread = 0;
     v->drift = UINT64_MAX;
 }
@@ -190,14 +233,15 @@ static bool stored_part(struct verify *v, uint64_t slot)
 }
 
 /* A copied GET: whether that part was copied whole is seen when the values are compared. */
-static bool read_part(struct verify *v, uint64_t slot)
+static bool read_part(struct verify *v, uint64_t slot, uint64_t at)
 {
+    struct verify_range reader = {v->off, at};
     uint64_t was = 0;
 
     if (v->kept_unread == 0 || !idmap_get(&v->kept, slot + 1, &was) || was == 0)
         return true;
     v->kept_unread--;
-    return idmap_put(&v->kept, slot + 1, 0) && vec_push(&v->readers, v->off);
+    return idmap_put(&v->kept, slot + 1, 0) && vec_push(&v->readers, reader);
 }
 
 /* ------------------------------------------------------------------------------ steps */
@@ -223,40 +267,50 @@ static enum pb_err stored(struct verify *v, bool *same)
                                                                                : error_nomem(v->e);
 }
 
-/* An opcode that both sides have. */
-static enum pb_err both(struct verify *v, const struct opcode *op)
+/* Both store what they made into a slot. */
+static enum pb_err both_put(struct verify *v, const struct opcode *op, uint64_t is)
+{
+    uint64_t slot = op->slot, known;
+    bool same, ok, again;
+    enum pb_err err = stored(v, &same);
+
+    if (err != PB_OK)
+        return err;
+    if (op->code == CODE_MEMOIZE) {
+        slot = v->was.count;
+        is = v->is.count;
+    }
+    again = v->count_slots
+                ? slot < v->was.dense || (idmap_get(&v->was.sparse, slot + 1, &known) && known != 0)
+                : slot == is;
+    ok = again || first_stored(v, slot, is);
+    /* Into one that was stored into before: of the result it must be that one. */
+    same = same && slot < v->drift && shifted(v, slot) == is;
+    ok = ok && occupy(v, &v->is, is) && occupy(v, &v->was, slot) && mark(v, 0, slot, !same) &&
+         mark(v, 1, is, !same) && stored_part(v, slot);
+    return ok ? PB_OK : error_nomem(v->e);
+}
+
+/* An opcode that both sides have, at `at` of the result, and there with the slot `is`. */
+static enum pb_err both(struct verify *v, const struct opcode *op, uint64_t at, uint64_t is)
 {
     enum op_class class = (enum op_class)op_info[op->code].class;
-    uint64_t slot = op->slot;
-    bool ok = true, same;
-    enum pb_err err;
 
     if (!is_still(class))
         v->apart = false;
     if (class == OP_STOP) {
         next_pickle(v);
     } else if (class == OP_REF && op->code != CODE_DUP) {
-        if (differs(v, slot))
+        if (differs(v, op->slot, is))
             return verify_refuse(v,
                                  "a memo slot read at offset %llu of the original would hold "
                                  "something else",
                                  (unsigned long long)v->off);
-        ok = read_part(v, slot);
+        return read_part(v, op->slot, at) ? PB_OK : error_nomem(v->e);
     } else if (class == OP_PUT) {
-        if (op->code == CODE_MEMOIZE) {
-            slot = v->was.count;
-            if (slot != v->is.count && v->drift > slot)
-                v->drift = slot < v->is.count ? slot : v->is.count;
-            ok = occupy(v, &v->is, v->is.count);
-        } else {
-            ok = occupy(v, &v->is, slot);
-        }
-        err = stored(v, &same);
-        if (err != PB_OK)
-            return err;
-        ok = ok && occupy(v, &v->was, slot) && mark(v, slot, !same) && stored_part(v, slot);
+        return both_put(v, op, is);
     }
-    return ok ? PB_OK : error_nomem(v->e);
+    return PB_OK;
 }
 
 /* An opcode that one side has. */
@@ -276,7 +330,7 @@ static enum pb_err one(struct verify *v, const struct opcode *op, uint64_t at, b
         return verify_refuse(v, "an opcode that must stay is missing");
     if (class != OP_PUT)
         return PB_OK;
-    return occupy(v, s, slot) && mark(v, slot, true) ? PB_OK : error_nomem(v->e);
+    return occupy(v, s, slot) && mark(v, !old, slot, true) ? PB_OK : error_nomem(v->e);
 }
 
 static uint64_t min_u64(uint64_t a, uint64_t b)
@@ -291,7 +345,7 @@ static uint64_t quickly(struct verify *v, const struct reading *r, uint64_t at, 
     const uint8_t *p = r->p + (at - r->off), *first = p, *stop = r->p + r->n - 16;
     bool even = v->was.dense == v->is.dense && v->was.count == v->was.dense &&
                 v->is.count == v->is.dense && v->was.sparse.count == 0 && v->is.sparse.count == 0 &&
-                v->drift == UINT64_MAX;
+                v->drift == UINT64_MAX && v->shifts.len == 0;
     uint64_t over = 0, memoized = 0;
 
     if (end - at < (uint64_t)(stop - p))
@@ -318,6 +372,7 @@ static uint64_t quickly(struct verify *v, const struct reading *r, uint64_t at, 
 static enum pb_err pass(struct verify *v, struct reading *r, uint64_t *at, uint64_t end, int which,
                         int *budget)
 {
+    const struct splice_segment *s = which == 0 ? &v->plan->segments[v->segment] : NULL;
     enum pb_err err = PB_OK;
     struct opcode op;
 
@@ -337,7 +392,7 @@ static enum pb_err pass(struct verify *v, struct reading *r, uint64_t *at, uint6
         if (err != PB_OK)
             break;
         if (which == 0)
-            err = both(v, &op);
+            err = both(v, &op, s->at + (*at - s->from), op.slot);
         else
             err = one(v, &op, *at, which < 0);
         *at = op.end;
@@ -353,8 +408,8 @@ static uint64_t next_placed(const struct verify *v, size_t from, size_t *index)
     for (*index = from; *index < v->plan->count; ++*index) {
         const struct splice_segment *s = &v->plan->segments[*index];
 
-        if (s->kind == SPLICE_COPY && v->placed[*index])
-            return s->from;
+        if (v->placed[*index])
+            return s->kind == SPLICE_COPY ? s->from : s->instead;
     }
     return v->original->size;
 }
@@ -364,7 +419,7 @@ static bool settled(const struct verify *v)
 {
     return v->segment + 1 == v->plan->count && v->plan->segments[v->segment].kind == SPLICE_COPY &&
            v->placed[v->segment] && v->differs == 0 && v->was.count == v->is.count &&
-           v->drift == UINT64_MAX && v->kept_unread == 0 && !v->apart &&
+           v->drift == UINT64_MAX && v->shifts.len == 0 && v->kept_unread == 0 && !v->apart &&
            v->off >= v->plan->segments[v->segment].from;
 }
 
@@ -415,6 +470,25 @@ static enum pb_err check_moved(struct verify *v, size_t *segment)
     return err;
 }
 
+/* The same memo opcode with another number. */
+static enum pb_err renumbered(struct verify *v, struct reading *old, struct reading *new)
+{
+    struct opcode was, is;
+    enum pb_err err = read_opcode(old, v->off, &was, v->e);
+
+    old->n = 0; /* it may be the same source that is looked at now */
+    if (err == PB_OK)
+        err = read_opcode(new, v->at, &is, v->e);
+    new->n = 0;
+    if (err == PB_OK)
+        err = both(v, &was, v->at, is.slot);
+    if (err != PB_OK)
+        return err;
+    v->off = was.end;
+    v->at = is.end;
+    return PB_OK;
+}
+
 static void begin(struct verify *v)
 {
     struct pkl_info was, is;
@@ -447,6 +521,13 @@ enum pb_err verify_memo(struct verify *v, bool *done)
 
         if (v->in_gap) {
             err = gap(v, &old, &new, &budget);
+            continue;
+        }
+        if (s->kind == SPLICE_RENUMBER) {
+            err = renumbered(v, &old, &new);
+            v->segment++;
+            v->in_gap = true;
+            budget--;
             continue;
         }
         end = s->from + s->len < v->ends[0] ? s->from + s->len : v->ends[0];

@@ -413,14 +413,14 @@ static enum pb_err next_root(struct verify *v)
 /* What reads a part of what went is compared by its targets. */
 static enum pb_err next_reader(struct verify *v)
 {
-    uint64_t off = v->readers.data[v->reader++];
+    const struct verify_range *at = &v->readers.data[v->reader++];
     struct pkl_view *left = v->ed->base, *right = pkl_doc_view(v->fresh);
     struct pkl_node a, b;
-    enum pb_err err = left->node(left, PKL_ID(0, PKL_TAG_REF, off), &a, v->e);
+    enum pb_err err = left->node(left, PKL_ID(0, PKL_TAG_REF, at->begin), &a, v->e);
 
     v->in_place = false;
     if (err == PB_OK)
-        err = right->node(right, PKL_ID(0, PKL_TAG_REF, verify_result_of(v, off)), &b, v->e);
+        err = right->node(right, PKL_ID(0, PKL_TAG_REF, at->end), &b, v->e);
     return err == PB_OK ? compare(v, &a, &b) : err;
 }
 

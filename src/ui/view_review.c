@@ -105,6 +105,11 @@ static void add_sizes(const struct app_review *r, struct lines *l)
                TEXT_COUNT(r->size_before), TEXT_COUNT(r->size_after), TEXT_COUNT(r->untouched));
     (void)lines_add(l, STYLE_VALUE, text.data);
     buf_release(&text);
+    if (r->splice.renumbered > 0)
+        (void)lines_printf(l, STYLE_VALUE,
+                           _("No memo slot was free: %s references to other values have new "
+                             "numbers."),
+                           TEXT_COUNT(r->splice.renumbered));
 }
 
 /* "gzip again: 812 -> 813 bytes in it, 790 of them untouched." */

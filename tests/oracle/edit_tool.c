@@ -9,7 +9,8 @@
  * repr, revert: a PATH; undo, redo, save, saved, changes: nothing.  shake: "SEED COUNT" sets so
  * many values found by going down at random, and answers how many it could; "SEED COUNT leaves":
  * scalars only.  save answers with the
- * result (verified) in hex, and the bytes untouched.  Every command that names a place may be
+ * result (verified) in hex, the bytes untouched in front of it and behind it how many memo opcodes
+ * have another number.  Every command that names a place may be
  * written here-COMMAND: what is shared on the way to it is copied first.
  */
 #include <stdio.h>
@@ -332,6 +333,7 @@ static enum pb_err save(struct session *s, struct buf *out)
     if (err == PB_OK) {
         buf_printf(out, "%llu ", (unsigned long long)plan.untouched);
         hex_encode(out, bytes.data, bytes.len);
+        buf_printf(out, " %llu", (unsigned long long)plan.renumbered);
     }
     pkl_verify_free(job);
     source_free(result);

@@ -138,9 +138,47 @@ def pickles():
         )
 
 
+def read_slots(data):
+    """Of what the last pickle reads from the memo: the highest number, and how often it reads."""
+    got = [a for op, a, p in pickletools.genops(data) if op.name in ('BINGET', 'LONG_BINGET')]
+    return max(got), len(got)
+
+
+def numbers():
+    """No slot is free: what comes to be shared in front moves the numbers behind it."""
+    for protocol in (4, 5):
+        for size in (1, 1000):
+            y = [9]
+            many = [['x' * size, i] for i in range(300)]
+            value = [[y, y], (None, 1)] + [i for m in many for i in (m, m)]
+            data = pickletools.optimize(pickle.dumps(value, protocol))
+            highest, count = read_slots(data)
+            copy = [9]
+            value.insert(0, [copy, copy])
+            result = check('one more', data, ['insert [0]\t[0]'], value)
+            if size == 1 and read_slots(result) != (highest + 1, count + 1):
+                check('one slot more', b'', [])
+            # Once more what is in the result now: there are PUTs among the MEMOIZEs.
+            copy = [9]
+            check('again', result, ['insert [1]\t[0]'], value[:1] + [[copy, copy]] + value[1:])
+            copy, other = [9], [9]
+            last = value.pop()
+            check(
+                'in the midst',
+                data,
+                ['insert [300]\t[0]', 'insert [2]\t[0]', 'del [-1]', 'set [1]=5'],
+                [value[1], 5, [copy, copy]] + value[3:301] + [[other, other]] + value[301:],
+            )
+            two = data + data
+            value = value[1:] + [last]
+            copy = [9]
+            check('the second', two, ['insert @1[0]\t@1[0]'], value, [[copy, copy]] + value)
+
+
 def main():
     new_values()
     pickles()
+    numbers()
     print('%d passed, %d failed' % (passed, failed))
     return failed != 0
 

@@ -44,7 +44,7 @@ REFUSALS = [
     'takes no ',
     'part of what it is made of',
     'in front of its place',
-    'memo has no room',
+    'needed before it is made',
     'an extension is read-only',
     'means something only where it stands',
     'persistent id',
@@ -343,7 +343,10 @@ class Session:
                 raise Failure('what follows is %r' % result[end:][:80])
         if self.at == 0 and result != self.original:
             raise Failure('nothing is edited, but the bytes are others')
-        check_opcodes(self.case, self.original, result, self.steps[self.at][1])
+        moved = int(answer.split()[2])  # numbers of the memo
+        budget = self.steps[self.at][1]
+        check_opcodes(self.case, self.original, result, (budget[0] + moved, budget[1] + moved))
+        done['renumbered'] += moved > 0
         done['saves'] += 1
         return result
 

@@ -32,7 +32,7 @@ static void put(struct result *r, enum splice_kind kind, uint64_t from, uint64_t
     struct pkl_splice *s = &r->splice;
 
     s->segments = r->segments;
-    r->segments[s->count++] = (struct splice_segment){kind, from, len, s->size};
+    r->segments[s->count++] = (struct splice_segment){kind, from, len, s->size, 0};
     memcpy(r->bytes + s->size, bytes, len);
     s->size += len;
 }

@@ -561,14 +561,15 @@ static const struct list slots[] = {
        "eh\0](]\x94h\x02"
        "ee."),
      NULL},
-    {"there is no other",
+    {"there is no other, so the next one, and numbers behind it move",
      B("\x80\x04](\x8c\x01x\x94K\x01h\0\x8c\x01y](]\x94h\x01"
        "ee."),
      "",
      {STOP},
-     NULL,
-     0,
-     "has no room"},
+     B("\x80\x04](\x8c\x01x\x94K\x01](]q\x01h\x01"
+       "eh\0](]\x94h\x02"
+       "ee."),
+     NULL},
 };
 
 static void copy_and_move(struct rig *r)
