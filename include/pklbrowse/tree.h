@@ -76,6 +76,9 @@ struct pkl_view *tree_view(struct tree *t);
 /* Shows the row's object raw, or through its lens again: everywhere where it stands.
  * PB_ENOTFOUND: it has none. */
 enum pb_err tree_toggle_lens(struct tree *t, uint64_t row, bool *raw, struct error *e) PB_CHECK;
+/* What the rows say in words of ours ("shared", "3 items") is from now on in the person's language:
+ * of a tree that is drawn, not of one that is printed. */
+void tree_speak(struct tree *t);
 /* The next way of reading Python 2 str in the rows: ASCII, Latin-1, UTF-8, bytes; a static name. */
 const char *tree_next_py2_str(struct tree *t);
 /* After an edit, undo or redo: counts are read again; what was expanded and is still there stays.

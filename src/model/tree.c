@@ -611,6 +611,11 @@ enum pb_err tree_toggle_lens(struct tree *t, uint64_t row, bool *raw, struct err
     return tree_refresh(t, e);
 }
 
+void tree_speak(struct tree *t)
+{
+    t->spoken = true;
+}
+
 const char *tree_next_py2_str(struct tree *t)
 {
     static const char *const names[] = {

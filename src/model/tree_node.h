@@ -38,6 +38,7 @@ struct tree {
     struct tree_node *stream;
     bool single; /* of one place alone */
     struct pkl_child place;
+    bool spoken; /* tree_speak() */
     /* The children read last, since a screen asks for one row after the other; of several nodes,
      * since the next row is often that of another. */
     struct tree_cache {

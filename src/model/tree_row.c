@@ -1,6 +1,7 @@
 /* What one row of the tree says: label, type, value, and what was changed. */
 #include "tree_node.h"
 
+#include <pklbrowse/intl.h>
 #include <pklbrowse/pkl_int.h>
 #include <pklbrowse/pkl_leaf.h>
 #include <pklbrowse/pkl_repr.h>
@@ -8,6 +9,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+/* A text of ours, on the screen in the person's language; elsewhere a program may read it. */
+#define WORD(t, text) ((t)->spoken ? _(text) : (text))
+#define COUNTED(t, one, many, n) ((t)->spoken ? P_(one, many, n) : (n) == 1 ? (one) : (many))
 
 #define LABEL_BYTES 200 /* of a key: longer ones end in "…" */
 
@@ -105,7 +110,7 @@ static const char *first_place(struct tree *t, pkl_id target)
     if (pkl_path_of(t->view, target, PATH_FORM_PYTHON, &path, NULL) == PB_OK &&
         buf_status(&path, NULL) == PB_OK) {
         if (path.len == 0)
-            buf_puts(&path, "the whole value");
+            buf_puts(&path, WORD(t, N_("the whole value")));
         text = buf_take(&path, NULL);
     }
     buf_release(&path);
@@ -141,33 +146,22 @@ static enum pkl_step step_at(struct tree *t, const struct pkl_node *n, uint64_t 
     return c.step;
 }
 
-/* The word, without its plural when there is one: "1 entry". */
-static void put_counted(struct buf *out, const char *words, uint64_t count)
-{
-    if (count == 1 && strcmp(words, "entries") == 0)
-        buf_puts(out, "entry");
-    else
-        buf_append(out, words, strlen(words) - (count == 1));
-}
-
-/* What an object's children are, in the plural: they stand in the order arguments, attributes,
- * items, entries, so that the first and the last one tell. */
-static const char *what_children_are(struct tree *t, const struct pkl_node *n, uint64_t count)
+/* ", 3 attributes": an object's children.  They stand in the order arguments, attributes, items,
+ * entries, so that the first and the last one tell. */
+static void put_children(struct tree *t, const struct pkl_node *n, uint64_t count, struct buf *out)
 {
     enum pkl_step first = step_at(t, n, 0);
 
     if (step_at(t, n, count - 1) != first)
-        return "parts";
-    switch (first) {
-    case PKL_STEP_ATTR:
-        return "attributes";
-    case PKL_STEP_INDEX:
-        return "items";
-    case PKL_STEP_KEY:
-        return "entries";
-    default:
-        return "parts";
-    }
+        first = PKL_STEP_PART;
+    if (first == PKL_STEP_ATTR)
+        buf_printf(out, COUNTED(t, ", %s attribute", ", %s attributes", count), TEXT_COUNT(count));
+    else if (first == PKL_STEP_INDEX)
+        buf_printf(out, COUNTED(t, ", %s item", ", %s items", count), TEXT_COUNT(count));
+    else if (first == PKL_STEP_KEY)
+        buf_printf(out, COUNTED(t, ", %s entry", ", %s entries", count), TEXT_COUNT(count));
+    else
+        buf_printf(out, COUNTED(t, ", %s part", ", %s parts", count), TEXT_COUNT(count));
 }
 
 static void describe_object(struct tree *t, const struct pkl_node *n, uint64_t count,
@@ -186,12 +180,8 @@ static void describe_object(struct tree *t, const struct pkl_node *n, uint64_t c
     or_error(&name, err, &why);
     buf_puts(&r->type, "object");
     buf_append(&r->preview, name.data, name.len);
-    if (count > 0) {
-        buf_puts(&r->preview, ", ");
-        text_count(&r->preview, count);
-        buf_putc(&r->preview, ' ');
-        put_counted(&r->preview, what_children_are(t, n, count), count);
-    }
+    if (count > 0)
+        put_children(t, n, count, &r->preview);
     buf_release(&name);
 }
 
@@ -203,9 +193,7 @@ static void put_bits(struct tree *t, const struct pkl_node *n, struct buf *out)
 
     if (pkl_int_long_bits(t->view, n, &bits, &ignored) != PB_OK || bits == 0)
         return;
-    buf_putc(out, ' ');
-    text_count(out, bits);
-    buf_puts(out, " bits");
+    buf_printf(out, WORD(t, N_(" %s bits")), TEXT_COUNT(bits));
 }
 
 static void make_texts(struct tree *t, const struct tree_at *at, uint64_t count, size_t bytes,
@@ -229,7 +217,8 @@ static void make_texts(struct tree *t, const struct tree_at *at, uint64_t count,
     if (r->shared) {
         const char *place = first_place(t, n->target);
         buf_clear(&r->preview);
-        buf_puts(&r->preview, refers_up(at, n->target) ? "contains itself" : "shared");
+        buf_puts(&r->preview,
+                 refers_up(at, n->target) ? WORD(t, N_("contains itself")) : WORD(t, N_("shared")));
         if (place)
             buf_printf(&r->preview, " → %s", place);
     } else if (r->preview.len == 0) {

@@ -398,27 +398,30 @@ static enum pb_err not_found(struct pkl_view *v, const struct pkl_path *path, si
 {
     struct pkl_child arg[REBUILT_ARGS];
     bool rebuilt = false;
-    struct buf text;
+    struct buf step, text;
     enum pb_err err;
 
+    buf_init(&step, BUF_MAX_TEXT);
     buf_init(&text, BUF_MAX_TEXT);
-    text_escape(&text, path->steps[reached].typed, strlen(path->steps[reached].typed));
-    buf_puts(&text, " in ");
+    text_escape(&step, path->steps[reached].typed, strlen(path->steps[reached].typed));
     if (reached == 0 && path->root == 0)
         buf_puts(&text, _("the value"));
     if (path->root > 0)
         buf_printf(&text, "@%llu", (unsigned long long)path->root);
     for (size_t i = 0; i < reached; i++)
         text_escape(&text, path->steps[i].typed, strlen(path->steps[i].typed));
-    err = buf_status(&text, e);
+    err = buf_status(&step, e);
+    if (err == PB_OK)
+        err = buf_status(&text, e);
     if (err == PB_OK && in->kind == PKL_OBJECT)
         err = rebuilt_read(v, in->target, &rebuilt, arg, e);
     if (err == PB_OK && rebuilt)
         rebuilt = arg[2].value.kind != PKL_NONE && path->steps[reached].kind != PATH_PART;
     if (err == PB_OK)
-        err = error_set(e, PB_ENOTFOUND, "there is no %s, which is %s%s", text.data,
-                        path_kind_name(in->kind),
+        err = error_set(e, PB_ENOTFOUND, "there is no %s in %s, which is %s%s", step.data,
+                        text.data, path_kind_name(in->kind),
                         rebuilt ? _("; what it holds stands at its @args[2]") : "");
+    buf_release(&step);
     buf_release(&text);
     return err;
 }

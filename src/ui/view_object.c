@@ -105,6 +105,8 @@ static void make_tree(struct ui *u)
     if (tree_new(v, app_object_edit(r->object), &r->tree, &e) != PB_OK ||
         tree_expand(r->tree, 0, &e) != PB_OK)
         ui_error(u, &e);
+    if (r->tree != NULL)
+        tree_speak(r->tree);
     audit_start(u);
 }
 

@@ -8,6 +8,20 @@
 #include "commands.h"
 #include "state.h"
 
+/* The stores' own names of properties; those of headers and of people stay as they are. */
+static const char *const names[] = {N_("Size"),  N_("Modified"), N_("Mode"), N_("Owner"),
+                                    N_("Links"), N_("Version"),  N_("Tag"),  N_("Tags"),
+                                    N_("Grant"), N_("Access"),   N_("Hold"), N_("Retention")};
+
+static const char *name_of(const char *name)
+{
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(names[i], name) == 0)
+            return _(names[i]);
+    }
+    return name;
+}
+
 static void pair(struct lines *l, const char *label, const char *value)
 {
     struct buf name, text;
@@ -43,7 +57,7 @@ static void identity_lines(const struct store_identity *id, struct lines *l)
 static void store_lines(const struct store_object *o, struct lines *l)
 {
     for (size_t i = 0; i < o->shown.len; i++)
-        pair(l, o->shown.data[i].name, o->shown.data[i].value);
+        pair(l, name_of(o->shown.data[i].name), o->shown.data[i].value);
     if (o->tags > 0)
         (void)lines_printf(l, STYLE_VALUE, P_("%u tag", "%u tags", o->tags), o->tags);
 }
@@ -51,7 +65,7 @@ static void store_lines(const struct store_object *o, struct lines *l)
 static void detail_lines(const struct http_headers *rows, struct lines *l)
 {
     for (size_t i = 0; rows != NULL && i < rows->len; i++)
-        pair(l, rows->data[i].name, rows->data[i].value);
+        pair(l, name_of(rows->data[i].name), rows->data[i].value);
 }
 
 static void count_line(struct lines *l, const char *label, uint64_t n)
