@@ -9,7 +9,7 @@ import sys
 import unicodedata
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
-from screens import NOW, Stage, TOP, compare, main  # noqa: E402  pylint: disable=wrong-import-position
+from screens import NOW, TOP, Stage, compare, main  # noqa: E402  pylint: disable=C0413
 
 CATALOGUES = os.environ.get("PKLBROWSE_LOCALE_DIR") or os.path.join(TOP, "build", "po")
 KOREAN = {"LC_ALL": "C.UTF-8", "LANGUAGE": "ko", "PKLBROWSE_LOCALE_DIR": CATALOGUES}
