@@ -107,11 +107,11 @@ def literal_files():
 
 
 def replay(target, paths, options, until):
-    """Batches of files, small ones first, until the time is up; how many inputs there were."""
+    """Batches of files, at least one, until the time is up; how many inputs there were."""
     global passed, failed
     inputs, size = 0, 20
     for at in range(0, len(paths), size):
-        if time.monotonic() > until:
+        if at > 0 and time.monotonic() > until:
             break
         run = subprocess.run(
             [f"{build}/tests/fuzz/{target}", *options, *paths[at : at + size]],
