@@ -34,6 +34,12 @@ enum pb_err app_new(const struct app_options *o, struct app **out, struct error 
 void app_free(struct app *a); /* removes the demo copy */
 
 struct loop *app_loop(struct app *a);
+/* Locations that match the pattern (as of a shell; * also takes '/') are not written to, by nobody:
+ * PB_EREADONLY. */
+enum pb_err app_protect(struct app *a, const char *pattern, struct error *e) PB_CHECK;
+bool app_protected(const struct app *a, const struct location *where);
+enum pb_err app_check_protected(const struct app *a, const struct location *where,
+                                struct error *e) PB_CHECK;
 const struct app_options *app_get_options(const struct app *a);
 /* "prod · us-west-2 · read-write" for the title line of a location's store; safe to draw. */
 void app_describe(struct app *a, const struct location *loc, struct buf *out);

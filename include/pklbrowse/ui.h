@@ -27,5 +27,8 @@ enum pb_err ui_print_keys(const struct sink *to, struct error *e) PB_CHECK;
  * NULL: those at the usual place).  False: none, they cannot be read, or say that only ASCII is
  * shown. */
 bool ui_config_language(const char *config, char out[LANGUAGE_MAX]);
+/* For batch commands: what the settings say that is read-only is protected (app_protect).  Settings
+ * that are there and cannot be read are an error. */
+enum pb_err ui_config_protect(const char *config, struct app *a, struct error *e) PB_CHECK;
 
 #endif

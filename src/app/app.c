@@ -49,6 +49,7 @@ void app_free(struct app *a)
     if (a->loop != NULL)
         loop_free(a->loop);
     demo_free(a->demo);
+    app_protect_nothing(a);
     free(a);
 }
 

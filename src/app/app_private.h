@@ -27,10 +27,15 @@ struct app {
     struct archive_folder *archives; /* the newest first */
     struct history *history;
     struct demo *demo;
+    struct { /* patterns */
+        char **data;
+        size_t len, cap;
+    } protected;
     struct app_place places[APP_PLACES];
     char *titles[APP_PLACES]; /* of places, owned */
     size_t place_count;
 };
+void app_protect_nothing(struct app *a);
 enum pb_err app_history(struct app *a, struct history **out, struct error *e) PB_CHECK;
 enum pb_err app_store(struct app *a, enum loc_scheme scheme, struct store **out,
                       struct error *e) PB_CHECK;

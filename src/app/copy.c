@@ -362,7 +362,8 @@ static enum pb_err find_places(struct app_copy *c, struct error *e)
 
     if (c->to.scheme != LOC_STDIO && c->app->options.read_only)
         return app_fail(e, PB_EREADONLY, &c->to, "nothing is written with --read-only");
-    if (c->from.scheme != LOC_STDIO)
+    err = app_check_protected(c->app, &c->to, e);
+    if (err == PB_OK && c->from.scheme != LOC_STDIO)
         err = find_place(c, &c->from, &c->from_spot, e);
     if (err == PB_OK && c->to.scheme != LOC_STDIO)
         err = find_place(c, &c->to, &c->to_spot, e);
@@ -444,7 +445,9 @@ enum pb_err app_move_start(struct app *a, const struct location *from, const str
         return error_set(e, PB_EUSAGE, "a version cannot be moved: copy it (cp)");
     if (a->options.read_only)
         return app_fail(e, PB_EREADONLY, from, "nothing is removed with --read-only");
-    err = app_copy_start(a, from, to, NULL, done, ctx, copy, e);
+    err = app_check_protected(a, from, e);
+    if (err == PB_OK)
+        err = app_copy_start(a, from, to, NULL, done, ctx, copy, e);
     if (err == PB_OK)
         (*copy)->move = true;
     return err;

@@ -139,6 +139,9 @@ static enum pb_err begin(struct app_remove *r, struct error *e)
 
     if (r->app->options.read_only)
         return app_fail(e, PB_EREADONLY, &r->loc, "nothing is removed with --read-only");
+    err = app_check_protected(r->app, &r->loc, e);
+    if (err != PB_OK)
+        return err;
     if (r->loc.scheme == LOC_STDIO || app_location_is_folder(&r->loc))
         return app_fail(e, PB_EUSAGE, &r->loc, "this is a place to list, not an object");
     err = app_resolve(r->app, &r->loc, &r->mem, &r->spot, e);

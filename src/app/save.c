@@ -260,6 +260,8 @@ static enum pb_err check_target(const struct app_object *o, const struct locatio
 {
     if (o->app->options.read_only)
         return app_fail(e, PB_EREADONLY, where, "nothing is written with --read-only");
+    if (app_protected(o->app, where))
+        return app_check_protected(o->app, where, e);
     if (where->scheme == LOC_STDIO)
         return app_fail(e, PB_EUSAGE, where, "cannot be saved to; name another place");
     /* A key may well end in '/'. */

@@ -170,6 +170,10 @@ static enum pb_err check_arguments(struct edit_run *r, struct error *e)
         return error_set(e, PB_EUSAGE, "-: standard input cannot be saved to; give --output");
     if (a->given[OPT_read_only] && !a->given[OPT_dry_run] && !to_stdout(r))
         return error_set(e, PB_EREADONLY, "nothing is written with --read-only");
+    if (!a->given[OPT_dry_run])
+        err = app_check_protected(r->c->app, r->elsewhere ? &r->to : &r->loc, e);
+    if (err != PB_OK)
+        return err;
     r->reach = reach(a);
     r->count = a->command == CMD_rename ? 1 : a->count - 1;
     r->edits = arena_alloc(&r->mem, r->count * sizeof *r->edits);

@@ -11,6 +11,7 @@
 #include <pklbrowse/loop.h>
 #include <pklbrowse/mem.h>
 #include <pklbrowse/text.h>
+#include <pklbrowse/ui.h>
 
 #include "cli.h"
 
@@ -277,6 +278,8 @@ static int run_with_app(struct cli *c)
     if (c->args->command != CMD_screen) {
         cli_code_init(&c->code, c->app);
         err = watch_signals(c, &error);
+        if (err == PB_OK)
+            err = ui_config_protect(c->args->text[OPT_config], c->app, &error);
         if (c->args->given[OPT_no_verify_ssl])
             cli_note(c, "warning: certificates are not checked (--no-verify-ssl)");
     }

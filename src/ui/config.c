@@ -13,7 +13,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,12 +95,7 @@ static const char *set_sort(struct ui *u, const char *value)
 
 static const char *set_read_only(struct ui *u, const char *value)
 {
-    char *pattern = mem_strdup(value);
-
-    if (pattern != NULL && vec_push(&u->settings.read_only, pattern))
-        return NULL;
-    free(pattern);
-    return _("out of memory");
+    return app_protect(u->app, value, NULL) == PB_OK ? NULL : _("out of memory");
 }
 
 /* "ko", "ko_KR.UTF-8": no path, and no list. */
@@ -257,23 +251,33 @@ static char *cut_line(char *p, char **stop)
     return **stop == '\n' ? *stop + 1 : *stop;
 }
 
+/* The next line NAME = VALUE at *p or behind it; false: there is none. */
+static bool next_setting(char **p, char **name, char **value)
+{
+    while (**p != '\0') {
+        char *stop, *line = *p, *equals;
+
+        *p = cut_line(line, &stop);
+        line = trimmed(line, stop);
+        equals = strchr(line, '=');
+        if (equals == NULL || *line == '#')
+            continue;
+        *value = trimmed(equals + 1, equals + 1 + strlen(equals + 1));
+        *name = trimmed(line, equals);
+        return true;
+    }
+    return false;
+}
+
 bool ui_config_language(const char *config, char out[LANGUAGE_MAX])
 {
     struct buf path, text;
     bool found = false, ascii = false;
+    char *name, *value;
     int why;
 
     if (read_settings(config, &path, &text, &why)) {
-        for (char *p = text.data, *next, *stop; *p != '\0'; p = next) {
-            char *equals, *name, *value;
-
-            next = cut_line(p, &stop);
-            p = trimmed(p, stop);
-            equals = strchr(p, '=');
-            if (equals == NULL || *p == '#')
-                continue;
-            value = trimmed(equals + 1, equals + 1 + strlen(equals + 1));
-            name = trimmed(p, equals);
+        for (char *p = text.data; next_setting(&p, &name, &value);) {
             if (strcmp(name, "ascii") == 0)
                 (void)yes_or_no(value, &ascii);
             if (strcmp(name, "lang") == 0 && is_language(value)) {
@@ -285,6 +289,28 @@ bool ui_config_language(const char *config, char out[LANGUAGE_MAX])
     buf_release(&path);
     buf_release(&text);
     return found && !ascii;
+}
+
+enum pb_err ui_config_protect(const char *config, struct app *a, struct error *e)
+{
+    struct buf path, text, shown;
+    enum pb_err err = PB_OK;
+    char *name, *value;
+    int why;
+
+    if (read_settings(config, &path, &text, &why)) {
+        for (char *p = text.data; err == PB_OK && next_setting(&p, &name, &value);)
+            if (strcmp(name, "read-only") == 0)
+                err = app_protect(a, value, e);
+    } else if (path.len > 0 && (config != NULL || (why != ENOENT && why != ENOTDIR))) {
+        buf_init(&shown, BUF_MAX_LINE);
+        text_escape(&shown, path.data, path.len);
+        err = error_errno(e, why, "cannot read", shown.data);
+        buf_release(&shown);
+    }
+    buf_release(&path);
+    buf_release(&text);
+    return err;
 }
 
 void config_load(struct ui *u)
@@ -319,24 +345,10 @@ void config_load(struct ui *u)
 
 void config_release(struct ui *u)
 {
-    for (size_t i = 0; i < u->settings.read_only.len; i++)
-        free(u->settings.read_only.data[i]);
-    vec_release(&u->settings.read_only);
     keymap_release(&u->keymap);
 }
 
 bool config_read_only(const struct ui *u, const struct location *where)
 {
-    struct buf text;
-    bool found = false;
-
-    if (u->settings.read_only.len == 0)
-        return false;
-    buf_init(&text, BUF_MAX_LINE);
-    location_format(&text, where);
-    for (size_t i = 0; i < u->settings.read_only.len && !found; i++)
-        found = fnmatch(u->settings.read_only.data[i], text.data, 0) == 0;
-    found = found || buf_status(&text, NULL) != PB_OK; /* rather not changed than not known */
-    buf_release(&text);
-    return found;
+    return app_protected(u->app, where);
 }

@@ -211,10 +211,6 @@ struct settings {
     bool no_colour, ascii, no_mouse;
     bool preview;
     bool recent; /* where one was is kept */
-    struct {     /* patterns of locations that are not to be changed */
-        char **data;
-        size_t len, cap;
-    } read_only;
 };
 
 /* Of outside.c: a command that is offered. */

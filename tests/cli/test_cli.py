@@ -733,6 +733,41 @@ def test_read_only(p: Place):
     same(os.listdir(p.work), ["f"])
 
 
+def test_protected_places(p: Place):
+    """read-only = PATTERN of the settings holds for every command that writes, by every way."""
+    os.mkdir(p.path("prod"))
+    os.mkdir(p.path("other"))
+    p.put("prod/f", BYTES)
+    p.put("other/f", BYTES)
+    os.symlink("prod", p.path("link"))
+    with open(p.path("other/settings"), "w", encoding="utf-8") as f:
+        f.write(f"# mine\nsort = size\nread-only = {p.path('prod')}/*\nread-only = s3://prod-*\n")
+    config = ("--config", p.path("other/settings"))
+    words = (7, "", "the settings say that it is read-only")
+    for place in ("prod/f", p.path("prod/f"), "./other/../prod/f", "link/f"):
+        for args in (("set", place, ".age=31"), ("add", place, ".x=1"), ("del", place, ".age"),
+                     ("rename", place, ".age", "'old'"), ("rm", place), ("mv", place, "other/g"),
+                     ("cp", "other/f", place), ("mv", "other/f", place),
+                     ("set", "other/f", ".age=31", "-o", place)):
+            p.run(*args, *config).expect(*words)
+    p.run("cp", "other/f", "link/new", *config).expect(*words)
+    p.run("cp", "other/f", "prod/", *config).expect(*words)
+    p.run("set", "s3://prod-eu/key", ".a=1", *config).expect(*words)
+    same((os.listdir(p.path("prod")), p.get("prod/f"), p.get("other/f")), (["f"], BYTES, BYTES))
+    p.run("set", "prod/f", ".age=31", "-n", *config).expect(0)
+    p.run("set", "prod/f", ".age=31", "-o", "other/h", *config).expect(0)
+    p.run("cp", "prod/f", "other/g", *config).expect(0)
+    p.run("show", "prod/f", ".age", *config).expect(0)
+    p.run("set", "other/f", ".age=31", *config).expect(0)
+    # The usual place of the settings; those that cannot be read protect everything.
+    folder = os.path.join(p.home, ".config", "pklbrowse")
+    os.makedirs(folder)
+    os.rename(p.path("other/settings"), os.path.join(folder, "config"))
+    p.run("set", "prod/f", ".age=31").expect(*words)
+    p.run("set", "other/f", ".age=32").expect(0)
+    p.run("set", "other/f", ".age=33", *config).expect(3, "", "cannot read")
+
+
 def test_symlink(p: Place):
     os.mkdir(p.path("real"))
     p.put("real/f", BYTES)
