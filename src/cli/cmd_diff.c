@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <pklbrowse/pkl_diff.h>
+#include <pklbrowse/pkl_leaf.h>
 #include <pklbrowse/pkl_repr.h>
 #include <pklbrowse/text.h>
 
@@ -43,30 +44,128 @@ static enum pb_err put_path(const struct pkl_difference *d, bool second, struct 
     return err;
 }
 
-/* "['age']  30 -> 31", "['new']  (none) -> 5" */
-static enum pb_err text_line(struct comparison *w, const struct pkl_difference *d, struct buf *out,
-                             struct error *e)
+static bool is_text(enum pkl_kind k)
+{
+    return k >= PKL_STR && k <= PKL_PY2STR;
+}
+
+/* "from character 5000 on" */
+static enum pb_err where_text(struct pkl_view *const v[2], const struct pkl_difference *d,
+                              struct buf *out, struct error *e)
+{
+    const struct pkl_node *n[2] = {&d->old, &d->new};
+    const char *unit = d->old.kind == PKL_STR ? "character" : "byte";
+    struct pkl_leaf leaf[2];
+    size_t at = 0, count = 0;
+    enum pb_err err = PB_OK;
+
+    for (unsigned s = 0; s < 2; s++)
+        pkl_leaf_init(&leaf[s]);
+    for (unsigned s = 0; s < 2 && err == PB_OK; s++)
+        err = pkl_leaf_read(v[s], n[s], SIZE_MAX, &leaf[s], e);
+    while (err == PB_OK && at < leaf[0].data.len && at < leaf[1].data.len &&
+           leaf[0].data.data[at] == leaf[1].data.data[at]) {
+        at++;
+        /* A character that begins the same is not the same. */
+        count += d->old.kind != PKL_STR || at >= leaf[0].data.len ||
+                 ((unsigned char)leaf[0].data.data[at] & 0xc0) != 0x80;
+    }
+    if (err == PB_OK)
+        buf_printf(out, "from %s %zu on", unit, count);
+    for (unsigned s = 0; s < 2; s++)
+        pkl_leaf_release(&leaf[s]);
+    return err;
+}
+
+/* What is shown of both is the same: what differs in words. */
+static enum pb_err alike_text(struct comparison *w, const struct pkl_difference *d, struct buf *out,
+                              struct error *e)
 {
     struct pkl_view *v[2] = {pkl_doc_view(app_object_doc(w->o[0])),
                              pkl_doc_view(app_object_doc(w->o[1]))};
     const struct pkl_node *n[2] = {&d->old, &d->new};
-    struct buf path;
+    struct buf type[2];
+    enum pb_err err = PB_OK;
+
+    for (unsigned s = 0; s < 2; s++)
+        buf_init(&type[s], BUF_MAX_LINE);
+    for (unsigned s = 0; s < 2 && err == PB_OK; s++)
+        err = pkl_type_name(v[s], n[s], &type[s], e);
+    if (err == PB_OK && strcmp(type[0].data, type[1].data) != 0)
+        buf_printf(out, "%s %s %s", type[0].data, arrow(w->c), type[1].data);
+    else if (err == PB_OK && d->old.kind == d->new.kind &&is_text(d->old.kind))
+        err = where_text(v, d, out, e);
+    else if (err == PB_OK)
+        buf_puts(out, "in what is not shown");
+    for (unsigned s = 0; s < 2; s++)
+        buf_release(&type[s]);
+    return err;
+}
+
+/* Appends how two values differ that are shown as the same; nothing when they are not. */
+static enum pb_err add_alike(struct comparison *w, const struct pkl_difference *d,
+                             const struct buf shown[2], const char *before, const char *behind,
+                             struct buf *out, struct error *e)
+{
+    struct buf words;
     enum pb_err err;
 
-    buf_init(&path, BUF_MAX_TEXT);
-    err = put_path(d, d->kind == PKL_DIFF_ADDED, &path, e);
-    text_escape(out, path.data, path.len);
-    buf_release(&path);
-    buf_puts(out, "  ");
-    for (unsigned s = 0; s < 2 && err == PB_OK; s++) {
-        if (s == 1)
-            buf_printf(out, " %s ", arrow(w->c));
-        if (n[s]->id == 0)
-            buf_puts(out, s == 0 ? "(new)" : "(gone)");
+    if (d->kind != PKL_DIFF_CHANGED || shown[0].len != shown[1].len ||
+        memcmp(shown[0].data, shown[1].data, shown[0].len) != 0)
+        return PB_OK;
+    buf_init(&words, BUF_MAX_TEXT);
+    err = alike_text(w, d, &words, e);
+    if (err == PB_OK) {
+        buf_puts(out, before);
+        if (behind == NULL)
+            json_bytes(out, words.data, words.len);
         else
-            err = pkl_preview(v[s], n[s], VALUE_BYTES, out, e);
+            text_escape(out, words.data, words.len);
+        buf_puts(out, behind != NULL ? behind : "");
     }
+    buf_release(&words);
+    return err;
+}
+
+static enum pb_err previews(struct comparison *w, const struct pkl_difference *d,
+                            struct buf shown[2], struct error *e)
+{
+    const struct pkl_node *n[2] = {&d->old, &d->new};
+    enum pb_err err = PB_OK;
+
+    for (unsigned s = 0; s < 2; s++)
+        buf_init(&shown[s], BUF_MAX_TEXT);
+    for (unsigned s = 0; s < 2 && err == PB_OK; s++) {
+        if (n[s]->id == 0)
+            buf_puts(&shown[s], s == 0 ? "(new)" : "(gone)");
+        else
+            err =
+                pkl_preview(pkl_doc_view(app_object_doc(w->o[s])), n[s], VALUE_BYTES, &shown[s], e);
+    }
+    return err;
+}
+
+/* "['age']  30 -> 31", "['new']  (new) -> 5", "['b']  b'a' -> b'a'  (bytes -> str2)" */
+static enum pb_err text_line(struct comparison *w, const struct pkl_difference *d, struct buf *out,
+                             struct error *e)
+{
+    struct buf path, shown[2];
+    enum pb_err err = previews(w, d, shown, e);
+
+    buf_init(&path, BUF_MAX_TEXT);
+    if (err == PB_OK)
+        err = put_path(d, d->kind == PKL_DIFF_ADDED, &path, e);
+    text_escape(out, path.data, path.len);
+    buf_puts(out, "  ");
+    buf_append(out, shown[0].data, shown[0].len);
+    buf_printf(out, " %s ", arrow(w->c));
+    buf_append(out, shown[1].data, shown[1].len);
+    if (err == PB_OK)
+        err = add_alike(w, d, shown, "  (", ")", out, e);
     buf_putc(out, '\n');
+    buf_release(&path);
+    buf_release(&shown[0]);
+    buf_release(&shown[1]);
     return err;
 }
 
@@ -100,6 +199,7 @@ static enum pb_err json_line(struct comparison *w, const struct pkl_difference *
 {
     static const char *const kinds[] = {"changed", "removed", "added"};
     struct sink to = sink_buf(out);
+    struct buf shown[2];
     enum pb_err err = json_paths(d, out, e);
 
     buf_printf(out, ", \"change\": \"%s\"", kinds[d->kind]);
@@ -110,6 +210,13 @@ static enum pb_err json_line(struct comparison *w, const struct pkl_difference *
     if (err == PB_OK && d->new.id != 0) {
         buf_puts(out, ", \"new\": ");
         err = pkl_json(pkl_doc_view(app_object_doc(w->o[1])), &d->new, &to, e);
+    }
+    if (err == PB_OK && d->kind == PKL_DIFF_CHANGED) {
+        err = previews(w, d, shown, e);
+        if (err == PB_OK)
+            err = add_alike(w, d, shown, ", \"how\": ", NULL, out, e);
+        buf_release(&shown[0]);
+        buf_release(&shown[1]);
     }
     buf_putc(out, '}');
     return err;

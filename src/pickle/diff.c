@@ -208,15 +208,19 @@ static enum pb_err push_object(struct diff_machine *m, const struct pkl_child *a
 static enum pb_err compare_part(struct diff_machine *m, const struct diff_frame *f,
                                 const uint64_t base[2], enum diff_section section)
 {
+    /* Protocols 0 and 1 do not say what __getnewargs__() gives. */
+    bool bare = f->form[0] == DIFF_BARE || f->form[1] == DIFF_BARE;
     struct pkl_child c[2];
-    bool there[2];
+    bool there[2], same = false;
     enum pb_err err = PB_OK;
 
+    if (bare)
+        return PB_OK;
     for (unsigned i = 0; i < 2 && err == PB_OK; i++) {
         struct pkl_view *v = m->d->v[i];
         size_t got;
 
-        there[i] = f->section[i][section] > 0 && !(section == DIFF_ARGS && f->form[i] == DIFF_BARE);
+        there[i] = f->section[i][section] > 0;
         if (there[i])
             err = v->children(v, f->id[i], base[i], 1, &c[i], &got, m->d->e);
     }
@@ -225,7 +229,9 @@ static enum pb_err compare_part(struct diff_machine *m, const struct diff_frame 
     if (!there[0] || !there[1])
         return diff_report(m, there[0] ? PKL_DIFF_REMOVED : PKL_DIFF_ADDED, there[0] ? &c[0] : NULL,
                            there[1] ? &c[1] : NULL);
-    return diff_compare(m, &c[0], &c[1]);
+    if (section == DIFF_ARGS)
+        err = diff_same_text_args(m->d, &c[0].value, &c[1].value, &same);
+    return err != PB_OK || same ? err : diff_compare(m, &c[0], &c[1]);
 }
 
 /* The next section of the children of two objects; it is no step of a path itself. */

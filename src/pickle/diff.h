@@ -164,6 +164,10 @@ enum pb_err diff_mixed_args(struct diff_machine *m, const struct diff_frame *f,
 enum pb_err diff_mixed_stretch(struct diff_machine *m, const struct diff_frame *f,
                                enum diff_section section, struct diff_frame *stretch) PB_CHECK;
 
+/* One is a text in Latin-1, the other the bytes. */
+enum pb_err diff_same_text_args(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,
+                                bool *same) PB_CHECK;
+
 /* diff_leaf.c: what can be told without going into a container. */
 enum diff_verdict { DIFF_SAME, DIFF_OTHER, DIFF_DOWN };
 enum pb_err diff_look(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,

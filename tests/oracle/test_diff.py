@@ -9,6 +9,7 @@ import collections
 import copy
 import datetime
 import decimal
+import functools
 import json
 import math
 import os
@@ -388,6 +389,67 @@ def pairs():
         check(good, 'seed %d: %r\n  and %r\n  %r\n  give %r' % (SEED, a, b, changes, got))
 
 
+class New:
+    """Has arguments that only protocols from 2 on write."""
+
+    def __init__(self, a):
+        self.a = a
+
+    def __new__(cls, *args):
+        return object.__new__(cls)
+
+    def __getnewargs__(self):
+        return (self.a, 2)
+
+
+class Bytes(bytearray):
+    pass
+
+
+class Pair(tuple):
+    pass
+
+
+One = collections.namedtuple('One', 'x')
+
+
+def forms():
+    """What one protocol writes in another form than the next is the same; what only prints alike
+    is said to be of another type."""
+    attributed = Bytes(b'\xe9\0')
+    attributed.x = 1
+    values = [New(1), Bytes(b'ab'), attributed, One(3), One((3,)), Pair([(1, 2)]), Pair([1])]
+    values += [OSError(2, 'no'), OSError(2, 'no', 'file'), collections.UserString('a')]
+    values += [functools.partial(int, '5', base=7)]
+    for v in values:
+        written = [pickle.dumps([v, v], p) for p in range(6)]
+        for a in written:
+            for b in (written[0], written[2], written[5]):
+                status, out, err = diff(a, b)
+                check((status, out, err) == (0, '', ''), '%r: %r and %r: %s' % (v, a, b, out))
+    for a, b in [
+        (One((3,)), One((4,))),
+        (Bytes(b'ab'), Bytes(b'ac')),
+        (New(1), New(2)),
+        (OSError(2, 'no'), OSError(2, 'nu')),
+        (OSError(2, 'no'), OSError(1, 'no')),
+    ]:
+        for p in (0, 2, 4):
+            status, out, err = diff(pickle.dumps(a, p), pickle.dumps(b, 4))
+            check(status == 1 and out and not err, '%r and %r: %s' % (a, b, out))
+
+    for a, b, how in [
+        (b"\x80\x03C\x01\xff.", b"U\x01\xff.", "(bytes \u2192 py2 str)"),
+        (pickle.dumps('é' * 500 + 'a'), pickle.dumps('é' * 500 + 'b'), '(from character 500 on)'),
+        (pickle.dumps('x' * 500 + 'à'), pickle.dumps('x' * 500 + 'á'), '(from character 500 on)'),
+        (pickle.dumps(b'x' * 500), pickle.dumps(b'x' * 501), '(from byte 500 on)'),
+    ]:
+        status, out, err = diff(a, b)
+        check((status, err) == (1, '') and out.endswith(how + '\n'), '%r: %r' % (how, out))
+        status, out, err = diff(a, b, '--json')
+        check(json.loads(out)[0]['how'] == how[1:-1], '%r: %r' % (how, out))
+
+
 def recursive():
     a = [1]
     a.append(a)
@@ -478,6 +540,7 @@ os.environ['XDG_STATE_HOME'] = work.name
 os.environ['LC_ALL'] = 'C.UTF-8'
 if 'pairs' in os.environ.get('ONLY', 'pairs'):
     pairs()
+forms()
 recursive()
 big()
 spans()
