@@ -129,6 +129,19 @@ struct store_write_request {
     const struct store_identity *identity; /* for STORE_IF_SAME */
 };
 
+/* A copy that the service makes by itself, with properties and tags.  `from` is what head() said of
+ * it: PB_ECHANGED when it is another by now. */
+struct store_copy_request {
+    const char *from_container, *from_key;
+    size_t from_len;
+    const char *version_id; /* of it, or NULL */
+    const struct store_object *from;
+    const char *container, *key; /* to where */
+    size_t key_len;
+    enum store_condition condition;
+    const struct store_identity *identity; /* for STORE_IF_SAME */
+};
+
 /* What became of a removed object: marker is the version id of the delete marker that was left, or
  * NULL: it is gone. */
 typedef void (*store_remove_fn)(void *ctx, const char *marker, const struct error *e);
@@ -162,6 +175,10 @@ struct store_ops {
      * written over also keeps its tags; when those cannot be read nothing is written. */
     struct store_op *(*write)(struct store *s, const struct store_write_request *r,
                               store_write_fn done, void *ctx, struct error *e);
+    /* As careful as write().  PB_EUNSUPPORTED: not this one; it is to be read and written.  NULL:
+     * none. */
+    struct store_op *(*copy)(struct store *s, const struct store_copy_request *r,
+                             store_write_fn done, void *ctx, struct error *e);
     /* Every version and delete marker, newest first within a key; NULL: a store without versions.
      */
     struct store_op *(*list_versions)(struct store *s, const struct store_list_request *r,

@@ -1,10 +1,13 @@
 /*
  * Copying a whole object from any place to any other: read it, keep what is to be replaced, write.
+ * Within one store the service copies by itself, where it can and may; then only what is replaced
+ * is read.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include <pklbrowse/log.h>
 #include <pklbrowse/loop.h>
 #include <pklbrowse/mem.h>
 
@@ -31,9 +34,11 @@ struct app_copy {
     struct source *bytes;
     struct store_object info; /* of `from` */
     bool have_info;
+    bool on_server;   /* the service is to copy it */
     uint64_t written; /* into out */
     loop_timer later; /* out has enough for now */
     struct replace *replace;
+    const struct store_object *there; /* what is replaced, or NULL */
     const char *kept;
     bool not_kept;
 };
@@ -48,7 +53,7 @@ static void fail(struct app_copy *c, const struct error *e)
 static void finish(struct app_copy *c)
 {
     struct app_copied result = {
-        .size = c->bytes->size,
+        .size = c->bytes != NULL ? c->bytes->size : c->info.identity.size,
         .now = &c->now,
         .kept = c->kept,
         .not_kept = c->not_kept,
@@ -112,10 +117,9 @@ static void on_written(void *ctx, const struct store_identity *now, bool uncheck
     }
 }
 
-static void on_replaceable(void *ctx, const struct store_object *there, const char *kept,
-                           const struct error *e)
+static void write_bytes(struct app_copy *c)
 {
-    struct app_copy *c = ctx;
+    const struct store_object *there = c->there;
     struct store_write_request q = {
         .container = c->to_spot.container,
         .key = c->to_spot.key,
@@ -128,17 +132,68 @@ static void on_replaceable(void *ctx, const struct store_object *there, const ch
     struct error error;
 
     q.keep_as_given = q.keep == &c->info;
-    if (e != NULL) {
-        fail(c, e);
-        return;
-    }
-    c->kept = kept;
-    c->not_kept = there != NULL && kept == NULL;
     c->op = c->to_spot.store->ops->write(c->to_spot.store, &q, on_written, c, &error);
     if (c->op == NULL)
         fail(c, &error);
 }
 
+static void read_after_all(struct app_copy *c);
+
+static void on_copied(void *ctx, const struct store_identity *now, bool unchecked,
+                      const struct error *e)
+{
+    struct app_copy *c = ctx;
+
+    c->op = NULL;
+    if (e != NULL && (e->code == PB_EUNSUPPORTED || e->code == PB_EDENIED)) {
+        log_line("not copied by the service, but read and written: %s", e->msg);
+        read_after_all(c);
+    } else {
+        on_written(ctx, now, unchecked, e);
+    }
+}
+
+static void copy_on_server(struct app_copy *c)
+{
+    const struct app_spot *from = &c->from_spot, *to = &c->to_spot;
+    struct store_copy_request q = {
+        .from_container = from->container,
+        .from_key = from->key,
+        .from_len = from->key_len,
+        .version_id = c->version_id,
+        .from = &c->info,
+        .container = to->container,
+        .key = to->key,
+        .key_len = to->key_len,
+        .condition = c->there != NULL ? STORE_IF_SAME : STORE_IF_ABSENT,
+        .identity = c->there != NULL ? &c->there->identity : NULL,
+    };
+    struct error error;
+
+    c->op = to->store->ops->copy(to->store, &q, on_copied, c, &error);
+    if (c->op == NULL)
+        on_copied(c, NULL, false, &error);
+}
+
+static void on_replaceable(void *ctx, const struct store_object *there, const char *kept,
+                           const struct error *e)
+{
+    struct app_copy *c = ctx;
+
+    if (e != NULL) {
+        fail(c, e);
+        return;
+    }
+    c->there = there;
+    c->kept = kept;
+    c->not_kept = there != NULL && kept == NULL;
+    if (c->on_server)
+        copy_on_server(c);
+    else
+        write_bytes(c);
+}
+
+/* The bytes are here, or the service has them. */
 static void all_read(struct app_copy *c)
 {
     struct app_copied result = {.size = c->written};
@@ -146,6 +201,10 @@ static void all_read(struct app_copy *c)
 
     if (c->to.scheme == LOC_STDIO) {
         c->done(c->ctx, &result, NULL);
+        return;
+    }
+    if (c->replace != NULL) { /* the service could not copy it */
+        write_bytes(c);
         return;
     }
     if (replace_start(c->app, &c->to, &c->to_spot, NULL,
@@ -182,6 +241,7 @@ static enum pb_err take(void *ctx, const void *p, size_t n, struct error *e)
 
 static enum pb_err keep_info(struct app_copy *c, const struct store_object *info, struct error *e)
 {
+    store_object_release(&c->info);
     c->have_info = true;
     return store_object_copy(&c->info, info, e);
 }
@@ -290,6 +350,26 @@ static void on_local_head(void *ctx, const struct store_object *info, const stru
     fail(c, &error);
 }
 
+static void on_source(void *ctx, const struct store_object *info, const struct error *e)
+{
+    struct app_copy *c = ctx;
+    struct error error;
+
+    c->op = NULL;
+    if (e != NULL)
+        fail(c, e);
+    else if (keep_info(c, info, &error) != PB_OK)
+        fail(c, &error);
+    else
+        all_read(c);
+}
+
+static bool is_within_one_store(const struct app_copy *c)
+{
+    return c->from.scheme == c->to.scheme && c->from_spot.store == c->to_spot.store &&
+           c->to_spot.store->ops->copy != NULL;
+}
+
 static enum pb_err start_store_read(struct app_copy *c, struct error *e)
 {
     struct store *s = c->from_spot.store;
@@ -303,7 +383,9 @@ static enum pb_err start_store_read(struct app_copy *c, struct error *e)
     struct error error;
     enum pb_err err = PB_OK;
 
-    if (c->from.scheme == LOC_LOCAL && c->to.scheme != LOC_STDIO) {
+    if (c->on_server) {
+        c->op = s->ops->head(s, q.container, q.key, q.key_len, q.version_id, on_source, c, &error);
+    } else if (c->from.scheme == LOC_LOCAL && c->to.scheme != LOC_STDIO) {
         c->op =
             s->ops->head(s, q.container, q.key, q.key_len, q.version_id, on_local_head, c, &error);
     } else {
@@ -318,6 +400,15 @@ static enum pb_err start_store_read(struct app_copy *c, struct error *e)
     if (e != NULL)
         *e = error;
     return error.code;
+}
+
+static void read_after_all(struct app_copy *c)
+{
+    struct error error;
+
+    c->on_server = false;
+    if (start_store_read(c, &error) != PB_OK)
+        fail(c, &error);
 }
 
 static enum pb_err start_input(struct app_copy *c, struct error *e)
@@ -398,6 +489,8 @@ static enum pb_err copy_start(struct app *a, const struct location *from, const 
     }
     if (err == PB_OK)
         err = find_places(c, e);
+    if (err == PB_OK && from->scheme != LOC_STDIO && to->scheme != LOC_STDIO)
+        c->on_server = is_within_one_store(c);
     if (err == PB_OK)
         err = from->scheme == LOC_STDIO ? start_input(c, e) : start_store_read(c, e);
     if (err != PB_OK)

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "azure.h"
+#include "cloud_copy.h"
 #include "cloud_read.h"
 
 static void azure_free(struct store *base)
@@ -18,6 +19,7 @@ static const struct store_ops azure_ops = {
     .head = cloud_head,
     .read = cloud_read_one,
     .write = azure_write,
+    .copy = cloud_copy,
     .list_versions = azure_list_versions,
     .remove = cloud_remove,
     .details = cloud_details,

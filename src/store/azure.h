@@ -6,6 +6,7 @@
  *   azure_error.c    what an answer that is no success says, and in which words we pass it on
  *   azure_list.c     accounts, containers, pages of blobs, of versions and snapshots
  *   azure_headers.c  between an answer's headers and a struct store_object
+ *   azure_copy.c     Copy Blob
  *   azure_write.c    the careful write (azure_put.c)
  *   azure_blocks.c   the same of a large blob, in blocks (azure_plan.c)
  */
@@ -41,6 +42,7 @@ enum azure_action {
     AZURE_TAGS,
     AZURE_PUT,
     AZURE_DELETE,
+    AZURE_COPY_BLOB,
     AZURE_GET_BLOCKS,
     AZURE_BLOCK, /* may be repeated: the last one of an id counts */
     AZURE_PUT_BLOCKS
@@ -57,6 +59,7 @@ struct azure_request {
 
 extern const struct cloud_kind azure_kind;
 extern const struct cloud_action azure_actions[];
+extern const struct cloud_copy_kind azure_copies;
 
 static inline struct azure_store *azure_of(const struct cloud_request *r)
 {
@@ -65,6 +68,9 @@ static inline struct azure_store *azure_of(const struct cloud_request *r)
 /* The address and authorization with which the service itself may read the blob of r:
  * x-ms-copy-source and what goes with it, as headers of r. */
 enum pb_err azure_request_source(struct azure_request *r, struct error *e) PB_CHECK;
+/* The address of what is copied, as the service is told it with r. */
+enum pb_err azure_copy_source(struct azure_request *r, const char *where, const char *key,
+                              size_t key_len, const char *version_id, struct error *e) PB_CHECK;
 /* Does the answer say something (the clock) that makes another attempt worth its while?  Requests
  * that only read ask this themselves. */
 bool azure_request_learn(struct azure_request *r, const struct http_result *answer);

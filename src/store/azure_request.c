@@ -43,15 +43,20 @@ static void release(struct cloud_request *q)
     free(r->sent_token);
 }
 
-static enum pb_err ask_version(struct cloud_request *r, const char *version_id, struct error *e)
+static enum pb_err name_version(struct aws_query *q, const char *version_id, struct error *e)
 {
     size_t n = strlen(AZURE_SNAPSHOT);
 
     if (strcmp(version_id, AZURE_CURRENT) == 0)
         return PB_OK;
     if (strncmp(version_id, AZURE_SNAPSHOT, n) == 0)
-        return cloud_param(r, "snapshot", version_id + n, e);
-    return cloud_param(r, "versionid", version_id, e);
+        return aws_query_add(q, "snapshot", version_id + n, strlen(version_id + n), e);
+    return aws_query_add(q, "versionid", version_id, strlen(version_id), e);
+}
+
+static enum pb_err ask_version(struct cloud_request *r, const char *version_id, struct error *e)
+{
+    return name_version(&r->params, version_id, e);
 }
 
 /* ------------------------------------------------------------------------ authorizing */
@@ -70,6 +75,7 @@ const struct cloud_action azure_actions[] = {
     [AZURE_TAGS] = {"GET", HTTP_READ, N_("read the tags of"), OWNER},
     [AZURE_PUT] = {"PUT", HTTP_WRITE, N_("save"), CONTRIBUTOR},
     [AZURE_DELETE] = {"DELETE", HTTP_READ, N_("remove"), CONTRIBUTOR},
+    [AZURE_COPY_BLOB] = {"PUT", HTTP_WRITE, N_("copy to"), CONTRIBUTOR},
     [AZURE_GET_BLOCKS] = {"GET", HTTP_READ, N_("save"), CONTRIBUTOR},
     [AZURE_BLOCK] = {"PUT", HTTP_READ, N_("save"), CONTRIBUTOR},
     [AZURE_PUT_BLOCKS] = {"PUT", HTTP_WRITE, N_("save"), CONTRIBUTOR},
@@ -155,6 +161,39 @@ static enum pb_err prepare(struct cloud_request *q, struct http_message *out, st
     else if (err == PB_OK && r->auth == AZURE_TOKEN)
         err = bear(r, out, e);
     azure_url_release(&url);
+    return err;
+}
+
+enum pb_err azure_copy_source(struct azure_request *r, const char *where, const char *key,
+                              size_t key_len, const char *version_id, struct error *e)
+{
+    struct azure_spot spot;
+    struct aws_query q = {0};
+    struct azure_url url;
+    char *copy = mem_strdup(where);
+    enum pb_err err = copy ? PB_OK : error_nomem(e);
+
+    azure_url_init(&url);
+    if (err == PB_OK && !azure_spot_split(&spot, copy))
+        err = cloud_error(&r->q, PB_EUSAGE, "that is not the name of a storage account", e);
+    if (err == PB_OK)
+        err = azure_url_make(&url, &azure_of(&r->q)->setup, spot.account, spot.container, key,
+                             key_len, e);
+    if (err == PB_OK && version_id)
+        err = name_version(&q, version_id, e);
+    if (err == PB_OK && (q.len > 0 || r->auth == AZURE_SAS))
+        buf_putc(&url.url, '?');
+    if (err == PB_OK)
+        err = aws_query_format(&q, &url.url, e);
+    if (err == PB_OK && r->auth == AZURE_SAS)
+        buf_printf(&url.url, "%s%s", q.len > 0 ? "&" : "", r->sas);
+    if (err == PB_OK)
+        err = buf_status(&url.url, e);
+    if (err == PB_OK)
+        err = cloud_header(&r->q, "x-ms-copy-source", url.url.data, e);
+    aws_query_release(&q);
+    azure_url_release(&url);
+    free(copy);
     return err;
 }
 
@@ -267,10 +306,13 @@ static enum pb_err hold(struct cloud_request *r, const struct store_identity *id
     return cloud_header(r, "If-Match", identity->etag, e);
 }
 
+static const struct cloud_tagging tagging = {AZURE_TAGS, "comp", "tags", "Tags"};
+
 const struct cloud_kind azure_kind = {
     .actions = azure_actions,
     .head = AZURE_HEAD,
     .get = AZURE_GET,
+    .put = AZURE_PUT,
     .remove = AZURE_DELETE,
     .request_size = sizeof(struct azure_request),
     .init = init,
@@ -289,5 +331,7 @@ const struct cloud_kind azure_kind = {
     .object_from = azure_object_from,
     .version = ask_version,
     .details = parts_of_details,
+    .tagging = &tagging,
+    .copies = &azure_copies,
     .hold = hold,
 };

@@ -192,16 +192,11 @@ static enum pb_err check(const struct cloud_write *c, struct error *e)
 }
 
 static const struct cloud_write_kind write_kind = {
-    .put = AZURE_PUT,
     .release = release,
     .progress = progress,
     .absent = absent,
     .check = check,
-    .tags = AZURE_TAGS,
-    .tags_param = "comp",
-    .tags_value = "tags",
-    .tags_root = "Tags",
-    .tags_needs = "",
+    .keeps_tags = true,
     .send = put,
     .saved = saved,
     .compare = compare,

@@ -9,6 +9,7 @@
  *   cloud_read.c     HEAD and GET
  *   cloud_ranges.c   GET of a large object, in ranges side by side
  *   cloud_write.c    the careful write, as far as it is the same everywhere
+ *   cloud_copy.c     a copy that the service makes by itself
  *   cloud_remove.c   DELETE
  *   cloud_details.c  tags and access lists (cloud_tags.c)
  *   cloud_digest.c   checksums of what is sent and read
@@ -58,12 +59,20 @@ struct cloud_detail {
     enum pb_err (*read)(struct http_headers *rows, const struct buf *body, struct error *e);
 };
 
+/* How tags are read. */
+struct cloud_tagging {
+    unsigned action;
+    const char *param, *value; /* as in struct cloud_detail */
+    const char *root;          /* of the answer */
+};
+struct cloud_copy_kind;
+
 /* All but actions, request_size, prepare, again, where and those of errors and objects may be NULL.
  */
 struct cloud_kind {
     const struct cloud_action *actions;
     unsigned head; /* the action that asks for an object's properties */
-    unsigned get, remove;
+    unsigned get, put, remove;
     size_t request_size; /* of the store's own struct, which begins with a struct cloud_request */
 
     enum pb_err (*init)(struct cloud_request *r, struct error *e);
@@ -97,8 +106,12 @@ struct cloud_kind {
                                struct error *e);
     /* Asks for that version (not NULL). */
     enum pb_err (*version)(struct cloud_request *r, const char *version_id, struct error *e);
+    /* Asks for a version, which is not there, where else it may be; NULL: nowhere. */
+    enum pb_err (*deeper)(struct cloud_request *r, struct error *e);
 
     const struct cloud_detail *details; /* the last one has no name */
+    const struct cloud_tagging *tagging;
+    const struct cloud_copy_kind *copies;
     /* Holds the removal of an object to what was read; NULL: the service cannot. */
     enum pb_err (*hold)(struct cloud_request *r, const struct store_identity *identity,
                         struct error *e);

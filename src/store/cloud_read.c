@@ -14,6 +14,7 @@
 struct head_op {
     struct store_op op; /* first */
     struct cloud_request *request;
+    bool versioned, deeper; /* a version is asked for; where else it may be, too */
     store_head_fn done;
     void *ctx;
 };
@@ -32,6 +33,16 @@ static void head_stop(struct store_op *op)
 
 static const struct store_op_class head_class = {.stop = head_stop};
 
+static bool look_deeper(struct head_op *h, const struct http_result *r)
+{
+    const struct cloud_kind *k = h->request->store->kind;
+
+    if (r->status != 404 || !h->versioned || h->deeper || !k->deeper)
+        return false;
+    h->deeper = true;
+    return k->deeper(h->request, NULL) == PB_OK && cloud_request_send(h->request, NULL) == PB_OK;
+}
+
 static void head_answered(void *ctx, const struct http_result *r, const struct error *e)
 {
     struct head_op *h = ctx;
@@ -41,10 +52,14 @@ static void head_answered(void *ctx, const struct http_result *r, const struct e
     struct error error = {0};
     enum pb_err err = PB_OK;
 
+    if (!e && look_deeper(h, r))
+        return;
     store_object_init(&o);
     if (e) {
         error = *e;
         err = e->code;
+    } else if (h->deeper && r->status / 100 == 4) {
+        err = cloud_error(h->request, PB_ENOTFOUND, "there is no such version of it", &error);
     } else if (r->status / 100 != 2) {
         err = cloud_answer_error(h->request, r, &error);
     } else {
@@ -66,6 +81,7 @@ struct store_op *cloud_head(struct store *s, const char *container, const char *
         return NULL;
     }
     store_op_begin(&h->op, &head_class, s);
+    h->versioned = version_id != NULL;
     h->done = done;
     h->ctx = ctx;
     err = cloud_request_new(&h->request, s, ((struct cloud_store *)s)->kind->head, container, key,

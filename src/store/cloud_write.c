@@ -35,6 +35,7 @@ static enum pb_err copy_request(struct cloud_write *w, const struct store_write_
     if (!w->container || !w->key)
         return error_nomem(e);
     w->body = q->body;
+    w->size = q->body ? q->body->size : 0;
     w->condition = q->condition;
     w->has_keep = q->keep != NULL;
     w->keep_as_given = q->keep_as_given;
@@ -56,12 +57,13 @@ enum pb_err cloud_write_init(struct cloud_write *w, struct store *s,
     buf_init(&w->tagging_xml, BUF_MAX_LINE);
     w->kind = kind;
     w->request = request;
+    w->speaks_of = ((const struct cloud_store *)s)->kind->put;
     err = copy_request(w, q, e);
     if (err == PB_OK)
-        err = cloud_write_begin(w, kind->put, NULL, e); /* errors speak of it */
+        err = cloud_write_begin(w, w->speaks_of, NULL, e); /* errors speak of it */
     if (err == PB_OK && q->condition == STORE_IF_SAME && !q->identity)
         return cloud_error(w->request, PB_EUSAGE, "it is not known which version was read", e);
-    if (err == PB_OK && q->body->size == SOURCE_SIZE_UNKNOWN)
+    if (err == PB_OK && w->size == SOURCE_SIZE_UNKNOWN)
         return cloud_error(w->request, PB_EUSAGE, "its size is not known yet", e);
     return err;
 }
@@ -73,8 +75,8 @@ void cloud_write_free(struct cloud_write *w)
     store_op_end(&w->op);
     loop_timer_stop(l, w->timer);
     loop_unpost(l, w);
-    w->kind->release(w);
     cloud_request_release(w->request);
+    w->kind->release(w);
     cloud_digest_release(&w->digest);
     store_object_release(&w->keep);
     store_object_release(&w->before);
@@ -176,7 +178,7 @@ enum pb_err cloud_write_begin(struct cloud_write *w, unsigned action, cloud_answ
 
     cloud_request_release(w->request);
     err = cloud_request_init(w->request, w->op.store, action, w->container, w->key, w->key_len, e);
-    w->request->speaks_of = w->kind->put;
+    w->request->speaks_of = w->speaks_of;
     w->request->done = done;
     w->request->ctx = w;
     return err;
@@ -218,7 +220,7 @@ void cloud_write_take_identity(struct cloud_write *w, const struct http_result *
     const char *version = http_headers_get(&r->headers, version_header);
 
     store_identity_release(&w->put);
-    w->put.size = w->body->size;
+    w->put.size = w->size;
     /* Without memory for these the comparison that follows just knows less. */
     w->put.etag = etag && *etag ? mem_strdup(etag) : NULL;
     w->put.version_id = version && *version ? mem_strdup(version) : NULL;
@@ -233,49 +235,90 @@ const struct http_headers *cloud_write_properties(const struct cloud_write *w)
 
 /* ----------------------------------------------------------------------------- before */
 
+static const struct cloud_tagging *tagging_of(const struct cloud_write *w)
+{
+    return ((const struct cloud_store *)w->op.store)->kind->tagging;
+}
+
+static enum pb_err take_tags(struct cloud_write *w, const struct http_result *r, struct error *e)
+{
+    enum pb_err err;
+
+    if (r->status / 100 != 2) {
+        err = cloud_answer_error(w->request, r, e);
+        if (err == PB_EDENIED)
+            (void)error_set(e, PB_EDENIED,
+                            "cannot save: it has tags, and saving would lose them, since these "
+                            "credentials may not read them (needs %s)",
+                            w->request->store->kind->actions[tagging_of(w)->action].needs);
+        return err;
+    }
+    err = cloud_tags_query(&w->tagging, &r->body, tagging_of(w)->root, e);
+    buf_append(&w->tagging_xml, r->body.data, r->body.len);
+    return err == PB_OK ? buf_status(&w->tagging_xml, e) : err;
+}
+
+/* Of the request that was begun. */
+static enum pb_err ask_tags(struct cloud_write *w, struct error *e)
+{
+    enum pb_err err;
+
+    buf_clear(&w->tagging);
+    buf_clear(&w->tagging_xml);
+    err = cloud_param(w->request, tagging_of(w)->param, tagging_of(w)->value, e);
+    return err == PB_OK ? cloud_request_send(w->request, e) : err;
+}
+
 static void tags_answered(void *ctx, const struct http_result *r, const struct error *e)
 {
     struct cloud_write *w = ctx;
     struct error error = {0};
-    enum pb_err err;
 
-    if (e) {
+    if (e)
         cloud_write_fail(w, e);
-        return;
-    }
-    if (r->status / 100 != 2) {
-        err = cloud_answer_error(w->request, r, &error);
-        if (err == PB_EDENIED)
-            (void)error_set(&error, PB_EDENIED,
-                            "cannot save: it has tags, and saving would lose them, since these "
-                            "credentials may not read them%s",
-                            w->kind->tags_needs);
-        cloud_write_fail(w, &error);
-        return;
-    }
-    err = cloud_tags_query(&w->tagging, &r->body, w->kind->tags_root, &error);
-    buf_append(&w->tagging_xml, r->body.data, r->body.len);
-    if (err == PB_OK)
-        err = buf_status(&w->tagging_xml, &error);
-    if (err != PB_OK)
+    else if (take_tags(w, r, &error) != PB_OK)
         cloud_write_fail(w, &error);
     else
         w->kind->send(w);
 }
 
-static void ask_tags(struct cloud_write *w)
+static void read_tags(struct cloud_write *w)
 {
     struct error error = {0};
-    enum pb_err err = cloud_write_begin(w, w->kind->tags, tags_answered, &error);
+    enum pb_err err = cloud_write_begin(w, tagging_of(w)->action, tags_answered, &error);
 
-    buf_clear(&w->tagging);
-    buf_clear(&w->tagging_xml);
     if (err == PB_OK)
-        err = cloud_param(w->request, w->kind->tags_param, w->kind->tags_value, &error);
-    if (err == PB_OK)
-        err = cloud_request_send(w->request, &error);
+        err = ask_tags(w, &error);
     if (err != PB_OK)
         cloud_write_fail(w, &error);
+}
+
+static void source_tags_answered(void *ctx, const struct http_result *r, const struct error *e)
+{
+    struct cloud_write *w = ctx;
+    struct error error = {0};
+
+    if (e)
+        cloud_write_fail(w, e);
+    else if (take_tags(w, r, &error) != PB_OK)
+        cloud_write_fail(w, &error);
+    else
+        cloud_write_look_before(w);
+}
+
+enum pb_err cloud_write_read_tags(struct cloud_write *w, const char *container, const char *key,
+                                  size_t key_len, const char *version_id, struct error *e)
+{
+    enum pb_err err;
+
+    cloud_request_release(w->request);
+    err = cloud_request_init(w->request, w->op.store, tagging_of(w)->action, container, key,
+                             key_len, e);
+    w->request->done = source_tags_answered;
+    w->request->ctx = w;
+    if (err == PB_OK)
+        err = cloud_version(w->request, version_id, e);
+    return err == PB_OK ? ask_tags(w, e) : err;
 }
 
 /* Something is there.  It must be what was read, or nothing is sent. */
@@ -289,8 +332,8 @@ static void is_there(struct cloud_write *w)
         cloud_write_conflict(w);
     else if (w->kind->check && w->kind->check(w, &error) != PB_OK)
         cloud_write_fail(w, &error);
-    else if (w->before.tags > 0)
-        ask_tags(w);
+    else if (w->before.tags > 0 && w->kind->keeps_tags)
+        read_tags(w);
     else
         w->kind->send(w);
 }

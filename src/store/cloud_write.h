@@ -21,7 +21,6 @@ struct cloud_write;
 
 /* What a store does its own way. */
 struct cloud_write_kind {
-    unsigned put; /* what errors speak of */
     void (*release)(struct cloud_write *w);
     void (*progress)(const struct cloud_write *w, struct http_progress *out);
     /* What is asked beyond a HEAD in step 2, and whether it is to be asked again after that answer.
@@ -34,9 +33,7 @@ struct cloud_write_kind {
     /* What an overwrite would lose and cannot be sent again, or another reason not to.  May be
      * NULL. */
     enum pb_err (*check)(const struct cloud_write *w, struct error *e);
-    unsigned tags; /* the action that reads them */
-    const char *tags_param, *tags_value, *tags_root;
-    const char *tags_needs; /* "" or the permission that it takes, with a blank before it */
+    bool keeps_tags;                     /* of what is there */
     void (*send)(struct cloud_write *w); /* 3 */
     /* It is there, as `now`: ends in cloud_write_saved(). */
     void (*saved)(struct cloud_write *w, const struct store_identity *now);
@@ -51,13 +48,15 @@ struct cloud_write {
     struct store_op op; /* first */
     const struct cloud_write_kind *kind;
     struct cloud_request *request; /* the one that runs; a part of the store's own struct */
+    unsigned speaks_of;
     struct cloud_digest digest;
     loop_timer timer;
 
     /* What was asked for. */
     char *container, *key;
     size_t key_len;
-    struct source *body;
+    struct source *body; /* NULL: the service has the bytes */
+    uint64_t size;       /* of what is to be there */
     bool has_keep, keep_as_given;
     struct store_object keep;
     enum store_condition condition;
@@ -82,6 +81,9 @@ enum pb_err cloud_write_init(struct cloud_write *w, struct store *s,
                              const struct cloud_write_kind *kind, struct cloud_request *request,
                              const struct store_write_request *q, struct error *e) PB_CHECK;
 void cloud_write_free(struct cloud_write *w);
+/* Reads the tags of an object that is copied, then 2 and on. */
+enum pb_err cloud_write_read_tags(struct cloud_write *w, const char *container, const char *key,
+                                  size_t key_len, const char *version_id, struct error *e) PB_CHECK;
 /* 1, then 2 and on. */
 enum pb_err cloud_write_start(struct cloud_write *w, unsigned checks, struct error *e) PB_CHECK;
 

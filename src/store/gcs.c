@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "cloud_copy.h"
 #include "gcs.h"
 
 static void gcs_free(struct store *base)
@@ -14,6 +15,7 @@ static const struct store_ops gcs_ops = {
     .head = cloud_head,
     .read = gcs_read,
     .write = gcs_write,
+    .copy = cloud_copy,
     .list_versions = gcs_list_versions,
     .remove = cloud_remove,
     .details = cloud_details,

@@ -7,6 +7,7 @@
  *   gcs_object.c   between an object's resource and a struct store_object
  *   gcs_list.c     buckets, pages of objects, of generations, of what is soft-deleted
  *   gcs_read.c     metadata and media
+ *   gcs_copy.c     rewrite and restore
  *   gcs_write.c    the careful write (gcs_upload.c: its requests)
  *
  * An object's identity is its generation: a new one for every write, and only for that.  Metadata
@@ -39,17 +40,21 @@ enum gcs_action {
     GCS_BEGIN, /* of an upload; harmless to repeat */
     GCS_SEND,  /* into an upload: its address is all the permission that it needs */
     GCS_ASK,   /* how far an upload is */
+    GCS_REWRITE,
+    GCS_RESTORE, /* of what is soft-deleted */
     GCS_DELETE
 };
 
 struct gcs_request {
     struct cloud_request q; /* first */
     const char *upload;     /* the address of GCS_SEND and GCS_ASK, borrowed */
+    const char *source;     /* of GCS_REWRITE: its path, borrowed */
     char *token;            /* of the last attempt, or NULL */
 };
 
 extern const struct cloud_kind gcs_kind;
 extern const struct cloud_action gcs_actions[];
+extern const struct cloud_copy_kind gcs_copies;
 extern const struct cloud_detail gcs_parts_of_details[];
 
 static inline struct gcs_store *gcs_of(const struct cloud_request *r)
@@ -82,8 +87,9 @@ enum pb_err gcs_object_from(struct gcs_object *g, const struct http_result *r,
 /* A member of type string that is a number ("generation"). */
 bool gcs_number(const json_t *o, const char *name, uint64_t *out);
 const char *gcs_text(const json_t *o, const char *name); /* "" when absent */
-/* The resource of what is to be written: name, these properties, these checksums.  malloc()ed. */
-enum pb_err gcs_object_json(const struct gcs_request *q, const struct http_headers *keep,
+/* The resource of what is to be written: name, these properties, these checksums (or NULL).
+ * malloc()ed. */
+enum pb_err gcs_object_json(const struct cloud_request *q, const struct http_headers *keep,
                             const char *crc32c, const char *md5, char **out,
                             struct error *e) PB_CHECK;
 

@@ -290,21 +290,23 @@ static const char *member_of(const char *shown)
     return NULL;
 }
 
-enum pb_err gcs_object_json(const struct gcs_request *q, const struct http_headers *keep,
+enum pb_err gcs_object_json(const struct cloud_request *q, const struct http_headers *keep,
                             const char *crc32c, const char *md5, char **out, struct error *e)
 {
-    json_t *o = json_object(), *name = json_stringn(q->q.key, q->q.key_len);
+    json_t *o = json_object(), *name = json_stringn(q->key, q->key_len);
     bool ok;
     size_t i;
 
     *out = NULL;
     if (!name) { /* not UTF-8: jansson has none of it */
         json_decref(o);
-        return cloud_error(&q->q, PB_EUSAGE, "object names there are UTF-8", e);
+        return cloud_error(q, PB_EUSAGE, "object names there are UTF-8", e);
     }
-    ok = json_object_set_new(o, "name", name) == 0 &&
-         json_object_set_new(o, "crc32c", json_string(crc32c)) == 0 &&
-         json_object_set_new(o, "md5Hash", json_string(md5)) == 0;
+    ok = json_object_set_new(o, "name", name) == 0;
+    if (ok && crc32c)
+        ok = json_object_set_new(o, "crc32c", json_string(crc32c)) == 0;
+    if (ok && md5)
+        ok = json_object_set_new(o, "md5Hash", json_string(md5)) == 0;
     for (i = 0; ok && keep && i < keep->len; i++) {
         const char *value = keep->data[i].value, *member = member_of(keep->data[i].name);
 

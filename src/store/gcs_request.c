@@ -36,6 +36,8 @@ const struct cloud_action gcs_actions[] = {
     [GCS_BEGIN] = {"POST", HTTP_READ, N_("save"), TO_WRITE},
     [GCS_SEND] = {"PUT", HTTP_WRITE, N_("save"), TO_WRITE},
     [GCS_ASK] = {"PUT", HTTP_READ, N_("save"), "storage.objects.create"},
+    [GCS_REWRITE] = {"POST", HTTP_WRITE, N_("copy to"), TO_WRITE},
+    [GCS_RESTORE] = {"POST", HTTP_WRITE, N_("restore"), "storage.objects.restore"},
     [GCS_DELETE] = {"DELETE", HTTP_READ, N_("remove"), "storage.objects.delete"},
 };
 
@@ -44,20 +46,30 @@ static bool is_upload(const struct cloud_request *r)
     return r->action == GCS_SEND || r->action == GCS_ASK;
 }
 
-static void put_url(const struct cloud_request *r, struct buf *out)
+/* "/b/BUCKET/o/KEY" */
+static void put_path(const struct cloud_request *r, bool key, struct buf *out)
 {
-    buf_puts(out, gcs_of(r)->setup->endpoint);
-    buf_puts(out, r->action == GCS_BEGIN ? "/upload/storage/v1/b" : "/storage/v1/b");
+    buf_puts(out, "/b");
     if (r->container) {
         buf_putc(out, '/');
         uri_encode(out, r->container, strlen(r->container), false);
-    }
-    if (r->container)
         buf_puts(out, "/o");
-    if (r->key && r->action != GCS_BEGIN) {
+    }
+    if (key) {
         buf_putc(out, '/');
         uri_encode(out, r->key, r->key_len, false);
     }
+}
+
+static void put_url(const struct cloud_request *r, struct buf *out)
+{
+    buf_puts(out, gcs_of(r)->setup->endpoint);
+    buf_puts(out, r->action == GCS_BEGIN ? "/upload/storage/v1" : "/storage/v1");
+    if (r->action == GCS_REWRITE)
+        buf_printf(out, "%s/rewriteTo", ((const struct gcs_request *)r)->source);
+    put_path(r, r->key && r->action != GCS_BEGIN, out);
+    if (r->action == GCS_RESTORE)
+        buf_puts(out, "/restore");
     if (r->query.len > 0)
         buf_printf(out, "?%s", r->query.data);
 }
@@ -178,10 +190,17 @@ static enum pb_err hold(struct cloud_request *r, const struct store_identity *id
     return cloud_param(r, "ifGenerationMatch", identity->etag, e);
 }
 
+/* A generation that is not there may be soft-deleted. */
+static enum pb_err deeper(struct cloud_request *r, struct error *e)
+{
+    return cloud_param(r, "softDeleted", "true", e);
+}
+
 const struct cloud_kind gcs_kind = {
     .actions = gcs_actions,
     .head = GCS_HEAD,
     .get = GCS_GET,
+    .put = GCS_SEND,
     .remove = GCS_DELETE,
     .request_size = sizeof(struct gcs_request),
     .release = forget_token,
@@ -200,5 +219,7 @@ const struct cloud_kind gcs_kind = {
     .object_from = object_from,
     .version = ask_version,
     .details = gcs_parts_of_details,
+    .copies = &gcs_copies,
+    .deeper = deeper,
     .hold = hold,
 };

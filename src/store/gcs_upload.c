@@ -63,8 +63,8 @@ enum pb_err gcs_upload_begin(struct gcs_write_op *w, cloud_answer_fn done, struc
     free(w->json);
     w->json = NULL;
     if (err == PB_OK)
-        err = gcs_object_json(&w->request, cloud_write_properties(&w->c), w->c.digest.checks.crc32c,
-                              w->c.digest.checks.md5, &w->json, e);
+        err = gcs_object_json(&w->request.q, cloud_write_properties(&w->c),
+                              w->c.digest.checks.crc32c, w->c.digest.checks.md5, &w->json, e);
     if (err == PB_OK)
         err = cloud_param(&w->request.q, "uploadType", "resumable", e);
     if (err == PB_OK)

@@ -336,7 +336,6 @@ static bool absent(const struct cloud_write *c, const struct http_result *r)
 }
 
 static const struct cloud_write_kind write_kind = {
-    .put = GCS_SEND,
     .release = release,
     .progress = progress,
     .look = look,

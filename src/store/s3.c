@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cloud_copy.h"
 #include "s3.h"
 
 static void s3_free(struct store *base)
@@ -29,6 +30,7 @@ static const struct store_ops s3_ops = {
     .head = cloud_head,
     .read = cloud_read,
     .write = s3_write,
+    .copy = cloud_copy,
     .list_versions = s3_list_versions,
     .remove = cloud_remove,
     .details = cloud_details,

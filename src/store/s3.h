@@ -9,6 +9,7 @@
  *   s3_details.c  tags and access lists
  *   s3_links.c    addresses of an object, signed ones among them
  *   s3_headers.c  between an answer's headers and a struct store_object
+ *   s3_copy.c     CopyObject
  *   s3_write.c    the careful write (s3_put.c, s3_doubt.c)
  *   s3_multipart.c  the same of a large object, in parts (s3_parts.c, s3_abort.c)
  */
@@ -65,6 +66,7 @@ enum s3_action {
     S3_CREATE_UPLOAD,
     S3_PART, /* may be repeated: the last one of a number counts */
     S3_COMPLETE,
+    S3_COPY,
     S3_PUT_TAGS,
     S3_ABORT
 };
@@ -78,6 +80,7 @@ struct s3_request {
 
 extern const struct cloud_kind s3_kind;
 extern const struct cloud_action s3_actions[];
+extern const struct cloud_copy_kind s3_copies;
 extern const struct cloud_detail s3_parts_of_details[];
 
 static inline struct s3_store *s3_of(const struct cloud_request *r)
@@ -93,11 +96,20 @@ bool s3_request_learn(struct s3_request *r, const struct http_result *answer);
 void s3_problem_read(struct cloud_problem *p, const struct http_result *r);
 /* The root element of a 2xx body is <Error>. */
 bool s3_is_error_body(const struct buf *body);
+/* The text of one element of an answer; "" when there is none. */
+void s3_read_element(const struct http_result *r, const char *path, char *text, size_t size);
 /* For s3_kind. */
 extern const struct cloud_answer s3_answers[];
 void s3_where(const struct cloud_request *r, struct buf *out);
 bool s3_words(const struct cloud_request *q, struct cloud_problem *p, int status, struct buf *why,
               enum pb_err *err);
+
+/* ----------------------------------------------------------------------- s3_copy.c */
+
+/* What is copied, and on which condition, into the headers of r. */
+enum pb_err s3_copy_source(struct cloud_request *r, const char *bucket, const char *key,
+                           size_t key_len, const struct store_identity *id,
+                           struct error *e) PB_CHECK;
 
 /* --------------------------------------------------------------------- s3_headers.c */
 

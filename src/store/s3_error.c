@@ -162,3 +162,33 @@ bool s3_words(const struct cloud_request *q, struct cloud_problem *p, int status
     }
     return true;
 }
+
+struct element {
+    const char *wanted;
+    char *text;
+    size_t size;
+};
+
+static void on_text(void *ctx, const char *path, const char *text, size_t len)
+{
+    const struct element *a = ctx;
+
+    if (strcmp(path, a->wanted) == 0 && len < a->size) {
+        memcpy(a->text, text, len);
+        a->text[len] = '\0';
+    }
+}
+
+void s3_read_element(const struct http_result *r, const char *path, char *text, size_t size)
+{
+    struct element a = {path, text, size};
+    struct xml_handler handler = {.end = on_text, .ctx = &a};
+    struct xml *x = NULL;
+
+    *text = '\0';
+    if (xml_new(&handler, &x, NULL) != PB_OK)
+        return;
+    if (xml_feed(x, r->body.data, r->body.len, NULL) != PB_OK || xml_finish(x, NULL) != PB_OK)
+        *text = '\0';
+    xml_free(x);
+}

@@ -6,12 +6,12 @@
 #include <strings.h>
 
 #include <pklbrowse/log.h>
-#include <pklbrowse/xml.h>
 
 #include "s3_parts.h"
 
 #define SIDE_BY_SIDE 4
 #define ETAG_MAX 128
+#define ELEMENT_MAX 512
 
 struct slot {
     struct s3_multipart *m;
@@ -142,35 +142,6 @@ void s3_multipart_progress(const struct s3_multipart *m, struct http_progress *o
 
 /* ------------------------------------------------------------------------- what it says */
 
-struct answer {
-    const char *wanted;
-    char text[512];
-};
-
-static void on_text(void *ctx, const char *path, const char *text, size_t len)
-{
-    struct answer *a = ctx;
-
-    if (strcmp(path, a->wanted) == 0 && len < sizeof a->text) {
-        memcpy(a->text, text, len);
-        a->text[len] = '\0';
-    }
-}
-
-/* The text of one element of a 2xx answer; "" when there is none. */
-static void read_element(const struct http_result *r, const char *path, struct answer *a)
-{
-    struct xml_handler handler = {.end = on_text, .ctx = a};
-    struct xml *x = NULL;
-
-    *a = (struct answer){.wanted = path};
-    if (xml_new(&handler, &x, NULL) != PB_OK)
-        return;
-    if (xml_feed(x, r->body.data, r->body.len, NULL) != PB_OK || xml_finish(x, NULL) != PB_OK)
-        a->text[0] = '\0';
-    xml_free(x);
-}
-
 /* A 200 may yet say that it failed: it was begun before the end was known. */
 static bool hides_error(void *ctx, const struct http_result *r)
 {
@@ -245,11 +216,11 @@ static bool keep_etag(struct slot *s, const struct http_result *r)
 {
     const struct s3_part *part = &s->m->parts.data[s->part];
     const char *etag = http_headers_get(&r->headers, "ETag");
-    struct answer a;
+    char text[ELEMENT_MAX];
 
     if (part->copied) {
-        read_element(r, "CopyPartResult/ETag", &a);
-        etag = a.text;
+        s3_read_element(r, "CopyPartResult/ETag", text, sizeof text);
+        etag = text;
     }
     if (!etag || !*etag || strlen(etag) >= ETAG_MAX)
         return false;
@@ -308,29 +279,15 @@ static enum pb_err copy_headers(struct slot *s, struct error *e)
 {
     const struct write_op *w = s->m->w;
     const struct s3_part *part = &s->m->parts.data[s->part];
-    const struct store_identity *old = &w->c.before.identity;
     struct buf text;
-    enum pb_err err;
+    enum pb_err err = s3_copy_source(&s->request.q, w->c.container, w->c.key, w->c.key_len,
+                                     &w->c.before.identity, e);
 
     buf_init(&text, BUF_MAX_LINE);
-    buf_putc(&text, '/');
-    uri_encode(&text, w->c.container, strlen(w->c.container), false);
-    buf_putc(&text, '/');
-    uri_encode(&text, w->c.key, w->c.key_len, true);
-    if (old->version_id) {
-        buf_puts(&text, "?versionId=");
-        uri_encode(&text, old->version_id, strlen(old->version_id), false);
-    }
-    err = buf_status(&text, e);
-    if (err == PB_OK)
-        err = cloud_header(&s->request.q, "x-amz-copy-source", text.data, e);
-    buf_clear(&text);
     buf_printf(&text, "bytes=%llu-%llu", (unsigned long long)part->from,
                (unsigned long long)(part->from + part->len - 1));
     if (err == PB_OK)
         err = cloud_header(&s->request.q, "x-amz-copy-source-range", text.data, e);
-    if (err == PB_OK && old->etag)
-        err = cloud_header(&s->request.q, "x-amz-copy-source-if-match", old->etag, e);
     buf_release(&text);
     return err;
 }
@@ -403,7 +360,7 @@ static void created(void *ctx, const struct http_result *r, const struct error *
 {
     struct write_op *w = ctx;
     struct error error = {0};
-    struct answer a;
+    char text[ELEMENT_MAX];
 
     if (e) {
         cloud_write_fail(&w->c, e);
@@ -414,13 +371,13 @@ static void created(void *ctx, const struct http_result *r, const struct error *
         cloud_write_fail(&w->c, &error);
         return;
     }
-    read_element(r, "InitiateMultipartUploadResult/UploadId", &a);
-    if (!*a.text) {
+    s3_read_element(r, "InitiateMultipartUploadResult/UploadId", text, sizeof text);
+    if (!*text) {
         cloud_write_fail_with(&w->c, PB_ESERVER,
                               "the server does not name the upload that it began");
         return;
     }
-    w->multipart->id = mem_strdup(a.text);
+    w->multipart->id = mem_strdup(text);
     if (!w->multipart->id) {
         (void)error_nomem(&error);
         cloud_write_fail(&w->c, &error);
@@ -518,15 +475,15 @@ static enum pb_err expect_etag(struct s3_multipart *m, struct error *e)
 static void completed(void *ctx, const struct http_result *r, const struct error *e)
 {
     struct write_op *w = ctx;
-    struct answer a;
+    char text[ELEMENT_MAX];
 
     if (e || !succeeded(r)) {
         s3_write_put_answered(w, r, e);
         return;
     }
-    read_element(r, "CompleteMultipartUploadResult/ETag", &a);
+    s3_read_element(r, "CompleteMultipartUploadResult/ETag", text, sizeof text);
     w->multipart->completed = true;
-    s3_write_put_done(w, r, a.text);
+    s3_write_put_done(w, r, text);
 }
 
 static void complete(struct write_op *w)

@@ -29,6 +29,7 @@ const struct cloud_action s3_actions[] = {
     [S3_CREATE_UPLOAD] = {"POST", HTTP_WRITE, N_("save"), "s3:PutObject"},
     [S3_PART] = {"PUT", HTTP_READ, N_("save"), "s3:PutObject"},
     [S3_COMPLETE] = {"POST", HTTP_WRITE, N_("save"), "s3:PutObject"},
+    [S3_COPY] = {"PUT", HTTP_WRITE, N_("copy to"), "s3:PutObject"},
     [S3_PUT_TAGS] = {"PUT", HTTP_READ, N_("set the tags of"), "s3:PutObjectTagging"},
     [S3_ABORT] = {"DELETE", HTTP_READ, N_("abort the upload of"), "s3:AbortMultipartUpload"},
 };
@@ -342,10 +343,13 @@ static const char *marker(const struct http_result *r)
     return version ? version : "";
 }
 
+static const struct cloud_tagging tagging = {S3_TAGS, "tagging", NULL, "Tagging"};
+
 const struct cloud_kind s3_kind = {
     .actions = s3_actions,
     .head = S3_HEAD,
     .get = S3_GET,
+    .put = S3_PUT,
     .remove = S3_DELETE,
     .request_size = sizeof(struct s3_request),
     .check = check,
@@ -362,5 +366,7 @@ const struct cloud_kind s3_kind = {
     .object_from = s3_object_from,
     .version = ask_version,
     .details = s3_parts_of_details,
+    .tagging = &tagging,
+    .copies = &s3_copies,
     .marker = marker,
 };

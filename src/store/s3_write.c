@@ -224,15 +224,11 @@ static void send(struct cloud_write *c)
 }
 
 static const struct cloud_write_kind write_kind = {
-    .put = S3_PUT,
     .release = release,
     .progress = progress,
     .absent = absent,
     .check = s3_put_check,
-    .tags = S3_TAGS,
-    .tags_param = "tagging",
-    .tags_root = "Tagging",
-    .tags_needs = " (s3:GetObjectTagging)",
+    .keeps_tags = true,
     .send = send,
     .saved = s3_write_saved,
     .compare = compare,

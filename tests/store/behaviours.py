@@ -127,4 +127,26 @@ def gone_meanwhile(rig):
     rig.error("not found", "no such object", "get", rig.bucket, "gm", rig.file())
 
 
-BEHAVIOURS = (folders, odd_keys, reading, conflicts, gone_meanwhile, one_byte_of_a_pickle)
+def copying(rig):
+    """The service copies by itself: bytes, type and metadata; held to what is there."""
+    body = os.urandom(70000)
+    to = "copied here+%25/ä"
+    rig.put_with("cp from+%/ä", body, "x/y", {"team": "a b"})
+    source = ("copy", rig.bucket, quote("cp from+%/ä"), rig.bucket)
+    said = rig.ok(*source, quote(to))[-1]["saved"]
+    assert rig.get_with(to) == (body, "x/y", {"team": "a b"})
+    assert rig.ok("head", rig.bucket, quote(to))[0]["identity"]["etag"] == said["etag"]
+    rig.error("exists already", "already", *source, quote(to))
+    rig.put(to, b"theirs")
+    rig.error("changed by someone else", "changed", *source, quote(to), "--etag", rig.NO_ETAG)
+    assert rig.get(to) == b"theirs"
+    etag = rig.ok("head", rig.bucket, quote(to))[0]["identity"]["etag"]
+    rig.ok(*source, quote(to), "--etag", etag)
+    assert rig.get(to) == body
+    rig.put("cp small", b"x")
+    rig.ok("copy", rig.bucket, "cp%20small", rig.bucket, quote(to), "--always")
+    assert rig.get(to) == b"x"
+    rig.error("not found", "no such object", "copy", rig.bucket, "nothing", rig.bucket, "n")
+
+
+BEHAVIOURS = (folders, odd_keys, reading, conflicts, gone_meanwhile, one_byte_of_a_pickle, copying)

@@ -11,6 +11,7 @@
  * [--size N]] [--pause] put CONTAINER KEY FILE [--etag E | --absent | --always] [--hold FILE]
  * [--same AT:FROM:LEN,...] keep DIR CONTAINER KEY FILE (history; FILE is what is to be kept)
  * versions CONTAINER PREFIX [--recursive] rm CONTAINER KEY [--etag E] [--version V]
+ * copy CONTAINER KEY CONTAINER KEY [--version V] [--etag E | --always]
  *
  * Keys and prefixes are percent-encoded.  put without a condition is what an edit does: HEAD (of
  * which it keeps identity and properties), then, as soon as the file of --hold is gone, the write.
@@ -358,6 +359,43 @@ static void start_put(struct tool *t)
         finish(t, &e);
 }
 
+/* The object that is copied is looked at first. */
+static void on_source(void *ctx, const struct store_object *o, const struct error *e)
+{
+    struct tool *t = ctx;
+    struct error error = {0};
+    struct buf key;
+
+    t->op = NULL;
+    if (e) {
+        finish(t, e);
+        return;
+    }
+    if (t->etag)
+        t->identity.etag = strdup(t->etag);
+    buf_init(&key, BUF_MAX_LINE);
+    uri_decode(&key, t->words[4], strlen(t->words[4]), false);
+    {
+        struct store_copy_request q = {.from_container = t->words[1],
+                                       .from_key = t->key.data,
+                                       .from_len = t->key.len,
+                                       .version_id = t->version,
+                                       .from = o,
+                                       .container = t->words[3],
+                                       .key = key.data,
+                                       .key_len = key.len,
+                                       .condition = t->etag     ? STORE_IF_SAME
+                                                    : t->always ? STORE_ALWAYS
+                                                                : STORE_IF_ABSENT,
+                                       .identity = t->etag ? &t->identity : NULL};
+
+        t->op = t->store->ops->copy(t->store, &q, on_written, t, &error);
+    }
+    buf_release(&key);
+    if (!t->op)
+        finish(t, &error);
+}
+
 static void on_removed(void *ctx, const char *marker, const struct error *e)
 {
     if (!e)
@@ -441,6 +479,11 @@ static void start_command(struct tool *t)
     } else if (strcmp(what, "links") == 0 && t->count == 3) {
         t->op = t->store->ops->links(t->store, t->words[1], t->key.data, t->key.len, NULL, on_links,
                                      t, &e);
+        if (!t->op)
+            finish(t, &e);
+    } else if (strcmp(what, "copy") == 0 && t->count == 5 && t->store->ops->copy) {
+        t->op = t->store->ops->head(t->store, t->words[1], t->key.data, t->key.len, t->version,
+                                    on_source, t, &e);
         if (!t->op)
             finish(t, &e);
     } else if (strcmp(what, "head") == 0 && t->count == 3) {
