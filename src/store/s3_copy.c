@@ -75,6 +75,21 @@ static enum pb_err fill(struct cloud_copy *c, struct error *e)
     return err;
 }
 
+/* Some servers do not know the condition on what is copied.  Where ETags are MD5, that shows. */
+static bool is_of_another(const struct cloud_copy *c, const char *etag)
+{
+    const char *sse = http_headers_get(&c->c.keep.keep, "x-amz-server-side-encryption");
+    const char *source = c->c.keep.identity.etag;
+    size_t n = source ? strlen(source) : 0;
+    uint8_t sum[MD5_LEN];
+
+    if (c->c.request->store->kind->copies->is_checked(c->c.op.store) ||
+        (sse && strcmp(sse, "AES256") != 0))
+        return false;
+    return n == 2 * MD5_LEN + 2 && hex_decode(source + 1, 2 * MD5_LEN, sum) && *etag &&
+           !store_identity_matches(&c->c.keep.identity, etag);
+}
+
 static enum cloud_copied answered(struct cloud_copy *c, const struct http_result *r,
                                   struct error *e)
 {
@@ -85,6 +100,13 @@ static enum cloud_copied answered(struct cloud_copy *c, const struct http_result
         return CLOUD_UNCLEAR;
     }
     s3_read_element(r, "CopyObjectResult/ETag", etag, sizeof etag);
+    if (is_of_another(c, etag)) {
+        (void)cloud_error(c->c.request, PB_ECHANGED,
+                          "what is copied was changed by someone else in the same moment: the copy "
+                          "is of what it is now",
+                          e);
+        return CLOUD_FAILED;
+    }
     cloud_write_take_identity(&c->c, r, etag, "x-amz-version-id");
     return CLOUD_COPIED;
 }

@@ -96,6 +96,8 @@ class Rig(Driver):
     WORDS = ("--azure",)
     ADDRESS = "AZURE_TEST_ENDPOINT"             # becomes part of the connection string
     CHECKED = True
+    SCHEME = "az"
+    COPIES = "method=PUT"
     NO_ETAG = '"0x1234567890ABCDE"'
 
     def __init__(self, env):

@@ -4,6 +4,7 @@ A rig is a Driver (rig.py) with: put(key, bytes), get(key), put_with(key, bytes,
 metadata), get_with(key) -> (bytes, content type, metadata), takes(key): such a name is allowed
 there, CHECKED: conditions are the server's to check, NO_ETAG: none that any object has.
 """
+import json
 import os
 import pickle
 from urllib.parse import unquote
@@ -149,4 +150,64 @@ def copying(rig):
     rig.error("not found", "no such object", "copy", rig.bucket, "nothing", rig.bucket, "n")
 
 
-BEHAVIOURS = (folders, odd_keys, reading, conflicts, gone_meanwhile, one_byte_of_a_pickle, copying)
+def copy_without_an_answer(rig):
+    """What became of a lost copy is looked at: never two, never a false conflict."""
+    body = os.urandom(3000)
+    rig.put("cl from", body)
+    source = ("copy", rig.bucket, "cl%20from", rig.bucket, "cl-to")
+    for fault in ("drop-before", "drop-after", "drop-forwarded", "answer status=503"):
+        rig.put("cl-to", fault.encode())
+        etag = rig.ok("head", rig.bucket, "cl-to")[0]["identity"]["etag"]
+        rig.proxy.clear()
+        rig.proxy.rule(f"{rig.COPIES} n=1 do={fault}")
+        rig.ok(*source, "--etag", etag, through=rig.proxy)
+        assert rig.get("cl-to") == body, fault
+    rig.put("cl-to", b"old")
+    etag = rig.ok("head", rig.bucket, "cl-to")[0]["identity"]["etag"]
+    rig.proxy.clear()
+    rig.proxy.rule(f"{rig.COPIES} n=1 do=drop-after run-after={rig.writer('cl-to', b'theirs')}")
+    rig.error("changed by someone else", "changed", *source, "--etag", etag, through=rig.proxy)
+    assert rig.get("cl-to") == b"theirs"
+
+
+def worked_example(rig):
+    """The manual's record of John: found, looked at, changed, guarded, brought back, copied."""
+    where = rig.url("example/data.pickle")
+    rig.put("example/data.pickle", pickle.dumps({"name": "John", "age": 30, "city": "New York"}))
+    assert rig.program("ls", rig.url("example/")) == "data.pickle\n"
+    assert rig.program("show", where) == (
+        "{\n    'name': 'John',\n    'age': 30,\n    'city': 'New York',\n}\n"
+    )
+    first = json.loads(rig.program("ls", "--json", where))["etag"]
+    rig.program("set", where, ".age=31", "--if-match", first)
+    assert pickle.loads(rig.get("example/data.pickle")) == {
+        "name": "John",
+        "age": 31,
+        "city": "New York",
+    }
+    told = rig.program("set", where, ".age=32", "--if-match", first, status=4)
+    assert "changed" in told or "if-match" in told, told
+    assert rig.program("show", where, ".age") == "31\n"
+    kept = [json.loads(line) for line in rig.program("history", "--json", where).splitlines()]
+    assert len(kept) == 1 and kept[0]["etag"].strip('"') == first.strip('"'), kept
+    rig.program("history", where, "--restore", kept[0]["id"])
+    assert rig.program("show", "--repr", where) == (
+        "{'name': 'John', 'age': 30, 'city': 'New York'}\n"
+    )
+    rig.program("cp", where, rig.url("example/copy.pickle"))
+    rig.program("mv", rig.url("example/copy.pickle"), rig.url("example/moved.pickle"))
+    assert rig.program("diff", where, rig.url("example/moved.pickle")) == ""
+    assert rig.program("ls", rig.url("example/")).split() == ["data.pickle", "moved.pickle"]
+
+
+BEHAVIOURS = (
+    folders,
+    odd_keys,
+    reading,
+    conflicts,
+    gone_meanwhile,
+    one_byte_of_a_pickle,
+    copying,
+    copy_without_an_answer,
+    worked_example,
+)

@@ -13,6 +13,8 @@ class Rig(Driver):
     WORDS = ("--gs",)
     ADDRESS = "STORAGE_EMULATOR_HOST"
     CHECKED = True
+    SCHEME = "gs"
+    COPIES = "path=rewriteTo"
     NO_ETAG = "1234567"
 
     def __init__(self):

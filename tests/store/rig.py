@@ -45,9 +45,14 @@ class Driver:
 
     WORDS = ()                              # options of the tool that choose the store
     ADDRESS = None                          # the variable that says where the store is
+    SCHEME = None                           # of the store's locations
+    COPIES = None                           # a proxy's rule that matches a copy by the service
     secrets = ()                            # what no message may hold
     bucket = tmp = None
     count = 0
+
+    def url(self, key):
+        return f"{self.SCHEME}://{self.bucket}/{key}"
 
     def base_environment(self):
         env = {"PATH": os.environ["PATH"], "HOME": self.tmp, "LC_ALL": "C.UTF-8"}
@@ -90,6 +95,23 @@ class Driver:
         for secret in self.secrets:
             assert secret not in json.dumps(told), "a secret in an error"
         return told
+
+    def program(self, *words, status=0, **env):
+        """What our program prints, from its command line."""
+        told = subprocess.run(
+            [os.environ["PKLBROWSE"], *words],
+            env=self.environment(**env),
+            capture_output=True,
+            text=True,
+            cwd=self.tmp,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            timeout=SECONDS,
+        )
+        for secret in self.secrets:
+            assert secret not in told.stdout + told.stderr, "a secret was printed"
+        assert told.returncode == status, (told.returncode, told.stderr)
+        return told.stdout if status == 0 else told.stderr
 
     def names(self, *words, **more):
         return [urllib.parse.unquote(line["name"]) for line in self.ok(*words, **more)

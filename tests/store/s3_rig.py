@@ -32,6 +32,8 @@ def own_server(*options):
 class Rig(Driver):
     ADDRESS = "AWS_ENDPOINT_URL"
     CHECKED = True
+    SCHEME = "s3"
+    COPIES = "method=PUT"
     NO_ETAG = '"00000000000000000000000000000000"'
 
     def __init__(self):

@@ -70,6 +70,82 @@ def generations(rig):
         del rig.gcs.buckets["versions"]
 
 
+def copied_in_pieces(rig):
+    """A rewrite that takes several calls; class, metadata and the like go with it."""
+    body = os.urandom(50000)
+    rig.put(
+        "rw",
+        body,
+        storageClass="NEARLINE",
+        metadata={"who": "me"},
+        contentType="x/y",
+        cacheControl="no-store",
+    )
+    rig.gcs.rewrite_bytes = 20000
+    try:
+        rig.ok("copy", rig.bucket, "rw", rig.bucket, "rw2", through=rig.proxy)
+    finally:
+        rig.gcs.rewrite_bytes = 1 << 40
+    assert sum("rewriteTo" in head.target for head in rig.proxy.heads) == 3
+    assert not any("alt=media" in head.target for head in rig.proxy.heads)
+    one = rig.gcs.get(rig.bucket, "rw2")
+    assert one.data == body and one.properties["storageClass"] == "NEARLINE"
+    assert one.properties["metadata"] == {"who": "me"}
+    assert one.properties["cacheControl"] == "no-store"
+
+
+def generation_brought_back(rig):
+    rig.gcs.bucket("versions", versioning=True)
+    try:
+        old = rig.gcs.put("versions", "g", b"one", metadata={"n": "1"})
+        rig.gcs.put("versions", "g", b"two")
+        rig.program("cp", "--version-id", str(old.generation), "gs://versions/g", "gs://versions/g")
+        now = rig.gcs.get("versions", "g")
+        assert now.data == b"one" and now.properties["metadata"] == {"n": "1"}
+        rig.gcs.put("versions", "h", b"mine")
+        rig.error(
+            "changed by someone else",
+            "changed",
+            "copy",
+            "versions",
+            "g",
+            "versions",
+            "h",
+            "--etag",
+            old.generation,
+        )
+        assert rig.gcs.get("versions", "h").data == b"mine"
+    finally:
+        del rig.gcs.buckets["versions"]
+
+
+def soft_deleted_brought_back(rig):
+    rig.gcs.bucket("soft", soft_delete=True)
+    try:
+        one = rig.gcs.put("soft", "s", b"N.", metadata={"n": "1"})
+        rig.ok("rm", "soft", "s")
+        told = rig.ok("head", "soft", "s", "--version", one.generation)[0]
+        assert "Soft-Deleted" in told["shown"], told
+        rig.error("not found", "no such version", "head", "soft", "s", "--version", 77)
+        rig.error(
+            "wrong usage",
+            "under its own name",
+            "copy",
+            "soft",
+            "s",
+            "soft",
+            "other",
+            "--version",
+            one.generation,
+        )
+        rig.program("cp", "--version-id", str(one.generation), "gs://soft/s", "gs://soft/s")
+        now = rig.gcs.get("soft", "s")
+        assert now.data == b"N." and now.generation != one.generation
+        assert now.properties["metadata"] == {"n": "1"}
+    finally:
+        del rig.gcs.buckets["soft"]
+
+
 def soft_deleted(rig):
     rig.gcs.bucket("soft", soft_delete=True)
     try:
@@ -436,10 +512,11 @@ def no_secret_in_the_log(rig):
 
 
 TESTS = BEHAVIOURS + (
-    buckets, paging, generations, soft_deleted, properties, stored_with_gzip, damaged, broken_off,
-    names, everything_is_carried_over, other_metadata_meanwhile, holds, answer_lost,
-    lost_and_replaced, upload_goes_on, conditions_checked_by_the_service, in_their_own_words,
-    requester_pays, tokens, token_errors, no_secret_in_the_log)
+    buckets, paging, generations, soft_deleted, soft_deleted_brought_back, copied_in_pieces,
+    generation_brought_back, properties, stored_with_gzip, damaged, broken_off, names,
+    everything_is_carried_over, other_metadata_meanwhile, holds, answer_lost, lost_and_replaced,
+    upload_goes_on, conditions_checked_by_the_service, in_their_own_words, requester_pays,
+    tokens, token_errors, no_secret_in_the_log)
 
 
 def main():

@@ -90,6 +90,67 @@ def versions(rig):
                                      VersioningConfiguration={"Status": "Suspended"})
 
 
+def copies_carry_everything(rig):
+    """Type, metadata and tags go with a copy; the bytes never pass here."""
+    rig.put(
+        "cc",
+        b"N." * 1000,
+        ContentType="x/y",
+        Metadata={"who": "me"},
+        Tagging="a=1%2B2&b=x",
+        CacheControl="no-store",
+    )
+    rig.ok("copy", rig.bucket, "cc", rig.bucket, "cc2", through=rig.proxy)
+    assert rig.proxy.methods() == "HEAD HEAD PUT HEAD", rig.proxy.methods()
+    head = rig.s3.head_object(Bucket=rig.bucket, Key="cc2")
+    assert head["ContentType"] == "x/y" and head["Metadata"] == {"who": "me"}
+    assert head["CacheControl"] == "no-store"
+    tags = rig.s3.get_object_tagging(Bucket=rig.bucket, Key="cc2")["TagSet"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {"a": "1+2", "b": "x"}
+    rig.program("mv", rig.url("cc2"), rig.url("cc3"))
+    tags = rig.s3.get_object_tagging(Bucket=rig.bucket, Key="cc3")["TagSet"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {"a": "1+2", "b": "x"}
+
+
+def source_changed_meanwhile(rig):
+    """This server does not know the condition on what is copied: it is found out, and said."""
+    rig.put("sm", b"one")
+    rig.proxy.rule(f"path=/sm2 method=HEAD n=1 do=pass " f"run-after={rig.writer('sm', b'two')}")
+    rig.error(
+        "changed by someone else",
+        "what is copied was changed",
+        "copy",
+        rig.bucket,
+        "sm",
+        rig.bucket,
+        "sm2",
+        through=rig.proxy,
+    )
+    rig.s3.delete_object(Bucket=rig.bucket, Key="sm2")
+    rig.proxy.clear()
+    rig.proxy.rule("method=PUT n=1 do=answer status=412")
+    rig.error(
+        "changed by someone else",
+        "nothing was written",
+        "copy",
+        rig.bucket,
+        "sm",
+        rig.bucket,
+        "sm2",
+        through=rig.proxy,
+    )
+    rig.error("not found", "no such object", "head", rig.bucket, "sm2")
+
+
+def server_that_copies_nothing(rig):
+    """Then it is read and written, with a copy's own properties."""
+    rig.put("sc", b"N.", Metadata={"who": "me"})
+    rig.proxy.rule("method=PUT n=1 do=answer status=501")
+    rig.program("cp", rig.url("sc"), rig.url("sc2"), AWS_ENDPOINT_URL=rig.proxy.url)
+    assert rig.get_with("sc2")[::2] == (b"N.", {"who": "me"})
+    assert "GET" in rig.proxy.methods()
+
+
 def virtual_hosts(rig):
     env = {"AWS_ENDPOINT_URL": "http://" + rig.env["VHOST_SUFFIX"]}
     style = ("--addressing", "virtual")
@@ -176,8 +237,10 @@ def no_secret_in_the_log(rig):
         assert secret not in text, secret
 
 
-TESTS = BEHAVIOURS + (buckets, paging, addresses, properties, virtual_hosts, credentials,
-                      anonymous, missing, unreachable, clock, no_secret_in_the_log, versions)
+TESTS = BEHAVIOURS + (
+    buckets, paging, addresses, properties, copies_carry_everything, source_changed_meanwhile,
+    server_that_copies_nothing, virtual_hosts, credentials, anonymous, missing, unreachable,
+    clock, no_secret_in_the_log, versions)
 
 
 def main(tests):
