@@ -155,6 +155,8 @@ struct pkl_view {
     /* The document that this view shows just as it is, edits and all else aside: what prints much
      * of it may read it directly.  NULL, or returns NULL: there is none. */
     struct pkl_doc *(*unedited)(struct pkl_view *v);
+    /* The same where at least its dicts are shown just as they are. */
+    struct pkl_doc *(*dicts)(struct pkl_view *v);
     unsigned py2_str; /* how previews read a Python 2 str: enum pkl_py2_str */
 };
 

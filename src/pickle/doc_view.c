@@ -580,4 +580,5 @@ const struct pkl_view doc_view = {
     .root = view_root,
     .doc = view_doc,
     .unedited = view_unedited,
+    .dicts = view_unedited,
 };

@@ -295,6 +295,7 @@ void edit_view_init(struct pkl_edit *ed)
         .root = root,
         .doc = doc,
         .unedited = unedited,
+        .dicts = unedited,
     };
     ed->saved_view = (struct pkl_view){
         .node = saved_node,

@@ -340,6 +340,10 @@ enum pb_err memo_put(struct pkl_doc *d, uint64_t slot, bool implicit, uint64_t a
 /* Maker of the value that a GET at `at` of `slot` means. */
 enum pb_err memo_get(struct pkl_doc *d, uint64_t at, uint64_t slot, uint64_t *maker,
                      struct error *e) PB_CHECK;
+/* The slot that the PUT at `at` fills, in a pickle without puts off the dense sequence.
+ * PB_ENOTFOUND: no PUT is there. */
+enum pb_err memo_put_slot(struct pkl_doc *d, uint64_t at, uint64_t *slot,
+                          struct error *e) PB_CHECK;
 /* Maker of what the GET or DUP at `at` refers to. */
 enum pb_err memo_target(struct pkl_doc *d, uint64_t at, uint64_t *maker, struct error *e) PB_CHECK;
 /* Kind of the value made at `maker`. */

@@ -261,6 +261,42 @@ enum pb_err memo_get(struct pkl_doc *d, uint64_t at, uint64_t slot, uint64_t *ma
     return err;
 }
 
+enum pb_err memo_put_slot(struct pkl_doc *d, uint64_t at, uint64_t *slot, struct error *e)
+{
+    size_t low = 0, high = d->marks.len;
+    uint64_t count = 0;
+    struct op op = {.end = 0};
+    struct cursor c;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (d->marks.data[mid].offset <= at)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    if (low > 0) {
+        op.end = d->marks.data[low - 1].offset;
+        count = d->marks.data[low - 1].count_bias >> 24;
+    }
+    cursor_init(&c, d->src);
+    while (op.end <= at) {
+        enum pb_err err = cursor_read(&c, op.end, &op, e);
+
+        if (err != PB_OK)
+            return err;
+        if (op_info[op.code].class != OP_PUT)
+            continue;
+        *slot = count++;
+        if (op.at == at)
+            return op.code == 0x94 || cursor_slot(&op, slot)
+                       ? PB_OK
+                       : error_set(e, PB_ENOTFOUND, "no memo slot");
+    }
+    return error_set(e, PB_ENOTFOUND, "no PUT is here");
+}
+
 static const struct dup *find_dup(const struct pkl_doc *d, uint64_t at)
 {
     size_t low = 0, high = d->dups.len;

@@ -9,11 +9,13 @@
 
 #include "form.h"
 #include "key_index.h"
+#include "key_near.h"
 #include "lens/pd.h"
 #include "path_private.h"
 #include "rebuilt.h"
 
-#define SCAN 256 /* children read at once */
+#define SCAN 256        /* children read at once */
+#define NEAR_LEAST 4096 /* so many are not looked at one by one when that can be helped */
 
 /* Keys of containers that were searched more than once, as the lenses show them and without. */
 struct pkl_paths {
@@ -61,18 +63,16 @@ const char *path_kind_name(enum pkl_kind kind)
     return (size_t)kind < sizeof names / sizeof *names ? _(names[kind]) : _("a value");
 }
 
-/* Looks at the children from the last to the first: the last of equal keys is the one that counts.
- */
-static enum pb_err search(struct walk *w, const struct literal *key, enum pkl_step kind,
-                          bool *found)
+/* Looks at the children [from, end), from the last to the first: the last of equal keys is the one
+ * that counts. */
+static enum pb_err search_in(struct walk *w, uint64_t from, uint64_t end, const struct literal *key,
+                             enum pkl_step kind, bool *found)
 {
     struct pkl_child batch[SCAN];
-    uint64_t end;
-    enum pb_err err = w->v->count_children(w->v, w->at.value.id, &end, w->e);
+    enum pb_err err = PB_OK;
 
-    *found = false;
-    while (err == PB_OK && end > 0) {
-        uint64_t first = end > SCAN ? end - SCAN : 0;
+    while (err == PB_OK && end > from) {
+        uint64_t first = end - from > SCAN ? end - SCAN : from;
         size_t got = 0;
 
         err = w->v->children(w->v, w->at.value.id, first, (size_t)(end - first), batch, &got, w->e);
@@ -87,6 +87,39 @@ static enum pb_err search(struct walk *w, const struct literal *key, enum pkl_st
         }
         end = first;
     }
+    return err;
+}
+
+/* A large dict may be asked by its bytes where the key can be. */
+static enum pb_err ask_near(struct walk *w, uint64_t count, const struct literal *key,
+                            struct key_stretches *near, bool *known)
+{
+    struct pkl_doc *d = w->v->dicts != NULL ? w->v->dicts(w->v) : NULL;
+    pkl_id id = w->at.value.target;
+
+    *known = false;
+    if (d == NULL || count < NEAR_LEAST || w->at.value.kind != PKL_DICT || key->kind != PKL_STR ||
+        PKL_ID_TAG(id) != PKL_TAG_VALUE || w->v->doc(w->v, PKL_ID_SOURCE(id)) != d)
+        return PB_OK;
+    return key_near(d, PKL_ID_OFFSET(id), count, key->data, key->len, near, known, w->e);
+}
+
+static enum pb_err search(struct walk *w, const struct literal *key, enum pkl_step kind,
+                          bool *found)
+{
+    struct key_stretches near = {0};
+    uint64_t count;
+    bool known = false;
+    enum pb_err err = w->v->count_children(w->v, w->at.value.id, &count, w->e);
+
+    *found = false;
+    if (err == PB_OK && kind == PKL_STEP_KEY)
+        err = ask_near(w, count, key, &near, &known);
+    for (size_t i = near.len; known && i-- > 0 && err == PB_OK && !*found;)
+        err = search_in(w, near.data[i].first, near.data[i].last, key, kind, found);
+    if (err == PB_OK && !known)
+        err = search_in(w, 0, count, key, kind, found);
+    vec_release(&near);
     return err;
 }
 

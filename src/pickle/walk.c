@@ -472,8 +472,7 @@ enum pb_err walk_begin_at(struct walk *w, struct pkl_doc *d, const struct ground
     return err;
 }
 
-/* Index of the first checkpoint behind `at`. */
-static size_t point_after(const struct checkpoints *c, uint64_t at)
+size_t walk_point_after(const struct checkpoints *c, uint64_t at)
 {
     size_t low = 0, high = c->len;
 
@@ -511,8 +510,8 @@ static enum pb_err walk_around(struct walk *w, struct pkl_doc *d, uint32_t recor
         walk_init(w, d, in.offset, d->done ? UINT64_MAX : d->scan.at, NO_RECORD);
         return err;
     }
-    before = point_after(&g.r->points, from);
-    after = point_after(&g.r->points, to);
+    before = walk_point_after(&g.r->points, from);
+    after = walk_point_after(&g.r->points, to);
     limit = after < g.r->points.len ? CHECKPOINT_OFFSET(&g.r->points.data[after]) : g.r->end;
     return walk_begin_at(w, d, &g, before > 0 ? &g.r->points.data[before - 1] : NULL, limit, e);
 }

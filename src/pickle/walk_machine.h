@@ -74,6 +74,8 @@ enum phase walk_make_phase(uint8_t code);
  * on. */
 void walk_points(const struct checkpoints *c, enum phase phase, uint64_t first, uint64_t last,
                  const struct checkpoint **from, const struct checkpoint **to);
+/* Index of the first checkpoint behind `at`. */
+size_t walk_point_after(const struct checkpoints *c, uint64_t at);
 /* Whether the container was changed away from its own span. */
 bool walk_changed(const struct pkl_doc *d, uint64_t maker);
 /* The innermost record with begin <= at < end. */

@@ -138,10 +138,19 @@ static bool lens_is_raw(struct pkl_view *v, pkl_id id)
     return under->is_raw != NULL && under->is_raw(under, id);
 }
 
+/* Lenses are for objects. */
+static struct pkl_doc *lens_dicts(struct pkl_view *v)
+{
+    struct pkl_view *under = lens_of(v)->under;
+
+    return under->dicts != NULL ? under->dicts(under) : NULL;
+}
+
 void lens_view_over(struct lens_view *lv, struct pkl_view *under)
 {
-    lv->view = (struct pkl_view){lens_node, lens_count, lens_children, lens_part, lens_roots,
-                                 lens_root, lens_doc,   lens_is_raw,   NULL,      under->py2_str};
+    lv->view = (struct pkl_view){lens_node,  lens_count, lens_children, lens_part,
+                                 lens_roots, lens_root,  lens_doc,      lens_is_raw,
+                                 NULL,       lens_dicts, under->py2_str};
     lv->under = under;
 }
 
