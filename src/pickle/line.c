@@ -1,6 +1,8 @@
 #include "line.h"
 
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <pklbrowse/intl.h>
@@ -60,10 +62,15 @@ static bool slot_text(const char *s, size_t n, uint64_t *slot)
     return true;
 }
 
-size_t line_slot_text(uint64_t slot, char text[7])
+/* Numbers above INT64_MAX, which texts have for themselves, have a bit that no text has. */
+#define SLOT_LARGE ((uint64_t)1 << 62)
+
+size_t line_slot_text(uint64_t slot, char text[LINE_SLOT_TEXT])
 {
     size_t n = slot >> 56 & 7;
 
+    if (slot & SLOT_LARGE)
+        return (size_t)snprintf(text, LINE_SLOT_TEXT, "%" PRIu64, slot & ~SLOT_LARGE);
     for (size_t i = 0; i < n; i++)
         text[i] = (char)(slot >> 8 * i & 0xff);
     return n;
@@ -86,8 +93,8 @@ bool line_slot(const char *text, size_t len, uint64_t *slot)
         if (!num_mul(v, 10, &v) || !num_add(v, (uint64_t)(s[i] - '0'), &v))
             return false;
     }
-    *slot = v;
-    return v <= INT64_MAX;
+    *slot = v > INT64_MAX ? v | SLOT_LARGE : v;
+    return (v & SLOT_LARGE) == 0 || v <= INT64_MAX;
 }
 
 static void sign_of(const char **s, size_t *n, bool *negative)
@@ -221,6 +228,8 @@ const char *line_note(uint8_t code, const char *s, size_t n)
                    : NULL;
     case 'p':
     case 'g':
+        if (line_slot(s, n, &slot) && slot > INT64_MAX && (slot & SLOT_LARGE))
+            return N_("only Python's unpickler takes it, C's does not");
         if (line_slot(s, n, &slot) && slot > INT64_MAX)
             return N_("to Python 2 a slot is its text, Python 3 refuses it");
         return digits_among(s, n) < n || (n > 1 && *s == '0')

@@ -8,12 +8,13 @@
 
 #include <pklbrowse/buf.h>
 
-/* PUT and GET: a number of a memo slot, as int() reads it, not negative.  To Python 2 the text
- * itself is the slot: one that is no number, of at most seven bytes, gets a number above INT64_MAX.
- */
+/* PUT and GET: a number of a memo slot, as int() reads it, not negative, up to 2^63 + 2^62 - 1.  To
+ * Python 2 the text itself is the slot: one that is no number, of at most seven bytes, gets a
+ * number above INT64_MAX. */
 bool line_slot(const char *s, size_t n, uint64_t *slot);
-/* The text of such a number; how long it is. */
-size_t line_slot_text(uint64_t slot, char text[7]);
+/* The text of a slot above INT64_MAX; how long it is. */
+#define LINE_SLOT_TEXT 24u
+size_t line_slot_text(uint64_t slot, char text[LINE_SLOT_TEXT]);
 
 /* INT, LONG: what stands there, taken apart.  digits points into s, may hold underscores. */
 struct line_int {

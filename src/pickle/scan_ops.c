@@ -480,6 +480,8 @@ static enum pb_err note_slot(struct pkl_doc *d, const struct op *op, struct erro
     return scan_note(d, op, note, e);
 }
 
+static const char no_slot[] = "that is no number of a memo slot, or one above 2^63 + 2^62 - 1";
+
 enum pb_err scan_op_ref(struct pkl_doc *d, const struct op *op, struct error *e)
 {
     struct scan *s = &d->scan;
@@ -503,7 +505,7 @@ enum pb_err scan_op_ref(struct pkl_doc *d, const struct op *op, struct error *e)
             return error_nomem(e);
     } else {
         if (!cursor_slot(op, &slot))
-            return wrong(e, "the number of a memo slot is not one");
+            return wrong(e, no_slot);
         if (!memo_occupied(d, slot)) {
             s->slot_missing = true;
             return error_set(e, PB_EPICKLE, "memo slot %llu is empty", (unsigned long long)slot);
@@ -525,7 +527,7 @@ enum pb_err scan_op_put(struct pkl_doc *d, const struct op *op, struct error *e)
     if (err != PB_OK)
         return err;
     if (!good)
-        return wrong(e, "the number of a memo slot is not one");
+        return wrong(e, no_slot);
     d->info.memo_puts++;
     err = note_slot(d, op, e);
     if (err != PB_OK)

@@ -32,8 +32,8 @@ static void put_number(struct splice_work *w, struct buf *out, uint64_t slot, ch
 {
     int n = slot < 256 ? 1 : 4;
 
-    if (w->ed->style.text && slot > INT64_MAX) { /* of Python 2 */
-        char own[7];
+    if (w->ed->style.text && slot > INT64_MAX) { /* its text says more than its number */
+        char own[LINE_SLOT_TEXT];
 
         buf_putc(out, text);
         buf_append(out, own, line_slot_text(slot, own));
