@@ -362,7 +362,25 @@ selectors.EpollSelector syslog.syslog tarfile.open zipfile.ZipFile shelve.open f
 picklescan.scanner.x
 modelscan.x model_unpickler.x saferpickle.x modelaudit.x _xxsubinterpreters.run_string compile.x
 exec.x eval.x
-numpy.distutils.exec_command.exec_command
+numpy.distutils.exec_command.exec_command __builtins__.x _frozen_importlib_external.x
+cloudpickle.cloudpickle._function_setstate cloudpickle.cloudpickle._make_cell
+cloudpickle.cloudpickle._make_empty_cell torch.utils.bottleneck.__main__.run_autograd_prof
+_operator.itemgetter _operator.methodcaller builtins.apply builtins.__import__
+""".split()
+
+# Whole modules: whatever is taken from them, and from modules inside.
+MODULES = """
+__builtin__ __builtins__ _aix_support _ctypes _frozen_importlib _frozen_importlib_external _imp
+_interpreters _operator _osx_support _pickle _posixsubprocess _pyrepl _signal _sqlite3 _thread
+_xxsubinterpreters aiohttp asyncio atexit bdb builtins cProfile cloudpickle code codeop commands
+compile compileall ctypes difflib dill distutils doctest ensurepip eval exec fickling filecmp
+fileinput ftplib functools gc glob http httplib idlelib imaplib imp importlib inspect joblib
+lib2to3 linecache logging marshal mmap model_unpickler modelaudit modelscan multiprocessing
+nntplib nt numpy.distutils numpy.f2py operator os pdb pexpect pickle picklescan pip pipes pkgutil
+platform poplib posix profile pty py_compile pydoc requests runpy saferpickle select selectors
+shelve shutil signal site smtplib socket socketserver sqlite3 ssl subprocess sys syslog tarfile
+telnetlib tempfile test threading timeit torch._dynamo torch._inductor torch.compile torch.hub
+torch.jit trace types unittest urllib urllib2 uuid venv webbrowser xmlrpc zipfile zipimport
 """.split()
 
 UNKNOWN = {
@@ -433,6 +451,11 @@ def samples(folder):
             b"\x80\x02c" + name.rpartition(".")[0].encode() + b"\n" + parts[-1].encode() + b"\n.",
         )
         check(status == 1 or any(p[:1].isupper() for p in parts[:-1]), f"{name} in protocol 2")
+    whole = [(module + inside, "x") for module in MODULES for inside in ("", ".y")]
+    _, found, _ = scan(folder, P4 + b"".join(sg(*name) + b"0" for name in whole) + b"N.")
+    grades = {(r["module"], r["name"]): r["grade"] for r in found["globals"]}
+    for module, name in whole:
+        check(grades.get((module, name)) == "dangerous", f"{module}.{name}: not dangerous")
     for what, (data, name, use) in UNKNOWN.items():
         status, found, err = scan(folder, data)
         check(
