@@ -213,16 +213,52 @@ size_t num_put_double(char to[NUM_TEXT_MAX], double d)
     return at + put_decimal(to + at, from, (size_t)(end - from), dec.exponent);
 }
 
+/* How many decimal digits: the bits tell, but for one more or less. */
+static size_t count_digits(uint64_t v)
+{
+    static const uint64_t tens[] = {0,
+                                    10,
+                                    100,
+                                    1000,
+                                    10000,
+                                    100000,
+                                    1000000,
+                                    10000000,
+                                    100000000,
+                                    1000000000,
+                                    10000000000,
+                                    100000000000,
+                                    1000000000000,
+                                    10000000000000,
+                                    100000000000000,
+                                    1000000000000000,
+                                    10000000000000000,
+                                    100000000000000000,
+                                    1000000000000000000,
+                                    10000000000000000000u};
+    size_t n = (size_t)(64 - __builtin_clzll(v | 1)) * 1233 >> 12;
+
+    return n + (v >= tens[n]);
+}
+
 size_t num_put_int(char to[NUM_TEXT_MAX], int64_t v)
 {
-    char digits[DIGITS_MAX + COPIED] = {0}, *end = digits + DIGITS_MAX;
-    char *from = digits_before(end, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
-    size_t at = 0;
+    uint64_t rest = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    size_t sign = v < 0, n = sign + count_digits(rest);
+    char *end = to + n;
 
-    if (v < 0)
-        to[at++] = '-';
-    memcpy(to + at, from, COPIED);
-    return at + (size_t)(end - from);
+    to[0] = '-';
+    for (; rest >= 10000; rest /= 10000)
+        put_four(end -= 4, (unsigned)(rest % 10000));
+    if (rest >= 100) {
+        memcpy(end -= 2, pairs + rest % 100 * 2, 2);
+        rest /= 100;
+    }
+    if (rest >= 10)
+        memcpy(end - 2, pairs + rest * 2, 2);
+    else
+        end[-1] = (char)('0' + rest);
+    return n;
 }
 
 size_t num_put_count(struct num_count *c, char to[NUM_TEXT_MAX], uint64_t v)

@@ -234,6 +234,16 @@ static void spells_ints(void **state)
         assert_int_equal(num_put_int(text, cases[i]), strlen(want));
         assert_memory_equal(text, want, strlen(want));
     }
+    for (uint64_t ten = 1; ten <= INT64_MAX / 10; ten *= 10) {
+        for (int step = -1; step <= 1; step++) {
+            int64_t v = (int64_t)ten + step;
+            char text[NUM_TEXT_MAX], want[NUM_TEXT_MAX];
+
+            snprintf(want, sizeof want, "%lld", (long long)v);
+            assert_int_equal(num_put_int(text, v), strlen(want));
+            assert_memory_equal(text, want, strlen(want));
+        }
+    }
 }
 
 /* Numbers near the one before and far from it, both ways. */
