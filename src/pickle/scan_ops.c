@@ -291,9 +291,14 @@ static enum pb_err check_target(struct pkl_doc *d, const struct op *op, size_t t
     enum pkl_kind kind, want = phase == PH_PAIR ? PKL_DICT : op->code == 0x90 ? PKL_SET : PKL_LIST;
     enum pb_err err = kind_of(d, &d->scan.stack.data[target], &kind, e);
 
-    if (err == PB_OK && (phase == PH_STATE || kind != want) && !is_opaque(kind))
-        return error_set(e, PB_EPICKLE, "%s on a %s", pkl_opcode(op->code)->name, kind_names[kind]);
-    return err;
+    if (err != PB_OK || is_opaque(kind) || (phase != PH_STATE && kind == want))
+        return err;
+    /* No pickler writes it, and what came of it could not be shown where its bytes are. */
+    if ((kind == PKL_LIST && phase == PH_PAIR) ||
+        (kind == PKL_BYTEARRAY && phase != PH_STATE && op->code != 0x90))
+        return error_set(e, PB_EPICKLE, "%s on a %s: Python does it, it is not followed here",
+                         pkl_opcode(op->code)->name, kind_names[kind]);
+    return error_set(e, PB_EPICKLE, "%s on a %s", pkl_opcode(op->code)->name, kind_names[kind]);
 }
 
 /* Is the leaf false, as Python asks?  What is no leaf: an empty container by its own opcode. */
