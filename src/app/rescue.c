@@ -7,9 +7,10 @@
  *   change: PATH DIGEST LITERAL
  *
  * the path in the object as it was read, the SHA-256 of the repr() of what stood there ("-":
- * nothing did), and what shall.  What was added, deleted, renamed or moved stands the same way
- * behind "other:", for a person to read; it is not made again.  A line without its end was cut off
- * and does not count.
+ * nothing did), and what shall; the same behind "renamed:" with the new key, "deleted:" with "-",
+ * "added:" with a path in what there was in the end.  What was moved stands the same way behind
+ * "other:", for a person to read; it is not made again.  A line without its end was cut off and
+ * does not count.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,23 +24,10 @@
 #include <pklbrowse/pkl_repr.h>
 #include <pklbrowse/text.h>
 
-#include "app_private.h"
+#include "rescue.h"
 
 #define NUMBERS 100 /* files of one object */
 #define FILE_MAX ((size_t)1 << 30)
-
-struct kept_change {
-    char *path, *digest, *literal;
-    bool other; /* no value that was set */
-};
-struct rescue {
-    struct app_rescue pub; /* first */
-    char *file;
-    struct {
-        struct kept_change *data;
-        size_t len, cap;
-    } changes;
-};
 
 /* --- names ---------------------------------------------------------------------------------- */
 
@@ -110,39 +98,80 @@ static void add_head(const struct app_object *o, struct buf *out)
         add_line(out, "version", id->version_id);
 }
 
-static enum pb_err add_change(struct app_object *o, size_t i, struct buf *out, struct error *e)
+static const char *const keys[KEPT_KINDS] = {
+    [KEPT_SET] = "change: ",  [KEPT_RENAMED] = "renamed: ", [KEPT_DELETED] = "deleted: ",
+    [KEPT_ADDED] = "added: ", [KEPT_OTHER] = "other: ",
+};
+
+static enum pb_err add_node(struct pkl_view *v, const struct pkl_node *node, struct buf *out,
+                            struct error *e)
 {
     struct pkl_repr_opts opts = {.style = PKL_REPR_LINE};
-    struct pkl_view *v = pkl_edit_view(o->edit);
-    struct pkl_change change;
-    uint8_t hash[SHA256_LEN];
-    struct buf path, text;
+    struct buf text;
     struct sink to = sink_buf(&text);
-    enum pb_err err = pkl_edit_unsaved_change(o->edit, i, &change, e);
+    enum pb_err err;
+
+    buf_init(&text, FILE_MAX);
+    err = pkl_repr(v, node, &opts, &to, e);
+    if (err == PB_OK) {
+        uri_encode(out, text.data, text.len, false);
+        err = buf_status(out, e);
+    }
+    buf_release(&text);
+    return err;
+}
+
+/* One line. */
+static enum pb_err add_kind(struct app_object *o, const struct pkl_change *change,
+                            enum kept_kind kind, struct buf *out, struct error *e)
+{
+    struct pkl_view *v = pkl_edit_view(o->edit);
+    uint8_t hash[SHA256_LEN];
+    struct buf path;
+    enum pb_err err;
 
     buf_init(&path, BUF_MAX_TEXT);
-    buf_init(&text, FILE_MAX);
-    if (err == PB_OK)
-        err = app_change_path(o, &change, PATH_FORM_PATH, &path, e);
-    if (err == PB_OK && change.old.id != 0)
-        err = app_value_digest(pkl_edit_saved_view(o->edit), &change.old, hash, e);
-    if (err == PB_OK)
-        err = pkl_repr(v, &change.place.value, &opts, &to, e);
+    err = app_change_path(o, change, PATH_FORM_PATH, &path, e);
+    if (err == PB_OK && change->old.id != 0)
+        err = app_value_digest(pkl_edit_saved_view(o->edit), &change->old, hash, e);
     if (err == PB_OK) {
-        buf_puts(out, change.what == PKL_CHANGE_SET ? "change: " : "other: ");
+        buf_puts(out, keys[kind]);
         uri_encode(out, path.data, path.len, false);
         buf_putc(out, ' ');
-        if (change.old.id != 0)
+        if (change->old.id != 0)
             hex_encode(out, hash, sizeof hash);
         else
             buf_putc(out, '-');
         buf_putc(out, ' ');
-        uri_encode(out, text.data, text.len, false);
+        if (kind == KEPT_DELETED)
+            buf_putc(out, '-');
+        else
+            err =
+                add_node(v, kind == KEPT_RENAMED ? &change->new_key : &change->place.value, out, e);
         buf_putc(out, '\n');
-        err = buf_status(out, e);
     }
     buf_release(&path);
-    buf_release(&text);
+    return err == PB_OK ? buf_status(out, e) : err;
+}
+
+static enum pb_err add_change(struct app_object *o, size_t i, struct buf *out, struct error *e)
+{
+    struct pkl_change change;
+    enum pb_err err = pkl_edit_unsaved_change(o->edit, i, &change, e);
+    unsigned what = change.what;
+
+    if (err != PB_OK)
+        return err;
+    if (change.elsewhere || (what & PKL_CHANGE_MOVED) != 0)
+        return add_kind(o, &change, KEPT_OTHER, out, e);
+    if ((what & PKL_CHANGE_DELETED) != 0)
+        return add_kind(o, &change, KEPT_DELETED, out, e);
+    if ((what & PKL_CHANGE_ADDED) != 0)
+        return add_kind(o, &change, KEPT_ADDED, out, e);
+    if ((what & PKL_CHANGE_SET) != 0)
+        err = add_kind(o, &change, KEPT_SET, out, e);
+    if (err == PB_OK && (what & PKL_CHANGE_RENAMED) != 0)
+        err = add_kind(o, &change, KEPT_RENAMED, out, e);
     return err;
 }
 
@@ -213,9 +242,9 @@ static char *decoded(const char *s, size_t n)
     return text;
 }
 
-static bool take_change(struct rescue *r, const char *s, size_t n, bool other)
+static bool take_change(struct rescue *r, const char *s, size_t n, enum kept_kind kind)
 {
-    struct kept_change c = {.other = other};
+    struct kept_change c = {.kind = kind};
     size_t a = 0, b;
 
     while (a < n && s[a] != ' ')
@@ -240,29 +269,35 @@ struct kept_head {
     struct store_identity id;
 };
 
+/* The value behind a key; NULL: the line has another one. */
+static const char *value_of(const char *line, size_t n, const char *key, size_t *len)
+{
+    size_t k = strlen(key);
+
+    if (n < k || memcmp(line, key, k) != 0)
+        return NULL;
+    *len = n - k;
+    return line + k;
+}
+
 static bool take_line(struct rescue *r, struct kept_head *h, const char *line, size_t n)
 {
-    static const char *const keys[] = {
-        "change: ", "when: ", "size: ", "mtime: ", "etag: ", "version: ", "other: "};
-    const char *value = NULL;
-    size_t which = 0, len = 0;
+    const char *v;
+    size_t len;
 
-    for (; which < sizeof keys / sizeof keys[0] && value == NULL; which++) {
-        len = strlen(keys[which]);
-        if (n >= len && memcmp(line, keys[which], len) == 0)
-            value = line + len;
-    }
-    if (value == NULL)
-        return true;
-    n -= len;
-    if (which == 1 || which == 7)
-        return take_change(r, value, n, which == 7);
-    if (which <= 4)
-        (void)num_parse_u64(value, n, which == 2 ? &h->when : which == 3 ? &h->size : &h->mtime);
-    else if (which == 5)
-        h->id.etag = decoded(value, n);
-    else
-        h->id.version_id = decoded(value, n);
+    for (enum kept_kind k = KEPT_SET; k < KEPT_KINDS; k++)
+        if ((v = value_of(line, n, keys[k], &len)) != NULL)
+            return take_change(r, v, len, k);
+    if ((v = value_of(line, n, "when: ", &len)) != NULL)
+        (void)num_parse_u64(v, len, &h->when);
+    else if ((v = value_of(line, n, "size: ", &len)) != NULL)
+        (void)num_parse_u64(v, len, &h->size);
+    else if ((v = value_of(line, n, "mtime: ", &len)) != NULL)
+        (void)num_parse_u64(v, len, &h->mtime);
+    else if ((v = value_of(line, n, "etag: ", &len)) != NULL)
+        h->id.etag = decoded(v, len);
+    else if ((v = value_of(line, n, "version: ", &len)) != NULL)
+        h->id.version_id = decoded(v, len);
     return true;
 }
 
@@ -344,70 +379,4 @@ void app_rescue_free(struct app_rescue *rescue)
 void app_rescue_forget(const struct app_rescue *rescue)
 {
     (void)unlink(((const struct rescue *)rescue)->file);
-}
-
-/* --- making them again ---------------------------------------------------------------------- */
-
-static enum pb_err make_again(struct app_object *o, const struct kept_change *c, struct error *e)
-{
-    struct pkl_view *v = pkl_edit_view(o->edit);
-    uint8_t hash[SHA256_LEN], wanted[SHA256_LEN];
-    struct pkl_path path;
-    struct pkl_child place;
-    struct literal *value;
-    struct arena mem;
-    struct buf hex;
-    size_t at;
-    bool there; /* already: the save that was cut off had arrived */
-    enum pb_err err;
-
-    if (c->other)
-        return error_set(e, PB_EUNSUPPORTED, "was added, deleted, renamed or moved; do it again");
-    arena_init(&mem);
-    buf_init(&hex, 2 * sizeof hash);
-    err = pkl_path_parse(&mem, c->path, strlen(c->path), &path, &at, e);
-    if (err == PB_OK)
-        err = pkl_path_follow(v, &path, &place, e);
-    if (err == PB_OK)
-        err = app_value_digest(v, &place.value, hash, e);
-    if (err == PB_OK)
-        err = sha256(c->literal, strlen(c->literal), wanted, e);
-    there = err == PB_OK && memcmp(hash, wanted, sizeof hash) == 0;
-    if (err == PB_OK && !there) {
-        hex_encode(&hex, hash, sizeof hash);
-        if (strcmp(hex.data, c->digest) != 0)
-            err = error_set(e, PB_ECHANGED, "something else stands there now");
-    }
-    if (err == PB_OK && !there)
-        err = literal_parse(&mem, c->literal, strlen(c->literal), &value, &at, e);
-    if (err == PB_OK && !there)
-        err = pkl_edit_set(o->edit, &place, value, e);
-    buf_release(&hex);
-    arena_release(&mem);
-    return err;
-}
-
-size_t app_rescue_apply(struct app_object *o, const struct app_rescue *rescue, struct error *e)
-{
-    const struct rescue *r = (const struct rescue *)rescue;
-    size_t left = 0;
-    struct error error;
-    struct buf path;
-
-    if (o->edit == NULL)
-        return r->changes.len;
-    pkl_edit_group_begin(o->edit);
-    for (size_t i = 0; i < r->changes.len; i++) {
-        if (make_again(o, &r->changes.data[i], &error) == PB_OK)
-            continue;
-        if (left++ > 0)
-            continue;
-        buf_init(&path, BUF_MAX_LINE);
-        (void)text_escape_cols(&path, r->changes.data[i].path, strlen(r->changes.data[i].path),
-                               200);
-        (void)error_set(e, error.code, "%s: %s", path.data, error.msg);
-        buf_release(&path);
-    }
-    pkl_edit_group_end(o->edit);
-    return left;
 }
