@@ -239,6 +239,14 @@ static enum pb_err look_array(struct diff *d, const struct pkl_node *a, const st
     return err;
 }
 
+/* Up to the arguments. */
+static bool same_maker(const struct buf *x, const struct buf *y)
+{
+    size_t n = strcspn(x->data, "(");
+
+    return n > 0 && n == strcspn(y->data, "(") && memcmp(x->data, y->data, n) == 0;
+}
+
 /* Both have been read by their lenses. */
 static enum pb_err look_lensed(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,
                                enum diff_verdict *verdict)
@@ -256,7 +264,8 @@ static enum pb_err look_lensed(struct diff *d, const struct pkl_node *a, const s
             return look_array(d, a, b, verdict);
     }
     /* OSError(2, 'x') makes a FileNotFoundError: either may be written. */
-    same = x->row != NULL && y->row != NULL && strcmp(x->type, y->type) == 0;
+    same = x->row != NULL && y->row != NULL && x->row->read == y->row->read &&
+           same_maker(&x->text, &y->text);
     err = same ? PB_OK : same_class(d, a, b, &same);
     *verdict = same ? DIFF_DOWN : DIFF_OTHER;
     return err;

@@ -141,7 +141,6 @@ static enum pb_err read_exception(struct lens_reader *r, const struct lens_call 
     if (err != PB_OK)
         return err;
     l->nested = true;
-    l->type = name;
     buf_puts(&l->text, name);
     if (c->count == 0) {
         buf_puts(&l->text, "()");
