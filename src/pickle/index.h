@@ -250,8 +250,9 @@ struct pkl_doc {
     struct pkl_info info;
     uint64_t end; /* one past the last STOP */
 
-    struct wval *cache;       /* containers located lately */
-    struct walk_ahead *ahead; /* of some containers */
+    struct wval *cache;           /* containers located lately */
+    struct pickle_mark last_root; /* the pickle that was asked for last */
+    struct walk_ahead *ahead;     /* of some containers */
     struct {
         uint64_t *data;
         size_t len, cap;

@@ -1,5 +1,6 @@
 /* The result of a plan, as bytes: views inside one segment are passed through, those across several
- * are put together in a window. */
+ * are put together in a window.  There are a few of those: who reads on also looks at what is read
+ * again and again, such as what a GET means. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,12 +10,20 @@
 #define WINDOW 4096u
 #define PASSED 512u /* of a segment that is left to be passed through */
 
+#define WINDOWS 4u
+
+struct window {
+    uint8_t *bytes;
+    size_t cap, len;
+    uint64_t at;   /* in the result */
+    uint64_t used; /* when it was looked at last */
+};
+
 struct spliced {
     struct source base; /* first */
     struct pkl_splice *plan;
-    uint8_t *window;
-    size_t cap, len;
-    uint64_t at; /* of the window in the result */
+    struct window windows[WINDOWS];
+    uint64_t looks;
 };
 
 static const struct splice_segment *segment_at(const struct pkl_splice *p, uint64_t off)
@@ -52,39 +61,58 @@ static enum pb_err view_segment(const struct pkl_splice *p, const struct splice_
     return err;
 }
 
-static enum pb_err fill(struct spliced *s, uint64_t off, size_t want, struct error *e)
+static enum pb_err fill(struct spliced *s, struct window *w, uint64_t off, size_t want,
+                        struct error *e)
 {
     uint64_t left = s->base.size - off;
     size_t need = want > WINDOW ? want : WINDOW;
     const struct splice_segment *seg;
 
     need = need < left ? need : (size_t)left;
-    s->len = 0;
-    s->at = off;
-    if (need > s->cap) {
-        uint8_t *bigger = mem_realloc(s->window, need, 1);
+    w->len = 0;
+    w->at = off;
+    if (need > w->cap) {
+        uint8_t *bigger = mem_realloc(w->bytes, need, 1);
 
         if (bigger == NULL)
             return error_nomem(e);
-        s->window = bigger;
-        s->cap = need;
+        w->bytes = bigger;
+        w->cap = need;
     }
-    for (seg = segment_at(s->plan, off); s->len < need;) {
-        size_t part = need - s->len < SOURCE_VIEW_MAX ? need - s->len : SOURCE_VIEW_MAX, n;
+    for (seg = segment_at(s->plan, off); w->len < need;) {
+        size_t part = need - w->len < SOURCE_VIEW_MAX ? need - w->len : SOURCE_VIEW_MAX, n;
         const uint8_t *p;
-        enum pb_err err = view_segment(s->plan, seg, off + s->len, part, &p, &n, e);
+        enum pb_err err = view_segment(s->plan, seg, off + w->len, part, &p, &n, e);
 
-        if (err != PB_OK)
+        if (err == PB_OK && n == 0)
+            err = error_set(e, PB_ECHANGED, "the original became shorter");
+        if (err != PB_OK) {
+            w->len = 0;
             return err;
-        if (n == 0)
-            return error_set(e, PB_ECHANGED, "the original became shorter");
-        n = n < need - s->len ? n : need - s->len;
-        memcpy(s->window + s->len, p, n);
-        s->len += n;
-        if (off + s->len == seg->at + seg->len)
+        }
+        n = n < need - w->len ? n : need - w->len;
+        memcpy(w->bytes + w->len, p, n);
+        w->len += n;
+        if (off + w->len == seg->at + seg->len)
             seg++;
     }
     return PB_OK;
+}
+
+/* The window that has all of it; NULL: none, and *oldest is the one to fill. */
+static struct window *find_window(struct spliced *s, uint64_t off, size_t want,
+                                  struct window **oldest)
+{
+    *oldest = &s->windows[0];
+    for (size_t i = 0; i < WINDOWS; i++) {
+        struct window *w = &s->windows[i];
+
+        if (off >= w->at && off + want <= w->at + w->len)
+            return w;
+        if (w->used < (*oldest)->used)
+            *oldest = w;
+    }
+    return NULL;
 }
 
 static enum pb_err view(struct source *base, uint64_t off, size_t want, const uint8_t **p,
@@ -92,6 +120,7 @@ static enum pb_err view(struct source *base, uint64_t off, size_t want, const ui
 {
     struct spliced *s = (struct spliced *)(void *)base;
     const struct splice_segment *seg;
+    struct window *w, *oldest;
     uint64_t left;
     enum pb_err err;
 
@@ -101,18 +130,19 @@ static enum pb_err view(struct source *base, uint64_t off, size_t want, const ui
         return PB_OK;
     left = base->size - off;
     want = want < left ? want : (size_t)left;
-    if (off < s->at || off + want > s->at + s->len) {
+    w = find_window(s, off, want, &oldest);
+    if (w == NULL) {
         seg = segment_at(s->plan, off);
         if (seg->at + seg->len - off >= (want > PASSED || left < PASSED ? want : PASSED))
             return view_segment(s->plan, seg, off, want, p, n, e);
-        err = fill(s, off, want, e);
-        if (err != PB_OK) {
-            s->len = 0;
+        w = oldest;
+        err = fill(s, w, off, want, e);
+        if (err != PB_OK)
             return err;
-        }
     }
-    *p = s->window + (off - s->at);
-    *n = s->len - (size_t)(off - s->at);
+    w->used = ++s->looks;
+    *p = w->bytes + (off - w->at);
+    *n = w->len - (size_t)(off - w->at);
     return PB_OK;
 }
 
@@ -120,7 +150,8 @@ static void release(struct source *base)
 {
     struct spliced *s = (struct spliced *)(void *)base;
 
-    free(s->window);
+    for (size_t i = 0; i < WINDOWS; i++)
+        free(s->windows[i].bytes);
     free(s);
 }
 

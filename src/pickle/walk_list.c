@@ -345,6 +345,9 @@ enum pb_err walk_root(struct pkl_doc *d, uint64_t n, struct wval *out, uint64_t 
     if (low == 0)
         return error_set(e, PB_ENOTFOUND, "there is no pickle %llu", (unsigned long long)n);
     at = d->pickles.data[low - 1];
+    /* Who asks for one often asks for the next: new values of an edit come one by one. */
+    if (d->last_root.number > at.number && d->last_root.number <= n)
+        at = d->last_root;
     for (;; at.number++) {
         walk_init(&w, d, at.offset, UINT64_MAX, NO_RECORD);
         err = walk_go(&w, e);
@@ -358,6 +361,7 @@ enum pb_err walk_root(struct pkl_doc *d, uint64_t n, struct wval *out, uint64_t 
     if (err == PB_OK) {
         *out = w.vals.data[w.vals.len - 1];
         *start = at.offset;
+        d->last_root = at;
     }
     walk_release(&w);
     return err;
