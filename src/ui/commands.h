@@ -112,6 +112,8 @@ void cmd_line(struct ui *u, int op);
 void cmd_line_editor(struct ui *u, int arg); /* editor.c */
 void cmd_help(struct ui *u, int arg);
 void cmd_messages(struct ui *u, int arg);
+void cmd_pager_find(struct ui *u, int arg);
+void cmd_pager_next(struct ui *u, int direction);
 
 /* mouse.c */
 void cmd_mouse(struct ui *u, int arg);

@@ -125,6 +125,8 @@ struct pager {
     char *title;
     struct lines lines;
     struct list list;
+    struct buf sought; /* with / */
+    uint64_t found;    /* row; UINT64_MAX: none */
 };
 
 static enum context pager_context(const struct ui *u)
@@ -150,6 +152,8 @@ static void pager_draw(struct ui *u, struct view *v, const struct region *r, boo
     list_set_height(&p->list, (unsigned)inner.h);
     for (uint64_t i = p->list.top; i < list_end(&p->list); i++)
         lines_draw(&p->lines, (size_t)i, &inner, (int)(i - p->list.top));
+    if (p->found >= p->list.top && p->found < list_end(&p->list))
+        screen_mark(&inner, (int)(p->found - p->list.top), 0, inner.w, MARK_CURSOR);
     buf_init(&position, 64);
     if (p->list.count > p->list.height)
         buf_printf(&position, _(" %llu of %llu "), (unsigned long long)list_end(&p->list),
@@ -196,6 +200,7 @@ static void pager_free(struct ui *u, struct view *v)
     (void)u;
     free(p->title);
     lines_release(&p->lines);
+    buf_release(&p->sought);
     free(p);
 }
 
@@ -220,9 +225,85 @@ void pager_open(struct ui *u, const char *title, struct lines *lines)
     (void)snprintf(p->title, strlen(title) + 3, " %s ", title);
     p->view.ops = &view_pager;
     p->lines = *lines;
+    p->found = UINT64_MAX;
+    buf_init(&p->sought, BUF_MAX_LINE);
     lines_init(lines);
     list_init(&p->list);
     ui_push(u, &p->view);
+}
+
+/* --- looking for a text in it --------------------------------------------------------------- */
+
+/* The topmost view, when it is one. */
+static struct pager *pager_top(const struct ui *u)
+{
+    return u->over != NULL && u->over->ops == &view_pager ? (struct pager *)u->over : NULL;
+}
+
+static bool line_has(const struct line *l, const char *text)
+{
+    return strcasestr(l->text, text) != NULL ||
+           (l->label != NULL && strcasestr(l->label, text) != NULL);
+}
+
+/* The first row of the next line that has it, around the end. */
+static void pager_find(struct ui *u, struct pager *p, int direction)
+{
+    size_t n = p->lines.parts.len, at = p->found < n ? (size_t)p->found : p->list.top;
+    bool begun = p->found < n;
+
+    for (size_t i = begun ? 1 : 0; i <= n && n > 0; i++) {
+        size_t row = direction > 0 ? (at + i) % n : (at + n - i % n) % n;
+        const struct line_part *part = &p->lines.parts.data[row];
+
+        if (part->from != 0 || !line_has(&p->lines.all.data[part->line], p->sought.data))
+            continue;
+        p->found = row;
+        if (row < p->list.top || row >= list_end(&p->list))
+            list_restore(&p->list, row, p->list.height / 3);
+        u->dirty = true;
+        return;
+    }
+    ui_say(u, SAY_INFO, "It is not in this text.");
+}
+
+static bool pager_accept(struct ui *u, const char *text, size_t n, void *ctx, struct ask_note *note)
+{
+    struct pager *p = pager_top(u);
+
+    (void)ctx;
+    if (p == NULL || n == 0)
+        return true;
+    buf_clear(&p->sought);
+    buf_append(&p->sought, text, n);
+    p->found = UINT64_MAX;
+    pager_find(u, p, 1);
+    if (p->found != UINT64_MAX)
+        return true;
+    note->wrong = true;
+    buf_puts(&note->text, _("not in this text"));
+    return false;
+}
+
+static const struct ask_ops pager_ops = {.label = N_("search: "), .accept = pager_accept};
+
+void cmd_pager_find(struct ui *u, int arg)
+{
+    struct pager *p = pager_top(u);
+
+    (void)arg;
+    if (p != NULL)
+        ask_open(u, &pager_ops, NULL, p->sought.data, p->sought.len);
+}
+
+void cmd_pager_next(struct ui *u, int direction)
+{
+    struct pager *p = pager_top(u);
+
+    if (p != NULL && p->sought.len > 0)
+        pager_find(u, p, direction);
+    else
+        cmd_pager_find(u, 0);
 }
 
 /* --- messages to read again ----------------------------------------------------------------- */

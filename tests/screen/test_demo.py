@@ -213,6 +213,19 @@ def help_screen():
         shot second page
         key G
         shot end
+        key g /
+        type no such text
+        key Enter
+        expect not in this text
+        key ^U
+        type Bookmark
+        key Enter
+        expect make a bookmark
+        shot found
+        key n n
+        expect all bookmarks
+        key N N
+        expect make a bookmark
         key q
         expect my-bucket
     """)

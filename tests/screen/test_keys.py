@@ -83,7 +83,9 @@ SCRIPTS = [
         key : Esc i F3 D Esc [ ] R F5
         key Tab Tab S-Tab F6 Esc Tab
         key ^O
-        key {MOVES} q ^O Esc ^O Left ^O h ^O Enter ^O ? ^O F1 ^O ^L ^Z M-m M-m ^C
+        key {MOVES} / Esc F7
+        type a
+        key Enter n N q ^O Esc ^O Left ^O h ^O Enter ^O ? ^O F1 ^O ^L ^Z M-m M-m ^C
     """),
     ("failed", "none.pkl", """
         key Enter f Enter
