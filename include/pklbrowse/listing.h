@@ -16,8 +16,8 @@ struct listing_row {
     enum store_kind kind;
     const char *name; /* whole name: container, prefix or key; valid until the listing changes */
     size_t len;
-    const char *shown; /* the part below this listing's prefix, raw bytes: escape before drawing;
-                          may be empty ("//") */
+    const char *shown; /* the part below the folder of this listing's prefix, raw bytes: escape
+                          before drawing; may be empty ("//") */
     size_t shown_len;
     uint64_t size;
     int64_t mtime;
@@ -37,6 +37,9 @@ uint64_t listing_loaded(const struct listing *l); /* rows loaded */
 bool listing_row(const struct listing *l, uint64_t i,
                  struct listing_row *out); /* false: no such row */
 bool listing_find(const struct listing *l, const char *name, size_t len, uint64_t *row);
+/* The same, of the rows from that one on. */
+bool listing_find_from(const struct listing *l, uint64_t from, const char *name, size_t len,
+                       uint64_t *row);
 
 bool listing_loading(const struct listing *l);
 bool listing_complete(const struct listing *l);

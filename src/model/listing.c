@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rank.h"
+
 /* One row, 32 bytes and its name: a prefix with ten million keys must stay usable.  Rows and names
  * stand in pieces that are never moved or half empty. */
 #define CHUNK 4096  /* rows */
@@ -20,7 +22,7 @@ struct record {
 struct listing {
     struct store *store;
     char *container, *prefix;
-    size_t prefix_len;
+    size_t prefix_len, folder_len; /* folder: up to and with its last '/' */
     void (*changed)(void *ctx);
     void *ctx;
 
@@ -39,6 +41,7 @@ struct listing {
     enum listing_order order;
     size_t unsorted; /* rows that came since */
     char *filter;    /* NULL: none, every record is a row */
+    size_t filter_len;
     bool filter_exact;
     uint64_t marked, marked_bytes;
     struct {
@@ -103,7 +106,7 @@ static void fill_row(const struct listing *l, const struct record *r, struct lis
 {
     /* A server may answer with a name that does not begin with what was asked: shown whole, never
      * cut blindly. */
-    size_t cut = below_prefix(l, r->name, r->len) ? l->prefix_len : 0;
+    size_t cut = below_prefix(l, r->name, r->len) ? l->folder_len : 0;
     *out = (struct listing_row){
         .kind = (enum store_kind)r->kind,
         .name = r->name,
@@ -126,7 +129,13 @@ bool listing_row(const struct listing *l, uint64_t i, struct listing_row *out)
 
 bool listing_find(const struct listing *l, const char *name, size_t len, uint64_t *row)
 {
-    for (uint64_t i = 0; i < listing_count(l); i++) {
+    return listing_find_from(l, 0, name, len, row);
+}
+
+bool listing_find_from(const struct listing *l, uint64_t from, const char *name, size_t len,
+                       uint64_t *row)
+{
+    for (uint64_t i = from; i < listing_count(l); i++) {
         const struct record *r = record_at(l, indexed(l) ? l->matches.data[i] : i);
         if (r->len == len && memcmp(r->name, name, len) == 0) {
             *row = i;
@@ -145,62 +154,125 @@ static unsigned char lower(unsigned char c)
     return c >= 'A' && c <= 'Z' ? (unsigned char)(c + 32) : c;
 }
 
-static bool matches_at(const char *text, const char *filter, size_t n, bool exact)
+/* The filter is kept in lower case unless it is exact. */
+static bool matches_at(const char *text, const char *filter, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        unsigned char a = (unsigned char)text[i], b = (unsigned char)filter[i];
-        if (exact ? a != b : lower(a) != lower(b))
+    for (size_t i = 1; i < n; i++) {
+        if (lower((unsigned char)text[i]) != (unsigned char)filter[i])
             return false;
     }
     return true;
 }
 
+static bool contains(const char *text, size_t len, const char *filter, size_t n, bool exact)
+{
+    unsigned char first = (unsigned char)filter[0];
+
+    if (exact)
+        return memmem(text, len, filter, n) != NULL;
+    for (size_t i = 0; i + n <= len; i++) {
+        if (lower((unsigned char)text[i]) == first && matches_at(text + i, filter, n))
+            return true;
+    }
+    return false;
+}
+
 static bool passes(const struct listing *l, const struct record *r)
 {
-    struct listing_row row;
-    size_t n = l->filter != NULL ? strlen(l->filter) : 0;
-    if (n == 0)
+    size_t cut;
+
+    if (l->filter == NULL)
         return true;
-    fill_row(l, r, &row);
-    for (size_t i = 0; i + n <= row.shown_len; i++)
-        if (matches_at(row.shown + i, l->filter, n, l->filter_exact))
-            return true;
-    return false;
+    cut = below_prefix(l, r->name, r->len) ? l->folder_len : 0;
+    return contains(r->name + cut, r->len - cut, l->filter, l->filter_len, l->filter_exact);
+}
+
+static bool is_exact(const char *text)
+{
+    while (*text != '\0' && !(*text >= 'A' && *text <= 'Z'))
+        text++;
+    return *text != '\0';
+}
+
+/* Whatever contains the new one contains the old one: only rows that pass that are looked at. */
+static void narrow(struct listing *l)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < l->matches.len; i++) {
+        if (passes(l, record_at(l, l->matches.data[i])))
+            l->matches.data[kept++] = l->matches.data[i];
+    }
+    l->matches.len = kept;
 }
 
 enum pb_err listing_filter(struct listing *l, const char *text, struct error *e)
 {
+    bool exact = is_exact(text), narrower;
+    size_t n = strlen(text);
     char *copy = NULL;
-    if (text[0] != '\0' && !(copy = mem_strdup(text)))
+
+    if (n > 0 && (copy = mem_strdup(text)) == NULL)
         return error_nomem(e);
+    narrower = copy != NULL && l->filter != NULL && exact == l->filter_exact &&
+               contains(copy, n, l->filter, l->filter_len, true);
     free(l->filter);
     l->filter = copy;
-    l->filter_exact = false;
-    for (const char *p = text; *p; p++)
-        l->filter_exact |= *p >= 'A' && *p <= 'Z';
-    return collect(l, e);
+    l->filter_len = n;
+    l->filter_exact = exact;
+    if (!narrower)
+        return collect(l, e);
+    narrow(l);
+    return PB_OK;
 }
 
 /* --- order --------------------------------------------------------------------------------- */
 
-static int before(const void *a, const void *b, void *ctx)
+/* The biggest, the newest first: the least when it is turned round. */
+static uint64_t key_of(const struct listing *l, const struct record *r)
 {
-    const struct listing *l = ctx;
-    const struct record *x = record_at(l, *(const uint64_t *)a);
-    const struct record *y = record_at(l, *(const uint64_t *)b);
-    if ((x->kind == STORE_OBJECT) != (y->kind == STORE_OBJECT))
-        return x->kind == STORE_OBJECT ? 1 : -1;
-    if (l->order == LISTING_BY_SIZE && x->size != y->size)
-        return x->size > y->size ? -1 : 1;
-    if (l->order == LISTING_BY_TIME && x->mtime != y->mtime)
-        return x->mtime > y->mtime ? -1 : 1;
-    return *(const uint64_t *)a < *(const uint64_t *)b ? -1 : 1;
+    if (l->order == LISTING_BY_SIZE)
+        return ~r->size;
+    return ~((uint64_t)r->mtime ^ ((uint64_t)1 << 63)); /* negative times before the others */
 }
 
-static void sort(struct listing *l)
+static size_t take_ranks(const struct listing *l, bool objects, struct rank *out)
 {
-    if (l->order != LISTING_BY_NAME && l->matches.len > 1)
-        qsort_r(l->matches.data, l->matches.len, sizeof *l->matches.data, before, l);
+    size_t n = 0;
+
+    for (size_t i = 0; i < l->matches.len; i++) {
+        const struct record *r = record_at(l, l->matches.data[i]);
+
+        if ((r->kind == STORE_OBJECT) == objects)
+            out[n++] = (struct rank){key_of(l, r), l->matches.data[i]};
+    }
+    return n;
+}
+
+/* Equals stay in the order of names: rows that came since stand behind those that did not. */
+static enum pb_err sort(struct listing *l, struct error *e)
+{
+    size_t n = l->matches.len, done = 0;
+    struct rank *ranks, *room;
+
+    if (l->order == LISTING_BY_NAME || n < 2)
+        return PB_OK;
+    ranks = mem_alloc(2 * n * sizeof *ranks);
+    room = ranks + n;
+    if (ranks == NULL)
+        return error_nomem(e);
+    for (int objects = 0; objects < 2; objects++) {
+        size_t count = take_ranks(l, objects != 0, ranks + done);
+        const struct rank *sorted = rank_sort(ranks + done, room + done, count);
+
+        if (sorted != ranks + done)
+            memcpy(ranks + done, sorted, count * sizeof *ranks);
+        done += count;
+    }
+    for (size_t i = 0; i < n; i++)
+        l->matches.data[i] = ranks[i].row;
+    free(ranks);
+    return PB_OK;
 }
 
 static enum pb_err collect(struct listing *l, struct error *e)
@@ -209,8 +281,7 @@ static enum pb_err collect(struct listing *l, struct error *e)
     for (size_t i = 0; indexed(l) && i < l->loaded; i++)
         if (passes(l, record_at(l, i)) && !vec_push(&l->matches, (uint64_t)i))
             return error_nomem(e);
-    sort(l);
-    return PB_OK;
+    return sort(l, e);
 }
 
 enum pb_err listing_sort(struct listing *l, enum listing_order order, struct error *e)
@@ -426,8 +497,8 @@ static void page_arrived(void *ctx, struct store_page *page, const struct error 
             err = add_entry(l, &page->entries[i], &e);
         /* Many rows are not sorted anew for every page. */
         l->unsorted += page->count;
-        if (!page->next || l->unsorted > l->loaded / 8) {
-            sort(l);
+        if (err == PB_OK && (!page->next || l->unsorted > l->loaded / 8)) {
+            err = sort(l, &e);
             l->unsorted = 0;
         }
         free(l->next);
@@ -479,7 +550,9 @@ enum pb_err listing_new(struct store *s, const char *container, const char *pref
     l->changed = changed;
     l->ctx = ctx;
     l->prefix = mem_strndup(prefix, prefix_len);
-    l->prefix_len = prefix_len;
+    l->prefix_len = l->folder_len = prefix_len;
+    while (l->folder_len > 0 && prefix[l->folder_len - 1] != '/')
+        l->folder_len--;
     l->container = container ? mem_strdup(container) : NULL;
     if (!l->prefix || (container && !l->container)) {
         listing_free(l);

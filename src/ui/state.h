@@ -62,6 +62,7 @@ struct left {
     enum listing_order order; /* of all listings */
     char *wanted;             /* the name the cursor goes to as soon as it is listed, or NULL */
     size_t wanted_len;
+    uint64_t wanted_from; /* rows before this one are other ones */
     unsigned wanted_line; /* and the line of the window it shall stand on */
     bool to_end;          /* G in a listing that is still read */
     uint64_t to_end_said; /* the message that says so */

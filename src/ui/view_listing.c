@@ -71,10 +71,14 @@ static void settle_cursor(struct ui *u)
     }
     if (l->wanted == NULL)
         return;
-    if (listing_find(l->listing, l->wanted, l->wanted_len, &row))
+    if (listing_find_from(l->listing, l->wanted_from, l->wanted, l->wanted_len, &row)) {
         list_restore(&l->list, row, l->wanted_line);
-    else if (!listing_complete(l->listing) && listing_error(l->listing) == NULL)
-        return; /* it may still come */
+    } else if (!listing_complete(l->listing) && listing_error(l->listing) == NULL) {
+        /* It may still come.  A million rows are not looked through again for every page. */
+        if (listing_sorted(l->listing) == LISTING_BY_NAME)
+            l->wanted_from = listing_count(l->listing);
+        return;
+    }
     free(l->wanted);
     l->wanted = NULL;
 }
@@ -103,6 +107,7 @@ static void want_name(struct left *l, const char *name, size_t len, unsigned lin
     l->wanted = copy; /* without memory the cursor begins at the top */
     l->wanted_len = len;
     l->wanted_line = line;
+    l->wanted_from = 0;
 }
 
 static enum pb_err start_listing(struct ui *u, struct error *e)
@@ -409,6 +414,7 @@ static void set_filter(struct ui *u, const char *text, size_t n)
         return;
     if (listing_row(l->listing, l->list.cur, &row) && l->wanted == NULL)
         want_name(l, row.name, row.len, list_line(&l->list));
+    l->wanted_from = 0; /* other rows from here on */
     buf_clear(&l->filter);
     buf_append(&l->filter, text, n);
     if (listing_filter(l->listing, l->filter.data, &e) != PB_OK)
@@ -498,12 +504,54 @@ void cmd_list_parent(struct ui *u, int arg)
     location_release(&parent);
 }
 
+/* Nothing of what is read passes, and not all is: the server is asked for names that begin so. */
+static void ask_server(struct ui *u)
+{
+    struct left *l = &u->left;
+    struct location to;
+    struct buf key, shown;
+    struct error e;
+    enum pb_err err;
+
+    buf_init(&key, BUF_MAX_LINE);
+    buf_init(&shown, BUF_MAX_LINE);
+    buf_append(&key, l->where.key, l->where.key_len);
+    buf_append(&key, l->filter.data, l->filter.len);
+    (void)text_escape_cols(&shown, l->filter.data, l->filter.len, 60);
+    err = buf_status(&key, &e);
+    if (err == PB_OK)
+        err = location_make(&to, l->where.scheme, l->where.container, key.data, key.len, &e);
+    if (err == PB_OK) {
+        nav_list(u, &to, NULL, 0);
+        location_release(&to);
+        ui_say(
+            u, SAY_INFO,
+            "Nothing read so far contains %s: the store was asked for names that begin so; [ goes "
+            "back.",
+            shown.data);
+    } else {
+        ui_error(u, &e);
+    }
+    buf_release(&key);
+    buf_release(&shown);
+}
+
 static bool filter_accept(struct ui *u, const char *text, size_t n, void *ctx,
                           struct ask_note *note)
 {
+    struct left *l = &u->left;
+
     (void)ctx;
     (void)note;
     set_filter(u, text, n);
+    if (n == 0 || l->listing == NULL || listing_complete(l->listing) ||
+        l->where.container == NULL || l->where.container[0] == '\0')
+        return true;
+    if (listing_count(l->listing) == 0)
+        ask_server(u);
+    else
+        ui_say(u, SAY_INFO,
+               "Only what is read so far; G reads all, : asks for names that begin so.");
     return true;
 }
 
@@ -564,6 +612,7 @@ void cmd_sort(struct ui *u, int arg)
     (void)arg;
     if (listing_row(l->listing, l->list.cur, &row) && l->wanted == NULL)
         want_name(l, row.name, row.len, list_line(&l->list));
+    l->wanted_from = 0;
     if (listing_sort(l->listing, next, &e) != PB_OK) {
         ui_error(u, &e);
         return;

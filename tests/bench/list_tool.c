@@ -4,7 +4,8 @@
  *   list_tool BUCKET
  *
  * Prints: keys; bytes of memory a key; microseconds to the first rows; the longest CPU time of one
- * turn of the loop in microseconds, which is how long a key of the keyboard may have to wait.
+ * turn of the loop in microseconds, which is how long a key of the keyboard may have to wait; and
+ * that of sorting by size, of the first letter of a filter and of finding a name.
  */
 #include <malloc.h>
 #include <stdio.h>
@@ -44,6 +45,33 @@ static void on_changed(void *ctx)
         r->first = clock_mono_us();
 }
 
+static void print_since(uint64_t began)
+{
+    printf(" %llu", (unsigned long long)(cpu_us() - began));
+}
+
+/* What acts on all rows at once. */
+static enum pb_err keys_of_the_screen(struct listing *l, struct error *e)
+{
+    uint64_t began = cpu_us(), row;
+    enum pb_err err = listing_sort(l, LISTING_BY_SIZE, e);
+
+    print_since(began);
+    if (err == PB_OK)
+        err = listing_sort(l, LISTING_BY_NAME, e);
+    began = cpu_us();
+    if (err == PB_OK)
+        err = listing_filter(l, "7", e);
+    print_since(began);
+    if (err == PB_OK)
+        err = listing_filter(l, "", e);
+    began = cpu_us();
+    (void)listing_find(l, "not there", 9, &row);
+    print_since(began);
+    printf("\n");
+    return err;
+}
+
 static enum pb_err measure(struct app *a, struct store *s, const char *bucket, struct error *e)
 {
     struct run r = {.began = clock_mono_us()};
@@ -67,9 +95,10 @@ static enum pb_err measure(struct app *a, struct store *s, const char *bucket, s
     if (err == PB_OK) {
         uint64_t n = listing_count(r.listing);
 
-        printf("%llu %.2f %llu %llu\n", (unsigned long long)n,
+        printf("%llu %.2f %llu %llu", (unsigned long long)n,
                (double)(in_use() - before) / (double)n, (unsigned long long)(r.first - r.began),
                (unsigned long long)worst);
+        err = keys_of_the_screen(r.listing, e);
     }
     listing_free(r.listing);
     return err;

@@ -424,8 +424,32 @@ def many_keys():
             type many/107
             key Enter
             expect 1 of 10
+            expect ▌  1070
             expect many/1070
         """, where=[f"s3://{bucket.name}/many/"])
+        # Before all is read, a name that is not among them is asked for by how it begins.
+        host, port = SERVER["ENDPOINT"].rsplit("/", 1)[1].split(":")
+        proxy = FaultProxy((host, int(port))).start()
+        proxy.rule("path=continuation-token do=hang")
+        run("""
+            expect 1 of 1,000+
+            key /
+            now type 099
+            now key Enter
+            now expect Only what is read so far
+            now key /
+            now key ^U
+            now type 1077
+            now expect 0+
+            now key Enter
+            await the store was asked for names that begin so
+            expect 1 of 1
+            expect ▌  1077
+            key [
+            expect 1 of 1,000+
+        """, where=[f"s3://{bucket.name}/many/"], AWS_ENDPOINT_URL=proxy.url)
+        assert any("prefix=many%2F1077" in row["target"] for row in proxy.requests)
+        proxy.stop()
 
 
 def odd_keys():

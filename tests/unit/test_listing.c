@@ -12,6 +12,8 @@
 #include <pklbrowse/listing.h>
 #include <pklbrowse/mem.h>
 
+#include "../../src/model/rank.h"
+
 /* --- a store under the test's hand --------------------------------------------------------- */
 
 struct fake {
@@ -198,6 +200,67 @@ static void test_sort(void **state)
     close_listing(&f, l);
 }
 
+static int by_key_then_row(const void *a, const void *b)
+{
+    const struct rank *x = a, *y = b;
+
+    if (x->key != y->key)
+        return x->key < y->key ? -1 : 1;
+    return x->row < y->row ? -1 : x->row > y->row;
+}
+
+/* Keys of every width, with many equals: as a sort by comparing puts them, which is stable here. */
+static void test_ranks(void **state)
+{
+    static struct rank a[5000], room[5000], expected[5000];
+    uint64_t seed = 12345;
+
+    (void)state;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        size_t n = shift == 0 ? 0 : 71 * shift;
+
+        for (size_t i = 0; i < n; i++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            a[i] = (struct rank){seed >> shift >> (i % 3 * 8 % (64 - shift)), i};
+        }
+        memcpy(expected, a, sizeof a);
+        qsort(expected, n, sizeof *expected, by_key_then_row);
+        assert_memory_equal(rank_sort(a, room, n), expected, n * sizeof *a);
+    }
+}
+
+/* Typing on narrows what passed; taking letters away, another letter or a capital begins anew. */
+static void test_filter_typed(void **state)
+{
+    static const struct {
+        const char *typed, *rows;
+    } steps[] = {{"a", "Alpha beta alps gamma "},
+                 {"al", "Alpha alps "},
+                 {"alp", "Alpha alps "},
+                 {"alps", "alps "},
+                 {"alp", "Alpha alps "},
+                 {"lp", "Alpha alps "},
+                 {"bet", "beta "},
+                 {"beT", ""},
+                 {"Al", "Alpha "},
+                 {"Alp", "Alpha "},
+                 {"a", "Alpha beta alps gamma "},
+                 {"zz", ""},
+                 {"", "Alpha beta alps gamma "}};
+    struct fake f;
+    unsigned changes;
+    struct listing *l = open_listing(&f, &changes, "b", "");
+    struct error e;
+
+    (void)state;
+    answer(&f, (const char *[]){"Alpha", "beta", "alps", "gamma"}, 4, NULL);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        assert_int_equal(listing_filter(l, steps[i].typed, &e), PB_OK);
+        names_are(l, steps[i].rows);
+    }
+    close_listing(&f, l);
+}
+
 static void test_filter(void **state)
 {
     (void)state;
@@ -303,7 +366,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pages_on_demand), cmocka_unit_test(test_odd_names),
-        cmocka_unit_test(test_marks),           cmocka_unit_test(test_sort),
+        cmocka_unit_test(test_marks),           cmocka_unit_test(test_ranks),
+        cmocka_unit_test(test_filter_typed),    cmocka_unit_test(test_sort),
         cmocka_unit_test(test_filter),          cmocka_unit_test(test_failure_keeps_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
