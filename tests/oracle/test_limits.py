@@ -84,11 +84,11 @@ def deep():
     check(run(PKL_TOOL, 'walk', path)[1].endswith(b'-- ok\n'), 'walk of nested lists')
     index(write('tuples', b'\x80\x04)' + b'\x85' * n + b'.'))
     index(write('dicts', b'\x80\x04' + b'}\x94K\x01' * n + b'N' + b's' * n + b'.'))
-    n = 20000
-    path = write('lists', b'\x80\x04' + b']\x94' * n + b'a' * (n - 1) + b'.')
     check(show(path) == '[' * n + ']' * n, 'repr of nested lists')
     status, out = run(PROGRAM, 'show', '--json', path)
     check(status == 0 and out.strip() == b'[' * n + b']' * n, 'JSON of nested lists')
+    n = 20000
+    path = write('lists', b'\x80\x04' + b']\x94' * n + b'a' * (n - 1) + b'.')
     check(show(path, '[0]' * 500) == '[' * (n - 500) + ']' * (n - 500), 'a place in nested lists')
     path = write('tuples', b'\x80\x04)' + b'\x85' * n + b'.')
     check(show(path) == '(' * (n + 1) + ')' + ',)' * n, 'repr of nested tuples')
