@@ -92,35 +92,26 @@ void text_count(struct buf *out, uint64_t n)
     buf_append(out, digits + at, sizeof digits - at);
 }
 
-static struct text_short short_of(const struct buf *b)
+/* What `put` writes of n. */
+static struct text_short shortly(void (*put)(struct buf *out, uint64_t n), uint64_t n)
 {
     struct text_short out = {""};
+    struct buf b;
 
-    if (b->len < sizeof out.s)
-        memcpy(out.s, b->data, b->len);
+    buf_init(&b, sizeof out.s);
+    put(&b, n);
+    if (b.failed == PB_OK && b.len < sizeof out.s)
+        memcpy(out.s, b.data, b.len);
+    buf_release(&b);
     return out;
 }
 
 struct text_short text_short_count(uint64_t n)
 {
-    struct text_short out;
-    struct buf b;
-
-    buf_init(&b, sizeof out.s);
-    text_count(&b, n);
-    out = short_of(&b);
-    buf_release(&b);
-    return out;
+    return shortly(text_count, n);
 }
 
 struct text_short text_short_size(uint64_t bytes)
 {
-    struct text_short out;
-    struct buf b;
-
-    buf_init(&b, sizeof out.s);
-    text_size(&b, bytes);
-    out = short_of(&b);
-    buf_release(&b);
-    return out;
+    return shortly(text_size, bytes);
 }

@@ -72,7 +72,7 @@ class Place:
         self.work = os.path.join(folder, "work")
         os.makedirs(self.home)
         os.makedirs(self.work)
-        ours = ("AWS_", "PKLBROWSE", "XDG_")
+        ours = ("AWS_", "PKLBROWSE", "XDG_", "LANGUAGE")
         kept = {k: v for k, v in os.environ.items() if not k.startswith(ours)}
         self.env = dict(kept, HOME=self.home, LC_ALL="C.UTF-8", TMPDIR=folder,
                         AWS_EC2_METADATA_DISABLED="true",
