@@ -101,7 +101,8 @@ class Stage:
         path = os.path.join(self.folder, "script")
         with open(path, "w", encoding="utf-8") as f:
             f.write("\n".join(lines) + "\n")
-        environ = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "XDG_", "LC_", "LANGUAGE"))}
+        theirs = ("AWS_", "XDG_", "LC_", "LANGUAGE")
+        environ = {k: v for k, v in os.environ.items() if not k.startswith(theirs)}
         environ.update(LINES=str(size[0]), COLUMNS=str(size[1]), PKLBROWSE_SCRIPT=path,
                        PKLBROWSE_NOW=str(NOW), HOME=self.folder, LANG="C.UTF-8",
                        XDG_STATE_HOME=os.path.join(self.folder, "state"), NO_COLOR="",
