@@ -390,6 +390,7 @@ struct app_copied {
     const char *kept; /* file that holds the bytes that were there, or NULL */
     bool not_kept;    /* something was there whose bytes were too many to keep */
     bool unchecked;
+    const char *lost; /* what of its properties could not be carried over, in words; or NULL */
 };
 typedef void (*app_copied_fn)(void *ctx, const struct app_copied *c, const struct error *e);
 enum pb_err app_copy_start(struct app *a, const struct location *from, const struct location *to,

@@ -34,7 +34,9 @@ struct app_copy {
     struct source *bytes;
     struct store_object info; /* of `from` */
     bool have_info;
-    bool on_server;   /* the service is to copy it */
+    bool on_server;              /* the service is to copy it */
+    struct store_object carried; /* info, as another kind of store writes it */
+    struct buf lost;
     uint64_t written; /* into out */
     loop_timer later; /* out has enough for now */
     struct replace *replace;
@@ -58,6 +60,7 @@ static void finish(struct app_copy *c)
         .kept = c->kept,
         .not_kept = c->not_kept,
         .unchecked = c->unchecked,
+        .lost = c->lost.len > 0 ? c->lost.data : NULL,
     };
 
     c->done(c->ctx, &result, NULL);
@@ -117,6 +120,13 @@ static void on_written(void *ctx, const struct store_identity *now, bool uncheck
     }
 }
 
+/* Between two kinds of clouds, properties are said in the other's words. */
+static bool is_between_clouds(const struct app_copy *c)
+{
+    return c->have_info && c->from.scheme != LOC_LOCAL && c->to.scheme != LOC_LOCAL &&
+           strcmp(c->from_spot.store->ops->scheme, c->to_spot.store->ops->scheme) != 0;
+}
+
 static void write_bytes(struct app_copy *c)
 {
     const struct store_object *there = c->there;
@@ -131,7 +141,15 @@ static void write_bytes(struct app_copy *c)
     };
     struct error error;
 
-    q.keep_as_given = q.keep == &c->info;
+    if (is_between_clouds(c)) {
+        if (store_carry(&c->info, c->to_spot.store->ops->scheme, &c->carried, &c->lost, &error) !=
+            PB_OK) {
+            fail(c, &error);
+            return;
+        }
+        q.keep = &c->carried;
+    }
+    q.keep_as_given = q.keep == &c->info || q.keep == &c->carried;
     c->op = c->to_spot.store->ops->write(c->to_spot.store, &q, on_written, c, &error);
     if (c->op == NULL)
         fail(c, &error);
@@ -350,6 +368,28 @@ static void on_local_head(void *ctx, const struct store_object *info, const stru
     fail(c, &error);
 }
 
+/* Of what was looked at: so a large object comes in ranges side by side. */
+static enum pb_err read_from_store(struct app_copy *c, struct error *e)
+{
+    struct store *s = c->from_spot.store;
+    struct store_read_request q = {
+        .container = c->from_spot.container,
+        .key = c->from_spot.key,
+        .key_len = c->from_spot.key_len,
+        .version_id = c->version_id,
+        .expect = c->have_info ? &c->info.identity : NULL,
+        .to = {take, c},
+    };
+    enum pb_err err = PB_OK;
+
+    if (c->to.scheme != LOC_STDIO && c->bytes == NULL)
+        err = source_spool(0, &c->bytes, e);
+    if (err != PB_OK)
+        return err;
+    c->op = s->ops->read(s, &q, on_read, c, e);
+    return c->op != NULL ? PB_OK : e->code;
+}
+
 static void on_source(void *ctx, const struct store_object *info, const struct error *e)
 {
     struct app_copy *c = ctx;
@@ -360,8 +400,10 @@ static void on_source(void *ctx, const struct store_object *info, const struct e
         fail(c, e);
     else if (keep_info(c, info, &error) != PB_OK)
         fail(c, &error);
-    else
+    else if (c->on_server)
         all_read(c);
+    else if (read_from_store(c, &error) != PB_OK)
+        fail(c, &error);
 }
 
 static bool is_within_one_store(const struct app_copy *c)
@@ -372,31 +414,19 @@ static bool is_within_one_store(const struct app_copy *c)
 
 static enum pb_err start_store_read(struct app_copy *c, struct error *e)
 {
-    struct store *s = c->from_spot.store;
-    struct store_read_request q = {
-        .container = c->from_spot.container,
-        .key = c->from_spot.key,
-        .key_len = c->from_spot.key_len,
-        .version_id = c->version_id,
-        .to = {take, c},
-    };
+    const struct app_spot *from = &c->from_spot;
+    store_head_fn done = c->from.scheme == LOC_LOCAL ? on_local_head : on_source;
     struct error error;
-    enum pb_err err = PB_OK;
 
-    if (c->on_server) {
-        c->op = s->ops->head(s, q.container, q.key, q.key_len, q.version_id, on_source, c, &error);
-    } else if (c->from.scheme == LOC_LOCAL && c->to.scheme != LOC_STDIO) {
-        c->op =
-            s->ops->head(s, q.container, q.key, q.key_len, q.version_id, on_local_head, c, &error);
+    if (c->to.scheme == LOC_STDIO) {
+        if (read_from_store(c, &error) == PB_OK)
+            return PB_OK;
     } else {
-        if (c->to.scheme != LOC_STDIO)
-            err = source_spool(0, &c->bytes, e);
-        if (err != PB_OK)
-            return err;
-        c->op = s->ops->read(s, &q, on_read, c, &error);
+        c->op = from->store->ops->head(from->store, from->container, from->key, from->key_len,
+                                       c->version_id, done, c, &error);
+        if (c->op != NULL)
+            return PB_OK;
     }
-    if (c->op != NULL)
-        return PB_OK;
     if (e != NULL)
         *e = error;
     return error.code;
@@ -407,7 +437,7 @@ static void read_after_all(struct app_copy *c)
     struct error error;
 
     c->on_server = false;
-    if (start_store_read(c, &error) != PB_OK)
+    if (read_from_store(c, &error) != PB_OK)
         fail(c, &error);
 }
 
@@ -480,6 +510,8 @@ static enum pb_err copy_start(struct app *a, const struct location *from, const 
         c->out = *out;
     arena_init(&c->mem);
     store_object_init(&c->info);
+    store_object_init(&c->carried);
+    buf_init(&c->lost, BUF_MAX_LINE);
     err = location_copy(&c->from, from, e);
     if (err == PB_OK)
         err = location_copy(&c->to, to, e);
@@ -566,6 +598,8 @@ void app_copy_free(struct app_copy *c)
     replace_free(c->replace);
     source_free(c->bytes);
     store_object_release(&c->info);
+    store_object_release(&c->carried);
+    buf_release(&c->lost);
     store_identity_release(&c->now);
     location_release(&c->from);
     location_release(&c->to);

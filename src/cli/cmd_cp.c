@@ -25,6 +25,8 @@ static void on_copied(void *ctx, const struct app_copied *result, const struct e
         return;
     }
     cli_kept(w->c, result->kept, result->not_kept);
+    if (result->lost != NULL)
+        cli_note(w->c, "not carried over to a store of another kind: %s", result->lost);
     if (result->unchecked)
         cli_note(w->c, "the server checks no conditions: compared before and after instead");
 }

@@ -96,8 +96,8 @@ class Driver:
             assert secret not in json.dumps(told), "a secret in an error"
         return told
 
-    def program(self, *words, status=0, **env):
-        """What our program prints, from its command line."""
+    def program(self, *words, status=0, notes=False, **env):
+        """What our program prints, from its command line; notes: on its standard error."""
         told = subprocess.run(
             [os.environ["PKLBROWSE"], *words],
             env=self.environment(**env),
@@ -111,7 +111,7 @@ class Driver:
         for secret in self.secrets:
             assert secret not in told.stdout + told.stderr, "a secret was printed"
         assert told.returncode == status, (told.returncode, told.stderr)
-        return told.stdout if status == 0 else told.stderr
+        return told.stdout if status == 0 and not notes else told.stderr
 
     def names(self, *words, **more):
         return [urllib.parse.unquote(line["name"]) for line in self.ok(*words, **more)

@@ -6,6 +6,7 @@ import sys
 import time
 
 from behaviours import BEHAVIOURS
+from gcs_rig import Gcs
 from rig import run_table
 from s3_rig import Rig, quote
 
@@ -151,6 +152,41 @@ def server_that_copies_nothing(rig):
     assert "GET" in rig.proxy.methods()
 
 
+def downloaded_side_by_side(rig):
+    """cp of a large object: ranges of the version that was looked at."""
+    body = os.urandom(1 << 20) * 20
+    rig.put("large", body)
+    to = rig.file()
+    rig.program("cp", rig.url("large"), to, AWS_ENDPOINT_URL=rig.proxy.url)
+    with open(to, "rb") as f:
+        assert f.read() == body
+    gets = [head for head in rig.proxy.heads if head.method == "GET"]
+    assert len(gets) == 3 and all(head.header("If-Match") for head in gets), rig.proxy.methods()
+    assert {head.header("Range") for head in gets} == {
+        "bytes=0-8388607", "bytes=8388608-16777215", "bytes=16777216-20971519"}
+
+
+def to_another_cloud(rig):
+    """What has a counterpart goes along; the rest is told."""
+    google = Gcs().start()
+    try:
+        google.token("ya29.t")
+        google.bucket("there")
+        env = {"STORAGE_EMULATOR_HOST": google.url, "GOOGLE_OAUTH_ACCESS_TOKEN": "ya29.t"}
+        rig.put("ac", b"N.", ContentType="x/y", Metadata={"who-am": "me"}, Tagging="a=1",
+                CacheControl="no-store")
+        told = rig.program("cp", rig.url("ac"), "gs://there/ac", notes=True, **env)
+        assert "not carried over" in told and "tags" in told, told
+        properties = google.get("there", "ac").properties
+        assert properties["contentType"] == "x/y" and properties["cacheControl"] == "no-store"
+        assert properties["metadata"] == {"who-am": "me"}
+        assert rig.program("cp", "gs://there/ac", rig.url("ac2"), notes=True, **env) == ""
+        assert rig.get_with("ac2") == (b"N.", "x/y", {"who-am": "me"})
+        assert rig.program("diff", rig.url("ac"), "gs://there/ac", **env) == ""
+    finally:
+        google.stop()
+
+
 def virtual_hosts(rig):
     env = {"AWS_ENDPOINT_URL": "http://" + rig.env["VHOST_SUFFIX"]}
     style = ("--addressing", "virtual")
@@ -239,8 +275,8 @@ def no_secret_in_the_log(rig):
 
 TESTS = BEHAVIOURS + (
     buckets, paging, addresses, properties, copies_carry_everything, source_changed_meanwhile,
-    server_that_copies_nothing, virtual_hosts, credentials, anonymous, missing, unreachable,
-    clock, no_secret_in_the_log, versions)
+    server_that_copies_nothing, downloaded_side_by_side, to_another_cloud, virtual_hosts,
+    credentials, anonymous, missing, unreachable, clock, no_secret_in_the_log, versions)
 
 
 def main(tests):
