@@ -278,8 +278,10 @@ static void tags_answered(void *ctx, const struct http_result *r, const struct e
         cloud_write_fail(w, e);
     else if (take_tags(w, r, &error) != PB_OK)
         cloud_write_fail(w, &error);
-    else
+    else if (w->kind->keeps_tags)
         w->kind->send(w);
+    else
+        cloud_write_look_before(w); /* they were those of what is copied */
 }
 
 static void read_tags(struct cloud_write *w)
@@ -293,19 +295,6 @@ static void read_tags(struct cloud_write *w)
         cloud_write_fail(w, &error);
 }
 
-static void source_tags_answered(void *ctx, const struct http_result *r, const struct error *e)
-{
-    struct cloud_write *w = ctx;
-    struct error error = {0};
-
-    if (e)
-        cloud_write_fail(w, e);
-    else if (take_tags(w, r, &error) != PB_OK)
-        cloud_write_fail(w, &error);
-    else
-        cloud_write_look_before(w);
-}
-
 enum pb_err cloud_write_read_tags(struct cloud_write *w, const char *container, const char *key,
                                   size_t key_len, const char *version_id, struct error *e)
 {
@@ -314,7 +303,7 @@ enum pb_err cloud_write_read_tags(struct cloud_write *w, const char *container, 
     cloud_request_release(w->request);
     err = cloud_request_init(w->request, w->op.store, tagging_of(w)->action, container, key,
                              key_len, e);
-    w->request->done = source_tags_answered;
+    w->request->done = tags_answered;
     w->request->ctx = w;
     if (err == PB_OK)
         err = cloud_version(w->request, version_id, e);

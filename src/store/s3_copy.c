@@ -66,11 +66,10 @@ static enum pb_err fill(struct cloud_copy *c, struct error *e)
     err = s3_copy_source(r, c->from_container, c->from_key, c->from_len, &source, e);
     if (err == PB_OK)
         err = say_again(c, e);
-    /* Amazon checks these; whoever does not is told apart by `checked`. */
-    if (err == PB_OK && c->c.condition == STORE_IF_ABSENT && s3_of(r)->amazon)
+    /* Amazon checks these; of others it is not known. */
+    if (err == PB_OK && c->c.condition == STORE_IF_ABSENT)
         err = cloud_header(r, "If-None-Match", "*", e);
-    if (err == PB_OK && c->c.condition == STORE_IF_SAME && c->c.before.identity.etag &&
-        s3_of(r)->amazon)
+    if (err == PB_OK && c->c.condition == STORE_IF_SAME && c->c.before.identity.etag)
         err = cloud_header(r, "If-Match", c->c.before.identity.etag, e);
     return err;
 }
