@@ -20,14 +20,14 @@ def columns(line):
                else 1 for c in line)
 
 
-def golden(case, script, **how):
+def golden(case, script, size=(24, 80)):
     with Stage() as stage:
-        seen, _ = stage.run(script, env=KOREAN, **how)
+        seen, _ = stage.run(script, env=KOREAN, size=size)
     for name, shot in seen.items():
         for line in shot.split("\n"):
-            assert columns(line) <= 80, f"{name}: {columns(line)} columns: {line}"
+            assert columns(line) <= size[1], f"{name}: {columns(line)} columns: {line}"
             framed = line.startswith(("│", "┌", "└"))
-            assert not framed or columns(line.rstrip()) == 80, f"{name}: {line}"
+            assert not framed or columns(line.rstrip()) == size[1], f"{name}: {line}"
     fault = compare(case, seen)
     assert fault is None, "\n" + (fault or "")
 
@@ -154,6 +154,28 @@ def korean_trouble():
     """)
 
 
+def korean_narrow():
+    golden("korean_narrow", """
+        key Enter
+        shot a listing
+        key Enter
+        shot a record
+        key j j e ^U
+        type [
+        shot a mistake
+        key ^U
+        type 31
+        key Enter s
+        shot review
+        key j j j j j
+        shot further down
+        key n q
+        shot leaving
+        key n ?
+        shot help
+    """, size=(10, 40))
+
+
 def chosen_by_settings():
     """`lang` of the settings, --lang over it; ASCII alone is English."""
     with Stage() as stage:
@@ -169,4 +191,4 @@ def chosen_by_settings():
 
 
 sys.exit(main([korean_views, korean_edit, korean_tree, korean_conflict, korean_trouble,
-               chosen_by_settings]))
+               korean_narrow, chosen_by_settings]))
