@@ -357,8 +357,25 @@ static void end_region(struct diff_region *r, uint64_t a, uint64_t b)
     r->waits.len = n;
 }
 
-/* Reads on from (a, b) until the opcodes differ or a region is reached that is known. */
-static enum pb_err read_on(struct diff *d, struct diff_region *r)
+/* The segment that ends in front of `at` goes on in the one that begins there. */
+static void join_segments(struct diff_stream *s, size_t at)
+{
+    struct diff_segment *x, *y;
+
+    if (at == 0 || at >= s->segments.len)
+        return;
+    x = &s->segments.data[at - 1];
+    y = &s->segments.data[at];
+    if (y->b <= x->b || y->a - x->a != y->b - x->b)
+        return;
+    x->len = y->a + y->len - x->a;
+    memmove(y, y + 1, (s->segments.len - at - 1) * sizeof *y);
+    s->segments.len--;
+}
+
+/* Reads on from (a, b) until the opcodes differ or a region is reached that is known. *joined: it
+ * is that which follows, and goes on as far as that. */
+static enum pb_err read_on(struct diff *d, struct diff_region *r, bool *joined)
 {
     struct diff_stream *s = &d->stream;
     size_t next = region_after(s, r->a), at = segment_after(s, r->a);
@@ -375,6 +392,7 @@ static enum pb_err read_on(struct diff *d, struct diff_region *r)
             if (a == known->a && b == known->b && known->waits.len == 0) {
                 a = known->a_end;
                 b = known->b_end;
+                *joined = true;
                 if (known->sure_end < a && known->sure_end < r->sure_end)
                     r->sure_end = known->sure_end;
             }
@@ -402,6 +420,8 @@ static enum pb_err read_on(struct diff *d, struct diff_region *r)
     }
     s->doc[0]->viewed = s->doc[1]->viewed = true;
     forget_views(s);
+    if (*joined && join)
+        join_segments(s, at);
     end_region(r, a, b);
     return err;
 }
@@ -430,6 +450,7 @@ enum pb_err diff_same_opcodes(struct diff *d, const struct pkl_node *a, const st
     struct diff_stream *s = &d->stream;
     struct diff_region r = {.a = a->begin, .b = b->begin, .sure_end = UINT64_MAX};
     size_t at;
+    bool joined = false;
     enum pb_err err;
 
     *same = false;
@@ -443,7 +464,13 @@ enum pb_err diff_same_opcodes(struct diff *d, const struct pkl_node *a, const st
                 says_same(d, &s->regions.data[at - 1], a, b, sure);
         return PB_OK;
     }
-    err = read_on(d, &r);
+    err = read_on(d, &r, &joined);
+    if (err == PB_OK && joined) { /* from the end of a list to its beginning: one region */
+        *same = says_same(d, &r, a, b, sure);
+        vec_release(&s->regions.data[at].waits);
+        s->regions.data[at] = r;
+        return PB_OK;
+    }
     if (err == PB_OK && r.a_end != r.a && !vec_reserve(&s->regions, s->regions.len + 1))
         err = error_nomem(d->e);
     if (err != PB_OK || r.a_end == r.a) {

@@ -15,6 +15,7 @@ import math
 import os
 import pickle
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -512,6 +513,19 @@ def big():
     )
 
 
+def front():
+    """One item in front of many: told as that, in a time that grows with their number."""
+    seconds = []
+    for n in (30000, 300000):
+        items = list(range(n))
+        data = pickle.dumps(items)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        status, out, err = diff(data, pickle.dumps(['new', *items]))
+        seconds.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before)
+        check((status, out, err) == (1, "[0]  (new) \u2192 'new'\n", ''), 'front: %r' % out[:200])
+    check(seconds[1] < 30 * seconds[0] + 0.5, 'one item in front: %r s' % seconds)
+
+
 def spans():
     """--bytes: what is outside the spans is the same on both sides."""
     for _ in range(COUNT // 4):
@@ -543,6 +557,7 @@ if 'pairs' in os.environ.get('ONLY', 'pairs'):
 forms()
 recursive()
 big()
+front()
 spans()
 print('%d passed, %d failed' % (passed, failed))
 sys.exit(failed > 0)
