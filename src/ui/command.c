@@ -1,5 +1,7 @@
 /* What a key needs before it does anything, and the keys that belong to no view. */
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
@@ -314,18 +316,40 @@ void ui_copy_secret(struct ui *u, const char *what, const struct buf *text)
         ui_say(u, SAY_WARNING, "This terminal takes no copy of it.");
 }
 
+/* Where the terminal takes none: a file that only its owner reads, always the same one. */
+static bool copy_to_file(const struct buf *text, struct buf *path)
+{
+    struct sink to;
+    int fd = -1;
+    bool ok = history_state_folder("copied", path, NULL) == PB_OK;
+
+    buf_puts(path, "/text");
+    if (ok && buf_status(path, NULL) == PB_OK)
+        fd = open(path->data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    to = sink_fd(&fd);
+    ok = fd >= 0 && sink_write(&to, text->data, text->len, NULL) == PB_OK;
+    return fd >= 0 && close(fd) == 0 && ok;
+}
+
 void ui_copy(struct ui *u, const char *what, const struct buf *text)
 {
-    struct buf shown;
+    struct buf shown, path;
     bool cut;
 
     buf_init(&shown, BUF_MAX_LINE);
+    buf_init(&path, BUF_MAX_LINE);
     cut = text_escape_cols(&shown, text->data, text->len, 200);
     if (cut)
         buf_puts(&shown, "\xe2\x80\xa6");
-    if (u->term == NULL || term_copy(u->term, text->data, text->len))
+    if (u->term == NULL || term_copy(u->term, text->data, text->len)) {
         ui_say(u, SAY_INFO, "Copied the %s: %s", what, shown.data);
-    else
+    } else if (copy_to_file(text, &path)) {
+        buf_clear(&shown);
+        text_escape(&shown, path.data, path.len);
+        ui_say(u, SAY_INFO, "This terminal takes no copy; the %s is in %s", what, shown.data);
+    } else {
         ui_say(u, SAY_WARNING, "This terminal takes no copy of it. The %s: %s", what, shown.data);
+    }
     buf_release(&shown);
+    buf_release(&path);
 }

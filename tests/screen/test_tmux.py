@@ -364,6 +364,15 @@ def old_terminals():
             t.see("data.pickle")
             t.keys("Enter")
             t.see("'New York'")
+            t.keys("j")
+            t.keys("y")
+            t.see("is in " if term != "screen" else "Copied the path")
+            kept = [os.path.join(at, "text") for at, _, names in os.walk(stage.folder)
+                    if "text" in names and at.endswith("copied")]
+            assert len(kept) == (0 if term == "screen" else 1), kept
+            for path in kept:
+                assert open(path, encoding="utf-8").read() == "['name']", path
+                assert os.stat(path).st_mode & 0o777 == 0o600, path
             t.keys("q")
             t.restored(0)
             sent = b"\x1b[?2026h" in t.output()
