@@ -65,7 +65,9 @@ static enum pb_err fill(struct spliced *s, struct window *w, uint64_t off, size_
                         struct error *e)
 {
     uint64_t left = s->base.size - off;
-    size_t need = want > WINDOW ? want : WINDOW;
+    /* As much again, so that who reads on in small steps but asks for much each time finds most of
+     * it here. */
+    size_t need = want > WINDOW / 2 ? want * 2 : WINDOW;
     const struct splice_segment *seg;
 
     need = need < left ? need : (size_t)left;
