@@ -7,6 +7,7 @@
 #include "edit_private.h"
 
 #define BATCH 64
+#define REFERRED_MIN 8u /* bytes of a text that is rather referred to than written again */
 
 /* ------------------------------------------------------------------------------ walk */
 
@@ -157,6 +158,7 @@ struct pkl_uses {
     struct idmap of;     /* target -> number, from 1 on */
     bool any;            /* all values are asked about */
     uint64_t fresh_from; /* what is new is behind this in the second source */
+    bool refer;          /* texts are written once */
 };
 
 static struct used *used_of(const struct pkl_uses *u, pkl_id target)
@@ -340,6 +342,16 @@ static bool has_identity(enum pkl_kind kind)
     return kind >= PKL_LIST || kind == PKL_BYTEARRAY;
 }
 
+/* A text that was written once and referred to stays so: it may be long, and stand anywhere often.
+ * (A number is as short as a reference.) */
+static bool is_referred(const struct pkl_uses *u, const struct pkl_child *c,
+                        const struct literal *value)
+{
+    bool text = value->kind == PKL_STR || value->kind == PKL_BYTES || value->kind == PKL_PY2STR;
+
+    return u != NULL && u->refer && c->value.ref && text && value->len > REFERRED_MIN;
+}
+
 static enum pb_err copy_places(const struct used *known, struct places *p, struct error *e)
 {
     for (size_t i = 0; i < known->places.len; i++) {
@@ -381,7 +393,8 @@ static enum pb_err set_everywhere(struct pkl_edit *ed, const struct pkl_uses *u,
         const struct pkl_child *c = &p.all.data[i];
         size_t number;
 
-        if (first != 0 && PKL_ID_TAG(c->value.id) != PKL_TAG_CLASS) {
+        if (first != 0 && PKL_ID_TAG(c->value.id) != PKL_TAG_CLASS &&
+            (has_identity(value->kind) || is_referred(u, c, value))) {
             err = c->part == PKL_CLASS ? edit_may_put(ed, c, e) : edit_may_set(ed, c, value, e);
             if (err == PB_OK)
                 err = edit_put_link(ed, c, first, e);
@@ -389,7 +402,7 @@ static enum pb_err set_everywhere(struct pkl_edit *ed, const struct pkl_uses *u,
         }
         err = pkl_edit_set(ed, c, value, e);
         number = err == PB_OK ? edit_value_at(edit_container_of(ed, c->owner), c->index) : 0;
-        if (number != 0 && has_identity(value->kind))
+        if (number != 0 && first == 0)
             first = ed->values.data[number - 1].node.target;
     }
     pkl_edit_group_end(ed);
@@ -426,6 +439,11 @@ enum pb_err pkl_edit_set_everywhere(struct pkl_edit *ed, const struct pkl_child 
                                     const struct literal *value, struct error *e)
 {
     return set_all(ed, NULL, at, value, e);
+}
+
+void pkl_uses_refer(struct pkl_uses *u)
+{
+    u->refer = true;
 }
 
 enum pb_err pkl_uses_set_everywhere(struct pkl_uses *u, const struct pkl_child *at,

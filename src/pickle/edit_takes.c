@@ -219,17 +219,20 @@ static enum pb_err takes_more(struct pkl_edit *ed, const struct pkl_node *into,
     return err == PB_OK && !rebuilt ? by_arguments(ed, into, t->step, e) : err;
 }
 
-/* What has items is a kind of list, what has entries a kind of dict. */
+/* What has items in the pickle is a kind of list, what has entries a kind of dict. */
 static enum pb_err has_others(struct pkl_edit *ed, const struct pkl_node *into, enum pkl_step step,
                               struct error *e)
 {
+    struct pkl_view *v = edit_base_of(ed, into->target);
     struct pkl_child other;
-    bool there;
+    struct error why;
     enum pb_err err =
-        part(ed, into->target, step == PKL_STEP_INDEX ? PKL_ENTRIES : PKL_ITEMS, &other, &there, e);
+        v->part(v, into->target, step == PKL_STEP_INDEX ? PKL_ENTRIES : PKL_ITEMS, &other, &why);
 
-    if (err != PB_OK || !there)
-        return err;
+    if (err == PB_ENOTFOUND)
+        return PB_OK;
+    if (err != PB_OK)
+        return error_set(e, err, "%s", why.msg);
     return error_set(e, PB_EREADONLY,
                      step == PKL_STEP_INDEX
                          ? _("this object has keys, it takes no items: a key is added as ['key']")

@@ -240,6 +240,20 @@ def test_known_classes():
             check(status == 0 and loaded(now) == [array.array("i", [1, 3])], err)
 
 
+def test_everywhere():
+    """A text that is written once is written once again, and is one object as before."""
+    for text, new in (("x" * 9000, "y" * 9000), (b"x" * 300, b"z" * 9000), ("ab", "c" * 9000)):
+        value = [text] * 50 + [{"k": text}]
+        for protocol, data in protocols(value):
+            status, now, err = command(data, "set", f"[5]={new!r}", "--everywhere")
+            check(status == 0 and loaded(now) == [new] * 50 + [{"k": new}], protocol, err)
+            check(len({id(v) for v in loaded(now)[:50]}) == 1, "not one", protocol)
+            check(len(now) < len(data) + 9500, "written again", protocol, len(data), len(now))
+            status, now, err = command(now, "set", "[0]=1", "[7]='here'")
+            want = [1] + [new] * 6 + ["here"] + [new] * 42 + [{"k": new}]
+            check(status == 0 and loaded(now) == want, protocol, err)
+
+
 def test_tables():
     """Of arrays and tables (made by others, never loaded) nothing that is computed is edited, and
     what is edited behind them is told."""
