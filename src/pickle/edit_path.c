@@ -156,13 +156,18 @@ static enum pb_err step_as_read(struct pkl_edit *ed, const struct pkl_child *now
     const struct edit_container *c = edit_container_of(ed, now->owner);
     const struct piece *p = c != NULL ? pieces_at(&c->now, now->index) : NULL;
     struct pkl_child was;
+    struct error why;
     enum pb_err err;
 
     if (p == NULL || piece_is_new(p) || PKL_ID_SOURCE(now->owner) != 0)
         return pkl_path_step_text(&ed->view, now, form, out, e);
     err = edit_original(ed, (size_t)(c - ed->containers.data), p->first + (now->index - p->at),
-                        &was, e);
-    return err == PB_OK ? pkl_path_step_text(ed->base, &was, form, out, e) : err;
+                        &was, &why);
+    if (err == PB_ENOTFOUND) /* a state that the object did not have */
+        return pkl_path_step_text(&ed->view, now, form, out, e);
+    if (err != PB_OK)
+        return error_set(e, err, "%s", why.msg);
+    return pkl_path_step_text(ed->base, &was, form, out, e);
 }
 
 /* The way leads through another place of a shared value than that where its bytes are. */
@@ -241,8 +246,8 @@ enum pb_err pkl_edit_change_path(struct pkl_edit *ed, const struct pkl_change *c
 enum pb_err edit_change_way(struct pkl_edit *ed, const struct pkl_change *change,
                             struct path_chain *way, struct error *e)
 {
-    bool in_document =
-        PKL_ID_SOURCE(change->place.owner) == 0 && (change->what & PKL_CHANGE_ADDED) == 0;
+    bool in_document = PKL_ID_SOURCE(change->place.owner) == 0 &&
+                       (change->what & PKL_CHANGE_ADDED) == 0 && !change->elsewhere;
     const struct path_chain *found = &ed->finders[!in_document].chain;
     struct buf path;
     enum pb_err err;
@@ -251,8 +256,7 @@ enum pb_err edit_change_way(struct pkl_edit *ed, const struct pkl_change *change
     err = pkl_edit_change_path(ed, change, PATH_FORM_PATH, &path, e);
     buf_release(&path);
     way->len = 0;
-    if (err != PB_OK || found->len == 0 ||
-        found->data[found->len - 1].owner != change->place.owner)
+    if (err != PB_OK || found->len == 0 || found->data[found->len - 1].owner != change->place.owner)
         return err;
     for (size_t i = 0; i + 1 < found->len; i++) {
         if (!vec_push(way, found->data[i]))
