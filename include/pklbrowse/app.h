@@ -409,6 +409,8 @@ enum pb_err app_copy_new_start(struct app *a, const struct location *from,
 enum pb_err app_move_start(struct app *a, const struct location *from, const struct location *to,
                            app_copied_fn done, void *ctx, struct app_copy **copy,
                            struct error *e) PB_CHECK;
+/* Right after it was started: a new local file gets these permission bits, not those of `from`. */
+void app_copy_mode(struct app_copy *c, int mode);
 void app_copy_progress(const struct app_copy *c, struct http_progress *out);
 /* Also stops it when it still runs: done() is then not called.  NULL is fine. */
 void app_copy_free(struct app_copy *c);

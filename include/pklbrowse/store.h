@@ -281,12 +281,15 @@ enum pb_err history_keep(struct history *h, const struct location *where,
 enum pb_err history_job_new(struct history *h, const struct location *where,
                             const struct store_identity *id, struct source *old, struct job **out,
                             struct error *e) PB_CHECK;
+/* Before its first step: the permission bits of the local file, which come back with its bytes. */
+void history_job_mode(struct job *j, int mode);
 /* What is kept.  Everything in an entry is valid during the call. */
 struct history_entry {
     const char *id;                         /* one word that names it among all */
     const char *location;                   /* as it would be typed */
     const char *etag, *version_id, *sha256; /* NULL: none */
     const char *file;                       /* that holds the bytes; NULL: they were too many */
+    int mode; /* permission bits of a local file; 0: not known */
     uint64_t size;
     int64_t modified, replaced;
 };

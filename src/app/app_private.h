@@ -234,7 +234,7 @@ enum pb_err unchanged_bytes(const struct pkl_splice *now, const struct pkl_splic
  * until keep_free().  `old` outlives it. */
 struct keep;
 typedef void (*keep_fn)(void *ctx, const char *file, const struct error *e);
-enum pb_err keep_start(struct app *a, const struct location *loc, const struct store_identity *id,
+enum pb_err keep_start(struct app *a, const struct location *loc, const struct store_object *was,
                        struct source *old, keep_fn done, void *ctx, struct keep **out,
                        struct error *e) PB_CHECK;
 void keep_free(struct keep *k); /* stops it; NULL is fine */

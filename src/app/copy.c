@@ -33,6 +33,7 @@ struct app_copy {
     struct stdin_reader *input;
     struct source *bytes;
     struct store_object info; /* of `from` */
+    int mode;                 /* permission bits it gets in place of those of `from`, or 0 */
     bool have_info;
     bool on_server;              /* the service is to copy it */
     struct store_object carried; /* info, as another kind of store writes it */
@@ -259,9 +260,14 @@ static enum pb_err take(void *ctx, const void *p, size_t n, struct error *e)
 
 static enum pb_err keep_info(struct app_copy *c, const struct store_object *info, struct error *e)
 {
+    enum pb_err err;
+
     store_object_release(&c->info);
     c->have_info = true;
-    return store_object_copy(&c->info, info, e);
+    err = store_object_copy(&c->info, info, e);
+    if (c->mode != 0)
+        c->info.mode = c->mode;
+    return err;
 }
 
 static void on_read(void *ctx, const struct store_object *read, const struct error *e)
@@ -576,6 +582,11 @@ enum pb_err app_move_start(struct app *a, const struct location *from, const str
     if (err == PB_OK)
         (*copy)->move = true;
     return err;
+}
+
+void app_copy_mode(struct app_copy *c, int mode)
+{
+    c->mode = mode;
 }
 
 void app_copy_progress(const struct app_copy *c, struct http_progress *out)

@@ -39,7 +39,7 @@ static void keep_finished(struct job *j, enum job_state state)
         k->done(k->ctx, NULL, &j->error);
 }
 
-enum pb_err keep_start(struct app *a, const struct location *loc, const struct store_identity *id,
+enum pb_err keep_start(struct app *a, const struct location *loc, const struct store_object *was,
                        struct source *old, keep_fn done, void *ctx, struct keep **out,
                        struct error *e)
 {
@@ -58,7 +58,9 @@ enum pb_err keep_start(struct app *a, const struct location *loc, const struct s
     k->ctx = ctx;
     err = app_history(a, &history, e);
     if (err == PB_OK)
-        err = history_job_new(history, loc, id, old, &k->inner, e);
+        err = history_job_new(history, loc, &was->identity, old, &k->inner, e);
+    if (err == PB_OK && loc->scheme == LOC_LOCAL)
+        history_job_mode(k->inner, was->mode);
     if (err == PB_OK)
         err = loop_add_job(a->loop, &k->job, e);
     k->running = err == PB_OK;

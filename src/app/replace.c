@@ -49,7 +49,7 @@ static void on_old(void *ctx, const struct store_object *read, const struct erro
         return;
     }
     source_spool_done(r->old);
-    if (keep_start(r->app, &r->loc, &read->identity, r->old, on_kept, r, &r->keep, &error) != PB_OK)
+    if (keep_start(r->app, &r->loc, read, r->old, on_kept, r, &r->keep, &error) != PB_OK)
         r->done(r->ctx, NULL, NULL, &error);
 }
 

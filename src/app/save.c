@@ -228,8 +228,8 @@ static void save_in_place(struct save *s)
         finish(s);
         return;
     }
-    if (keep_start(o->app, &o->at, &o->info.identity, app_object_stored(o), on_kept, s, &s->keep,
-                   &error) != PB_OK)
+    if (keep_start(o->app, &o->at, &o->info, app_object_stored(o), on_kept, s, &s->keep, &error) !=
+        PB_OK)
         finish_failed(s, &error);
 }
 

@@ -70,6 +70,8 @@ enum pb_err cli_read_file(struct cli *c, const char *name, struct buf *out,
 /* PATH of the command line; the message says at which character it is wrong. */
 enum pb_err cli_path(struct arena *mem, const char *text, struct pkl_path *out,
                      struct error *e) PB_CHECK;
+/* Of what takes whole objects only: what LOCATION!/FILE is when no object has that name. */
+void cli_whole(struct error *e, const struct location *where);
 /* "TEXT: why (at character N)" */
 enum pb_err cli_at(struct error *e, const char *text, size_t at);
 

@@ -102,6 +102,8 @@ static int copy_or_move(struct cli *c, bool move)
         err = keep_name(&from, &to, &error);
     if (err == PB_OK)
         err = copy(c, &from, &to, move, &error);
+    if (err != PB_OK && from.key != NULL)
+        cli_whole(&error, &from);
     location_release(&from);
     location_release(&to);
     return err == PB_OK ? STATUS_OK : cli_fail(c, &error);

@@ -63,6 +63,7 @@ static enum pb_err print_entry(void *ctx, const struct history_entry *x, struct 
 struct wanted {
     const char *id;
     bool found;
+    int mode;
     char *location, *file, *version_id;
 };
 
@@ -80,6 +81,7 @@ static enum pb_err match(void *ctx, const struct history_entry *x, struct error 
     if (w->found || strcmp(w->id, x->id) != 0)
         return PB_OK;
     w->found = true;
+    w->mode = x->mode;
     err = keep(&w->location, x->location, e);
     if (err == PB_OK)
         err = keep(&w->file, x->file, e);
@@ -111,7 +113,8 @@ static void copy_progress(void *ctx, struct http_progress *out)
 }
 
 /* What is there is kept in its turn. */
-static enum pb_err restore(struct cli *c, const char *file, const char *location, struct error *e)
+static enum pb_err restore(struct cli *c, const char *file, const char *location, int mode,
+                           struct error *e)
 {
     struct restoring w = {.c = c};
     struct location from = {0}, to = {0};
@@ -122,6 +125,8 @@ static enum pb_err restore(struct cli *c, const char *file, const char *location
         err = location_parse(&to, location, e);
     if (err == PB_OK)
         err = app_copy_start(c->app, &from, &to, NULL, on_copied, &w, &job, e);
+    if (err == PB_OK)
+        app_copy_mode(job, mode);
     if (err == PB_OK)
         err = cli_wait(c, &w.done, copy_progress, job, e);
     if (err == PB_OK && w.failed) {
@@ -152,7 +157,7 @@ static enum pb_err bring_back(struct cli *c, const struct location *where, struc
                         shown.data);
     }
     if (err == PB_OK)
-        err = restore(c, w.file, w.location, e);
+        err = restore(c, w.file, w.location, w.mode, e);
     buf_release(&shown);
     free(w.location);
     free(w.file);

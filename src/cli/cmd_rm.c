@@ -74,6 +74,8 @@ static enum pb_err remove_one(struct cli *c, const char *operand, struct error *
         }
         app_remove_free(job);
     }
+    if (err != PB_OK)
+        cli_whole(e, &loc);
     location_release(&loc);
     return err;
 }

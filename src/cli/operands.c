@@ -33,11 +33,22 @@ enum pb_err cli_at(struct error *e, const char *text, size_t at)
     struct buf shown;
 
     buf_init(&shown, BUF_MAX_LINE);
-    if (text_escape_cols(&shown, text, strlen(text), 200))
+    if (text_escape_cols(&shown, text, strlen(text), 60))
         buf_puts(&shown, "...");
     error_set(e, PB_EUSAGE, "%s: %s (at byte %zu)", shown.data, why.msg, at + 1);
     buf_release(&shown);
     return PB_EUSAGE;
+}
+
+void cli_whole(struct error *e, const struct location *where)
+{
+    const char *mark = strstr(where->key, "!/");
+    struct error why = *e;
+
+    if (e->code == PB_ENOTFOUND && mark != NULL && mark > where->key && mark[2] != '\0')
+        error_set(e, PB_ENOTFOUND,
+                  "%s; a file of an archive is shown and edited, but not copied, moved or removed",
+                  why.msg);
 }
 
 enum pb_err cli_path(struct arena *mem, const char *text, struct pkl_path *out, struct error *e)

@@ -129,6 +129,7 @@ struct keep_job {
     struct source *old;
     char *location; /* as it would be typed */
     struct store_identity id;
+    int mode;     /* permission bits of a local file, 0: none */
     char *folder; /* of the object */
     int dir, fd;
     char stem[NAME_SIZE]; /* 20261122T100203Z-000 */
@@ -319,6 +320,8 @@ static enum pb_err record_text(struct keep_job *k, struct buf *out, struct error
         put_line(out, "etag", k->id.etag);
     if (k->id.version_id)
         put_line(out, "version", k->id.version_id);
+    if (k->mode != 0)
+        buf_printf(out, "mode: %o\n", (unsigned)k->mode);
     buf_printf(out, "size: %llu\nmodified: ", (unsigned long long)k->job.total);
     clock_format_iso(out, k->id.mtime);
     buf_puts(out, "\nreplaced: ");
@@ -434,6 +437,11 @@ static enum job_state step(struct job *j, uint64_t budget_us)
     if (err == PB_OK)
         err = finish(k, &j->error);
     return err == PB_OK ? JOB_DONE : JOB_FAILED;
+}
+
+void history_job_mode(struct job *j, int mode)
+{
+    keep_of(j)->mode = mode & 07777;
 }
 
 enum pb_err history_job_new(struct history *h, const struct location *where,

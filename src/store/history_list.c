@@ -17,6 +17,7 @@
 
 struct found {
     char *id, *location, *etag, *version_id, *sha256, *file;
+    int mode;
     uint64_t size;
     int64_t modified, replaced;
 };
@@ -50,6 +51,18 @@ static bool take_text(char **to, const char *value, size_t n)
     return *to != NULL;
 }
 
+/* Permission bits in octal. */
+static bool take_mode(const char *value, size_t n, int *mode)
+{
+    *mode = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (value[i] < '0' || value[i] > '7' || n > 4)
+            return false;
+        *mode = *mode * 8 + (value[i] - '0');
+    }
+    return true;
+}
+
 /* "key: value" */
 static bool take_line(struct found *f, const char *folder, const char *line, size_t n)
 {
@@ -70,6 +83,8 @@ static bool take_line(struct found *f, const char *folder, const char *line, siz
         return take_text(&f->version_id, value, n);
     if (key == 6 && memcmp(line, "sha256", 6) == 0)
         return take_text(&f->sha256, value, n);
+    if (key == 4 && memcmp(line, "mode", 4) == 0)
+        return take_mode(value, n, &f->mode);
     if (key == 4 && memcmp(line, "size", 4) == 0)
         return num_parse_u64(value, n, &f->size);
     if (key == 8 && memcmp(line, "modified", 8) == 0)
@@ -240,6 +255,7 @@ enum pb_err history_each(struct history *h, const struct location *where, histor
                                   .version_id = f->version_id,
                                   .sha256 = f->sha256,
                                   .file = f->file,
+                                  .mode = f->mode,
                                   .size = f->size,
                                   .modified = f->modified,
                                   .replaced = f->replaced};

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 import uuid
+import zipfile
 
 from harness import Failed, Place, run_all, same, wait_until_waiting
 
@@ -983,6 +984,26 @@ def test_ints_at_the_limit(p: Place):
         p.run("dis", "f").expect(0)
         p.run("set", "f", "[0]=1").expect(0)
         same(pickle.loads(p.get("f")), [1, 1])
+
+
+def test_history_mode(p: Place):
+    """What is removed comes back with its mode."""
+    for mode in (0o644, 0o600, 0o750):
+        p.put("f", pickle.dumps([mode], 4))
+        os.chmod(p.path("f"), mode)
+        p.run("rm", "f").expect(0)
+        entry = json.loads(p.run("history", "--json", "f").expect(0).out.splitlines()[0])
+        p.run("history", "--restore", entry["id"]).expect(0)
+        same(os.stat(p.path("f")).st_mode & 0o7777, mode)
+        same(pickle.loads(p.get("f")), [mode])
+
+
+def test_files_of_archives(p: Place):
+    """They are no objects of their own: what takes whole objects says so."""
+    with zipfile.ZipFile(p.path("a.zip"), "w") as z:
+        z.writestr("b.pkl", pickle.dumps([1]))
+    for args in (("cp", "a.zip!/b.pkl", "c"), ("mv", "a.zip!/b.pkl", "c"), ("rm", "a.zip!/b.pkl")):
+        p.run(*args).expect(3, "", "a file of an archive is shown and edited, but not")
 
 
 def test_add_to_known_types(p: Place):
