@@ -537,10 +537,10 @@ static void store(const struct quick *q)
 static bool appends_recorded(const struct pkl_doc *d, const struct window *w)
 {
     const struct scan *s = &d->scan;
-    const struct sval *top = s->stack.data + s->stack.len;
+    size_t n = s->stack.len;
 
-    return w->p[s->at - w->off] == 'a' && s->stack.len >= 2 &&
-           (top[-1].flags & top[-2].flags & SV_RECORDED);
+    return w->p[s->at - w->off] == 'a' && n >= 2 &&
+           (s->stack.data[n - 1].flags & s->stack.data[n - 2].flags & SV_RECORDED) != 0;
 }
 
 void scan_quick(struct pkl_doc *d, const struct window *w, uint64_t until)
