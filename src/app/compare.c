@@ -16,6 +16,7 @@
 #include <pklbrowse/text.h>
 
 #include "app_private.h"
+#include "compare_table.h"
 
 #define KEPT 200 /* differences that are kept in words */
 #define BATCH 16
@@ -23,15 +24,6 @@
 #define DEEP 64 /* levels that read that many children at once; deeper ones read one by one */
 #define PREVIEW 200
 #define SPAN_MOST 4096 /* bytes of a scalar that are held against each other as they stand */
-
-/* Positions of children by what their key is. */
-struct slot {
-    uint64_t hash, position; /* position + 1; 0: free */
-};
-struct table {
-    struct slot *slots;
-    size_t count, mask;
-};
 
 enum phase { ALIGNED, FILLING, MATCHING, ADDED };
 struct level {
@@ -67,58 +59,6 @@ struct comparer {
     uint64_t total;
     struct known known[KNOWN]; /* scalars that were found equal */
 };
-
-/* --- tables --------------------------------------------------------------------------------- */
-
-static bool table_put(struct table *t, uint64_t hash, uint64_t position)
-{
-    size_t i;
-
-    if (t->slots == NULL || t->count * 2 > t->mask) {
-        struct table bigger = {.mask = t->slots == NULL ? 63 : t->mask * 2 + 1};
-
-        bigger.slots = mem_alloc((bigger.mask + 1) * sizeof *bigger.slots);
-        if (bigger.slots == NULL)
-            return false;
-        for (i = 0; t->slots != NULL && i <= t->mask; i++) {
-            if (t->slots[i].position != 0)
-                (void)table_put(&bigger, t->slots[i].hash, t->slots[i].position - 1);
-        }
-        free(t->slots);
-        *t = bigger;
-    }
-    for (i = hash & t->mask; t->slots[i].position != 0;)
-        i = (i + 1) & t->mask;
-    t->slots[i] = (struct slot){hash, position + 1};
-    t->count++;
-    return true;
-}
-
-/* The slot stays taken, so that those behind it are still found; its hash becomes none. */
-static bool table_take(struct table *t, uint64_t hash, uint64_t *position)
-{
-    if (t->slots == NULL)
-        return false;
-    for (size_t i = hash & t->mask; t->slots[i].position != 0; i = (i + 1) & t->mask) {
-        if (t->slots[i].hash != hash)
-            continue;
-        *position = t->slots[i].position - 1;
-        t->slots[i].hash = ~hash;
-        return true;
-    }
-    return false;
-}
-
-static bool table_has(const struct table *t, uint64_t hash)
-{
-    if (t->slots == NULL)
-        return false;
-    for (size_t i = hash & t->mask; t->slots[i].position != 0; i = (i + 1) & t->mask) {
-        if (t->slots[i].hash == hash)
-            return true;
-    }
-    return false;
-}
 
 /* Two values that are held against each other, as one number. */
 static uint64_t pair_of(pkl_id a, pkl_id b)
