@@ -49,8 +49,10 @@ static int by_place(const void *a, const void *b)
 
 static bool inside(const struct splice_span *s, const struct splice_span *t)
 {
-    return t->begin < t->end && !t->glue && s->level < t->level && t->begin <= s->begin &&
-           s->end <= t->end;
+    bool behind = s->begin == s->end && s->before && s->begin == t->end;
+
+    return t->begin < t->end && !t->glue && !behind && s->level < t->level &&
+           t->begin <= s->begin && s->end <= t->end;
 }
 
 static void nest(struct splice_span *spans, size_t n)

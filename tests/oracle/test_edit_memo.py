@@ -106,6 +106,14 @@ def new_values():
             ['set [0]=[[1], [2]]', 'type 9 [0]', 'add [0][1][]=3', 'insert [0]\t[1]'],
             [[1], ([1], [2, 3]), x],
         )
+        # The new value stands between what goes in front of it and the tuple's opcode.
+        inner = [x, x]
+        check(
+            name,
+            pickle.dumps([None, (), inner], protocol),
+            ['here-insert [1][0]\t[2]', 'set [0]=[]'],
+            [[], ([[1]] * 2,), inner],
+        )
         # A shared value inside one that is shared.
         check(
             name,
