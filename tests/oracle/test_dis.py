@@ -308,16 +308,20 @@ def paths(folder):
 
 
 def corpus():
+    """A quarter of it, chosen by the seed: starting the program is most of the time."""
     global skipped
     if not os.path.isdir(CORPUS):
         print(f"skipped: no corpus at {CORPUS}")
         skipped += 1
         return
-    done = 0
+    done, turn = 0, SEED
     for folder, _, names in sorted(os.walk(CORPUS)):
         for name in sorted(names):
             path = os.path.join(folder, name)
-            if name in ("INDEX.tsv", "README.md") or os.path.getsize(path) > 2_000_000:
+            turn += 1
+            if turn % 4 or name in ("INDEX.tsv", "README.md"):
+                continue
+            if os.path.getsize(path) > 2_000_000:
                 continue
             with open(path, "rb") as f:
                 data = f.read()
