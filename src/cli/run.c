@@ -269,6 +269,18 @@ static int finish_output(struct cli *c, int status)
     return status == STATUS_OK ? cli_error(&error) : status;
 }
 
+/* Settings that are there but cannot be read may say that something is read-only: so all is. */
+static enum pb_err protect(struct cli *c, struct error *e)
+{
+    const char *named = c->args->text[OPT_config];
+    enum pb_err err = ui_config_protect(named, c->app, e);
+
+    if (err == PB_OK || named != NULL || err == PB_ENOMEM)
+        return err;
+    cli_note(c, "warning: %s: nothing is written", e->msg);
+    return app_protect(c->app, "*", e);
+}
+
 static int run_with_app(struct cli *c)
 {
     struct error error;
@@ -279,7 +291,7 @@ static int run_with_app(struct cli *c)
         cli_code_init(&c->code, c->app);
         err = watch_signals(c, &error);
         if (err == PB_OK)
-            err = ui_config_protect(c->args->text[OPT_config], c->app, &error);
+            err = protect(c, &error);
         if (c->args->given[OPT_no_verify_ssl])
             cli_note(c, "warning: certificates are not checked (--no-verify-ssl)");
     }

@@ -767,6 +767,11 @@ def test_protected_places(p: Place):
     p.run("set", "prod/f", ".age=31").expect(*words)
     p.run("set", "other/f", ".age=32").expect(0)
     p.run("set", "other/f", ".age=33", *config).expect(3, "", "cannot read")
+    # Those at the usual place: one may look, and is told.
+    os.remove(os.path.join(folder, "config"))
+    os.mkdir(os.path.join(folder, "config"))
+    p.run("show", "other/f", ".age").expect(0, "32\n", "nothing is written")
+    p.run("set", "other/f", ".age=33").expect(7, "", "read-only")
 
 
 def test_symlink(p: Place):
