@@ -52,11 +52,21 @@ void uri_decode(struct buf *out, const char *s, size_t n, bool plus_is_space)
     }
 }
 
+/* Does a shared access signature stand where az:// has none? */
+static bool az_signed(const char *rest)
+{
+    const char *query = strchr(rest, '?');
+
+    return query != NULL && (memchr(rest, '/', (size_t)(query - rest)) == NULL ||
+                             strstr(query, "?sig=") != NULL || strstr(query, "&sig=") != NULL);
+}
+
 /* A message with a piece of what was typed in it, but never the query of an address: it may be
  * signed. */
 static enum pb_err bad(struct error *e, const char *text, const char *why)
 {
-    size_t n = strncasecmp(text, "http", 4) == 0 ? strcspn(text, "?") : strlen(text);
+    bool query = strncasecmp(text, "http", 4) == 0 || strncasecmp(text, "az:", 3) == 0;
+    size_t n = query ? strcspn(text, "?") : strlen(text);
     struct buf shown;
     enum pb_err err;
 
@@ -134,6 +144,10 @@ static enum pb_err parse_store(struct location *loc, enum loc_scheme scheme, con
     char *container;
     enum pb_err err;
 
+    if (scheme == LOC_AZ && az_signed(rest))
+        return bad(e, text,
+                   "a signature goes with the https:// address of the blob, or into "
+                   "AZURE_STORAGE_SAS_TOKEN");
     if (parts == 2 && *end == '/' && end[1] != '\0') {
         size_t n = strcspn(end + 1, "/");
 

@@ -31,6 +31,7 @@ static const struct {
     {"S3://Bucket/K", LOC_S3, "Bucket", "K", "s3://Bucket/K"},
     {"gs://b/k", LOC_GS, "b", "k", NULL},
     {"az://account/container/a/b", LOC_AZ, "account/container", "a/b", NULL},
+    {"az://account/container/b?c=d", LOC_AZ, "account/container", "b?c=d", NULL},
     {"az://account/container//b", LOC_AZ, "account/container", "/b", NULL},
     {"az://account/container", LOC_AZ, "account/container", "", NULL},
     {"az://account/container/", LOC_AZ, "account/container", "", "az://account/container"},
@@ -122,6 +123,12 @@ static void refuses_locations(void **state)
         {"gs:///", "gs:///: the container's name before the '/' is missing"},
         {"az:///c/k", "az:///c/k: the container's name before the '/' is missing"},
         {"az://a//k", "az://a//k: the container's name before the '/' is missing"},
+        {"az://a/c?sv=1&sig=secret",
+         "az://a/c?…: a signature goes with the https:// address of the "
+         "blob, or into AZURE_STORAGE_SAS_TOKEN"},
+        {"az://a?sig=secret",
+         "az://a?…: a signature goes with the https:// address of the blob, or "
+         "into AZURE_STORAGE_SAS_TOKEN"},
         {"https://a.blob.core.windows.net//k?sig=secret",
          "https://a.blob.core.windows.net//k?…: the container's name before the '/' is missing"},
         {"https://a.blob.core.windows.net/c/%00?sig=secret",
