@@ -184,18 +184,10 @@ static bool absent(const struct cloud_write *c, const struct http_result *r)
     return r->status == 404 || (r->status == 403 && c->condition == STORE_IF_ABSENT);
 }
 
-static enum pb_err check(const struct cloud_write *c, struct error *e)
-{
-    if (c->before.read_only)
-        return cloud_error(c->request, PB_EREADONLY, c->before.read_only, e);
-    return PB_OK;
-}
-
 static const struct cloud_write_kind write_kind = {
     .release = release,
     .progress = progress,
     .absent = absent,
-    .check = check,
     .keeps_tags = true,
     .send = put,
     .saved = saved,

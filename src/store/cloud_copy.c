@@ -187,18 +187,10 @@ static bool absent(const struct cloud_write *w, const struct http_result *r)
     return r->status == 404;
 }
 
-static enum pb_err check(const struct cloud_write *w, struct error *e)
-{
-    if (w->before.read_only)
-        return cloud_error(w->request, PB_EREADONLY, w->before.read_only, e);
-    return PB_OK;
-}
-
 static const struct cloud_write_kind write_kind = {
     .release = release,
     .progress = progress,
     .absent = absent,
-    .check = check,
     .send = send,
     .saved = saved,
     .compare = compare,

@@ -310,6 +310,13 @@ enum pb_err cloud_write_read_tags(struct cloud_write *w, const char *container, 
     return err == PB_OK ? ask_tags(w, e) : err;
 }
 
+static enum pb_err check(const struct cloud_write *w, struct error *e)
+{
+    if (w->before.read_only)
+        return cloud_error(w->request, PB_EREADONLY, w->before.read_only, e);
+    return w->kind->check ? w->kind->check(w, e) : PB_OK;
+}
+
 /* Something is there.  It must be what was read, or nothing is sent. */
 static void is_there(struct cloud_write *w)
 {
@@ -319,7 +326,7 @@ static void is_there(struct cloud_write *w)
     if (w->condition == STORE_IF_ABSENT ||
         (w->condition == STORE_IF_SAME && !store_identity_same(&w->identity, &w->before.identity)))
         cloud_write_conflict(w);
-    else if (w->kind->check && w->kind->check(w, &error) != PB_OK)
+    else if (check(w, &error) != PB_OK)
         cloud_write_fail(w, &error);
     else if (w->before.tags > 0 && w->kind->keeps_tags)
         read_tags(w);

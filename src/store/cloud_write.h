@@ -30,8 +30,8 @@ struct cloud_write_kind {
     /* An answer without success: nothing is there, or whoever may not look may write all the same
      * (the condition holds it). */
     bool (*absent)(const struct cloud_write *w, const struct http_result *r);
-    /* What an overwrite would lose and cannot be sent again, or another reason not to.  May be
-     * NULL. */
+    /* What an overwrite would lose and cannot be sent again.  What is read-only is refused before
+     * this is asked.  May be NULL. */
     enum pb_err (*check)(const struct cloud_write *w, struct error *e);
     bool keeps_tags;                     /* of what is there */
     void (*send)(struct cloud_write *w); /* 3 */
