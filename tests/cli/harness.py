@@ -112,8 +112,9 @@ class Place:
                 os.lchown(os.path.join(base, name), 65534, 65534)
         os.chown(self.folder, 65534, 65534)
         try:
-            subprocess.run([*become, PROGRAM, "--version"], check=True, cwd=self.work,
-                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            for probe in ([PROGRAM, "--version"], ["ls", self.home]):
+                subprocess.run([*become, *probe], check=True, cwd=self.work,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         except (OSError, subprocess.CalledProcessError) as why:
             raise Skipped(f"nobody cannot run the program here: {why}") from why
         done = subprocess.run([*become, PROGRAM, *args], cwd=self.work, env=self.env,
