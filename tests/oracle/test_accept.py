@@ -17,9 +17,9 @@ import subprocess
 import sys
 import tempfile
 
-BUILD = os.environ.get('builddir', 'build')
-TOOL = os.environ.get('PKL_TOOL') or os.path.join(BUILD, 'tests', 'oracle', 'pkl_tool')
-passed = failed = 0
+import suite
+from suite import PKL_TOOL, check
+
 REFUSED = object()
 SAME = object()  # as the running Python has it
 STRICT = object()  # an unpickler takes it, we do not: what came of it could not be shown
@@ -429,7 +429,7 @@ def ours(programs):
             with open(names[-1], 'wb') as f:
                 f.write(program)
         out = subprocess.run(
-            [TOOL, 'repr', '-'],
+            [PKL_TOOL, 'repr', '-'],
             input='\n'.join(names).encode(),
             check=False,
             stdout=subprocess.PIPE,
@@ -447,15 +447,6 @@ def ours(programs):
 def text_of(value):
     """As repr writes it; what we do not make is what Python made of the pid."""
     return repr(value)
-
-
-def check(good, what):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print('FAILED', what)
 
 
 def main():
@@ -483,8 +474,7 @@ def main():
             check(got == want, what)
     for kind, n in sorted(differ.items()):
         print('  %3d %s' % (n, kind))
-    print('%d passed, %d failed' % (passed, failed))
-    return failed > 0
+    return suite.end()
 
 
 if __name__ == '__main__':

@@ -22,23 +22,12 @@ import tempfile
 import types
 import uuid
 
-PROGRAM = os.environ.get('PKLBROWSE') or os.path.join(
-    os.environ.get('builddir', 'build'), 'pklbrowse'
-)
-SEED = int(os.environ.get('PKLBROWSE_SEED') or random.SystemRandom().randrange(1 << 32))
+import suite
+from suite import PROGRAM, SEED, begin, check
+
 COUNT = int(os.environ.get('PKLBROWSE_COUNT') or 250)
 rnd = random.Random(SEED)
-passed = failed = 0
 work = tempfile.TemporaryDirectory(prefix='pklbrowse-diff-')
-
-
-def check(good, what):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print('FAILED:', what)
 
 
 class Thing:
@@ -546,10 +535,7 @@ def spans():
         check(rest[0] == rest[1], '%r and %r: %r' % (x, y, found))
 
 
-if not os.access(PROGRAM, os.X_OK):
-    print('no %s: build it first' % PROGRAM)
-    sys.exit(1)
-print('seed', SEED)
+begin(PROGRAM)
 os.environ['XDG_STATE_HOME'] = work.name
 os.environ['LC_ALL'] = 'C.UTF-8'
 if 'pairs' in os.environ.get('ONLY', 'pairs'):
@@ -559,5 +545,4 @@ recursive()
 big()
 front()
 spans()
-print('%d passed, %d failed' % (passed, failed))
-sys.exit(failed > 0)
+sys.exit(suite.end())

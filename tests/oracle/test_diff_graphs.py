@@ -14,24 +14,13 @@ import subprocess
 import sys
 import tempfile
 
-PROGRAM = os.environ.get('PKLBROWSE') or os.path.join(
-    os.environ.get('builddir', 'build'), 'pklbrowse'
-)
-SEED = int(os.environ.get('PKLBROWSE_SEED') or random.SystemRandom().randrange(1 << 32))
+import suite
+from suite import PROGRAM, SEED, begin, check
+
 COUNT = int(os.environ.get('PKLBROWSE_COUNT') or 40)
 rnd = random.Random(SEED)
-passed = failed = 0
 work = tempfile.TemporaryDirectory(prefix='pklbrowse-graphs-')
 serial = 1000
-
-
-def check(good, what):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print('FAILED:', what)
 
 
 def fresh():
@@ -305,14 +294,10 @@ def by_program():
             )
 
 
-if not os.access(PROGRAM, os.X_OK):
-    print('no %s: build it first' % PROGRAM)
-    sys.exit(1)
-print('seed', SEED)
+begin(PROGRAM)
 os.environ['XDG_STATE_HOME'] = work.name
 os.environ['LC_ALL'] = 'C.UTF-8'
 for _ in range(COUNT):
     by_python()
     by_program()
-print('%d passed, %d failed' % (passed, failed))
-sys.exit(failed > 0)
+sys.exit(suite.end())

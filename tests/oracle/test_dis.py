@@ -14,22 +14,10 @@ import sys
 import tempfile
 import time
 
-TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-PROGRAM = os.path.abspath(os.environ.get("PKLBROWSE", os.path.join(TOP, "build", "pklbrowse")))
-CORPUS = os.environ.get("PKLBROWSE_CORPUS", os.path.join(TOP, "..", "shared", "corpus"))
-SEED = int(os.environ.get("PKLBROWSE_SEED", random.SystemRandom().randrange(1 << 32)))
+import suite
+from suite import CORPUS, PROGRAM, SEED, begin, check, skip
+
 LOCALE = dict(os.environ, LC_ALL="C.UTF-8")
-
-passed = failed = skipped = 0
-
-
-def check(good, what):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print(f"FAILED: {what}"[:2000])
 
 
 def ours(path, *options):
@@ -309,10 +297,8 @@ def paths(folder):
 
 def corpus():
     """A quarter of it, chosen by the seed: starting the program is most of the time."""
-    global skipped
     if not os.path.isdir(CORPUS):
-        print(f"skipped: no corpus at {CORPUS}")
-        skipped += 1
+        skip(f"no corpus at {CORPUS}")
         return
     done, turn = 0, SEED
     for folder, _, names in sorted(os.walk(CORPUS)):
@@ -369,7 +355,7 @@ def speed(folder):
 
 
 def main():
-    print(f"seed {SEED}")
+    begin(PROGRAM)
     with tempfile.TemporaryDirectory() as folder:
         hand_made(folder)
         broken(folder)
@@ -377,8 +363,7 @@ def main():
         random_pickles(folder)
         corpus()
         speed(folder)
-    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
-    return failed > 0
+    return suite.end()
 
 
 if __name__ == "__main__":

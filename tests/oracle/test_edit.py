@@ -11,7 +11,6 @@ sequences.
 """
 import collections
 import copy
-import copyreg
 import datetime
 import io
 import os
@@ -23,15 +22,12 @@ import struct
 import subprocess
 import sys
 
+import suite
+from suite import CORPUS, EDIT_TOOL, SEED, begin, check, skip
+
 sys.setrecursionlimit(20000)
-TOOL = os.environ.get('EDIT_TOOL') or os.path.join(
-    os.environ.get('builddir', 'build'), 'tests/oracle/edit_tool'
-)
-SEED = int(os.environ.get('PKLBROWSE_SEED') or random.SystemRandom().randrange(1 << 32))
 COUNT = int(os.environ.get('PKLBROWSE_COUNT') or 800)
-CORPUS = os.environ.get('PKLBROWSE_CORPUS', '')
 rnd = random.Random(SEED)
-passed = failed = 0
 
 
 class Plain:
@@ -72,7 +68,9 @@ class State:
 
 class Tool:
     def __init__(self):
-        self.p = subprocess.Popen([TOOL, 'edit'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.p = subprocess.Popen(
+            [EDIT_TOOL, 'edit'], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
 
     def ask(self, word, data=b''):
         if isinstance(data, str):
@@ -87,17 +85,6 @@ class Tool:
 
 
 tool = Tool()
-
-
-def check(good, what):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        if failed < 20:
-            print('FAILED (seed %d): %s' % (SEED, what))
-    return good
 
 
 # ------------------------------------------------------------------------- values
@@ -713,9 +700,7 @@ def sharing(number):
     if not check(ok, '%s: %s' % (what, why)):
         return
     ok, answer = tool.ask('save')
-    if not ok and (
-        'in front of its place' in answer or 'memo has no room' in answer
-    ):
+    if not ok and ('in front of its place' in answer or 'memo has no room' in answer):
         shared_refused[0] += 1
     elif check(ok, '%s: %s' % (what, answer)):
         result = bytes.fromhex(answer.split()[1])
@@ -959,7 +944,6 @@ def keep_failure(number, data, commands):
 
 def all_kinds(number):
     """Sequences of all kinds of edits, on values with sharing and recursion."""
-    global failed
     rnd.seed('all %d.%d' % (SEED, number))
     protocol = rnd.randrange(6)
     root = [value(rnd.choice([1, 2, 3]), []), value(2, [])]
@@ -969,7 +953,7 @@ def all_kinds(number):
     mine = pickle.loads(data)
     if not check(tool.ask('open', data)[0], 'open'):
         return
-    before, commands = failed, []
+    before, commands = suite.failures(), []
     for _ in range(rnd.choice([1, 1, 2, 3, 5, 8])):
         command = random_edit(mine, protocol)
         if command is None:
@@ -1004,7 +988,7 @@ def all_kinds(number):
         while tool.ask('redo')[1] == 'done':
             pass
         check(tool.ask('save') == (ok, answer), 'redo of all: ' + what)
-    if failed > before:
+    if suite.failures() > before:
         keep_failure(number, data, commands)
 
 
@@ -1092,7 +1076,7 @@ def python2():
     """Files that Python 2 wrote stay in its words: no opcode of a later family, str stays str."""
     folder = os.path.join(CORPUS, 'generated', 'std', 'py2.7')
     if not os.path.isdir(folder):
-        print('skipped: no', folder)
+        skip('no %s' % folder)
         return
     count = 0
     for name in sorted(os.listdir(folder)):
@@ -1147,7 +1131,7 @@ def corpus():
     """Real files, never loaded: random values are replaced, and every result is proved by the
     verifier."""
     if not os.path.isdir(CORPUS):
-        print('skipped: no corpus')
+        skip('no corpus')
         return
     files = [os.path.join(r, n) for r, _, names in os.walk(CORPUS) for n in names]
     files = [f for f in sorted(files) if os.path.getsize(f) < 200000]
@@ -1173,7 +1157,7 @@ def corpus():
 
 
 def main():
-    print('seed', SEED)
+    begin(EDIT_TOOL)
     tuples()
     python2()
     corpus()
@@ -1191,8 +1175,7 @@ def main():
     check(sum(kinds_refused.values()) < COUNT / 10 + 5, 'too many are refused')
     tool.p.stdin.close()
     check(tool.p.wait() == 0, 'the tool ended with status %s' % tool.p.returncode)
-    print('%d passed, %d failed' % (passed, failed))
-    return failed != 0
+    return suite.end()
 
 
 if __name__ == '__main__':

@@ -6,14 +6,13 @@ Each is a pickle, commands of edit_tool, and what the result must be: values, an
 one object, from the C and the pure-Python unpickler.
 """
 import io
-import os
 import pickle
 import pickletools
 import subprocess
 import sys
 
-TOOL = os.path.join(os.environ.get('builddir', 'build'), 'tests/oracle/edit_tool')
-passed = failed = 0
+import suite
+from suite import EDIT_TOOL, check
 
 
 def records(data, commands):
@@ -29,7 +28,10 @@ def records(data, commands):
 def saved(data, commands):
     """The result and what is saved when all is undone; or the first answer that is no success."""
     told = subprocess.run(
-        [TOOL, 'edit'], input=b''.join(records(data, commands)), capture_output=True, check=True
+        [EDIT_TOOL, 'edit'],
+        input=b''.join(records(data, commands)),
+        capture_output=True,
+        check=True,
     )
     answers = told.stdout.decode().splitlines()
     for a in answers[: len(commands) + 2]:
@@ -63,8 +65,7 @@ def loaded(data, unpickler):
     return [graph(v, {}) for v in found]
 
 
-def check(what, data, commands, *wanted):
-    global passed, failed
+def becomes(what, data, commands, *wanted):
     result, undone = saved(data, commands)
     wrong = None
     if undone is None:
@@ -76,9 +77,7 @@ def check(what, data, commands, *wanted):
             got, want = loaded(result, unpickler), [graph(v, {}) for v in wanted]
             if got != want:
                 wrong = '%s\n    is not %s' % (got, want)
-    passed, failed = passed + (wrong is None), failed + (wrong is not None)
-    if wrong is not None:
-        print('FAILED: %s: %s: %s' % (what, commands, wrong))
+    check(wrong is None, '%s: %s: %s' % (what, commands, wrong))
     return result
 
 
@@ -89,18 +88,18 @@ def new_values():
         x, new = [1], [7, [8]]
         data = pickle.dumps([x, x, x, 5], protocol)
         all_new = 'everywhere [0]=[7, [8]]'
-        check(name, data, [all_new, 'set [0]=3'], [3, new, new, 5])
-        check(name, data, [all_new, 'del [0]'], [new, new, 5])
-        check(name, data, [all_new, 'set [0]=3', 'set [1]=4'], [3, 4, new, 5])
-        check(name, data, [all_new, 'move 2 [0]', 'move 0 [3]'], [5, new, new, new])
+        becomes(name, data, [all_new, 'set [0]=3'], [3, new, new, 5])
+        becomes(name, data, [all_new, 'del [0]'], [new, new, 5])
+        becomes(name, data, [all_new, 'set [0]=3', 'set [1]=4'], [3, 4, new, 5])
+        becomes(name, data, [all_new, 'move 2 [0]', 'move 0 [3]'], [5, new, new, new])
         more = [7, [8], 9]
-        check(name, data, [all_new, 'set [0]=3', 'add [1][]=9'], [3, more, more, 5])
+        becomes(name, data, [all_new, 'set [0]=3', 'add [1][]=9'], [3, more, more, 5])
         b = bytearray(b'new')
         commands = ["everywhere [0]=bytearray(b'new')", 'set [0]=3']
-        check(name, data, commands, [3, b, b, 5])
+        becomes(name, data, commands, [3, b, b, 5])
         data = pickle.dumps(['a', x], protocol)
-        check(name, data, ['set [0]=[[1], [2]]', 'type 9 [0]'], [([1], [2]), x])
-        check(
+        becomes(name, data, ['set [0]=[[1], [2]]', 'type 9 [0]'], [([1], [2]), x])
+        becomes(
             name,
             data,
             ['set [0]=[[1], [2]]', 'type 9 [0]', 'add [0][1][]=3', 'insert [0]\t[1]'],
@@ -108,14 +107,14 @@ def new_values():
         )
         # The new value stands between what goes in front of it and the tuple's opcode.
         inner = [x, x]
-        check(
+        becomes(
             name,
             pickle.dumps([None, (), inner], protocol),
             ['here-insert [1][0]\t[2]', 'set [0]=[]'],
             [[], ([[1]] * 2,), inner],
         )
         # A shared value inside one that is shared.
-        check(
+        becomes(
             name,
             pickle.dumps([x, [x], 5], protocol),
             ['everywhere [1]=[[0]]', 'everywhere [0]=[[7]]', 'set [0]=None'],
@@ -130,14 +129,14 @@ def pickles():
         one, two = ([[], 'u', [1], x, x], [None, 'v', [2], x, x])
         data = pickle.dumps(one, protocol) + pickle.dumps(two, protocol)
         own = ['here-set @1[3][0]=1']
-        check('second', data, own, one, [None, 'v', [2], [1, 'b'], x])
+        becomes('second', data, own, one, [None, 'v', [2], [1, 'b'], x])
         own += ['here-set @0[4][1]=2']
-        check('both', data, own, [[], 'u', [1], x, ['a', 2]], [None, 'v', [2], [1, 'b'], x])
+        becomes('both', data, own, [[], 'u', [1], x, ['a', 2]], [None, 'v', [2], [1, 'b'], x])
         own += ['everywhere @0[3]=[7]', 'everywhere @1[4]=[8]']
-        check('new', data, own, [[], 'u', [1], [7], ['a', 2]], [None, 'v', [2], [1, 'b'], [8]])
+        becomes('new', data, own, [[], 'u', [1], [7], ['a', 2]], [None, 'v', [2], [1, 'b'], [8]])
         loop = [None, 'Plain', 3]
         loop[2] = (loop, 1)
-        check(
+        becomes(
             'round',
             pickle.dumps([], protocol) + pickle.dumps(loop, protocol),
             ['set @1[0]=1', 'everywhere @1[1]=2'],
@@ -163,15 +162,15 @@ def numbers():
             highest, count = read_slots(data)
             copy = [9]
             value.insert(0, [copy, copy])
-            result = check('one more', data, ['insert [0]\t[0]'], value)
+            result = becomes('one more', data, ['insert [0]\t[0]'], value)
             if size == 1 and read_slots(result) != (highest + 1, count + 1):
-                check('one slot more', b'', [])
+                becomes('one slot more', b'', [])
             # Once more what is in the result now: there are PUTs among the MEMOIZEs.
             copy = [9]
-            check('again', result, ['insert [1]\t[0]'], value[:1] + [[copy, copy]] + value[1:])
+            becomes('again', result, ['insert [1]\t[0]'], value[:1] + [[copy, copy]] + value[1:])
             copy, other = [9], [9]
             last = value.pop()
-            check(
+            becomes(
                 'in the midst',
                 data,
                 ['insert [300]\t[0]', 'insert [2]\t[0]', 'del [-1]', 'set [1]=5'],
@@ -180,15 +179,14 @@ def numbers():
             two = data + data
             value = value[1:] + [last]
             copy = [9]
-            check('the second', two, ['insert @1[0]\t@1[0]'], value, [[copy, copy]] + value)
+            becomes('the second', two, ['insert @1[0]\t@1[0]'], value, [[copy, copy]] + value)
 
 
 def main():
     new_values()
     pickles()
     numbers()
-    print('%d passed, %d failed' % (passed, failed))
-    return failed != 0
+    return suite.end()
 
 
 if __name__ == '__main__':

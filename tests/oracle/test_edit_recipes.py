@@ -4,26 +4,13 @@
 Where what is written is another form than the recipe's (both load the same), the table says why.
 What the recipes only show to be legal is read, edited and undone.
 """
-import io
-import os
 import pickle
 import struct
 import subprocess
 import sys
 
-TOOL = os.environ.get('EDIT_TOOL') or os.path.join(
-    os.environ.get('builddir', 'build'), 'tests/oracle/edit_tool'
-)
-passed = failed = 0
-
-
-def check(good, what):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print('FAILED:', what)
+import suite
+from suite import EDIT_TOOL, check
 
 
 def ask(data, *commands):
@@ -32,7 +19,7 @@ def ask(data, *commands):
     for c in commands:
         word, _, rest = c.partition(' ')
         text += b'%s %d\n%s' % (word.encode(), len(rest), rest.encode())
-    out = subprocess.run([TOOL, 'edit'], input=text, stdout=subprocess.PIPE).stdout.decode()
+    out = subprocess.run([EDIT_TOOL, 'edit'], input=text, stdout=subprocess.PIPE).stdout.decode()
     lines = out.rstrip('\n').split('\n')
     for c, answer in zip(('open',) + commands, lines):
         check(answer.startswith('ok'), '%r, %s: %s' % (data, c, answer))
@@ -313,8 +300,7 @@ def main():
             except Exception as x:
                 check(False, '%s: %r in %r' % (name, x, got))
         check(saved(before, command, 'undo') == before, name + ', undone')
-    print('%d passed, %d failed' % (passed, failed))
-    return failed != 0
+    return suite.end()
 
 
 if __name__ == '__main__':

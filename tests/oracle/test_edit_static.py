@@ -13,12 +13,9 @@ import random
 import subprocess
 import sys
 
-TOOL = os.environ.get('EDIT_TOOL') or os.path.join(
-    os.environ.get('builddir', 'build'), 'tests/oracle/edit_tool'
-)
-SEED = int(os.environ.get('PKLBROWSE_SEED') or random.SystemRandom().randrange(1 << 32))
-CORPUS = os.environ.get('PKLBROWSE_CORPUS', '')
-passed = failed = 0
+import suite
+from suite import CORPUS, EDIT_TOOL, SEED, begin, check, skip
+
 counts = collections.Counter()
 MARK = object()
 POPS = {'APPEND': 1, 'SETITEM': 2, 'BUILD': 1, 'POP': 1}
@@ -27,16 +24,6 @@ MAKES['BINPERSID'] = 1
 GROUPS = ('LIST', 'TUPLE', 'DICT', 'FROZENSET', 'INST', 'OBJ')
 ADDS = ('APPENDS', 'SETITEMS', 'ADDITEMS', 'POP_MARK')
 SILENT = ('PROTO', 'FRAME', 'READONLY_BUFFER')
-
-
-def check(good, what):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        if failed < 30:
-            print('FAILED (seed %d): %s' % (SEED, what))
 
 
 class Walk:
@@ -113,7 +100,9 @@ def walk(data):
 
 class Tool:
     def __init__(self):
-        self.p = subprocess.Popen([TOOL, 'edit'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.p = subprocess.Popen(
+            [EDIT_TOOL, 'edit'], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
 
     def ask(self, word, data=b''):
         self.p.stdin.write(b'%s %d\n%s' % (word.encode(), len(data), data))
@@ -165,19 +154,18 @@ def one(tool, rnd, name):
 
 
 def main():
-    print('seed', SEED)
+    begin(EDIT_TOOL)
     top = os.path.join(CORPUS, 'real')
     files = sorted(os.path.join(r, n) for r, _, names in os.walk(top) for n in names)
     if not files:
-        print('skipped: no', top)
+        skip('no %s' % top)
     tool = Tool()
     for name in files:
         one(tool, random.Random('%d %s' % (SEED, os.path.relpath(name, top))), name)
     tool.p.stdin.close()
     print(len(files), 'files:', ', '.join('%s %d' % c for c in sorted(counts.items())))
     check(not files or counts['compared'] > 150, 'only %d files compared' % counts['compared'])
-    print('%d passed, %d failed' % (passed, failed))
-    return failed != 0
+    return suite.end()
 
 
 if __name__ == '__main__':

@@ -12,8 +12,9 @@ import struct
 import subprocess
 import sys
 
-PROGRAM = os.environ['PKLBROWSE']
-SEED = int(sys.argv[1] if len(sys.argv) > 1 else os.environ.get('PKLBROWSE_SEED', 0)) or None
+import suite
+from suite import PROGRAM, SEED, begin, check
+
 FOLDER = os.environ['TEST_TMP']
 FILES = 40
 PAIRS = 5000
@@ -115,10 +116,8 @@ def program(r, key):
 
 
 def main():
-    seed = SEED if SEED is not None else random.SystemRandom().randrange(1 << 32)
-    print(f'   seed {seed}')
-    r = random.Random(seed)
-    passed = failed = 0
+    begin(PROGRAM)
+    r = random.Random(SEED)
     path = os.path.join(FOLDER, 'keys')
     for i in range(FILES):
         key = r.choice(('needle', 'né', 'abc', 'key12', '한글 열쇠', 'M\x00\x01'))
@@ -131,13 +130,11 @@ def main():
             [PROGRAM, 'show', '--repr', path, f'[-1][{key!r}]'], capture_output=True, text=True
         )
         got = p.stdout.rstrip('\n') if p.returncode == 0 else None
-        if got == want and (p.returncode == 0 or 'there is no' in p.stderr):
-            passed += 1
-        else:
-            failed += 1
-            print(f'FAILED file {i}: {key!r}: {got}, Python has {want} {p.stderr}')
-    print(f'{passed} passed, {failed} failed')
-    return failed > 0
+        check(
+            got == want and (p.returncode == 0 or 'there is no' in p.stderr),
+            f'file {i}: {key!r}: {got}, Python has {want} {p.stderr}',
+        )
+    return suite.end()
 
 
 if __name__ == '__main__':

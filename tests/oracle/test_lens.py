@@ -30,25 +30,13 @@ import uuid
 import warnings
 import zoneinfo
 
+import suite
+from suite import CORPUS, PKL_TOOL, SEED, begin, check, skip
+
 warnings.simplefilter('ignore')
 sys.setrecursionlimit(20000)
-TOOL = os.environ.get('PKL_TOOL') or os.path.join(os.environ.get('builddir', 'build'),
-                                                  'tests/oracle/pkl_tool')
-SEED = int(os.environ.get('PKLBROWSE_SEED') or random.SystemRandom().randrange(1 << 32))
 COUNT = int(os.environ.get('PKLBROWSE_COUNT') or 6000)
-CORPUS = os.environ.get('PKLBROWSE_CORPUS', '../shared/corpus')
 rnd = random.Random(SEED)
-passed = failed = 0
-
-
-def check(good, what):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        if failed < 30:
-            print('FAILED:', what[:1200])
 
 
 def run(command, pickles):
@@ -59,7 +47,8 @@ def run(command, pickles):
             names.append(os.path.join(folder, str(i)))
             with open(names[-1], 'wb') as f:
                 f.write(data)
-        out = subprocess.run([TOOL, command, '-'], input='\n'.join(names).encode(), check=False,
+        out = subprocess.run([PKL_TOOL, command, '-'], input='\n'.join(names).encode(),
+                             check=False,
                              stdout=subprocess.PIPE).stdout.decode('utf-8', 'surrogateescape')
     answers, lines = [], []
     for line in out.split('\n'):
@@ -420,7 +409,7 @@ def deep():
 def corpus():
     files = sorted(glob.glob(os.path.join(CORPUS, 'generated/std/*/*.pkl')))
     if not files:
-        print('no corpus: its part is skipped')
+        skip('no corpus')
         return
     unlensed = re.compile('logrecord|decimal_ctx|methodcaller|cmp_getattr|os_stat|struct_time|'
                           'typing_list|union')
@@ -494,14 +483,10 @@ def json_values():
     print('json: %d of %d with $repr' % (seen, len(pickles)))
 
 
-if not os.access(TOOL, os.X_OK):
-    print('no %s: build the test tools first' % TOOL)
-    sys.exit(1)
-print('seed', SEED)
+begin(PKL_TOOL)
 values()
 mutants()
 deep()
 corpus()
 json_values()
-print('%d passed, %d failed' % (passed, failed))
-sys.exit(failed > 0)
+sys.exit(suite.end())

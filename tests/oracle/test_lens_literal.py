@@ -25,26 +25,15 @@ import uuid
 import warnings
 import zoneinfo
 
+import suite
+from suite import EDIT_TOOL, SEED, begin, check
+
 warnings.simplefilter('ignore')
-TOOL = os.environ.get('EDIT_TOOL') or os.path.join(
-    os.environ.get('builddir', 'build'), 'tests/oracle/edit_tool'
-)
-SEED = int(os.environ.get('PKLBROWSE_SEED') or random.SystemRandom().randrange(1 << 32))
 COUNT = int(os.environ.get('PKLBROWSE_COUNT') or 1500)
 rnd = random.Random(SEED)
-passed = failed = 0
 
 
-def check(good, what):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print('FAILED:', what)
-
-
-tool = subprocess.Popen([TOOL, 'literal'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+tool = subprocess.Popen([EDIT_TOOL, 'literal'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 def ask(text, protocol):
@@ -607,10 +596,7 @@ def mutants():
                 check(False, '%r loads as %r' % (''.join(text), x))
 
 
-if not os.access(TOOL, os.X_OK):
-    print('no %s: build the test tools first' % TOOL)
-    sys.exit(1)
-print('seed', SEED)
+begin(EDIT_TOOL)
 shapes()
 others()
 refused()
@@ -619,5 +605,4 @@ for _ in range(COUNT):
 mutants()
 tool.stdin.close()
 tool.wait()
-print('%d passed, %d failed' % (passed, failed))
-sys.exit(failed > 0)
+sys.exit(suite.end())

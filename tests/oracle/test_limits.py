@@ -11,24 +11,14 @@ import subprocess
 import sys
 import time
 
-BUILD = os.environ['builddir']
-PROGRAM = os.environ['PKLBROWSE']
-PKL_TOOL = os.path.join(BUILD, 'tests/oracle/pkl_tool')
+import suite
+from suite import BUILD, PKL_TOOL, PROGRAM, check
+
 BENCH_TOOL = os.path.join(BUILD, 'tests/bench/bench_tool')
 FOLDER = os.environ['TEST_TMP']
 with open(os.path.join(BUILD, 'config.h')) as config:
     SANITIZED = '#define PB_HARDEN 1' not in config.read()
 MIB = 1 << 20
-passed = failed = 0
-
-
-def check(ok, what):
-    global passed, failed
-    if ok:
-        passed += 1
-    else:
-        failed += 1
-        print('FAILED', what)
 
 
 def limit():
@@ -180,8 +170,7 @@ def main():
         began = time.monotonic()
         test()
         print(f'   {test.__name__}: {time.monotonic() - began:.1f} s')
-    print(f'{passed} passed, {failed} failed')
-    return failed > 0
+    return suite.end()
 
 
 if __name__ == '__main__':

@@ -15,24 +15,13 @@ import subprocess
 import sys
 import warnings
 
+import suite
+from suite import EDIT_TOOL, SEED, begin, check
+
 warnings.simplefilter('ignore')
 sys.setrecursionlimit(100000)
-TOOL = os.environ.get('EDIT_TOOL') or os.path.join(
-    os.environ.get('builddir', 'build'), 'tests/oracle/edit_tool'
-)
-SEED = int(os.environ.get('PKLBROWSE_SEED') or random.SystemRandom().randrange(1 << 32))
 COUNT = int(os.environ.get('PKLBROWSE_COUNT') or 6000)
 rnd = random.Random(SEED)
-passed = failed = 0
-
-
-def check(good, what):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print('FAILED:', what)
 
 
 def same(a, b):
@@ -63,7 +52,9 @@ def show(value):
 
 class Tool:
     def __init__(self):
-        self.p = subprocess.Popen([TOOL, 'literal'], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.p = subprocess.Popen(
+            [EDIT_TOOL, 'literal'], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
 
     def ask(self, text, protocol):
         raw = text if isinstance(text, bytes) else text.encode('utf-8')
@@ -477,7 +468,7 @@ OURS_BAD = [
 
 
 def main():
-    print('seed', SEED)
+    begin(EDIT_TOOL)
     for text in FIXED:
         for _ in range(3):
             compare(text)
@@ -506,8 +497,7 @@ def main():
             compare(mutate(text))
     tool.p.stdin.close()
     check(tool.p.wait() == 0, 'the tool ended with status %s' % tool.p.returncode)
-    print('%d passed, %d failed' % (passed, failed))
-    return failed != 0
+    return suite.end()
 
 
 sys.exit(main())

@@ -12,11 +12,9 @@ import subprocess
 import sys
 import tempfile
 
-TOOL = os.environ.get('PKL_TOOL') or os.path.join(
-    os.environ.get('builddir', 'build'), 'tests/oracle/pkl_tool'
-)
-CORPUS = os.environ.get('PKLBROWSE_CORPUS', '../shared/corpus')
-passed = failed = 0
+import suite
+from suite import CORPUS, PKL_TOOL, check, skip
+
 
 try:
     import numpy as np
@@ -25,19 +23,12 @@ except ImportError:
     pd = None
 
 
-def check(good, what):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        if failed < 30:
-            print('FAILED:', what[:1500])
-
-
 def run(command, names):
     out = subprocess.run(
-        [TOOL, command, '-'], input='\n'.join(names).encode(), check=False, stdout=subprocess.PIPE
+        [PKL_TOOL, command, '-'],
+        input='\n'.join(names).encode(),
+        check=False,
+        stdout=subprocess.PIPE,
     ).stdout.decode('utf-8', 'surrogateescape')
     answers, lines = [], []
     for line in out.split('\n'):
@@ -278,7 +269,7 @@ def test_corpus():
         glob.glob(os.path.join(CORPUS, 'real/pandas-dev__pandas/**/*.p*kl*'), recursive=True)
     )
     if not files or not real:
-        print('no corpus at %s: skipped' % CORPUS)
+        skip('no corpus at %s' % CORPUS)
         return
     by_value = {}
     tabled = ('pd_df', 'pd_series', 'pd_index', 'pd_catindex', 'pd_tdindex', 'pd_multiindex')
@@ -302,11 +293,10 @@ def test_corpus():
 
 
 if pd is None:
-    print('python3-pandas is not installed: only the corpus is looked at')
+    skip('python3-pandas is not installed: only the corpus is looked at')
 else:
     print('pandas %s' % pd.__version__)
     test_texts()
     test_paths()
 test_corpus()
-print('%d passed, %d failed' % (passed, failed))
-sys.exit(failed > 0)
+sys.exit(suite.end())

@@ -21,25 +21,11 @@ import subprocess
 import sys
 import tempfile
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import genpickle  # noqa: E402
 import refvm  # noqa: E402
 
-BUILD = os.environ.get('builddir', 'build')
-TOOL = os.environ.get('PKL_TOOL', os.path.join(BUILD, 'tests', 'oracle', 'pkl_tool'))
-CORPUS = os.environ.get('PKLBROWSE_CORPUS', '../shared/corpus')
-SEED = int(os.environ.get('PKLBROWSE_SEED', random.SystemRandom().randrange(1 << 32)))
-passed = failed = skipped = 0
-
-
-def check(ok, what):
-    global passed, failed
-    if ok:
-        passed += 1
-    else:
-        failed += 1
-        if failed <= 20:
-            print('FAILED', what)
+import suite
+from suite import CORPUS, PKL_TOOL, SEED, begin, check, skip
 
 
 def run(command, paths, grain=None, ask=False):
@@ -51,7 +37,7 @@ def run(command, paths, grain=None, ask=False):
     if grain:
         env['PKL_GRAIN'] = str(grain)
     r = subprocess.run(
-        [TOOL, command, '-'],
+        [PKL_TOOL, command, '-'],
         input='\n'.join(paths).encode() + b'\n',
         capture_output=True,
         env=env,
@@ -316,11 +302,9 @@ def corpus_rows():
 
 
 def test_corpus(_):
-    global skipped
     rows = corpus_rows()
     if rows is None:
-        print('skipped: no corpus')
-        skipped += 1
+        skip('no corpus')
         return
     paths = [os.path.join(CORPUS, r['path']) for r in rows]
     differ = collections.Counter()
@@ -413,16 +397,11 @@ def test_cut(folder):
 
 
 def main():
-    print(f'seed {SEED}')
-    if not os.access(TOOL, os.X_OK):
-        print(f'{TOOL} is not built (make check builds it)')
-        print('0 passed, 1 failed')
-        return 1
+    begin(PKL_TOOL)
     for test in (test_values, test_programs, test_corpus, test_cut):
         with tempfile.TemporaryDirectory() as folder:
             test(folder)
-    print(f'{passed} passed, {failed} failed' + (f', {skipped} skipped' if skipped else ''))
-    return failed > 0
+    return suite.end()
 
 
 if __name__ == '__main__':

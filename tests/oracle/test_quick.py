@@ -17,8 +17,9 @@ import genpickle
 sys.path.insert(0, os.path.join(os.environ['srcdir'], 'tests', 'bench'))
 import shapes
 
-TOOL = os.path.join(os.environ['builddir'], 'tests/oracle/pkl_tool')
-SEED = int(os.environ.get('PKLBROWSE_SEED', random.SystemRandom().randrange(1 << 32)))
+import suite
+from suite import PKL_TOOL, SEED, begin, check
+
 INTERESTING = b'(.0123]})acbdeghijklopqrstuNKMJGXVIFLSUTBC\x80\x81\x85\x86\x87\x88\x8a\x8c\x94\x95'
 
 
@@ -28,7 +29,7 @@ def run(command, paths, piece=None, grain=None):
     if grain:
         env['PKL_GRAIN'] = str(grain)
     r = subprocess.run(
-        [TOOL, command, '-'], input='\n'.join(paths), capture_output=True, env=env, text=True
+        [PKL_TOOL, command, '-'], input='\n'.join(paths), capture_output=True, env=env, text=True
     )
     results, lines = [], []
     for line in r.stdout.split('\n'):
@@ -106,8 +107,7 @@ def damaged(r, data):
 
 def main():
     r = random.Random(SEED)
-    passed = failed = 0
-    print(f'   seed {SEED}')
+    begin(PKL_TOOL)
     folder = os.environ['TEST_TMP']
     paths = []
     for i in range(120):
@@ -124,17 +124,9 @@ def main():
             quick = run(command, paths, None, grain)
             for piece in (1, 777):
                 for path, a, b in zip(paths, quick, run(command, paths, piece, grain)):
-                    if a == b:
-                        passed += 1
-                        continue
-                    failed += 1
                     at = next((i for i, (x, y) in enumerate(zip(a, b)) if x != y), -1)
-                    if failed <= 10:
-                        print(
-                            f'FAILED {command} grain {grain} piece {piece} {path}: {a[at]} {b[at]}'
-                        )
-    print(f'{passed} passed, {failed} failed')
-    return failed > 0
+                    check(a == b, f'{command} grain {grain} piece {piece} {path}: {a[at]} {b[at]}')
+    return suite.end()
 
 
 if __name__ == '__main__':

@@ -14,20 +14,8 @@ import subprocess
 import sys
 import tempfile
 
-TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-PROGRAM = os.path.abspath(os.environ.get("PKLBROWSE", os.path.join(TOP, "build", "pklbrowse")))
-CORPUS = os.environ.get("PKLBROWSE_CORPUS", os.path.join(TOP, "..", "shared", "corpus"))
-
-passed = failed = skipped = 0
-
-
-def check(good, what):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print(f"FAILED: {what}"[:1500])
+import suite
+from suite import CORPUS, PROGRAM, check, skip
 
 
 def run(*args):
@@ -621,10 +609,8 @@ def command(folder):
 
 
 def corpus():
-    global skipped
     if not os.path.isdir(CORPUS):
-        print(f"skipped: no corpus at {CORPUS}")
-        skipped += 1
+        skip(f"no corpus at {CORPUS}")
         return
     status, out, err = run("-r", "--json", os.path.join(CORPUS, "generated"))
     rows = [json.loads(line) for line in out.splitlines()]
@@ -686,8 +672,7 @@ def main():
         harmless(folder)
         command(folder)
         corpus()
-    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
-    return failed > 0
+    return suite.end()
 
 
 if __name__ == "__main__":

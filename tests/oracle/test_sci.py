@@ -20,13 +20,10 @@ import sys
 import tempfile
 import zlib
 
-TOOL = os.environ.get('PKL_TOOL') or os.path.join(
-    os.environ.get('builddir', 'build'), 'tests/oracle/pkl_tool'
-)
-SEED = int(os.environ.get('PKLBROWSE_SEED') or random.SystemRandom().randrange(1 << 32))
-CORPUS = os.environ.get('PKLBROWSE_CORPUS', '../shared/corpus')
+import suite
+from suite import CORPUS, PKL_TOOL, SEED, check, skip
+
 rnd = random.Random(SEED)
-passed = failed = 0
 
 try:
     import numpy as np
@@ -34,20 +31,13 @@ except ImportError:
     np = None
 
 
-def check(good, what):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        if failed < 30:
-            print('FAILED:', what[:1500])
-
-
 def run(command, names):
     """What the tool says of each file: (lines, status)."""
     out = subprocess.run(
-        [TOOL, command, '-'], input='\n'.join(names).encode(), check=False, stdout=subprocess.PIPE
+        [PKL_TOOL, command, '-'],
+        input='\n'.join(names).encode(),
+        check=False,
+        stdout=subprocess.PIPE,
     ).stdout.decode('utf-8', 'surrogateescape')
     answers, lines = [], []
     for line in out.split('\n'):
@@ -307,7 +297,7 @@ def test_dtypes():
 def test_corpus():
     files = sorted(glob.glob(os.path.join(CORPUS, 'generated/sci/*/*.p?.pkl')))
     if not files:
-        print('no corpus at %s: skipped' % CORPUS)
+        skip('no corpus at %s' % CORPUS)
         return
     raw = re.compile(
         r'<numpy\.(dtype|_?core\.multiarray\.(_reconstruct|scalar)|_?core\.numeric\._frombuffer) '
@@ -367,7 +357,7 @@ def joblib_streams():
 def test_joblib():
     streams = list(joblib_streams())
     if not streams:
-        print('no joblib files in a corpus at %s: skipped' % CORPUS)
+        skip('no joblib files in a corpus at %s' % CORPUS)
         return
     with tempfile.TemporaryDirectory() as folder:
         names = []
@@ -402,7 +392,7 @@ def test_joblib():
 
 
 if np is None:
-    print('python3-numpy is not installed: only the corpus is looked at')
+    skip('python3-numpy is not installed: only the corpus is looked at')
 else:
     np.seterr(all='ignore')
     print('numpy %s, seed %d' % (np.__version__, SEED))
@@ -410,5 +400,4 @@ else:
         test()
 test_corpus()
 test_joblib()
-print('%d passed, %d failed' % (passed, failed))
-sys.exit(failed > 0)
+sys.exit(suite.end())

@@ -16,9 +16,9 @@ import sys
 import tempfile
 import uuid
 
-PROGRAM = os.environ.get("PKLBROWSE", "./pklbrowse")
-START = os.getcwd()
-passed = failed = skipped = 0
+import suite
+from suite import CORPUS, PROGRAM, begin, check, skip
+
 
 
 class Dict(dict):
@@ -93,15 +93,6 @@ Named = collections.namedtuple("Named", "a b")
 def with_names(value, **names):
     value.__dict__.update(names)
     return value
-
-
-def check(good, *what):
-    global passed, failed
-    if good:
-        passed += 1
-    else:
-        failed += 1
-        print("FAILED:", *(str(w)[:600] for w in what))
 
 
 def state(value):
@@ -257,11 +248,9 @@ def test_everywhere():
 def test_tables():
     """Of arrays and tables (made by others, never loaded) nothing that is computed is edited, and
     what is edited behind them is told."""
-    global skipped
-    corpus = os.path.join(os.environ.get("PKLBROWSE_CORPUS", "../shared/corpus"), "generated/sci")
-    folder = os.path.join(START, corpus, "np22_pd22_sk14")
+    folder = os.path.join(CORPUS, "generated/sci/np22_pd22_sk14")
     if not os.path.isdir(folder):
-        skipped += 1
+        skip(f"no {folder}")
         return
     for name, computed, inside, behind in (
         ("pd_df_num", ("['a']", "['a'][0]", ".index"), "set ._mgr@args[1][0]=1", "._mgr@args[0]"),
@@ -298,10 +287,7 @@ def test_tables():
 
 
 def main():
-    if not os.access(PROGRAM, os.X_OK):
-        print("no program to test")
-        print("0 passed, 0 failed, 1 skipped")
-        return 0
+    begin(PROGRAM)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         os.environ["XDG_STATE_HOME"] = folder
@@ -310,8 +296,7 @@ def main():
             if name.startswith("test_"):
                 test()
         os.chdir("/")
-    print(f"{passed} passed, {failed} failed, {skipped} skipped")
-    return 1 if failed else 0
+    return suite.end()
 
 
 if __name__ == "__main__":
