@@ -64,6 +64,12 @@ struct run {
     size_t late, late_end;
 };
 
+/* Of a value of fixed length or a reference. */
+static inline size_t known_length(uint8_t code)
+{
+    return code == 'j' ? 5 : code == 'h' ? 2 : fixed_length[code];
+}
+
 /* Nobody asks for them, mostly. */
 static inline void run_know_starts(struct run *r)
 {
@@ -72,7 +78,7 @@ static inline void run_know_starts(struct run *r)
     for (size_t i = r->late; i < r->late_end; i++) {
         if (r->n - i <= KEPT)
             r->starts[i % KEPT] = p;
-        p += fixed_length[*p];
+        p += known_length(*p);
     }
     r->late = r->late_end = 0;
 }
@@ -84,14 +90,24 @@ static inline void run_add(struct quick *q, struct run *r, const uint8_t *end)
     q->p = end;
 }
 
+static inline bool four_alike(const uint8_t *p, size_t length, uint8_t code)
+{
+    return (((p[0] ^ code) | (p[length] ^ code)) |
+            ((p[2 * length] ^ code) | (p[3 * length] ^ code))) == 0;
+}
+
 /* Values of one opcode: where the next begins does not depend on what was read, so that the
  * processor need not wait. */
 static inline void take_alike(struct quick *q, struct run *r, uint8_t code)
 {
-    const uint8_t *p = q->p;
+    const uint8_t *p = q->p, *stop = q->stop;
     size_t n = 0, length = fixed_length[code];
 
-    for (; p < q->stop && *p == code; p += length)
+    for (; stop - p > (ptrdiff_t)(ALIKE / 2 * length) && four_alike(p, length, code) &&
+           four_alike(p + ALIKE / 4 * length, length, code);
+         p += ALIKE / 2 * length)
+        n += ALIKE / 2;
+    for (; p < stop && *p == code; p += length)
         n++;
     for (size_t i = 1; i <= n && i <= KEPT; i++)
         r->starts[(r->n + n - i) % KEPT] = p - i * length;
@@ -105,8 +121,22 @@ static inline bool are_alike(const struct quick *q, const uint8_t *p)
 {
     size_t length = fixed_length[*p];
 
-    return q->stop - p > (ptrdiff_t)(ALIKE * length) && p[length] == *p && p[2 * length] == *p &&
-           p[3 * length] == *p && p[ALIKE / 2 * length] == *p && p[(ALIKE - 1) * length] == *p;
+    return q->stop - p > (ptrdiff_t)(ALIKE * length) && four_alike(p, length, *p) &&
+           p[ALIKE / 2 * length] == *p && p[(ALIKE - 1) * length] == *p;
+}
+
+static inline void run_add_all(struct quick *q, struct run *r, const struct vector_run *v)
+{
+    q->p = v->end;
+    if (v->n == 0)
+        return;
+    if (v->n < KEPT)
+        run_know_starts(r);
+    r->tail = v->tail;
+    r->late = r->n + v->before;
+    r->n += v->n;
+    r->late_end = r->n;
+    r->last = v->last;
 }
 
 /* Values of fixed length in a long run, or where one begins. */
@@ -116,16 +146,7 @@ static inline void take_mixed(struct quick *q, struct run *r)
     struct vector_run v = vector_run(q->p, q->stop, &met);
 
     q->met = met;
-    q->p = v.end;
-    if (v.n == 0)
-        return;
-    if (v.n < KEPT)
-        run_know_starts(r);
-    r->tail = v.tail;
-    r->late = r->n + v.before;
-    r->n += v.n;
-    r->late_end = r->n;
-    r->last = v.last;
+    run_add_all(q, r, &v);
 }
 
 /* Values of fixed length, mixed: nothing to guess wrong but the end. */
@@ -302,13 +323,32 @@ static inline bool take_keyed(struct quick *q, struct run *r)
     return true;
 }
 
-/* Many LONG_BINGETs, and now and then a BINGET: whatever is referred to, it is written so. */
+/* Many of them. */
+static inline bool take_many_gets(struct quick *q, struct run *r)
+{
+    uint64_t most = q->filled - 1;
+    uint32_t met = q->met;
+    struct vector_run v;
+
+    if (q->filled == 0 || q->bias + most > UINT32_MAX)
+        return false;
+    v = vector_gets(q->p, q->stop, (uint32_t)q->bias, (uint32_t)most, &met);
+    q->met = met;
+    q->gets += v.n;
+    run_add_all(q, r, &v);
+    return v.n > 0;
+}
+
+/* LONG_BINGETs, and now and then a BINGET: whatever is referred to, it is written so. */
 static inline bool take_gets(struct quick *q, struct run *r)
 {
-    const uint8_t *p = q->p;
+    const uint8_t *p = q->p, *stop = q->stop;
+    bool few = !q->vector || stop - p <= VECTOR_RUN_BYTES;
     size_t n = r->n;
 
-    while (p < q->stop) {
+    if (!few && n >= MANY && take_many_gets(q, r))
+        return true;
+    while (p < stop && (few || n < MANY)) {
         if (*p == 'j' && quick_le32(p + 1) - q->bias < q->filled) {
             r->starts[n++ % KEPT] = r->last = p;
             p += 5;

@@ -1,6 +1,6 @@
 /*
- * Values of fixed length, many bytes at a time where the processor can.  Private to the quick
- * way (scan_runs.h).
+ * Values of fixed length and references, many bytes at a time where the processor can.  Private to
+ * the quick way (scan_runs.h).
  */
 #ifndef PICKLE_SCAN_VECTOR_H
 #define PICKLE_SCAN_VECTOR_H
@@ -27,6 +27,10 @@ bool vector_run_works(void);
  * are noted in *met, by bits. */
 #define VECTOR_RUN_BYTES 32
 struct vector_run vector_run(const uint8_t *p, const uint8_t *stop, uint32_t *met);
+/* The same of LONG_BINGETs, and now and then a BINGET, of slots from `bias` to bias + most, which
+ * is no more than UINT32_MAX. */
+struct vector_run vector_gets(const uint8_t *p, const uint8_t *stop, uint32_t bias, uint32_t most,
+                              uint32_t *met);
 void vector_run_seen(uint32_t met, bool seen[256]);
 
 #endif
