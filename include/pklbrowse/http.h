@@ -69,8 +69,10 @@ struct http_result {
     int status;                  /* 0: no answer */
     struct http_headers headers; /* of the last answer */
     struct buf body;             /* when on_body is NULL, or the status is not 2xx */
-    uint64_t body_bytes;         /* received */
-    int64_t date;                /* the server's clock by its Date header, 0: none */
+    struct buf
+        *own; /* body again: who needs it longer than the call of done() takes it from here */
+    uint64_t body_bytes; /* received */
+    int64_t date;        /* the server's clock by its Date header, 0: none */
     unsigned attempts;
     bool maybe_sent; /* HTTP_WRITE without a clear answer: the server may have done it */
 };

@@ -104,6 +104,10 @@ struct store_list_request {
     const char *token;       /* NULL: from the start */
     const char *start_after; /* or NULL */
     unsigned max;            /* entries a page, 0: the server's own */
+    /* Called (with the ctx of done) when it is known where the next page begins before this one is
+     * read: that may be asked for at once.  Not every store does.  It must not cancel this
+     * operation.  May be NULL. */
+    void (*more)(void *ctx, const char *token);
 };
 struct store_read_request {
     const char *container, *key;

@@ -21,21 +21,21 @@ struct plain {
     struct buf decoded;
 };
 
-/* No bytes but printable ASCII and blanks, eight at a time; no ']', which may not end in "]]>". */
-static bool is_text(const char *p, size_t n)
+bool xml_is_ascii(const char *p, size_t n)
 {
     const uint64_t highs = 0x8080808080808080u, blanks = 0x2020202020202020u;
     size_t i = 0;
 
     for (; i < n; i++) {
-        uint64_t w;
+        uint64_t w[4];
         unsigned char c;
 
-        while (i + sizeof w <= n) {
-            memcpy(&w, p + i, sizeof w);
-            if (((w | (w - blanks)) & highs) != 0)
+        for (; i + sizeof w <= n; i += sizeof w) {
+            memcpy(w, p + i, sizeof w);
+            if (((w[0] | w[1] | w[2] | w[3] | (w[0] - blanks) | (w[1] - blanks) | (w[2] - blanks) |
+                  (w[3] - blanks)) &
+                 highs) != 0)
                 break;
-            i += sizeof w;
         }
         if (i >= n)
             break;
@@ -216,7 +216,7 @@ enum pb_err xml_plain(const struct xml_handler *h, const char *p, size_t n, bool
     struct plain x = {.h = h, .at = p, .end = p + n};
     enum pb_err err;
 
-    *plain = n > 0 && is_text(p, n) && read_all(&x);
+    *plain = n > 0 && xml_is_ascii(p, n) && read_all(&x);
     if (!*plain)
         return PB_OK;
     x = (struct plain){.h = h, .at = p, .end = p + n, .tell = true};

@@ -52,8 +52,16 @@ struct listing {
         size_t len, cap;
     } again;
 
-    struct store_op *op; /* the page under way */
-    char *next;          /* token of the next page */
+    struct pull { /* a page under way, or the one that was asked for before it came */
+        struct listing *l;
+        struct store_op *op; /* NULL: none, or it has come */
+        char *token;         /* that it was asked for with; NULL: the first */
+        bool came;
+        struct store_page *page; /* NULL: error */
+        struct error error;
+    } pulls[2];
+    unsigned turn; /* which of them comes first */
+    char *next;    /* token of the next page */
     bool complete;
     uint64_t wanted; /* rows asked for */
     bool failed;
@@ -84,7 +92,7 @@ uint64_t listing_count(const struct listing *l)
 
 bool listing_loading(const struct listing *l)
 {
-    return l->op != NULL;
+    return l->pulls[0].op != NULL || l->pulls[1].op != NULL;
 }
 
 bool listing_complete(const struct listing *l)
@@ -482,58 +490,114 @@ static void fail(struct listing *l, const struct error *e)
     l->error = *e;
 }
 
+/* The rows of a page, and where the next one begins. */
+static enum pb_err take_page(struct listing *l, struct store_page *page, struct error *e)
+{
+    enum pb_err err = PB_OK;
+
+    for (size_t i = 0; err == PB_OK && i < page->count; i++)
+        err = add_entry(l, &page->entries[i], e);
+    /* Many rows are not sorted anew for every page. */
+    l->unsorted += page->count;
+    if (err == PB_OK && (!page->next || l->unsorted > l->loaded / 8)) {
+        err = sort(l, e);
+        l->unsorted = 0;
+    }
+    free(l->next);
+    l->next = page->next ? mem_strdup(page->next) : NULL;
+    l->complete = page->next == NULL;
+    if (err == PB_OK && page->next && !l->next)
+        err = error_nomem(e);
+    return err;
+}
+
+static void pull_end(struct pull *p)
+{
+    store_op_cancel(p->op);
+    store_page_free(p->page);
+    free(p->token);
+    *p = (struct pull){.l = p->l};
+}
+
 static void pull(struct listing *l);
+static void more_known(void *ctx, const char *token);
+
+/* Pages are taken in their order; one that was asked for ahead, and is not the next, is left. */
+static void take_pages(struct listing *l)
+{
+    struct pull *p;
+
+    while ((p = &l->pulls[l->turn])->came) {
+        struct pull *ahead = &l->pulls[1 - l->turn];
+        struct error e = p->error;
+        enum pb_err err = p->page != NULL ? take_page(l, p->page, &e) : e.code;
+
+        pull_end(p);
+        if (err != PB_OK)
+            fail(l, &e);
+        if (err == PB_OK && l->next && ahead->token && strcmp(ahead->token, l->next) == 0)
+            l->turn = 1 - l->turn;
+        else
+            pull_end(ahead);
+    }
+}
 
 static void page_arrived(void *ctx, struct store_page *page, const struct error *why)
 {
-    struct listing *l = ctx;
-    struct error e;
-    l->op = NULL;
-    if (why) {
-        fail(l, why);
-    } else {
-        enum pb_err err = PB_OK;
-        for (size_t i = 0; err == PB_OK && i < page->count; i++)
-            err = add_entry(l, &page->entries[i], &e);
-        /* Many rows are not sorted anew for every page. */
-        l->unsorted += page->count;
-        if (err == PB_OK && (!page->next || l->unsorted > l->loaded / 8)) {
-            err = sort(l, &e);
-            l->unsorted = 0;
-        }
-        free(l->next);
-        l->next = page->next ? mem_strdup(page->next) : NULL;
-        l->complete = page->next == NULL;
-        if (err == PB_OK && page->next && !l->next)
-            err = error_nomem(&e);
-        if (err != PB_OK)
-            fail(l, &e);
-    }
-    store_page_free(page);
+    struct pull *p = ctx;
+    struct listing *l = p->l;
+
+    p->op = NULL;
+    p->came = true;
+    p->page = page;
+    if (why)
+        p->error = *why;
+    take_pages(l);
     pull(l);
     l->changed(l->ctx);
+}
+
+static enum pb_err ask(struct listing *l, struct pull *p, const char *token, struct error *e)
+{
+    if (token && (p->token = mem_strdup(token)) == NULL)
+        return error_nomem(e);
+    if (!l->container) {
+        p->op = l->store->ops->list_containers(l->store, token, page_arrived, p, e);
+    } else {
+        struct store_list_request r = {.container = l->container,
+                                       .prefix = l->prefix,
+                                       .prefix_len = l->prefix_len,
+                                       .token = token,
+                                       .more = more_known};
+        p->op = l->store->ops->list(l->store, &r, page_arrived, p, e);
+    }
+    return p->op ? PB_OK : e->code;
+}
+
+/* Where all is wanted the server makes the next page while this one is being read. */
+static void more_known(void *ctx, const char *token)
+{
+    struct pull *p = ctx, *ahead = &p->l->pulls[p == p->l->pulls];
+    struct error e;
+
+    if (p->l->wanted == UINT64_MAX && !ahead->op && !ahead->came &&
+        ask(p->l, ahead, token, &e) != PB_OK)
+        pull_end(ahead); /* then in its turn */
 }
 
 /* Asks for the next page when rows are wanted that are not here. */
 static void pull(struct listing *l)
 {
-    struct error e;
+    struct pull *p = &l->pulls[l->turn];
     bool first = !l->next && !l->complete && l->loaded == 0;
-    if (l->op || l->complete || l->failed || listing_count(l) >= l->wanted)
+    struct error e;
+
+    if (p->op || l->complete || l->failed || listing_count(l) >= l->wanted)
         return;
-    if (!first && !l->next)
-        return;
-    if (!l->container) {
-        l->op = l->store->ops->list_containers(l->store, l->next, page_arrived, l, &e);
-    } else {
-        struct store_list_request r = {.container = l->container,
-                                       .prefix = l->prefix,
-                                       .prefix_len = l->prefix_len,
-                                       .token = l->next};
-        l->op = l->store->ops->list(l->store, &r, page_arrived, l, &e);
-    }
-    if (!l->op)
+    if ((first || l->next) && ask(l, p, l->next, &e) != PB_OK) {
+        pull_end(p);
         fail(l, &e);
+    }
 }
 
 /* --- making and steering ------------------------------------------------------------------- */
@@ -546,6 +610,7 @@ enum pb_err listing_new(struct store *s, const char *container, const char *pref
     if (!l)
         return error_nomem(e);
     arena_init(&l->names);
+    l->pulls[0].l = l->pulls[1].l = l;
     l->store = s;
     l->changed = changed;
     l->ctx = ctx;
@@ -597,8 +662,7 @@ void listing_want_all(struct listing *l)
 
 void listing_stop(struct listing *l)
 {
-    if (l->op)
-        store_op_cancel(l->op);
-    l->op = NULL;
+    pull_end(&l->pulls[0]);
+    pull_end(&l->pulls[1]);
     l->wanted = 0;
 }

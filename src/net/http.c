@@ -434,6 +434,7 @@ enum pb_err http_start(struct http *h, const struct http_request *req, struct ht
     ring_init(&c->transfer.ring);
     buf_init(&c->message.url, URL_MAX);
     buf_init(&c->result.body, req->max_body != 0 ? req->max_body : BUF_MAX_XML);
+    c->result.own = &c->result.body;
     loop_task_init(&c->step, call_step, c);
     loop_task_init(&c->resume, call_resume, c);
     ring_append(&h->calls, &c->ring);

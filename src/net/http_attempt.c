@@ -16,6 +16,8 @@
 #include "http_internal.h"
 
 #define BUFFER_BYTES (256L * 1024L)
+/* Of an answer that says its length, room is made for no more than that before it comes. */
+#define RESERVED_MOST (1024u * 1024u)
 
 /* ------------------------------------------------------------------------ what is noted of it */
 
@@ -295,6 +297,10 @@ static void end_head(struct http_call *c)
         c->receive_total = 0;
     if (date == NULL || !clock_parse_http(date, strlen(date), &c->result.date))
         c->result.date = 0;
+    /* At once what will be needed; without memory the bytes themselves will say so. */
+    if (c->req.on_body == NULL && c->result.status / 100 == 2 && c->receive_total < RESERVED_MOST &&
+        strcmp(c->message.method, "HEAD") != 0)
+        (void)buf_room(&c->result.body, (size_t)c->receive_total);
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *ctx)

@@ -12,6 +12,7 @@ void cloud_list_free(struct cloud_list *l)
     loop_unpost(l->op.store->loop, l);
     cloud_request_free(l->request);
     store_page_free(l->page);
+    buf_release(&l->body);
     free(l->prefix);
     free(l->token);
     free(l->start_after);
@@ -53,6 +54,7 @@ static enum pb_err copy_request(struct cloud_list *l, const struct store_list_re
     l->prefix_len = r ? r->prefix_len : 0;
     l->recursive = r && r->recursive;
     l->max = r ? r->max : 0;
+    l->more = r ? r->more : NULL;
     if (token)
         l->token = mem_strdup(token);
     if (r && r->start_after)
@@ -75,6 +77,7 @@ struct cloud_list *cloud_list_new(size_t size, struct store *s, unsigned action,
         return NULL;
     }
     store_op_begin(&l->op, &list_class, s);
+    buf_init(&l->body, BUF_MAX_XML);
     l->done = done;
     l->ctx = ctx;
     err = copy_request(l, r, token, e);

@@ -13,8 +13,10 @@ struct cloud_list {
     size_t prefix_len;
     bool recursive;
     unsigned max;
+    struct buf body;         /* of an answer that is read later */
     struct store_page *page; /* of the last answer */
     store_page_fn done;
+    void (*more)(void *ctx, const char *token); /* may be NULL */
     void *ctx;
 };
 

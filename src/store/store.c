@@ -226,13 +226,13 @@ struct store_page *store_page_new(void)
     return p;
 }
 
-struct store_entry *store_page_add(struct store_page *p, size_t *cap, enum store_kind kind,
-                                   const char *name, size_t len)
+struct store_entry *store_page_take(struct store_page *p, size_t *cap, enum store_kind kind,
+                                    char *name, size_t len)
 {
     struct store_entry *entry;
 
     if (p->count == *cap) {
-        size_t want = *cap ? *cap * 2 : 64;
+        size_t want = *cap ? *cap * 4 : 64; /* pages have a thousand */
         struct store_entry *more = arena_alloc(&p->mem, want * sizeof *more);
 
         if (!more)
@@ -242,13 +242,17 @@ struct store_entry *store_page_add(struct store_page *p, size_t *cap, enum store
         p->entries = more;
         *cap = want;
     }
-    entry = &p->entries[p->count];
-    *entry = (struct store_entry){.kind = kind, .len = len};
-    entry->name = arena_strndup(&p->mem, name, len);
-    if (!entry->name)
-        return NULL;
-    p->count++;
+    entry = &p->entries[p->count++];
+    *entry = (struct store_entry){.kind = kind, .name = name, .len = len};
     return entry;
+}
+
+struct store_entry *store_page_add(struct store_page *p, size_t *cap, enum store_kind kind,
+                                   const char *name, size_t len)
+{
+    char *copy = arena_strndup(&p->mem, name, len);
+
+    return copy ? store_page_take(p, cap, kind, copy, len) : NULL;
 }
 
 void store_page_free(struct store_page *p)

@@ -35,5 +35,8 @@ struct store_page *store_page_new(void);
 /* A new entry at the end of the page, its name copied into the page; NULL: no memory. */
 struct store_entry *store_page_add(struct store_page *p, size_t *cap, enum store_kind kind,
                                    const char *name, size_t len);
+/* The same; the name is the page's already. */
+struct store_entry *store_page_take(struct store_page *p, size_t *cap, enum store_kind kind,
+                                    char *name, size_t len);
 
 #endif

@@ -175,7 +175,7 @@ def main():
                 if command[0] == PROGRAM and text.count(b'\n') != options.keys:
                     sys.exit(f'{text.count(10)} lines of {options.keys}')
                 if command[0] == TOOL:
-                    now = [float(n) for n in text.split()]
+                    cpu, wall, *now = [float(n) for n in text.split()]
                     told = [min(pair) for pair in zip(told or now, now)]
                 before = best.get(name, (cpu, wall))
                 best[name] = (min(before[0], cpu), min(before[1], wall))

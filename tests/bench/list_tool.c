@@ -3,9 +3,10 @@
  *
  *   list_tool BUCKET
  *
- * Prints: keys; bytes of memory a key; microseconds to the first rows; the longest CPU time of one
- * turn of the loop in microseconds, which is how long a key of the keyboard may have to wait; and
- * that of sorting by size, of the first letter of a filter and of finding a name.
+ * Prints: seconds of CPU and of the clock that the listing took; keys; bytes of memory a key;
+ * microseconds to the first rows; the longest CPU time of one turn of the loop in microseconds,
+ * which is how long a key of the keyboard may have to wait; and that of sorting by size, of the
+ * first letter of a filter and of finding a name.
  */
 #include <malloc.h>
 #include <stdio.h>
@@ -75,7 +76,7 @@ static enum pb_err keys_of_the_screen(struct listing *l, struct error *e)
 static enum pb_err measure(struct app *a, struct store *s, const char *bucket, struct error *e)
 {
     struct run r = {.began = clock_mono_us()};
-    uint64_t worst = 0;
+    uint64_t worst = 0, spent = cpu_us();
     size_t before = in_use();
     enum pb_err err = listing_new(s, bucket, "", 0, on_changed, &r, &r.listing, e);
 
@@ -95,6 +96,8 @@ static enum pb_err measure(struct app *a, struct store *s, const char *bucket, s
     if (err == PB_OK) {
         uint64_t n = listing_count(r.listing);
 
+        printf("%.3f %.3f ", (double)(cpu_us() - spent) / 1e6,
+               (double)(clock_mono_us() - r.began) / 1e6);
         printf("%llu %.2f %llu %llu", (unsigned long long)n,
                (double)(in_use() - before) / (double)n, (unsigned long long)(r.first - r.began),
                (unsigned long long)worst);

@@ -13,6 +13,7 @@
 #include <pklbrowse/mem.h>
 
 #include "../../src/model/rank.h"
+#include "../../src/store/store_op.h"
 
 /* --- a store under the test's hand --------------------------------------------------------- */
 
@@ -23,6 +24,16 @@ struct fake {
     unsigned asked;
     char token[32], container[32], prefix[64];
     bool refuse;
+    /* Of a store that says early where it goes on: what it was asked for; done NULL: over. */
+    bool early;
+    void (*more)(void *ctx, const char *token);
+    struct ahead {
+        struct store_op op; /* first */
+        store_page_fn done;
+        void *ctx;
+        char token[32];
+    } ops[16];
+    size_t begun;
 };
 
 static struct store_op *start(struct fake *f, const char *token, store_page_fn done, void *ctx,
@@ -40,6 +51,25 @@ static struct store_op *start(struct fake *f, const char *token, store_page_fn d
     return (struct store_op *)(void *)f;
 }
 
+static void drop_ahead(struct store_op *op)
+{
+    ((struct ahead *)op)->done = NULL;
+}
+
+static const struct store_op_class ahead_class = {.stop = drop_ahead};
+
+static struct store_op *start_ahead(struct fake *f, const struct store_list_request *r,
+                                    store_page_fn done, void *ctx)
+{
+    struct ahead *x = &f->ops[f->begun++];
+
+    assert_true(f->begun <= sizeof f->ops / sizeof *f->ops);
+    *x = (struct ahead){.op = {.cls = &ahead_class}, .done = done, .ctx = ctx};
+    (void)snprintf(x->token, sizeof x->token, "%s", r->token ? r->token : "");
+    f->more = r->more;
+    return &x->op;
+}
+
 static struct store_op *fake_containers(struct store *s, const char *token, store_page_fn done,
                                         void *ctx, struct error *e)
 {
@@ -53,13 +83,15 @@ static struct store_op *fake_list(struct store *s, const struct store_list_reque
     snprintf(f->container, sizeof(f->container), "%s", r->container);
     snprintf(f->prefix, sizeof(f->prefix), "%.*s", (int)r->prefix_len, r->prefix);
     assert_false(r->recursive);
+    if (f->early)
+        return start_ahead(f, r, done, ctx);
     return start(f, r->token, done, ctx, e);
 }
 
 static const struct store_ops fake_ops = {
     .scheme = "fake", .list_containers = fake_containers, .list = fake_list};
 
-static void answer(struct fake *f, const char *const *names, size_t n, const char *next)
+static struct store_page *make_page(const char *const *names, size_t n, const char *next)
 {
     struct store_page *p = mem_alloc(sizeof(*p));
     arena_init(&p->mem);
@@ -77,9 +109,37 @@ static void answer(struct fake *f, const char *const *names, size_t n, const cha
     }
     p->count = n;
     p->next = next ? arena_strndup(&p->mem, next, strlen(next)) : NULL;
+    return p;
+}
+
+static void answer(struct fake *f, const char *const *names, size_t n, const char *next)
+{
     store_page_fn done = f->done;
+
     f->done = NULL;
-    done(f->ctx, p, NULL);
+    done(f->ctx, make_page(names, n, next), NULL);
+}
+
+static void answer_ahead(struct fake *f, size_t i, const char *name, const char *next)
+{
+    store_page_fn done = f->ops[i].done;
+
+    assert_non_null(done);
+    f->ops[i].done = NULL;
+    done(f->ops[i].ctx, make_page(&name, 1, next), NULL);
+}
+
+/* The tokens of what is under way. */
+static void ahead_are(const struct fake *f, const char *expected)
+{
+    char have[64] = "";
+
+    for (size_t i = 0; i < f->begun; i++)
+        if (f->ops[i].done != NULL) {
+            size_t n = strlen(have);
+            (void)snprintf(have + n, sizeof have - n, "%s ", f->ops[i].token);
+        }
+    assert_string_equal(have, expected);
 }
 
 static void count_change(void *ctx)
@@ -108,6 +168,17 @@ static void close_listing(struct fake *f, struct listing *l)
     listing_free(l);
 }
 
+static void names_are(const struct listing *l, const char *expected)
+{
+    struct listing_row row;
+    char got[200] = "";
+    size_t at = 0;
+    for (uint64_t i = 0; listing_row(l, i, &row); i++)
+        at += (size_t)snprintf(got + at, sizeof got - at, "%s ", row.name);
+    assert_string_equal(got, expected);
+}
+
+/* The rows that come later find their place too; names keep theirs among equals. */
 /* --- tests --------------------------------------------------------------------------------- */
 
 static void test_pages_on_demand(void **state)
@@ -146,6 +217,52 @@ static void test_pages_on_demand(void **state)
     close_listing(&f, l);
 }
 
+/* Pages that are asked for before the one in front of them is here stay in order. */
+static void test_pages_ahead(void **state)
+{
+    struct fake f;
+    unsigned changes;
+    struct listing *l = open_listing(&f, &changes, "b", "");
+    const struct error why = {.code = PB_ENET, .msg = "gone"};
+
+    (void)state;
+    answer(&f, (const char *[]){"a"}, 1, "t1");
+    f.early = true;
+    listing_want(l, 3);
+    f.more(f.ops[0].ctx, "t2"); /* not all are wanted: one at a time */
+    ahead_are(&f, "t1 ");
+    listing_want_all(l);
+    f.more(f.ops[0].ctx, "t2");
+    ahead_are(&f, "t1 t2 ");
+    /* The second answers first. */
+    answer_ahead(&f, 1, "c", "t3");
+    assert_int_equal(listing_count(l), 1);
+    answer_ahead(&f, 0, "b", "t2");
+    names_are(l, "a b c ");
+    ahead_are(&f, "t3 ");
+    /* What was asked for ahead is not what comes next: left, and the right one asked for. */
+    f.more(f.ops[2].ctx, "wrong");
+    ahead_are(&f, "t3 wrong ");
+    answer_ahead(&f, 2, "d", "t4");
+    ahead_are(&f, "t4 ");
+    /* Both are cancelled, and it goes on where it was. */
+    f.more(f.ops[4].ctx, "t5");
+    ahead_are(&f, "t4 t5 ");
+    listing_stop(l);
+    ahead_are(&f, "");
+    assert_false(listing_loading(l));
+    listing_want_all(l);
+    ahead_are(&f, "t4 ");
+    /* A failure takes what was asked for behind it along. */
+    f.more(f.ops[6].ctx, "t5");
+    f.ops[6].done(f.ops[6].ctx, NULL, &why);
+    f.ops[6].done = NULL;
+    ahead_are(&f, "");
+    assert_string_equal(listing_error(l)->msg, "gone");
+    names_are(l, "a b c d ");
+    listing_free(l);
+}
+
 static void test_odd_names(void **state)
 {
     (void)state;
@@ -164,17 +281,6 @@ static void test_odd_names(void **state)
     close_listing(&f, l);
 }
 
-static void names_are(const struct listing *l, const char *expected)
-{
-    struct listing_row row;
-    char got[200] = "";
-    size_t at = 0;
-    for (uint64_t i = 0; listing_row(l, i, &row); i++)
-        at += (size_t)snprintf(got + at, sizeof got - at, "%s ", row.name);
-    assert_string_equal(got, expected);
-}
-
-/* The rows that come later find their place too; names keep theirs among equals. */
 static void test_sort(void **state)
 {
     (void)state;
@@ -365,10 +471,15 @@ static void test_marks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pages_on_demand), cmocka_unit_test(test_odd_names),
-        cmocka_unit_test(test_marks),           cmocka_unit_test(test_ranks),
-        cmocka_unit_test(test_filter_typed),    cmocka_unit_test(test_sort),
-        cmocka_unit_test(test_filter),          cmocka_unit_test(test_failure_keeps_rows),
+        cmocka_unit_test(test_pages_on_demand),
+        cmocka_unit_test(test_odd_names),
+        cmocka_unit_test(test_pages_ahead),
+        cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_ranks),
+        cmocka_unit_test(test_filter_typed),
+        cmocka_unit_test(test_sort),
+        cmocka_unit_test(test_filter),
+        cmocka_unit_test(test_failure_keeps_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
