@@ -32,8 +32,8 @@ void xml_free(struct xml *x);
  * that hold others have the text "".  *plain false: it is not, and nothing was called. */
 enum pb_err xml_plain(const struct xml_handler *h, const char *p, size_t n, bool *plain,
                       struct error *e) PB_CHECK;
-/* No bytes but printable ASCII and blanks that XML leaves as they are; and no "]", which may not end
- * in "]]>". */
+/* No bytes but printable ASCII and blanks that XML leaves as they are; and no ']', since "]]>" is
+ * not allowed. */
 bool xml_is_ascii(const char *p, size_t n);
 
 #endif
