@@ -112,15 +112,31 @@ enum pb_err app_choice_same_server(struct app *a, const struct app_choice *c, bo
                                    struct error *e) PB_CHECK;
 struct app_choice app_chosen(const struct app *a); /* lives as long as the app */
 
-/* With no LOCATION: the demo store if asked for, the current folder, the S3 endpoint or profile of
- * the environment. */
+/* With no LOCATION: the demo store if asked for, the current folder, S3 as who one is there and as
+ * every other profile, Google, Azure. */
+enum app_place_state {
+    APP_PLACE_UNASKED,
+    APP_PLACE_ASKING,
+    APP_PLACE_LATE,  /* no answer for APP_PLACE_SECONDS; one that comes is still taken */
+    APP_PLACE_KNOWN, /* who says what authenticates there */
+    APP_PLACE_WRONG  /* who says why nothing does */
+};
+#define APP_PLACE_SECONDS 4
 struct app_place {
     /* "demo", "folder /home/u/models", "s3  http://127.0.0.1:7480 (profile prod)": safe to draw */
     const char *title;
     struct location where;
+    const struct app_choice *choice; /* who to be there; NULL: as who one is */
+    enum app_place_state state;
+    const char *who; /* safe to draw, "" while it is not known */
 };
 size_t app_places(struct app *a);
 const struct app_place *app_place(struct app *a, size_t i);
+/* What authenticates there is asked for, beside everything else and the other places; changed()
+ * comes whenever more is known.  Once it was asked there is nothing more to do. */
+void app_place_ask(struct app *a, size_t i, void (*changed)(void *ctx), void *ctx);
+/* Environment and files as they are now; nobody was asked. */
+enum pb_err app_places_again(struct app *a, struct error *e) PB_CHECK;
 
 /* The store a location lives in (made at first use, owned by the app) and its coordinates there.
  * For a local path the container is "/" and the key the absolute path without its leading '/'.  The

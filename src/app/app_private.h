@@ -9,7 +9,6 @@
 #include <pklbrowse/digest.h>
 
 /* --- app.c ------------------------------------------------------------------------------------ */
-#define APP_PLACES 5
 
 struct app {
     struct app_options options;
@@ -31,9 +30,11 @@ struct app {
         char **data;
         size_t len, cap;
     } protected;
-    struct app_place places[APP_PLACES];
-    char *titles[APP_PLACES]; /* of places, owned */
-    size_t place_count;
+    struct { /* each allocated, since those that ask for them remember where they are */
+        struct app_place_row **data;
+        size_t len, cap;
+    } places;
+    struct app_profiles *place_profiles; /* whose choices the places have */
 };
 void app_protect_nothing(struct app *a);
 enum pb_err app_history(struct app *a, struct history **out, struct error *e) PB_CHECK;
@@ -52,6 +53,20 @@ enum pb_err app_s3_store(struct app *a, struct store **out, struct error *e) PB_
 bool app_aws_likely(struct app *a);
 /* The client of the other stores. */
 enum pb_err app_http(struct app *a, struct http **out, struct error *e) PB_CHECK;
+
+/* One for itself, with a session that asks no person for anything. */
+enum pb_err app_aws_apart(struct app *a, const struct app_choice *c, struct app_aws **out,
+                          struct error *e) PB_CHECK;
+void app_aws_apart_free(struct app_aws *w); /* NULL is fine */
+const struct aws_setup *app_aws_setup(const struct app_aws *w);
+struct aws_session *app_aws_session(const struct app_aws *w); /* NULL: anonymous */
+const char *app_aws_source(const struct app_aws *w);          /* aws_session_source() */
+
+/* --- whoami.c --------------------------------------------------------------------------------- */
+/* As app_whoami_start(), of somebody who need not be the one that counts; asks no person, and runs
+ * no command of hers. */
+enum pb_err app_whoami_apart(struct app *a, const struct app_choice *c, app_whoami_fn done,
+                             void *ctx, struct app_whoami **out, struct error *e) PB_CHECK;
 
 /* --- google.c --------------------------------------------------------------------------------- */
 struct app_google;
@@ -74,6 +89,15 @@ void app_azure_describe(struct app *a, const struct location *loc, struct buf *o
 /* --- places.c --------------------------------------------------------------------------------- */
 enum pb_err app_find_places(struct app *a, struct error *e) PB_CHECK;
 void app_release_places(struct app *a);
+
+/* --- place_who.c ------------------------------------------------------------------------------ */
+struct place_who;
+struct app_place_row {
+    struct app_place pub;
+    char *title;           /* owned */
+    struct place_who *who; /* NULL: nobody was asked yet */
+};
+void place_who_free(struct place_who *w); /* also stops it; NULL is fine */
 
 /* --- demo.c ----------------------------------------------------------------------------------- */
 struct demo;

@@ -23,6 +23,7 @@ struct app_aws {
     struct http *http;
     struct aws_session *session; /* NULL: anonymous, or not asked for yet */
     struct store *s3;
+    bool apart; /* of app_aws_apart(): it asks no person */
 };
 
 /* --- one of them ---------------------------------------------------------------------------- */
@@ -149,7 +150,7 @@ static void on_outside(void *ctx, const struct aws_outside *what)
 /* Without anybody to ask, a profile that needs a code is an error. */
 static void set_ask(struct app_aws *w)
 {
-    if (w->session == NULL)
+    if (w->session == NULL || w->apart)
         return;
     aws_session_on_ask(w->session, w->app->ask != NULL ? on_ask : NULL, w);
     aws_session_on_outside(w->session, w->app->offer != NULL ? on_outside : NULL, w);
@@ -167,6 +168,43 @@ static enum pb_err make_session(struct app_aws *w, struct error *e)
             set_ask(w);
     }
     return err;
+}
+
+enum pb_err app_aws_apart(struct app *a, const struct app_choice *c, struct app_aws **out,
+                          struct error *e)
+{
+    enum pb_err err = aws_new(a, c, out, e);
+
+    if (err != PB_OK)
+        return err;
+    (*out)->apart = true;
+    err = make_session(*out, e);
+    if (err != PB_OK) {
+        aws_free(*out);
+        *out = NULL;
+    }
+    return err;
+}
+
+void app_aws_apart_free(struct app_aws *w)
+{
+    if (w != NULL)
+        aws_free(w);
+}
+
+const struct aws_setup *app_aws_setup(const struct app_aws *w)
+{
+    return &w->setup;
+}
+
+struct aws_session *app_aws_session(const struct app_aws *w)
+{
+    return w->session;
+}
+
+const char *app_aws_source(const struct app_aws *w)
+{
+    return aws_session_source(w->config, &w->setup);
 }
 
 /* --- the one that counts -------------------------------------------------------------------- */
@@ -352,8 +390,7 @@ enum pb_err app_choose(struct app *a, const struct app_choice *c, struct error *
     if (err != PB_OK)
         return err;
     a->aws = w;
-    app_release_places(a);
-    return app_find_places(a, e);
+    return app_places_again(a, e);
 }
 
 /* --- what there is to choose from ----------------------------------------------------------- */

@@ -10,17 +10,28 @@
 static enum pb_err add_place(struct app *a, struct buf *title, enum loc_scheme scheme,
                              const char *key, struct error *e)
 {
-    struct app_place *p = &a->places[a->place_count];
+    struct app_place_row *row = mem_alloc(sizeof *row);
     enum pb_err err = buf_status(title, e);
 
+    if (row == NULL || !vec_push(&a->places, row)) {
+        free(row);
+        return error_nomem(e);
+    }
+    row->pub.who = "";
     if (err == PB_OK)
-        err = location_make(&p->where, scheme, "", key, strlen(key), e);
+        err = location_make(&row->pub.where, scheme, "", key, strlen(key), e);
     if (err == PB_OK) {
-        p->title = a->titles[a->place_count++] = buf_take(title, NULL);
-        if (p->title == NULL)
+        row->title = buf_take(title, NULL);
+        row->pub.title = row->title;
+        if (row->title == NULL)
             err = error_nomem(e);
     }
     return err;
+}
+
+static struct app_place *last_place(struct app *a)
+{
+    return &a->places.data[a->places.len - 1]->pub;
 }
 
 static enum pb_err add_demo(struct app *a, struct error *e)
@@ -84,6 +95,21 @@ static bool s3_is_named(const struct app *a)
     return false;
 }
 
+static void name_s3(struct buf *title, const struct aws_setup *s)
+{
+    const char *what = s->endpoint != NULL ? s->endpoint : s->region;
+
+    buf_puts(title, "  ");
+    text_escape(title, what, strlen(what));
+    if (s->anonymous) {
+        buf_puts(title, _(" (anonymous)"));
+    } else if (strcmp(s->profile, "default") != 0) {
+        buf_puts(title, _(" (profile "));
+        text_escape(title, s->profile, strlen(s->profile));
+        buf_putc(title, ')');
+    }
+}
+
 /* A configuration that cannot be read is told when the place is opened, not by refusing to start.
  */
 static enum pb_err add_s3(struct app *a, struct error *e)
@@ -97,21 +123,50 @@ static enum pb_err add_s3(struct app *a, struct error *e)
         return PB_OK;
     buf_init(&title, BUF_MAX_LINE);
     buf_puts(&title, "s3");
-    if (usable) {
-        const char *what = s->endpoint != NULL ? s->endpoint : s->region;
-
-        buf_puts(&title, "  ");
-        text_escape(&title, what, strlen(what));
-        if (s->anonymous) {
-            buf_puts(&title, _(" (anonymous)"));
-        } else if (strcmp(s->profile, "default") != 0) {
-            buf_puts(&title, _(" (profile "));
-            text_escape(&title, s->profile, strlen(s->profile));
-            buf_putc(&title, ')');
-        }
-    }
+    if (usable)
+        name_s3(&title, s);
     err = add_place(a, &title, LOC_S3, "", e);
     buf_release(&title);
+    return err;
+}
+
+static enum pb_err add_profile(struct app *a, const struct app_profile *p, struct error *e)
+{
+    struct buf title;
+    enum pb_err err;
+
+    buf_init(&title, BUF_MAX_LINE);
+    buf_puts(&title, "s3");
+    if (p->wrong == NULL) {
+        name_s3(&title, p->setup);
+    } else {
+        buf_puts(&title, _(" (profile "));
+        text_escape(&title, p->choice.profile, strlen(p->choice.profile));
+        buf_putc(&title, ')');
+    }
+    err = add_place(a, &title, LOC_S3, "", e);
+    if (err == PB_OK)
+        last_place(a)->choice = &p->choice;
+    buf_release(&title);
+    return err;
+}
+
+/* Those of the files that one could be instead. */
+static enum pb_err add_profiles(struct app *a, struct error *e)
+{
+    const struct aws_setup *now = NULL;
+    enum pb_err err = PB_OK;
+
+    if (app_setup(a, &now, NULL) != PB_OK ||
+        app_profiles_load(a, &a->place_profiles, NULL) != PB_OK)
+        return PB_OK; /* told when S3 is opened */
+    for (size_t i = 0; err == PB_OK && i < app_profiles_count(a->place_profiles); i++) {
+        const struct app_profile *p = app_profiles_row(a->place_profiles, i);
+
+        if (p->choice.profile != NULL &&
+            (now->anonymous || strcmp(p->choice.profile, now->profile)))
+            err = add_profile(a, p, e);
+    }
     return err;
 }
 
@@ -156,7 +211,7 @@ static enum pb_err add_azure(struct app *a, struct error *e)
         buf_printf(&title, " · %s", app_azure_kind(s));
     err = add_place(a, &title, LOC_AZ, "", e);
     if (err == PB_OK && s != NULL && s->account != NULL) {
-        struct location *where = &a->places[a->place_count - 1].where;
+        struct location *where = &last_place(a)->where;
 
         location_release(where);
         err = location_make(where, LOC_AZ, s->account, "", 0, e);
@@ -176,6 +231,8 @@ enum pb_err app_find_places(struct app *a, struct error *e)
     if (err == PB_OK)
         err = add_s3(a, e);
     if (err == PB_OK)
+        err = add_profiles(a, e);
+    if (err == PB_OK)
         err = add_google(a, e);
     if (err == PB_OK)
         err = add_azure(a, e);
@@ -184,19 +241,31 @@ enum pb_err app_find_places(struct app *a, struct error *e)
 
 void app_release_places(struct app *a)
 {
-    for (size_t i = 0; i < a->place_count; i++) {
-        free(a->titles[i]);
-        location_release(&a->places[i].where);
+    for (size_t i = 0; i < a->places.len; i++) {
+        struct app_place_row *row = a->places.data[i];
+
+        place_who_free(row->who);
+        free(row->title);
+        location_release(&row->pub.where);
+        free(row);
     }
-    a->place_count = 0;
+    vec_release(&a->places);
+    app_profiles_free(a->place_profiles);
+    a->place_profiles = NULL;
+}
+
+enum pb_err app_places_again(struct app *a, struct error *e)
+{
+    app_release_places(a);
+    return app_find_places(a, e);
 }
 
 size_t app_places(struct app *a)
 {
-    return a->place_count;
+    return a->places.len;
 }
 
 const struct app_place *app_place(struct app *a, size_t i)
 {
-    return i < a->place_count ? &a->places[i] : NULL;
+    return i < a->places.len ? &a->places.data[i]->pub : NULL;
 }

@@ -1,5 +1,6 @@
 /* Which credentials, region and endpoint are in force, and whose they are. */
 #include <stdlib.h>
+#include <string.h>
 
 #include <pklbrowse/mem.h>
 
@@ -7,6 +8,7 @@
 
 struct app_whoami {
     struct app *app;
+    struct app_aws *apart; /* or NULL */
     const struct aws_setup *setup;
     struct aws_session *session; /* NULL: anonymous */
     struct aws_identify *identify;
@@ -34,25 +36,65 @@ static void anonymous(void *ctx)
     w->done(w->ctx, &who, NULL);
 }
 
+static enum pb_err begin(struct app_whoami *w, struct error *e)
+{
+    if (w->session == NULL)
+        return loop_post(w->app->loop, anonymous, w, e);
+    return aws_identify_start(w->session, w->setup->endpoint, identified, w, &w->identify, e);
+}
+
+static struct app_whoami *whoami_new(struct app *a, app_whoami_fn done, void *ctx)
+{
+    struct app_whoami *w = mem_alloc(sizeof *w);
+
+    if (w == NULL)
+        return NULL;
+    w->app = a;
+    w->done = done;
+    w->ctx = ctx;
+    return w;
+}
+
 enum pb_err app_whoami_start(struct app *a, app_whoami_fn done, void *ctx, struct app_whoami **out,
                              struct error *e)
 {
-    struct app_whoami *w = mem_alloc(sizeof *w);
+    struct app_whoami *w = whoami_new(a, done, ctx);
     enum pb_err err;
 
     *out = NULL;
     if (w == NULL)
         return error_nomem(e);
-    w->app = a;
-    w->done = done;
-    w->ctx = ctx;
     err = app_setup(a, &w->setup, e);
     if (err == PB_OK)
         err = app_session(a, &w->session, e);
-    if (err == PB_OK && w->session == NULL)
-        err = loop_post(a->loop, anonymous, w, e);
-    else if (err == PB_OK)
-        err = aws_identify_start(w->session, w->setup->endpoint, identified, w, &w->identify, e);
+    if (err == PB_OK)
+        err = begin(w, e);
+    if (err != PB_OK)
+        app_whoami_free(w);
+    else
+        *out = w;
+    return err;
+}
+
+enum pb_err app_whoami_apart(struct app *a, const struct app_choice *c, app_whoami_fn done,
+                             void *ctx, struct app_whoami **out, struct error *e)
+{
+    struct app_whoami *w = whoami_new(a, done, ctx);
+    enum pb_err err;
+    const char *source;
+
+    *out = NULL;
+    if (w == NULL)
+        return error_nomem(e);
+    err = app_aws_apart(a, c, &w->apart, e);
+    source = err == PB_OK ? app_aws_source(w->apart) : NULL;
+    if (source != NULL && strcmp(source, "custom-process") == 0)
+        err = error_set(e, PB_EUNSUPPORTED, "credential_process: run when it is opened");
+    if (err == PB_OK) {
+        w->setup = app_aws_setup(w->apart);
+        w->session = app_aws_session(w->apart);
+        err = begin(w, e);
+    }
     if (err != PB_OK)
         app_whoami_free(w);
     else
@@ -66,5 +108,6 @@ void app_whoami_free(struct app_whoami *w)
         return;
     loop_unpost(w->app->loop, w);
     aws_identify_free(w->identify);
+    app_aws_apart_free(w->apart);
     free(w);
 }

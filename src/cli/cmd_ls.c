@@ -294,6 +294,17 @@ static enum pb_err list_below(struct listing_run *r, struct location *where, str
     return err;
 }
 
+/* Whose entries are containers: with -r each of them is listed. */
+static bool holds_containers(const struct location *where)
+{
+    if (where->scheme == LOC_LOCAL || where->key_len > 0)
+        return false;
+    return *where->container == '\0' ||
+           (where->scheme == LOC_AZ && strchr(where->container, '/') == NULL);
+}
+
+static enum pb_err list_all(struct cli *c, struct location *where, struct error *e);
+
 /* ls -r of everything: each container in turn. */
 static enum pb_err list_inside(struct listing_run *all, const struct store_page *page,
                                struct error *e)
@@ -310,6 +321,11 @@ static enum pb_err list_inside(struct listing_run *all, const struct store_page 
         err = app_child_location(&all->where, n->kind, n->name, n->len, &where, e);
         if (err != PB_OK)
             break;
+        if (holds_containers(&where)) { /* an account of Azure's, from the list of them */
+            err = list_all(all->c, &where, e);
+            location_release(&where);
+            continue;
+        }
         before = arena_alloc(&one.mem, n->len + 2);
         if (before == NULL) {
             location_release(&where);
@@ -322,6 +338,22 @@ static enum pb_err list_inside(struct listing_run *all, const struct store_page 
         }
         run_release(&one);
     }
+    return err;
+}
+
+/* Takes over `where`. */
+static enum pb_err list_all(struct cli *c, struct location *where, struct error *e)
+{
+    struct listing_run r;
+    enum pb_err err;
+
+    run_init(&r, c);
+    r.where = *where;
+    *where = (struct location){0};
+    err = app_resolve(c->app, &r.where, &r.mem, &r.spot, e);
+    if (err == PB_OK)
+        err = all_pages(&r, list_inside, e);
+    run_release(&r);
     return err;
 }
 
@@ -444,13 +476,8 @@ int cmd_ls(struct cli *c)
         err = error_set(&error, PB_EUSAGE, "-: standard input is no place to list");
     } else if (one) {
         err = list_object(&r, &where, &error);
-    } else if (where.scheme != LOC_LOCAL && where.container[0] == '\0' &&
-               c->args->given[OPT_recursive]) {
-        r.where = where;
-        where = (struct location){0};
-        err = app_resolve(c->app, &r.where, &r.mem, &r.spot, &error);
-        if (err == PB_OK)
-            err = all_pages(&r, list_inside, &error);
+    } else if (holds_containers(&where) && c->args->given[OPT_recursive]) {
+        err = list_all(c, &where, &error);
     } else {
         err = list_below(&r, &where, &error);
         if (err == PB_ENOTFOUND)

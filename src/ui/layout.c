@@ -336,6 +336,11 @@ static void draw_panes(struct ui *u, const struct region *body)
         v->ops->draw(u, v, body, true);
         return;
     }
+    if (u->left.places && u->right.object == NULL) { /* nothing to show beside them */
+        u->right.view.at = region_part(body, 0, 0, 0, 0);
+        draw_pane(u, body, &u->left.view, true);
+        return;
+    }
     left = region_part(body, 0, 0, body->h, w);
     right = region_part(body, 0, w, body->h, body->w - w);
     draw_pane(u, &left, &u->left.view, !u->right_focus);

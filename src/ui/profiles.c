@@ -245,7 +245,7 @@ void profiles_chosen(struct ui *u, const struct app_choice *choice)
 }
 
 /* Edits go along to the same server; elsewhere their object is another one. */
-static void choose(struct ui *u, const struct app_choice *choice)
+void profiles_choose(struct ui *u, const struct app_choice *choice)
 {
     const struct app_object *o = u->right.object;
     struct error e;
@@ -294,7 +294,7 @@ static bool endpoint_accept(struct ui *u, const char *text, size_t n, void *ctx,
         return false;
     }
     choice.endpoint = copy;
-    choose(u, &choice);
+    profiles_choose(u, &choice);
     free(copy);
     return true;
 }
@@ -309,7 +309,7 @@ static void take(struct ui *u, void *ctx, uint64_t row)
     const char *now = app_chosen(u->app).endpoint;
 
     if (at->kind == ROW_PROFILE)
-        choose(u, &app_profiles_row(c->profiles, at->index)->choice);
+        profiles_choose(u, &app_profiles_row(c->profiles, at->index)->choice);
     else if (at->kind == ROW_ENDPOINT)
         ask_open(u, &endpoint_ops, NULL, now != NULL ? now : "", now != NULL ? strlen(now) : 0);
     else

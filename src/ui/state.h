@@ -345,6 +345,7 @@ void recent_add(struct ui *u, const struct location *where); /* one is there now
 
 /* profiles.c: from now on one is somebody else on S3, or goes through another endpoint. */
 void profiles_chosen(struct ui *u, const struct app_choice *choice);
+void profiles_choose(struct ui *u, const struct app_choice *choice); /* asks first, if need be */
 
 /* links.c */
 void links_stop(struct ui *u);
@@ -503,6 +504,8 @@ void places_draw(struct ui *u, const struct region *r, bool focus);
 void places_read(struct ui *u); /* bookmarks and where one was, as they are kept now */
 void places_release(struct ui *u);
 bool places_location(struct ui *u, struct location *out); /* of the cursor's row */
+bool places_choose(struct ui *u); /* goes there as who one is to be; false: as who one is */
+void places_status(struct ui *u, struct buf *out);
 void left_init(struct ui *u);
 void left_release(struct ui *u);
 void left_show_places(struct ui *u);

@@ -146,8 +146,12 @@ void left_reload(struct ui *u)
     struct listing_row row;
     struct error e;
 
-    if (l->places)
+    if (l->places) {
+        if (app_places_again(u->app, &e) != PB_OK)
+            ui_error(u, &e);
+        places_read(u);
         return;
+    }
     if (l->listing != NULL && listing_row(l->listing, l->list.cur, &row))
         want_name(l, row.name, row.len, list_line(&l->list));
     before = l->listing;
@@ -361,10 +365,7 @@ void left_status(struct ui *u, struct buf *out)
     struct location where;
 
     if (l->places) {
-        if (places_location(u, &where)) {
-            app_show_location(out, &where);
-            location_release(&where);
-        }
+        places_status(u, out);
         return;
     }
     if (l->listing == NULL || !listing_row(l->listing, l->list.cur, &row))
@@ -461,7 +462,7 @@ void cmd_list_open(struct ui *u, int arg)
 
     (void)arg;
     if (l->places) {
-        if (places_location(u, &where)) {
+        if (!places_choose(u) && places_location(u, &where)) {
             nav_go(u, &where);
             location_release(&where);
         }

@@ -81,18 +81,79 @@ bool places_location(struct ui *u, struct location *out)
     return false;
 }
 
+bool places_choose(struct ui *u)
+{
+    size_t row = (size_t)u->left.list.cur;
+    const struct app_place *p = row < app_places(u->app) ? app_place(u->app, row) : NULL;
+
+    if (p == NULL || p->choice == NULL)
+        return false;
+    profiles_choose(u, p->choice);
+    return true;
+}
+
+void places_status(struct ui *u, struct buf *out)
+{
+    size_t row = (size_t)u->left.list.cur;
+    const struct app_place *p = row < app_places(u->app) ? app_place(u->app, row) : NULL;
+    struct location where;
+
+    if (places_location(u, &where)) {
+        app_show_location(out, &where);
+        location_release(&where);
+    }
+    if (p != NULL && *p->who != '\0')
+        buf_printf(out, "   %s", p->who);
+}
+
+static void on_known(void *ctx)
+{
+    ui_changed(ctx);
+}
+
+/* Behind the titles, all in one column: what authenticates there. */
+static void draw_who(const struct app_place *p, const struct region *r, int y, int x)
+{
+    enum style style = p->state == APP_PLACE_WRONG  ? STYLE_ERROR
+                       : p->state == APP_PLACE_LATE ? STYLE_WARNING
+                                                    : STYLE_DIM;
+
+    if (x >= r->w)
+        return;
+    if (p->state == APP_PLACE_ASKING)
+        (void)screen_puts(r, y, x, STYLE_DIM, "\xe2\x80\xa6");
+    else
+        (void)screen_field(r, y, x, r->w - x, style, p->who, strlen(p->who));
+}
+
+static int widest_title(struct ui *u, const struct region *r)
+{
+    int most = 0;
+
+    for (size_t i = 0; i < app_places(u->app); i++) {
+        const char *title = app_place(u->app, i)->title;
+        int w = screen_width(r->s, STYLE_FOLDER, title, strlen(title));
+
+        most = w > most ? w : most;
+    }
+    return most;
+}
+
 static void draw_row(struct ui *u, size_t row, const struct region *r, int y)
 {
-    size_t places = app_places(u->app);
+    int most = widest_title(u, r), room = r->w * 3 / 5;
+    const struct app_place *p = app_place(u->app, row);
     const char *text, *tag;
     struct buf shown;
 
-    if (row < places) {
-        text = app_place(u->app, row)->title;
-        (void)screen_field(r, y, 2, r->w - 3, STYLE_FOLDER, text, strlen(text));
+    if (p != NULL) {
+        most = most > room ? room : most;
+        app_place_ask(u->app, row, on_known, u);
+        (void)screen_field(r, y, 2, most, STYLE_FOLDER, p->title, strlen(p->title));
+        draw_who(p, r, y, most + 4);
         return;
     }
-    text = kept(&u->left, row - places, &tag);
+    text = kept(&u->left, row - app_places(u->app), &tag);
     if (text == NULL)
         return;
     buf_init(&shown, BUF_MAX_TEXT);

@@ -2,6 +2,8 @@
 """The screen on Google Cloud Storage: places, the whole path, somebody else is faster, versions."""
 import os
 import pickle
+import re
+import socket
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
@@ -133,5 +135,54 @@ def refusals():
                    size=(24, 120))
 
 
+def one_places_view():
+    """Every account that the shell can reach, each with what authenticated it; those that do not
+    answer say so and keep nobody waiting; Enter on a profile is somebody else from then on."""
+    with Google() as google, Stage(samples=False) as stage, \
+            socket.create_server(("127.0.0.1", 0)) as silent:
+        hangs = f"127.0.0.1:{silent.getsockname()[1]}"
+        os.makedirs(stage.path(".aws"))
+        with open(stage.path(".aws/config"), "w", encoding="ascii") as f:
+            f.write("[default]\nregion = eu-west-1\n"
+                    f"endpoint_url = {google.gcs.url}\n"
+                    "[profile far]\nregion = eu-west-2\n"
+                    f"endpoint_url = http://{hangs}\n"
+                    "[profile tool]\nregion = eu-west-3\n"
+                    f"credential_process = /bin/touch {stage.path('ran')}\n"
+                    "[profile empty]\nregion = eu-north-1\n")
+        with open(stage.path(".aws/credentials"), "w", encoding="ascii") as f:
+            f.write("".join(f"[{name}]\naws_access_key_id = AK{name}\n"
+                            f"aws_secret_access_key = s3cret\n" for name in ("default", "far")))
+        shots = [stage.path(name) for name in ("before", "after")]
+        stage.run(f"""
+            await account key of AZURE_STORAGE_CONNECTION_STRING
+            now :save-screen {shots[0]}
+            await no answer for 4 s
+            now rest 300
+            now :save-screen {shots[1]}
+            now key g j j
+            now key Enter
+            await Now: far
+            now key q
+        """, where=[], size=(24, 140), env={
+            "PKLBROWSE_NOW": None, "AWS_CONFIG_FILE": stage.path(".aws/config"),
+            "AWS_SHARED_CREDENTIALS_FILE": stage.path(".aws/credentials"),
+            "GCE_METADATA_HOST": hangs, "GOOGLE_CLOUD_PROJECT": "my-project", "LOGNAME": "ann",
+            "AZURE_STORAGE_CONNECTION_STRING": "AccountName=acc1;AccountKey=c2VjcmV0"})
+        before, after = (open(shot, encoding="utf-8").read() for shot in shots)
+        for line in (
+                r"folder .* ann ",
+                rf"s3  {google.gcs.url}  +credentials file, profile default",
+                rf"s3  http://{hangs} \(profile far\) +no answer for 4 s",
+                r"\(profile tool\) +credential_process: run when it is opened",
+                r"\(profile empty\) +no AWS credentials",
+                r"gs  my-project .* anonymous",
+                r"azure  acc1 · key +account key of AZURE_STORAGE_CONNECTION_STRING"):
+            assert re.search(line, after), (line, after)
+        assert "no answer" not in before, before
+        assert "c2VjcmV0" not in after and "s3cret" not in after
+        assert not os.path.exists(stage.path("ran")), "a command was run unasked"
+
+
 if __name__ == "__main__":
-    sys.exit(main([the_whole_path, mine_on_theirs, generations, refusals]))
+    sys.exit(main([the_whole_path, mine_on_theirs, generations, refusals, one_places_view]))
