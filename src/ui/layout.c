@@ -158,27 +158,47 @@ static void draw_message(struct ui *u, const struct region *r, const struct mess
     (void)screen_field(r, 0, 1, room, styles[m->kind], m->text, strlen(m->text));
 }
 
+/* A path and what is said of it, which leaves at least half of the line to the path. */
+static void draw_path(struct ui *u, const struct region *r, const char *text, size_t path,
+                      size_t rest)
+{
+    int whole = screen_width(r->s, STYLE_VALUE, text, path), width = whole;
+    int rest_w = screen_width(r->s, STYLE_VALUE, text + path, rest);
+
+    if (width + rest_w > r->w)
+        width = r->w - rest_w > r->w / 2 ? r->w - rest_w : r->w / 2;
+    width = width < whole ? width : whole;
+    (void)screen_field_end(r, 0, 0, width, STYLE_VALUE, text, path);
+    (void)screen_field(r, 0, width, r->w - width, STYLE_VALUE, text + path, rest);
+    u->pointer.path.from = r->x;
+    u->pointer.path.to = r->x + width;
+    u->pointer.path.cut = whole - width;
+}
+
 static void draw_status(struct ui *u, const struct region *r)
 {
     const struct message *m = ui_message(u);
+    struct region line = region_part(r, 0, 1, 1, r->w - 1);
+    size_t path = 0;
     struct buf text;
+
+    u->pointer.path.to = 0;
 
     if (m != NULL) {
         draw_message(u, r, m);
         return;
     }
     buf_init(&text, BUF_MAX_LINE);
-    buf_putc(&text, ' ');
     save_status(u, &text);
-    if (text.len == 1)
+    if (text.len == 0)
         many_status(u, &text);
-    if (text.len == 1)
+    if (text.len == 0)
         find_status(u, &text);
-    if (text.len == 1 && u->right_focus)
-        right_status(u, &text);
-    else if (text.len == 1)
+    if (text.len == 0 && u->right_focus)
+        path = right_status(u, &text);
+    else if (text.len == 0)
         left_status(u, &text);
-    (void)screen_field(r, 0, 0, r->w, STYLE_VALUE, text.data, text.len);
+    draw_path(u, &line, text.data, path, text.len - path);
     buf_release(&text);
 }
 

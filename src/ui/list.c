@@ -137,3 +137,52 @@ uint64_t list_end(const struct list *l)
 {
     return l->count - l->top < l->height ? l->count : l->top + l->height;
 }
+
+/* The innermost rows that `row` stands in. */
+static void chain(uint64_t row, unsigned most, list_up *up, void *ctx, struct list_stuck *out)
+{
+    uint64_t inner[LIST_STUCK];
+
+    for (out->count = 0; out->count < most && up(ctx, row, &row); out->count++)
+        inner[out->count] = row;
+    for (unsigned i = 0; i < out->count; i++)
+        out->rows[i] = inner[out->count - 1 - i];
+}
+
+/* The first line that is not needed for what the row on it stands in. */
+static unsigned first_free(const struct list *l, unsigned most, list_up *up, void *ctx,
+                           struct list_stuck *out)
+{
+    unsigned line = 0;
+
+    for (;; line++) {
+        out->count = 0;
+        if (l->top + line < l->count)
+            chain(l->top + line, most, up, ctx, out);
+        if (out->count <= line)
+            return line;
+    }
+}
+
+void list_stick(struct list *l, unsigned most, list_up *up, void *ctx, struct list_stuck *out)
+{
+    if (most > LIST_STUCK)
+        most = LIST_STUCK;
+    for (;; l->top--) {
+        unsigned line = first_free(l, most, up, ctx, out), spare = line - out->count;
+
+        /* Rows between that stand deeper would seem to stand in what stays: they go, too. */
+        if (l->cur >= l->top + line && l->top + spare <= last_top(l)) {
+            l->top += spare;
+            break;
+        }
+        if (l->top == 0 || l->cur >= l->top + line)
+            break;
+    }
+}
+
+bool list_at_line(const struct list *l, const struct list_stuck *s, unsigned line, uint64_t *row)
+{
+    *row = line < s->count ? s->rows[line] : l->top + line;
+    return line < l->height && *row < l->count;
+}

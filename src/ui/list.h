@@ -43,4 +43,20 @@ void list_restore(struct list *l, uint64_t row, unsigned line);
 /* One past the last row seen. */
 uint64_t list_end(const struct list *l);
 
+#define LIST_STUCK 5
+
+/* Of nested rows: those out of sight which the rows in sight stand in.  They are drawn on the first
+ * lines, over what stands there, the outermost first. */
+struct list_stuck {
+    uint64_t rows[LIST_STUCK];
+    unsigned count;
+};
+/* The row which `row` stands in; false: in none. */
+typedef bool list_up(void *ctx, uint64_t row, uint64_t *parent);
+
+/* At most `most` of them, the innermost; the window moves until the cursor is not under one. */
+void list_stick(struct list *l, unsigned most, list_up *up, void *ctx, struct list_stuck *out);
+/* What is drawn on a line of the window; false: nothing. */
+bool list_at_line(const struct list *l, const struct list_stuck *s, unsigned line, uint64_t *row);
+
 #endif

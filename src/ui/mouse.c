@@ -42,6 +42,17 @@ static bool click_hint(struct ui *u, const struct mouse *m)
     return true;
 }
 
+/* A part of the path in the status line: what it names. */
+static bool click_path(struct ui *u, const struct mouse *m)
+{
+    const struct pointer *p = &u->pointer;
+
+    if (m->y != u->screen.rows - 2 || u->over != NULL || m->x < p->path.from || m->x >= p->path.to)
+        return false;
+    tree_click_path(u, m->x - p->path.from + p->path.cut);
+    return true;
+}
+
 static void press(struct ui *u, const struct mouse *m)
 {
     struct pointer *p = &u->pointer;
@@ -54,7 +65,7 @@ static void press(struct ui *u, const struct mouse *m)
     p->when = twice ? 0 : now;
     p->y = m->y;
     p->x = m->x;
-    if (click_hint(u, m))
+    if (click_hint(u, m) || click_path(u, m))
         return;
     if (v == NULL && !layout_narrow(u) && (m->x == edge - 1 || m->x == edge) && m->y > 0 &&
         m->y < u->screen.rows - 2) {

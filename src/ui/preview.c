@@ -163,7 +163,7 @@ static void draw_why(struct ui *u, const struct region *r)
 void preview_draw(struct ui *u, const struct region *r)
 {
     struct preview *p = &u->preview;
-    struct tree_look t = {p->tree, &p->list, &p->row, false};
+    struct tree_look t = {p->tree, &p->list, &p->row, false, &p->stuck};
 
     if (p->tree != NULL)
         tree_look_draw(u, &t, r, MARK_NONE, NULL);

@@ -383,7 +383,7 @@ static bool same_look(const struct cell *a, const struct cell *b)
 
 void screen_dump_attrs(const struct screen *s, struct buf *out)
 {
-    static const char *const marks[] = {"", "+CURSOR", "+AWAY"};
+    static const char *const marks[] = {"", "+CURSOR", "+AWAY", "+EDGE"};
 
     for (int y = 0; y < s->rows; y++) {
         const struct cell *row = &s->cells[y * s->cols];

@@ -14,7 +14,12 @@
 
 #define CELL_TEXT 27 /* bytes: a character and four accents, with room to spare */
 
-enum cell_mark { MARK_NONE, MARK_CURSOR, MARK_CURSOR_AWAY /* in the pane without the focus */ };
+enum cell_mark {
+    MARK_NONE,
+    MARK_CURSOR,
+    MARK_CURSOR_AWAY, /* in the pane without the focus */
+    MARK_EDGE         /* below it something is out of sight */
+};
 
 struct cell {
     char text[CELL_TEXT];

@@ -82,6 +82,7 @@ struct right {
     struct buf sought;         /* what was looked for last, in any object */
     struct buf doubts;         /* of its changes, lines; each is said once */
     struct list list;          /* rows of the tree */
+    struct list_stuck stuck;   /* and those that stay in sight */
     struct tree_row row;
     bool properties;    /* shown although there is a tree */
     struct lines lines; /* properties, progress, error */
@@ -128,6 +129,7 @@ struct preview {
     struct app_object *object; /* NULL: not yet */
     struct tree *tree;
     struct list list;
+    struct list_stuck stuck;
     struct tree_row row;
 };
 
@@ -204,6 +206,9 @@ struct pointer {
         uint32_t key;
     } hints[HINTS];
     size_t hint_count;
+    struct { /* the path in the status line: its columns, and how many are cut at its beginning */
+        int from, to, cut;
+    } path;
 };
 
 /* --- settings ------------------------------------------------------------------------------- */
@@ -537,12 +542,15 @@ bool right_unsaved(const struct ui *u);
 bool right_loading(const struct ui *u);
 /* What is most worth saying in so many columns. */
 void right_title(struct ui *u, struct buf *name, struct buf *state, int width);
-void right_status(struct ui *u, struct buf *out);
+/* The bytes at the beginning that are a path: it is cut at its beginning, for its end says most. */
+size_t right_status(struct ui *u, struct buf *out);
 struct pkl_edit *right_edit(const struct ui *u); /* NULL: read only, or nothing */
 void tree_draw(struct ui *u, const struct region *r, bool focus);
 void tree_move(struct ui *u, enum move m);
 void tree_click(struct ui *u, int y, int x, bool twice);
-void tree_status(struct ui *u, struct buf *out);
+size_t tree_status(struct ui *u, struct buf *out);
+/* A click on a column of that path: goes to what it names up to there. */
+void tree_click_path(struct ui *u, int column);
 /* Puts the cursor there, opening what hides it. */
 bool tree_show_path(struct ui *u, const char *text, size_t n, struct error *e);
 void tree_go_path(struct ui *u, const char *text, size_t n); /* the same, or says why not */

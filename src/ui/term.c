@@ -513,6 +513,8 @@ static void cell_to_curses(const struct term *t, const struct cell *c, cchar_t *
         attrs ^= A_REVERSE;
     else if (c->mark == MARK_CURSOR_AWAY)
         attrs |= A_BOLD;
+    else if (c->mark == MARK_EDGE)
+        attrs |= A_UNDERLINE;
     if (setcchar(out, text, attrs, t->pairs[c->style], NULL) != OK)
         (void)setcchar(out, L"?", attrs, t->pairs[c->style], NULL);
 }

@@ -9,6 +9,7 @@
 #define INDENT 2
 #define LABEL_MOST 40 /* per cent of the width that labels may take */
 #define TYPE_MOST 24  /* columns */
+#define STUCK_PART 4  /* of the lines one in so many shows what the others stand in */
 #define EDIT_LEAST 20 /* columns that a value is edited in */
 
 struct columns {
@@ -40,11 +41,11 @@ int tree_look_indent(const struct tree_row *row, int width)
 
 static struct columns measure(const struct tree_look *t, const struct screen *s, int width)
 {
-    struct list *l = t->list;
     struct tree_row *row = t->row;
     struct columns c = {0};
+    uint64_t i;
 
-    for (uint64_t i = l->top; i < list_end(l); i++) {
+    for (unsigned line = 0; list_at_line(t->list, t->stuck, line, &i); line++) {
         int label, type;
 
         (void)tree_look_row(t, i, 8);
@@ -142,22 +143,29 @@ static void draw_editor(struct ui *u, struct ask *a, const struct region *r, int
         layout_note(r, note_y, x, &a->note, column);
 }
 
+static bool row_above(void *ctx, uint64_t row, uint64_t *parent)
+{
+    return tree_parent(ctx, row, parent);
+}
+
 void tree_look_draw(struct ui *u, const struct tree_look *t, const struct region *r,
                     enum cell_mark mark, struct ask *a)
 {
     struct list *l = t->list;
     struct region rows = region_part(r, 0, 0, r->h, r->w - 1); /* the edge stays free */
     struct columns c;
+    uint64_t i;
     int y_editor = -1;
 
     list_set_count(l, tree_rows(t->tree));
     list_set_height(l, (unsigned)(r->h > 0 ? r->h : 1));
+    list_stick(l, (unsigned)(r->h > 0 ? r->h : 0) / STUCK_PART, row_above, t->tree, t->stuck);
     c = measure(t, r->s, r->w);
-    for (uint64_t i = l->top; i < list_end(l); i++) {
-        int y = (int)(i - l->top);
-
+    for (int y = 0; list_at_line(l, t->stuck, (unsigned)y, &i); y++) {
         (void)tree_look_row(t, i, r->w);
         draw_row(t, &rows, y, &c);
+        if (y + 1 == (int)t->stuck->count)
+            screen_mark(r, y, 0, r->w, MARK_EDGE);
         if (i != l->cur || mark == MARK_NONE)
             continue;
         (void)screen_puts(r, y, 0, STYLE_KEY, "\xe2\x96\x8c");

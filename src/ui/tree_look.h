@@ -13,6 +13,7 @@ struct tree_look {
     struct list *list;
     struct tree_row *row; /* the one that was filled last */
     bool marks;           /* of what is changed */
+    struct list_stuck *stuck;
 };
 /* False: it cannot be read; its preview says why. */
 bool tree_look_row(const struct tree_look *t, uint64_t i, int width);

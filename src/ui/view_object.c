@@ -410,12 +410,13 @@ static bool shows_tree(const struct ui *u)
     return u->right.tree != NULL && !u->right.properties;
 }
 
-void right_status(struct ui *u, struct buf *out)
+size_t right_status(struct ui *u, struct buf *out)
 {
     if (shows_tree(u))
-        tree_status(u, out);
-    else if (u->right.object != NULL)
+        return tree_status(u, out);
+    if (u->right.object != NULL)
         app_show_location(out, app_object_location(u->right.object));
+    return 0;
 }
 
 /* --- what is drawn without a tree ----------------------------------------------------------- */

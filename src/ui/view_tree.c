@@ -28,7 +28,7 @@ static struct tree_look look(struct ui *u)
 {
     struct right *r = &u->right;
 
-    return (struct tree_look){r->tree, &r->list, &r->row, marks_shown(u)};
+    return (struct tree_look){r->tree, &r->list, &r->row, marks_shown(u), &r->stuck};
 }
 
 static bool fill_row(struct ui *u, uint64_t i, int width)
@@ -70,20 +70,22 @@ static void put_uses(struct ui *u, pkl_id target, struct buf *out)
         buf_printf(out, _("   shared \xc3\x97%llu"), (unsigned long long)uses);
 }
 
-void tree_status(struct ui *u, struct buf *out)
+size_t tree_status(struct ui *u, struct buf *out)
 {
     struct right *r = &u->right;
     struct tree_row *row = &r->row;
     struct error e;
-    size_t from = out->len;
+    size_t path = 0;
 
     if (!fill_row(u, r->list.cur, 40)) {
         buf_append(out, row->preview.data, row->preview.len);
-        return;
+        return 0;
     }
     if (tree_path(r->tree, r->list.cur, PATH_FORM_PYTHON, out, &e) != PB_OK)
         buf_printf(out, "(%s)", e.msg);
-    if (out->len == from)
+    else
+        path = out->len;
+    if (out->len == 0)
         buf_puts(out, _("the whole value"));
     buf_printf(out, "   %s", row->type.data);
     if (has_length(&row->child.value)) {
@@ -99,6 +101,25 @@ void tree_status(struct ui *u, struct buf *out)
                    row->moved ? "" : row->was.data);
     if (PKL_ID_SOURCE(row->child.value.id) == 0)
         buf_printf(out, _("   offset 0x%llx"), (unsigned long long)row->child.value.begin);
+    return path;
+}
+
+void tree_click_path(struct ui *u, int column)
+{
+    struct right *r = &u->right;
+    uint64_t row = r->list.cur, up;
+    struct buf path;
+
+    buf_init(&path, BUF_MAX_TEXT);
+    while (tree_parent(r->tree, row, &up)) {
+        buf_clear(&path);
+        if (tree_path(r->tree, up, PATH_FORM_PYTHON, &path, NULL) != PB_OK ||
+            screen_width(&u->screen, STYLE_VALUE, path.data, path.len) <= column)
+            break;
+        row = up;
+    }
+    buf_release(&path);
+    list_go(&r->list, row);
 }
 
 /* --- moving and opening --------------------------------------------------------------------- */
@@ -185,13 +206,13 @@ void cmd_tree_toggle(struct ui *u, int arg)
 /* On the mark of a container: opens or closes it. */
 void tree_click(struct ui *u, int y, int x, bool twice)
 {
-    struct list *l = &u->right.list;
-    uint64_t row = l->top + (uint64_t)y;
+    struct right *r = &u->right;
+    uint64_t row;
     int mark;
 
-    if (row >= l->count)
+    if (!list_at_line(&r->list, &r->stuck, (unsigned)y, &row))
         return;
-    list_go(l, row);
+    list_go(&r->list, row);
     mark = 2 + tree_look_indent(here(u), u->right.view.at.w);
     if (x == mark || x == mark + 1)
         cmd_tree_toggle(u, 0);

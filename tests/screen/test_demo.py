@@ -544,6 +544,28 @@ def mouse():
     """)
 
 
+def parents_stay():
+    """What the rows in sight stand in stays on the first lines; that and the path can be
+    clicked."""
+    golden("parents_stay", """
+        expect containers
+        key E
+        key j j j j j j j j j j j j j j j j j
+        shot of the fourth tuple
+        key J
+        shot the fifth of them
+        mouse click 60 3
+        shot clicked
+        key l j l j j k l
+        key j j j
+        shot deep again
+        mouse click 4 22
+        shot the first part of the path
+        key G
+        shot the end
+    """, where=["demo/types/containers.pkl"], size=(24, 80))
+
+
 def palette():
     """A command is found by some letters of what it does."""
     golden("palette", """
@@ -1037,6 +1059,6 @@ if __name__ == "__main__":
                    filter_names, narrow, wide, properties, not_a_pickle, broken, audit,
                    search, search_beside, configuration, palette, table, opcodes, sort,
                    bookmarks, preview,
-                   long_values, long_ints, mouse, unknown_keys, quit_with_changes,
+                   long_values, long_ints, mouse, parents_stay, unknown_keys, quit_with_changes,
                    resize, tree_moves, undo_redo, back_and_forward, messages, details, ascii_only,
                    hostile_names_and_values, script_failures, no_terminal]))

@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -74,6 +75,84 @@ static void test_moves(void **state)
             fail_msg("case %zu: cur %llu top %llu", i, (unsigned long long)l.cur,
                      (unsigned long long)l.top);
     }
+}
+
+/* A tree as the depths of its rows. */
+struct nested {
+    const char *depths;
+    unsigned calls;
+};
+
+static bool nested_up(void *ctx, uint64_t row, uint64_t *parent)
+{
+    struct nested *n = ctx;
+
+    n->calls++;
+    for (uint64_t i = row; i-- > 0;) {
+        if (n->depths[i] < n->depths[row]) {
+            *parent = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void test_what_stays_in_sight(void **state)
+{
+    static const struct {
+        const char *depths;
+        unsigned height, most;
+        uint64_t top, cur;
+        uint64_t want_top;
+        const char *want; /* the rows on the first lines that stay */
+    } rows[] = {
+        {"0111111111", 5, 2, 0, 0, 0, ""},    /* nothing is out of sight */
+        {"0111111111", 5, 2, 1, 3, 1, "0"},   /* the value itself stays */
+        {"0111111111", 5, 0, 1, 3, 1, ""},    /* no line for it */
+        {"0111111111", 5, 2, 4, 4, 3, "0"},   /* the cursor comes out from under it */
+        {"0122222222", 6, 3, 3, 6, 3, "01"},  /* two of them */
+        {"0122222222", 6, 1, 3, 6, 3, "1"},   /* one line: the inner one */
+        {"0123456789", 8, 3, 2, 6, 2, "234"}, /* deep: the innermost of the row below */
+        {"0122212222", 6, 3, 3, 6, 4, "0"},   /* the next line is a sibling of what it was in */
+        {"0000000000", 5, 3, 4, 6, 4, ""},    /* pickles one after the other */
+        {"0122211111", 5, 2, 5, 7, 5, "0"},   /* out of the inner one again */
+        {"0123333333", 4, 9, 6, 6, 3, "012"}, /* more than lines are allowed: five at most */
+        {"0", 5, 3, 0, 0, 0, ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct nested n = {rows[i].depths, 0};
+        struct list l = make(strlen(rows[i].depths), rows[i].height);
+        struct list_stuck s;
+        char got[LIST_STUCK + 1] = "";
+        uint64_t at;
+
+        l.top = rows[i].top;
+        l.cur = rows[i].cur;
+        list_stick(&l, rows[i].most, nested_up, &n, &s);
+        for (unsigned k = 0; k < s.count; k++)
+            got[k] = (char)('0' + s.rows[k]);
+        if (strcmp(got, rows[i].want) != 0 || l.top != rows[i].want_top)
+            fail_msg("case %zu: %s top %llu", i, got, (unsigned long long)l.top);
+        for (unsigned line = 0; list_at_line(&l, &s, line, &at); line++)
+            assert_int_equal(at, line < s.count ? s.rows[line] : l.top + line);
+        assert_true(l.cur >= l.top + s.count);
+    }
+}
+
+/* A tree of millions of rows costs no more than its first lines. */
+static void test_staying_is_cheap(void **state)
+{
+    struct nested n = {"0122222222222222222222222222222222", 0};
+    struct list l = make(34, 20);
+    struct list_stuck s;
+
+    (void)state;
+    list_go(&l, 33);
+    list_stick(&l, 5, nested_up, &n, &s);
+    assert_int_equal(s.count, 2);
+    assert_true(n.calls < 20);
 }
 
 static void test_rows_that_come_and_go(void **state)
@@ -200,6 +279,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_moves),
+        cmocka_unit_test(test_what_stays_in_sight),
+        cmocka_unit_test(test_staying_is_cheap),
         cmocka_unit_test(test_rows_that_come_and_go),
         cmocka_unit_test(test_window_that_changes),
         cmocka_unit_test(test_scrolling_moves_the_cursor_only_when_it_must),
