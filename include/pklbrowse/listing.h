@@ -21,6 +21,7 @@ struct listing_row {
     size_t shown_len;
     uint64_t size;
     int64_t mtime;
+    const char *class; /* its storage class; NULL: not known */
     bool marked;
     bool hidden; /* of listing_next_marked: it does not pass the filter */
 };
@@ -56,11 +57,15 @@ void listing_stop(
 enum pb_err listing_filter(struct listing *l, const char *text, struct error *e) PB_CHECK;
 
 /* How the rows that are here stand, and those that come: as the store gives them, the biggest
- * first, the newest first; what is no object stands before objects. */
-enum listing_order { LISTING_BY_NAME, LISTING_BY_SIZE, LISTING_BY_TIME };
-#define LISTING_SORT_MAX 2000000 /* rows; beyond it they stay as the store gives them */
+ * first, the newest first, by storage class; what is no object stands before objects. */
+enum listing_order { LISTING_BY_NAME, LISTING_BY_SIZE, LISTING_BY_TIME, LISTING_BY_CLASS };
+#define LISTING_ORDERS 4
+#define LISTING_SORT_MAX 10000000 /* rows; beyond it they stay as the store gives them */
 enum pb_err listing_sort(struct listing *l, enum listing_order order, struct error *e) PB_CHECK;
 enum listing_order listing_sorted(const struct listing *l);
+/* Filter and order of very many rows take some slices of the loop: rows that pass are added
+ * meanwhile, and stand in their order when it is over. */
+bool listing_arranging(const struct listing *l);
 
 /* Marks, for actions on many: only objects have one; a filter or an order takes none away.  False:
  * row i is none. */

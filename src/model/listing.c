@@ -1,93 +1,22 @@
 #include <pklbrowse/listing.h>
 
-#include <pklbrowse/mem.h>
-
 #include <stdlib.h>
 #include <string.h>
 
-#include "rank.h"
+#include "listing_internal.h"
 
-/* One row, 32 bytes and its name: a prefix with ten million keys must stay usable.  Rows and names
- * stand in pieces that are never moved or half empty. */
-#define CHUNK 4096  /* rows */
-#define NAMES 65536 /* bytes */
-struct record {
-    const char *name;
-    uint32_t len;
-    uint16_t kind, marked;
-    uint64_t size;
-    int64_t mtime;
-};
-
-struct listing {
-    struct store *store;
-    char *container, *prefix;
-    size_t prefix_len, folder_len; /* folder: up to and with its last '/' */
-    void (*changed)(void *ctx);
-    void *ctx;
-
-    struct arena names;
-    char *names_at; /* room for names, */
-    size_t names_left;
-    struct {
-        struct record **data; /* CHUNK of them each */
-        size_t len, cap;
-    } chunks;
-    size_t loaded;
-    struct {
-        uint64_t *data; /* indexes into all, when there is a filter or an order */
-        size_t len, cap;
-    } matches;
-    enum listing_order order;
-    size_t unsorted; /* rows that came since */
-    char *filter;    /* NULL: none, every record is a row */
-    size_t filter_len;
-    bool filter_exact;
-    uint64_t marked, marked_bytes;
-    struct {
-        struct name { /* to be marked when they come, in the order of bytes */
-            char *name;
-            size_t len;
-        } * data;
-        size_t len, cap;
-    } again;
-
-    struct pull { /* a page under way, or the one that was asked for before it came */
-        struct listing *l;
-        struct store_op *op; /* NULL: none, or it has come */
-        char *token;         /* that it was asked for with; NULL: the first */
-        bool came;
-        struct store_page *page; /* NULL: error */
-        struct error error;
-    } pulls[2];
-    unsigned turn; /* which of them comes first */
-    char *next;    /* token of the next page */
-    bool complete;
-    uint64_t wanted; /* rows asked for */
-    bool failed;
-    struct error error;
-};
+#define CLASSES_MOST 256
 
 /* --- rows ---------------------------------------------------------------------------------- */
-
-static struct record *record_at(const struct listing *l, uint64_t i)
-{
-    return &l->chunks.data[i / CHUNK][i % CHUNK];
-}
 
 uint64_t listing_loaded(const struct listing *l)
 {
     return l->loaded;
 }
 
-static bool indexed(const struct listing *l)
-{
-    return l->filter != NULL || l->order != LISTING_BY_NAME;
-}
-
 uint64_t listing_count(const struct listing *l)
 {
-    return indexed(l) ? l->matches.len : l->loaded;
+    return listing_indexed(l) ? l->matches.len : l->loaded;
 }
 
 bool listing_loading(const struct listing *l)
@@ -105,7 +34,7 @@ const struct error *listing_error(const struct listing *l)
     return l->failed ? &l->error : NULL;
 }
 
-static bool below_prefix(const struct listing *l, const char *name, size_t len)
+bool listing_below_prefix(const struct listing *l, const char *name, size_t len)
 {
     return len >= l->prefix_len && memcmp(name, l->prefix, l->prefix_len) == 0;
 }
@@ -114,7 +43,7 @@ static void fill_row(const struct listing *l, const struct record *r, struct lis
 {
     /* A server may answer with a name that does not begin with what was asked: shown whole, never
      * cut blindly. */
-    size_t cut = below_prefix(l, r->name, r->len) ? l->folder_len : 0;
+    size_t cut = listing_below_prefix(l, r->name, r->len) ? l->folder_len : 0;
     *out = (struct listing_row){
         .kind = (enum store_kind)r->kind,
         .name = r->name,
@@ -124,6 +53,7 @@ static void fill_row(const struct listing *l, const struct record *r, struct lis
         .size = r->size,
         .mtime = r->mtime,
         .marked = r->marked != 0,
+        .class = r->class > 0 ? l->classes.data[r->class - 1] : NULL,
     };
 }
 
@@ -131,7 +61,7 @@ bool listing_row(const struct listing *l, uint64_t i, struct listing_row *out)
 {
     if (i >= listing_count(l))
         return false;
-    fill_row(l, record_at(l, indexed(l) ? l->matches.data[i] : i), out);
+    fill_row(l, record_at(l, listing_indexed(l) ? l->matches.data[i] : i), out);
     return true;
 }
 
@@ -144,7 +74,7 @@ bool listing_find_from(const struct listing *l, uint64_t from, const char *name,
                        uint64_t *row)
 {
     for (uint64_t i = from; i < listing_count(l); i++) {
-        const struct record *r = record_at(l, indexed(l) ? l->matches.data[i] : i);
+        const struct record *r = record_at(l, listing_indexed(l) ? l->matches.data[i] : i);
         if (r->len == len && memcmp(r->name, name, len) == 0) {
             *row = i;
             return true;
@@ -153,165 +83,13 @@ bool listing_find_from(const struct listing *l, uint64_t from, const char *name,
     return false;
 }
 
-static enum pb_err collect(struct listing *l, struct error *e);
-
-/* --- filter -------------------------------------------------------------------------------- */
-
-static unsigned char lower(unsigned char c)
-{
-    return c >= 'A' && c <= 'Z' ? (unsigned char)(c + 32) : c;
-}
-
-/* The filter is kept in lower case unless it is exact. */
-static bool matches_at(const char *text, const char *filter, size_t n)
-{
-    for (size_t i = 1; i < n; i++) {
-        if (lower((unsigned char)text[i]) != (unsigned char)filter[i])
-            return false;
-    }
-    return true;
-}
-
-static bool contains(const char *text, size_t len, const char *filter, size_t n, bool exact)
-{
-    unsigned char first = (unsigned char)filter[0];
-
-    if (exact)
-        return memmem(text, len, filter, n) != NULL;
-    for (size_t i = 0; i + n <= len; i++) {
-        if (lower((unsigned char)text[i]) == first && matches_at(text + i, filter, n))
-            return true;
-    }
-    return false;
-}
-
-static bool passes(const struct listing *l, const struct record *r)
-{
-    size_t cut;
-
-    if (l->filter == NULL)
-        return true;
-    cut = below_prefix(l, r->name, r->len) ? l->folder_len : 0;
-    return contains(r->name + cut, r->len - cut, l->filter, l->filter_len, l->filter_exact);
-}
-
-static bool is_exact(const char *text)
-{
-    while (*text != '\0' && !(*text >= 'A' && *text <= 'Z'))
-        text++;
-    return *text != '\0';
-}
-
-/* Whatever contains the new one contains the old one: only rows that pass that are looked at. */
-static void narrow(struct listing *l)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < l->matches.len; i++) {
-        if (passes(l, record_at(l, l->matches.data[i])))
-            l->matches.data[kept++] = l->matches.data[i];
-    }
-    l->matches.len = kept;
-}
-
-enum pb_err listing_filter(struct listing *l, const char *text, struct error *e)
-{
-    bool exact = is_exact(text), narrower;
-    size_t n = strlen(text);
-    char *copy = NULL;
-
-    if (n > 0 && (copy = mem_strdup(text)) == NULL)
-        return error_nomem(e);
-    narrower = copy != NULL && l->filter != NULL && exact == l->filter_exact &&
-               contains(copy, n, l->filter, l->filter_len, true);
-    free(l->filter);
-    l->filter = copy;
-    l->filter_len = n;
-    l->filter_exact = exact;
-    if (!narrower)
-        return collect(l, e);
-    narrow(l);
-    return PB_OK;
-}
-
-/* --- order --------------------------------------------------------------------------------- */
-
-/* The biggest, the newest first: the least when it is turned round. */
-static uint64_t key_of(const struct listing *l, const struct record *r)
-{
-    if (l->order == LISTING_BY_SIZE)
-        return ~r->size;
-    return ~((uint64_t)r->mtime ^ ((uint64_t)1 << 63)); /* negative times before the others */
-}
-
-static size_t take_ranks(const struct listing *l, bool objects, struct rank *out)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < l->matches.len; i++) {
-        const struct record *r = record_at(l, l->matches.data[i]);
-
-        if ((r->kind == STORE_OBJECT) == objects)
-            out[n++] = (struct rank){key_of(l, r), l->matches.data[i]};
-    }
-    return n;
-}
-
-/* Equals stay in the order of names: rows that came since stand behind those that did not. */
-static enum pb_err sort(struct listing *l, struct error *e)
-{
-    size_t n = l->matches.len, done = 0;
-    struct rank *ranks, *room;
-
-    if (l->order == LISTING_BY_NAME || n < 2)
-        return PB_OK;
-    ranks = mem_alloc(2 * n * sizeof *ranks);
-    room = ranks + n;
-    if (ranks == NULL)
-        return error_nomem(e);
-    for (int objects = 0; objects < 2; objects++) {
-        size_t count = take_ranks(l, objects != 0, ranks + done);
-        const struct rank *sorted = rank_sort(ranks + done, room + done, count);
-
-        if (sorted != ranks + done)
-            memcpy(ranks + done, sorted, count * sizeof *ranks);
-        done += count;
-    }
-    for (size_t i = 0; i < n; i++)
-        l->matches.data[i] = ranks[i].row;
-    free(ranks);
-    return PB_OK;
-}
-
-static enum pb_err collect(struct listing *l, struct error *e)
-{
-    l->matches.len = 0;
-    for (size_t i = 0; indexed(l) && i < l->loaded; i++)
-        if (passes(l, record_at(l, i)) && !vec_push(&l->matches, (uint64_t)i))
-            return error_nomem(e);
-    return sort(l, e);
-}
-
-enum pb_err listing_sort(struct listing *l, enum listing_order order, struct error *e)
-{
-    if (order != LISTING_BY_NAME && l->loaded > LISTING_SORT_MAX)
-        return error_set(e, PB_ELIMIT, "more than %u rows are not sorted here", LISTING_SORT_MAX);
-    l->order = order;
-    return collect(l, e);
-}
-
-enum listing_order listing_sorted(const struct listing *l)
-{
-    return l->order;
-}
-
 /* --- marks --------------------------------------------------------------------------------- */
 
 static void set_mark(struct listing *l, struct record *r, bool on)
 {
     if (r->kind != STORE_OBJECT || (r->marked != 0) == on)
         return;
-    r->marked = on;
+    r->marked = on ? 1 : 0;
     l->marked += on ? 1 : UINT64_MAX; /* one more or less */
     l->marked_bytes += on ? r->size : 0 - r->size;
 }
@@ -322,7 +100,7 @@ bool listing_mark(struct listing *l, uint64_t i, bool on)
 
     if (i >= listing_count(l))
         return false;
-    r = record_at(l, indexed(l) ? l->matches.data[i] : i);
+    r = record_at(l, listing_indexed(l) ? l->matches.data[i] : i);
     set_mark(l, r, on);
     return r->kind == STORE_OBJECT;
 }
@@ -354,7 +132,7 @@ bool listing_next_marked(const struct listing *l, uint64_t *at, struct listing_r
         if (r->marked == 0)
             continue;
         fill_row(l, r, out);
-        out->hidden = !passes(l, r);
+        out->hidden = !listing_passes(l, r);
         return true;
     }
     return false;
@@ -459,19 +237,43 @@ static bool keep_record(struct listing *l, const struct record *r)
     return true;
 }
 
+/* There are few, and most rows are like the one before them.  Too many, or no memory: none is
+ * known.
+ */
+static uint16_t keep_class(struct listing *l, const char *class)
+{
+    uint16_t last = l->loaded > 0 ? record_at(l, l->loaded - 1)->class : 0;
+    char *copy;
+
+    if (class == NULL || *class == '\0')
+        return 0;
+    if (last > 0 && strcmp(l->classes.data[last - 1], class) == 0)
+        return last;
+    for (size_t i = 0; i < l->classes.len; i++)
+        if (strcmp(l->classes.data[i], class) == 0)
+            return (uint16_t)(i + 1);
+    copy = l->classes.len < CLASSES_MOST ? mem_strdup(class) : NULL;
+    if (copy == NULL || !vec_push(&l->classes, copy)) {
+        free(copy);
+        return 0;
+    }
+    return (uint16_t)l->classes.len;
+}
+
 static enum pb_err add_entry(struct listing *l, const struct store_entry *entry, struct error *e)
 {
     /* The folder's own zero-byte marker is not a row of the folder; with content it is a real
      * object. */
     if (entry->kind == STORE_OBJECT && entry->size == 0 && entry->len == l->prefix_len &&
-        l->prefix_len > 0 && below_prefix(l, entry->name, entry->len))
+        l->prefix_len > 0 && listing_below_prefix(l, entry->name, entry->len))
         return PB_OK;
     if (entry->len > UINT32_MAX)
         return error_set(e, PB_ELIMIT, "a name of %zu bytes is too long to list", entry->len);
     struct record r = {
         .name = keep_name(l, entry->name, entry->len),
         .len = (uint32_t)entry->len,
-        .kind = (uint16_t)entry->kind,
+        .kind = (uint8_t)entry->kind,
+        .class = keep_class(l, entry->storage_class),
         .size = entry->size,
         .mtime = entry->mtime,
     };
@@ -479,12 +281,10 @@ static enum pb_err add_entry(struct listing *l, const struct store_entry *entry,
         return error_nomem(e);
     if (to_mark_again(l, &r))
         set_mark(l, record_at(l, l->loaded - 1), true);
-    if (indexed(l) && passes(l, &r) && !vec_push(&l->matches, (uint64_t)(l->loaded - 1)))
-        return error_nomem(e);
     return PB_OK;
 }
 
-static void fail(struct listing *l, const struct error *e)
+void listing_fail(struct listing *l, const struct error *e)
 {
     l->failed = true;
     l->error = *e;
@@ -497,15 +297,10 @@ static enum pb_err take_page(struct listing *l, struct store_page *page, struct 
 
     for (size_t i = 0; err == PB_OK && i < page->count; i++)
         err = add_entry(l, &page->entries[i], e);
-    /* Many rows are not sorted anew for every page. */
-    l->unsorted += page->count;
-    if (err == PB_OK && (!page->next || l->unsorted > l->loaded / 8)) {
-        err = sort(l, e);
-        l->unsorted = 0;
-    }
     free(l->next);
     l->next = page->next ? mem_strdup(page->next) : NULL;
     l->complete = page->next == NULL;
+    arrange_page(l);
     if (err == PB_OK && page->next && !l->next)
         err = error_nomem(e);
     return err;
@@ -534,7 +329,7 @@ static void take_pages(struct listing *l)
 
         pull_end(p);
         if (err != PB_OK)
-            fail(l, &e);
+            listing_fail(l, &e);
         if (err == PB_OK && l->next && ahead->token && strcmp(ahead->token, l->next) == 0)
             l->turn = 1 - l->turn;
         else
@@ -596,7 +391,7 @@ static void pull(struct listing *l)
         return;
     if ((first || l->next) && ask(l, p, l->next, &e) != PB_OK) {
         pull_end(p);
-        fail(l, &e);
+        listing_fail(l, &e);
     }
 }
 
@@ -633,15 +428,17 @@ void listing_free(struct listing *l)
     if (!l)
         return;
     listing_stop(l);
+    arrange_free(l);
     arena_release(&l->names);
     for (size_t i = 0; i < l->chunks.len; i++)
         free(l->chunks.data[i]);
     vec_release(&l->chunks);
-    vec_release(&l->matches);
+    for (size_t i = 0; i < l->classes.len; i++)
+        free(l->classes.data[i]);
+    vec_release(&l->classes);
     for (size_t i = 0; i < l->again.len; i++)
         free(l->again.data[i].name);
     vec_release(&l->again);
-    free(l->filter);
     free(l->next);
     free(l->container);
     free(l->prefix);

@@ -81,8 +81,10 @@ static const char *set_preview(struct ui *u, const char *value)
 
 static const char *set_sort(struct ui *u, const char *value)
 {
-    static const char *const names[] = {
-        [LISTING_BY_NAME] = "name", [LISTING_BY_SIZE] = "size", [LISTING_BY_TIME] = "time"};
+    static const char *const names[LISTING_ORDERS] = {[LISTING_BY_NAME] = "name",
+                                                      [LISTING_BY_SIZE] = "size",
+                                                      [LISTING_BY_TIME] = "time",
+                                                      [LISTING_BY_CLASS] = "class"};
 
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(value, names[i]) == 0) {
@@ -90,7 +92,7 @@ static const char *set_sort(struct ui *u, const char *value)
             return NULL;
         }
     }
-    return _("this is name, size or time");
+    return _("this is name, size, time or class");
 }
 
 static const char *set_read_only(struct ui *u, const char *value)

@@ -67,6 +67,7 @@ struct left {
     bool to_end;          /* G in a listing that is still read */
     uint64_t to_end_said; /* the message that says so */
     bool error_said;
+    bool accepted;  /* a filter whose rows are not all found yet */
     uint64_t since; /* reading since, for the spinner */
 };
 

@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "state.h"
 
+#define CLASS_MOST 20 /* columns of a storage class */
 #define NAME_LEAST 14 /* columns that a name has before size and age are left out */
 
 /* --- what is listed ------------------------------------------------------------------------- */
@@ -37,7 +38,7 @@ static void leave(struct ui *u)
     l->wanted = NULL;
     buf_clear(&l->filter);
     list_init(&l->list);
-    l->to_end = l->error_said = false;
+    l->to_end = l->error_said = l->accepted = false;
     l->places = false;
     u->dirty = true;
 }
@@ -73,7 +74,8 @@ static void settle_cursor(struct ui *u)
         return;
     if (listing_find_from(l->listing, l->wanted_from, l->wanted, l->wanted_len, &row)) {
         list_restore(&l->list, row, l->wanted_line);
-    } else if (!listing_complete(l->listing) && listing_error(l->listing) == NULL) {
+    } else if (listing_arranging(l->listing) ||
+               (!listing_complete(l->listing) && listing_error(l->listing) == NULL)) {
         /* It may still come.  A million rows are not looked through again for every page. */
         if (listing_sorted(l->listing) == LISTING_BY_NAME)
             l->wanted_from = listing_count(l->listing);
@@ -83,6 +85,8 @@ static void settle_cursor(struct ui *u)
     l->wanted = NULL;
 }
 
+static void filter_settled(struct ui *u);
+
 static void on_changed(void *ctx)
 {
     struct ui *u = ctx;
@@ -90,6 +94,8 @@ static void on_changed(void *ctx)
     const struct error *e = listing_error(l->listing);
 
     settle_cursor(u);
+    if (l->accepted && !listing_arranging(l->listing))
+        filter_settled(u);
     if (e != NULL && !l->error_said) {
         l->error_said = true;
         ui_error(u, e);
@@ -208,6 +214,12 @@ static void position(const struct left *l, struct buf *out)
 
 void left_title(struct ui *u, struct buf *name, struct buf *state)
 {
+    static const char *const by[LISTING_ORDERS] = {
+        [LISTING_BY_NAME] = "",
+        [LISTING_BY_SIZE] = N_("by size  "),
+        [LISTING_BY_TIME] = N_("by time  "),
+        [LISTING_BY_CLASS] = N_("by class  "),
+    };
     struct left *l = &u->left;
 
     if (l->places) {
@@ -222,13 +234,11 @@ void left_title(struct ui *u, struct buf *name, struct buf *state)
         text_escape(state, l->filter.data, l->filter.len);
         buf_puts(state, "  ");
     }
-    if (listing_sorted(l->listing) != LISTING_BY_NAME)
-        buf_puts(state,
-                 listing_sorted(l->listing) == LISTING_BY_SIZE ? _("by size  ") : _("by time  "));
+    buf_puts(state, _(by[listing_sorted(l->listing)]));
     if (listing_marked(l->listing, NULL) > 0)
         buf_printf(state, _("%s marked  "), TEXT_COUNT(listing_marked(l->listing, NULL)));
     position(l, state);
-    if (listing_loading(l->listing)) {
+    if (listing_loading(l->listing) || listing_arranging(l->listing)) {
         buf_printf(state, " %s", ui_spinner(u));
         ui_seconds(state, l->since);
     }
@@ -239,14 +249,19 @@ struct tail {
     int size, age;
 };
 
-static void entry_texts(const struct listing_row *row, struct buf *size, struct buf *age)
+static void entry_texts(const struct left *l, const struct listing_row *row, struct buf *size,
+                        struct buf *age)
 {
     buf_clear(size);
     buf_clear(age);
     if (row->kind == STORE_OBJECT)
         text_size(size, row->size);
-    if (row->mtime != 0)
+    if (listing_sorted(l->listing) == LISTING_BY_CLASS && row->kind == STORE_OBJECT) {
+        if (row->class != NULL)
+            (void)text_escape_cols(age, row->class, strlen(row->class), CLASS_MOST);
+    } else if (row->mtime != 0) {
         text_age(age, row->mtime, clock_now());
+    }
 }
 
 static struct tail measure(const struct left *l, const struct region *r)
@@ -261,7 +276,7 @@ static struct tail measure(const struct left *l, const struct region *r)
     for (uint64_t i = l->list.top; i < list_end(&l->list); i++) {
         if (l->listing == NULL || !listing_row(l->listing, i, &row))
             break;
-        entry_texts(&row, &size, &age);
+        entry_texts(l, &row, &size, &age);
         size_w = screen_width(r->s, STYLE_NORMAL, size.data, size.len);
         age_w = screen_width(r->s, STYLE_DIM, age.data, age.len);
         tail.size = size_w > tail.size ? size_w : tail.size;
@@ -276,8 +291,8 @@ static struct tail measure(const struct left *l, const struct region *r)
     return tail;
 }
 
-static void draw_entry(const struct region *r, int y, const struct listing_row *row,
-                       const struct tail *tail)
+static void draw_entry(const struct left *l, const struct region *r, int y,
+                       const struct listing_row *row, const struct tail *tail)
 {
     bool object = row->kind == STORE_OBJECT;
     enum style style = row->marked ? STYLE_CHANGED : object ? STYLE_NAME : STYLE_FOLDER;
@@ -287,7 +302,7 @@ static void draw_entry(const struct region *r, int y, const struct listing_row *
     buf_init(&name, BUF_MAX_LINE);
     buf_init(&size, 64);
     buf_init(&age, 64);
-    entry_texts(row, &size, &age);
+    entry_texts(l, row, &size, &age);
     if (row->shown_len == 0)
         buf_puts(&name, _("(empty name)"));
     else
@@ -350,7 +365,7 @@ static void left_draw(struct ui *u, struct view *v, const struct region *r, bool
 
         if (l->listing == NULL || !listing_row(l->listing, i, &row))
             break;
-        draw_entry(r, y, &row, &tail);
+        draw_entry(l, r, y, &row, &tail);
         if (i != l->list.cur)
             continue;
         (void)screen_puts(r, y, 0, STYLE_KEY, "\xe2\x96\x8c");
@@ -379,6 +394,10 @@ void left_status(struct ui *u, struct buf *out)
     buf_printf(out, _("   %s bytes   "), TEXT_COUNT(row.size));
     if (row.mtime != 0)
         clock_format_iso(out, row.mtime);
+    if (row.class != NULL && strcmp(row.class, "STANDARD") != 0) {
+        buf_puts(out, "   ");
+        (void)text_escape_cols(out, row.class, strlen(row.class), CLASS_MOST);
+    }
 }
 
 /* --- keys ----------------------------------------------------------------------------------- */
@@ -537,6 +556,21 @@ static void ask_server(struct ui *u)
     buf_release(&shown);
 }
 
+/* All rows that pass are found. */
+static void filter_settled(struct ui *u)
+{
+    struct left *l = &u->left;
+
+    l->accepted = false;
+    if (listing_complete(l->listing))
+        return;
+    if (listing_count(l->listing) == 0)
+        ask_server(u);
+    else
+        ui_say(u, SAY_INFO,
+               "Only what is read so far; G reads all, : asks for names that begin so.");
+}
+
 static bool filter_accept(struct ui *u, const char *text, size_t n, void *ctx,
                           struct ask_note *note)
 {
@@ -548,16 +582,15 @@ static bool filter_accept(struct ui *u, const char *text, size_t n, void *ctx,
     if (n == 0 || l->listing == NULL || listing_complete(l->listing) ||
         l->where.container == NULL || l->where.container[0] == '\0')
         return true;
-    if (listing_count(l->listing) == 0)
-        ask_server(u);
-    else
-        ui_say(u, SAY_INFO,
-               "Only what is read so far; G reads all, : asks for names that begin so.");
+    l->accepted = listing_arranging(l->listing);
+    if (!l->accepted)
+        filter_settled(u);
     return true;
 }
 
 static void filter_cancelled(struct ui *u)
 {
+    u->left.accepted = false;
     set_filter(u, "", 0);
 }
 
@@ -600,13 +633,15 @@ void cmd_count(struct ui *u, int arg)
 /* The cursor stays on its row. */
 void cmd_sort(struct ui *u, int arg)
 {
-    static const char *const said[] = {
+    static const char *const said[LISTING_ORDERS] = {
         [LISTING_BY_NAME] = N_("In the order of names; o: by size."),
         [LISTING_BY_SIZE] = N_("The biggest first; o: by time."),
-        [LISTING_BY_TIME] = N_("The newest first; o: by name."),
+        [LISTING_BY_TIME] = N_("The newest first; o: by storage class."),
+        [LISTING_BY_CLASS] = N_("By storage class; o: by name."),
     };
     struct left *l = &u->left;
-    enum listing_order next = (enum listing_order)((listing_sorted(l->listing) + 1) % 3);
+    enum listing_order next =
+        (enum listing_order)((listing_sorted(l->listing) + 1) % LISTING_ORDERS);
     struct listing_row row;
     struct error e;
 

@@ -184,14 +184,15 @@ def main():
         table(out, ['who', 'CPU s', 'wall s', 'times curl, wall', 'keys a second of CPU'],
               [[name, f'{cpu:.2f}', f'{wall:.2f}', f'{wall / raw[1]:.2f}',
                 f'{options.keys / cpu:,.0f}'] for name, (cpu, wall) in best.items()])
-        keys, memory, first, worst, size, letter, find = told
+        keys, memory, first, worst, size, letter, find, size_all, letter_all = told
         length = len(KEY % (0, 0))
         out.append(
             f'Memory a key: {memory:.1f} bytes, of which the key {length}. First rows '
             f'{first / 1e3:.1f} ms after the listing was asked for. Longest CPU time between two '
-            f'looks at the keyboard: {worst / 1e3:.1f} ms; of all rows: sorting by size '
-            f'{size / 1e3:.1f} ms, the first letter of a filter {letter / 1e3:.1f} ms, finding a '
-            f'name {find / 1e3:.1f} ms. {keys:,.0f} keys.\n'
+            f'looks at the keyboard: {worst / 1e3:.1f} ms; when all rows are sorted by size '
+            f'{size / 1e3:.1f} ms (of {size_all / 1e3:.0f} in all), at the first letter of a filter '
+            f'{letter / 1e3:.1f} ms (of {letter_all / 1e3:.0f}), when a name is looked for '
+            f'{find / 1e3:.1f} ms. {keys:,.0f} keys.\n'
         )
     finally:
         os.kill(pid, 9)

@@ -675,7 +675,10 @@ def sort():
         key Tab R
         expect by time
         key o
-        expect-not by time
+        expect by class
+        shot by class
+        key o
+        expect-not by class
     """)
 
 

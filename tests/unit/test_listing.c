@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <pklbrowse/listing.h>
+#include <pklbrowse/loop.h>
 #include <pklbrowse/mem.h>
 
 #include "../../src/model/rank.h"
@@ -306,10 +307,118 @@ static void test_sort(void **state)
     close_listing(&f, l);
 }
 
+static void test_sort_by_class(void **state)
+{
+    static const struct {
+        const char *name, *class;
+    } rows[] = {{"a", "STANDARD"}, {"b", "GLACIER"},  {"c", NULL},
+                {"d", "GLACIER"},  {"e", "STANDARD"}, {"f", "DEEP_ARCHIVE"}};
+    struct fake f;
+    unsigned changes;
+    struct listing *l = open_listing(&f, &changes, "b", "");
+    struct store_page *p = make_page((const char *[]){"a", "b", "c", "d", "e", "f"}, 6, NULL);
+    struct listing_row row;
+    struct error e;
+
+    (void)state;
+    for (size_t i = 0; i < 6; i++)
+        if (rows[i].class != NULL)
+            p->entries[i].storage_class =
+                arena_strndup(&p->mem, rows[i].class, strlen(rows[i].class));
+    f.done(f.ctx, p, NULL);
+    f.done = NULL;
+    assert_int_equal(listing_sort(l, LISTING_BY_CLASS, &e), PB_OK);
+    names_are(l, "c f b d a e ");
+    assert_true(listing_row(l, 0, &row));
+    assert_null(row.class);
+    assert_true(listing_row(l, 2, &row));
+    assert_string_equal(row.class, "GLACIER");
+    close_listing(&f, l);
+}
+
+#define MANY 400000
+
+static void many_names(struct fake *f, size_t from, size_t to, const char *next)
+{
+    static char texts[MANY / 8][16];
+    static const char *names[MANY / 8];
+
+    for (size_t i = from; i < to; i++) {
+        (void)snprintf(texts[i - from], sizeof texts[0], "%07zu", i);
+        names[i - from] = texts[i - from];
+    }
+    answer(f, names, to - from, next);
+}
+
+static void settle(struct loop *loop, const struct listing *l)
+{
+    while (listing_arranging(l))
+        assert_int_equal(loop_turn(loop, 0, NULL), PB_OK);
+}
+
+/* Very many rows are looked at in slices, while others come and the text goes on being typed. */
+static void test_slices(void **state)
+{
+    struct loop *loop;
+    struct fake f;
+    unsigned changes;
+    struct listing *l = open_listing(&f, &changes, "b", "");
+    struct listing_row row;
+    uint64_t size = UINT64_MAX;
+    struct error e;
+
+    (void)state;
+    assert_int_equal(loop_new(&loop, &e), PB_OK);
+    f.store.loop = loop;
+    listing_want_all(l);
+    for (size_t i = 0; i < 7; i++)
+        many_names(&f, i * MANY / 8, (i + 1) * MANY / 8, "t");
+    assert_int_equal(listing_filter(l, "7", &e), PB_OK);
+    assert_true(listing_arranging(l));
+    many_names(&f, 7 * (MANY / 8), MANY, NULL); /* meanwhile */
+    assert_int_equal(listing_filter(l, "77", &e), PB_OK);
+    settle(loop, l);
+    assert_int_equal(listing_count(l), 14764);
+    for (uint64_t i = 1; i < listing_count(l); i++) {
+        char before[16];
+
+        assert_true(listing_row(l, i - 1, &row));
+        (void)snprintf(before, sizeof before, "%s", row.name);
+        assert_true(listing_row(l, i, &row));
+        assert_true(strcmp(before, row.name) < 0);
+    }
+    /* In another order, which narrowing keeps; and away with it, in the middle of the work. */
+    assert_int_equal(listing_filter(l, "", &e), PB_OK);
+    assert_int_equal(listing_sort(l, LISTING_BY_SIZE, &e), PB_OK);
+    assert_true(listing_arranging(l));
+    settle(loop, l);
+    assert_int_equal(listing_count(l), MANY);
+    assert_int_equal(listing_filter(l, "9", &e), PB_OK);
+    settle(loop, l);
+    assert_int_equal(listing_filter(l, "99", &e), PB_OK);
+    settle(loop, l);
+    assert_int_equal(listing_count(l), 14764);
+    for (uint64_t i = 0; i < listing_count(l); i++) {
+        assert_true(listing_row(l, i, &row));
+        assert_true(row.size <= size);
+        size = row.size;
+    }
+    assert_int_equal(listing_sort(l, LISTING_BY_TIME, &e), PB_OK);
+    assert_int_equal(listing_filter(l, "", &e), PB_OK);
+    assert_int_equal(listing_sort(l, LISTING_BY_NAME, &e), PB_OK);
+    assert_false(listing_arranging(l));
+    assert_int_equal(listing_count(l), MANY);
+    assert_int_equal(listing_sort(l, LISTING_BY_SIZE, &e), PB_OK);
+    listing_free(l); /* in the middle of it */
+    loop_free(loop);
+}
+
 static int by_key_then_row(const void *a, const void *b)
 {
     const struct rank *x = a, *y = b;
 
+    if ((x->row ^ y->row) & RANK_BEHIND)
+        return x->row & RANK_BEHIND ? 1 : -1;
     if (x->key != y->key)
         return x->key < y->key ? -1 : 1;
     return x->row < y->row ? -1 : x->row > y->row;
@@ -320,6 +429,7 @@ static void test_ranks(void **state)
 {
     static struct rank a[5000], room[5000], expected[5000];
     uint64_t seed = 12345;
+    static struct rank_work work;
 
     (void)state;
     for (unsigned shift = 0; shift < 64; shift += 7) {
@@ -327,11 +437,15 @@ static void test_ranks(void **state)
 
         for (size_t i = 0; i < n; i++) {
             seed = seed * 6364136223846793005u + 1442695040888963407u;
-            a[i] = (struct rank){seed >> shift >> (i % 3 * 8 % (64 - shift)), i};
+            a[i] = (struct rank){seed >> shift >> (i % 3 * 8 % (64 - shift)),
+                                 i | (i % 5 == 0 ? RANK_BEHIND : 0)};
         }
         memcpy(expected, a, sizeof a);
         qsort(expected, n, sizeof *expected, by_key_then_row);
-        assert_memory_equal(rank_sort(a, room, n), expected, n * sizeof *a);
+        rank_begin(&work, a, room, n);
+        while (!rank_step(&work, 97))
+            ;
+        assert_memory_equal(work.a, expected, n * sizeof *a);
     }
 }
 
@@ -474,6 +588,8 @@ int main(void)
         cmocka_unit_test(test_pages_on_demand),
         cmocka_unit_test(test_odd_names),
         cmocka_unit_test(test_pages_ahead),
+        cmocka_unit_test(test_sort_by_class),
+        cmocka_unit_test(test_slices),
         cmocka_unit_test(test_marks),
         cmocka_unit_test(test_ranks),
         cmocka_unit_test(test_filter_typed),
