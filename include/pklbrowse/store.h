@@ -221,6 +221,10 @@ struct store {
  * started (e says why).  When its callback is called an operation is over and its handle gone; what
  * the callback is given (but for pages) is valid during the call. */
 
+/* A job beside the store's operations, in the same loop. */
+enum pb_err store_add_job(struct store *s, struct job *j, struct error *e) PB_CHECK;
+void store_remove_job(struct store *s, struct job *j); /* without calling finished */
+
 void store_op_cancel(struct store_op *op); /* its callback is not called; NULL is fine */
 void store_op_resume(struct store_op *op);
 void store_op_progress(const struct store_op *op, struct http_progress *out);

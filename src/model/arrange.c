@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include <pklbrowse/clock.h>
-#include <pklbrowse/loop.h>
 
 #include "listing_internal.h"
 
@@ -280,7 +279,7 @@ static enum pb_err arrange(struct listing *l, struct error *e)
         return PB_OK;
     a->l = l;
     a->job = (struct job){.step = arrange_step, .finished = arrange_finished};
-    err = loop_add_job(l->store->loop, &a->job, e);
+    err = store_add_job(l->store, &a->job, e);
     a->running = err == PB_OK;
     return err;
 }
@@ -299,7 +298,7 @@ void arrange_page(struct listing *l)
 void arrange_free(struct listing *l)
 {
     if (l->arrange.running)
-        loop_remove_job(l->store->loop, &l->arrange.job);
+        store_remove_job(l->store, &l->arrange.job);
     stop_phases(l);
     vec_release(&l->matches);
     free(l->arrange.class_order);

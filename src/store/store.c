@@ -88,6 +88,16 @@ void store_free(struct store *s)
     s->ops->free(s);
 }
 
+enum pb_err store_add_job(struct store *s, struct job *j, struct error *e)
+{
+    return loop_add_job(s->loop, j, e);
+}
+
+void store_remove_job(struct store *s, struct job *j)
+{
+    loop_remove_job(s->loop, j);
+}
+
 void store_show(struct buf *out, const char *scheme, const char *container, const char *key,
                 size_t key_len)
 {

@@ -190,8 +190,8 @@ def main():
             f'Memory a key: {memory:.1f} bytes, of which the key {length}. First rows '
             f'{first / 1e3:.1f} ms after the listing was asked for. Longest CPU time between two '
             f'looks at the keyboard: {worst / 1e3:.1f} ms; when all rows are sorted by size '
-            f'{size / 1e3:.1f} ms (of {size_all / 1e3:.0f} in all), at the first letter of a filter '
-            f'{letter / 1e3:.1f} ms (of {letter_all / 1e3:.0f}), when a name is looked for '
+            f'{size / 1e3:.1f} ms (of {size_all / 1e3:.0f} in all), at the first letter of a '
+            f'filter {letter / 1e3:.1f} ms (of {letter_all / 1e3:.0f}), when a name is looked for '
             f'{find / 1e3:.1f} ms. {keys:,.0f} keys.\n'
         )
     finally:
