@@ -30,6 +30,9 @@ struct azure_store {
  * itself, where there are no versions, by the last. */
 #define AZURE_SNAPSHOT "snapshot:"
 #define AZURE_CURRENT "current"
+/* What is soft-deleted has a row that begins so, as a delete marker has elsewhere: to remove it is
+ * to undelete the blob, with all of its versions and snapshots that are soft-deleted. */
+#define AZURE_DELETED "deleted"
 
 /* ------------------------------------------------------------------- azure_request.c */
 
@@ -42,6 +45,7 @@ enum azure_action {
     AZURE_TAGS,
     AZURE_PUT,
     AZURE_DELETE,
+    AZURE_UNDELETE,
     AZURE_COPY_BLOB,
     AZURE_GET_BLOCKS,
     AZURE_BLOCK, /* may be repeated: the last one of an id counts */

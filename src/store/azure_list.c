@@ -25,7 +25,7 @@ struct parse {
     struct store_page *page;
     size_t cap;
     struct buf name; /* of the element that is open, decoded */
-    bool known_root, encoded, nomem;
+    bool known_root, encoded, soft_deleted, nomem;
     struct store_entry entry;
     char *snapshot;
 };
@@ -66,22 +66,65 @@ static bool is_wanted(const struct parse *p)
     return !l->start_after || strcmp(n->data, l->start_after) > 0;
 }
 
+static void name_version(struct parse *p, struct store_entry *x, const char *prefix,
+                         const char *name)
+{
+    size_t n = strlen(prefix) + strlen(name) + 1;
+
+    x->version_id = arena_alloc(&p->page->mem, n);
+    if (x->version_id)
+        (void)snprintf(x->version_id, n, "%s%s", prefix, name);
+}
+
 static void set_version(struct parse *p, struct store_entry *x)
 {
     if (p->l->request->action != AZURE_LIST_VERSIONS || x->kind != STORE_OBJECT)
         return;
-    if (p->snapshot) {
-        size_t n = strlen(AZURE_SNAPSHOT) + strlen(p->snapshot) + 1;
+    if (p->soft_deleted) {
+        bool old = p->snapshot || (x->version_id && !x->latest);
 
+        name_version(p, x, old ? AZURE_DELETED ":" : AZURE_DELETED,
+                     p->snapshot ? p->snapshot
+                     : old       ? x->version_id
+                                 : "");
+        x->deleted = true;
+        x->latest = !old;
+    } else if (p->snapshot) {
         x->latest = false;
-        x->version_id = arena_alloc(&p->page->mem, n);
-        if (x->version_id)
-            (void)snprintf(x->version_id, n, AZURE_SNAPSHOT "%s", p->snapshot);
+        name_version(p, x, AZURE_SNAPSHOT, p->snapshot);
     } else if (!x->version_id) {
         x->latest = true;
-        x->version_id = arena_strndup(&p->page->mem, AZURE_CURRENT, strlen(AZURE_CURRENT));
+        name_version(p, x, AZURE_CURRENT, "");
     }
     p->nomem |= !x->version_id;
+}
+
+static void entry_over(struct parse *p)
+{
+    p->entry = (struct store_entry){.name = NULL};
+    p->snapshot = NULL;
+    p->soft_deleted = false;
+}
+
+/* Versions and a delimiter cannot be asked for together: what is further down is folded here, into
+ * a prefix, or into nothing when that stands there already (false). */
+static bool fold(struct parse *p, enum store_kind *kind)
+{
+    const struct cloud_list *l = p->l;
+    const struct store_entry *last =
+        p->page->count > 0 ? &p->page->entries[p->page->count - 1] : NULL;
+    const char *name = p->name.data, *slash;
+
+    if (l->request->action != AZURE_LIST_VERSIONS || l->recursive)
+        return true;
+    slash = memchr(name + l->prefix_len, '/', p->name.len - l->prefix_len);
+    if (!slash)
+        return true;
+    buf_truncate(&p->name, (size_t)(slash - name) + 1);
+    p->entry = (struct store_entry){.name = NULL};
+    *kind = STORE_PREFIX;
+    return !last || last->kind != STORE_PREFIX || last->len != p->name.len ||
+           memcmp(last->name, name, last->len) != 0;
 }
 
 static void add_entry(struct parse *p, enum store_kind kind)
@@ -92,9 +135,8 @@ static void add_entry(struct parse *p, enum store_kind kind)
         p->nomem = true;
         return;
     }
-    if (!is_wanted(p)) {
-        p->entry = (struct store_entry){.name = NULL};
-        p->snapshot = NULL;
+    if (!is_wanted(p) || !fold(p, &kind)) {
+        entry_over(p);
         return;
     }
     x = store_page_add(p->page, &p->cap, kind, p->name.data, p->name.len);
@@ -107,8 +149,7 @@ static void add_entry(struct parse *p, enum store_kind kind)
     } else {
         p->nomem = true;
     }
-    p->entry = (struct store_entry){.name = NULL};
-    p->snapshot = NULL;
+    entry_over(p);
 }
 
 static void property(struct parse *p, const char *name, const char *text, size_t n)
@@ -148,6 +189,8 @@ static void element(struct parse *p, const char *path, const char *text, size_t 
         keep(p, &p->entry.version_id, text, n);
     } else if (strcmp(path + len, "IsCurrentVersion") == 0) {
         p->entry.latest = strcmp(text, "true") == 0;
+    } else if (strcmp(path + len, "Deleted") == 0) {
+        p->soft_deleted = strcmp(text, "true") == 0;
     } else if (strcmp(path + len, "Snapshot") == 0 && n > 0) {
         keep(p, &p->snapshot, text, n);
     } else if (strncmp(path + len, "Properties/", 11) == 0) {
@@ -183,11 +226,14 @@ static void on_attribute(void *ctx, const char *path, const char *name, const ch
 /* Of a version or snapshot: their times sort as text. */
 static const char *time_of(const struct store_entry *x)
 {
-    size_t n = strlen(AZURE_SNAPSHOT);
+    static const char *const prefixes[] = {AZURE_SNAPSHOT, AZURE_DELETED ":"};
 
     if (!x->version_id)
         return "";
-    return strncmp(x->version_id, AZURE_SNAPSHOT, n) == 0 ? x->version_id + n : x->version_id;
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (strncmp(x->version_id, prefixes[i], strlen(prefixes[i])) == 0)
+            return x->version_id + strlen(prefixes[i]);
+    return x->version_id;
 }
 
 /* Does a come before b?  What stands for the name first, then the newest. */
@@ -261,11 +307,11 @@ static enum pb_err add_params(struct cloud_list *l, struct error *e)
         err = cloud_param(r, "restype", "container", e);
         if (err == PB_OK)
             err = aws_query_add(&r->params, "prefix", l->prefix, l->prefix_len, e);
-        if (err == PB_OK && !l->recursive)
+        if (err == PB_OK && !l->recursive && r->action != AZURE_LIST_VERSIONS)
             err = cloud_param(r, "delimiter", "/", e);
     }
     if (err == PB_OK && r->action == AZURE_LIST_VERSIONS)
-        err = cloud_param(r, "include", "snapshots,versions", e);
+        err = cloud_param(r, "include", "snapshots,versions,deleted", e);
     if (err == PB_OK && l->token)
         err = cloud_param(r, "marker", l->token, e);
     if (err == PB_OK && l->max > 0) {

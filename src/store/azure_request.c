@@ -43,12 +43,17 @@ static void release(struct cloud_request *q)
     free(r->sent_token);
 }
 
+/* Nothing was made then: what is soft-deleted has no bytes, whatever its name stands for now. */
+#define NO_SNAPSHOT "1601-01-01T00:00:00.0000000Z"
+
 static enum pb_err name_version(struct aws_query *q, const char *version_id, struct error *e)
 {
     size_t n = strlen(AZURE_SNAPSHOT);
 
     if (strcmp(version_id, AZURE_CURRENT) == 0)
         return PB_OK;
+    if (strncmp(version_id, AZURE_DELETED, strlen(AZURE_DELETED)) == 0)
+        return aws_query_add(q, "snapshot", NO_SNAPSHOT, sizeof NO_SNAPSHOT - 1, e);
     if (strncmp(version_id, AZURE_SNAPSHOT, n) == 0)
         return aws_query_add(q, "snapshot", version_id + n, strlen(version_id + n), e);
     return aws_query_add(q, "versionid", version_id, strlen(version_id), e);
@@ -56,6 +61,11 @@ static enum pb_err name_version(struct aws_query *q, const char *version_id, str
 
 static enum pb_err ask_version(struct cloud_request *r, const char *version_id, struct error *e)
 {
+    if (r->action == AZURE_DELETE &&
+        strncmp(version_id, AZURE_DELETED, strlen(AZURE_DELETED)) == 0) {
+        r->action = r->speaks_of = AZURE_UNDELETE;
+        return cloud_param(r, "comp", "undelete", e);
+    }
     return name_version(&r->params, version_id, e);
 }
 
@@ -75,6 +85,7 @@ const struct cloud_action azure_actions[] = {
     [AZURE_TAGS] = {"GET", HTTP_READ, N_("read the tags of"), OWNER},
     [AZURE_PUT] = {"PUT", HTTP_WRITE, N_("save"), CONTRIBUTOR},
     [AZURE_DELETE] = {"DELETE", HTTP_READ, N_("remove"), CONTRIBUTOR},
+    [AZURE_UNDELETE] = {"PUT", HTTP_READ, N_("undelete"), CONTRIBUTOR},
     [AZURE_COPY_BLOB] = {"PUT", HTTP_WRITE, N_("copy to"), CONTRIBUTOR},
     [AZURE_GET_BLOCKS] = {"GET", HTTP_READ, N_("save"), CONTRIBUTOR},
     [AZURE_BLOCK] = {"PUT", HTTP_READ, N_("save"), CONTRIBUTOR},

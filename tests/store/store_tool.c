@@ -133,10 +133,10 @@ static void on_page(void *ctx, struct store_page *page, const struct error *e)
     for (i = 0; i < page->count; i++) {
         const struct store_entry *x = &page->entries[i];
 
-        say(json_pack("{s:s, s:o, s:I, s:I, s:s?, s:s?, s:s?, s:b}", "kind", kinds[x->kind], "name",
-                      name_of(x->name, x->len), "size", (json_int_t)x->size, "mtime",
+        say(json_pack("{s:s, s:o, s:I, s:I, s:s?, s:s?, s:s?, s:b, s:b}", "kind", kinds[x->kind],
+                      "name", name_of(x->name, x->len), "size", (json_int_t)x->size, "mtime",
                       (json_int_t)x->mtime, "etag", x->etag, "class", x->storage_class, "version",
-                      x->version_id, "latest", x->latest));
+                      x->version_id, "latest", x->latest, "deleted", x->deleted));
     }
     say(json_pack("{s:I, s:b}", "page", (json_int_t)page->count, "more", page->next != NULL));
     free(t->token);

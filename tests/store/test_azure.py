@@ -484,9 +484,11 @@ def command_line(rig):
     assert who["from"] == "account key of AZURE_STORAGE_CONNECTION_STRING"
     assert rig.program("ls", f"az://{account}").split().count(rig.bucket + "/") == 1
     assert rig.program("ls", f"az://{rig.bucket}/cli/") == "data.pickle\n"
+    rig.make("further")
+    rig.azure.call("PUT", "further/k", None, {"x-ms-blob-type": "BlockBlob"}, b"N.")
     for where_all in ("az://", f"az://{account}", f"az://{account}/"):
         told = rig.program("ls", "-r", where_all).splitlines()
-        assert f"{rig.bucket}/cli/data.pickle" in told and f"{account}/public/k" in told, told
+        assert f"{rig.bucket}/cli/data.pickle" in told and f"{account}/further/k" in told, told
     assert rig.program("ls", "az://") == f"{account}/\n"
     rig.program("set", where, ".age=31")
     assert rig.program("show", where, ".age") == "31\n"
