@@ -16,6 +16,7 @@ enum pb_err diff_check(struct diff *d)
 static void frame_release(struct diff_frame *f)
 {
     vec_release(&f->script);
+    diff_array_free(f->array);
     free(f->ahead[0].kids);
     free(f->ahead[1].kids);
 }
@@ -72,6 +73,8 @@ enum pb_err pkl_diff_path(const struct pkl_difference *found, bool second, enum 
     for (size_t i = 0; i < m->frames.len && err == PB_OK; i++) {
         if (m->frames.data[i].labelled && !m->frames.data[i].silent[second])
             err = pkl_path_step_text(v, &m->frames.data[i].place[second], form, out, e);
+        if (err == PB_OK && m->frames.data[i].array != NULL)
+            err = diff_array_path(m->frames.data[i].array, v, form, out, e);
     }
     if (err == PB_OK && child != NULL)
         err = pkl_path_step_text(v, child, form, out, e);
@@ -315,8 +318,18 @@ static enum pb_err go_into(struct diff_machine *m, const struct pkl_child *a,
 
         if (err != PB_OK)
             return err;
-        return members.kind == PKL_OBJECT && b->value.kind == PKL_OBJECT ? push_object(m, a, b)
-                                                                         : push_set(m, a, b);
+        if (members.kind != PKL_OBJECT || b->value.kind != PKL_OBJECT)
+            return push_set(m, a, b);
+        err = diff_array_open(m->d, &a->value, &b->value, &f.array);
+        if (err != PB_OK)
+            return err;
+        if (f.array == NULL)
+            return push_object(m, a, b);
+        f.type = DIFF_ARRAY;
+        err = diff_push(m, &f);
+        if (err != PB_OK)
+            diff_array_free(f.array);
+        return err;
     }
     case PKL_PERSID:
         return push_persistent(m, a, b);
@@ -516,6 +529,14 @@ static enum pb_err step(struct diff_machine *m)
 {
     struct diff_frame *f = top(m);
 
+    if (f->type == DIFF_ARRAY) {
+        bool done = false;
+        enum pb_err err = diff_array_step(m, f->array, &done);
+
+        if (err == PB_OK && done)
+            pop(m);
+        return err;
+    }
     if (f->type == DIFF_OBJECT && f->at < DIFF_SECTIONS)
         return next_section(m);
     if (f->type != DIFF_OBJECT && !f->scripted && f->at < f->count[0] && f->at < f->count[1])

@@ -17,7 +17,7 @@
 #define DIFF_BATCH 64u
 #define DIFF_AHEAD 256u /* children fetched at once where one follows the other */
 
-enum diff_type { DIFF_LIST, DIFF_DICT, DIFF_SET, DIFF_OBJECT };
+enum diff_type { DIFF_LIST, DIFF_DICT, DIFF_SET, DIFF_OBJECT, DIFF_ARRAY };
 
 /* How the children of an object are divided, in their order. */
 enum diff_section { DIFF_ARGS, DIFF_KWARGS, DIFF_STATE, DIFF_ITEMS, DIFF_ENTRIES, DIFF_SECTIONS };
@@ -45,6 +45,8 @@ struct diff_ahead {
     size_t got, cap;
 };
 
+struct diff_array;
+
 /* A pair of containers, or a stretch of the children of two objects. */
 struct diff_frame {
     enum diff_type type;
@@ -67,6 +69,7 @@ struct diff_frame {
     unsigned mixed; /* 1 + the side that is made from a state which the other has as its own */
     struct pkl_child through[2]; /* there: the @args, and the state in them */
     bool attributes;             /* the state is one or more dicts */
+    struct diff_array *array;    /* DIFF_ARRAY: it says what comes next */
 };
 
 struct diff_machine {
@@ -172,6 +175,23 @@ enum pb_err diff_same_text_args(struct diff *d, const struct pkl_node *a, const 
 enum diff_verdict { DIFF_SAME, DIFF_OTHER, DIFF_DOWN };
 enum pb_err diff_look(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,
                       enum diff_verdict *verdict) PB_CHECK;
+/* diff_array.c: arrays of numpy.  Both are; *verdict is DIFF_DOWN where they are to be gone into.
+ */
+enum pb_err diff_array_look(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,
+                            enum diff_verdict *verdict) PB_CHECK;
+/* *out is NULL when they are to be gone into as other objects are. */
+enum pb_err diff_array_open(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,
+                            struct diff_array **out) PB_CHECK;
+void diff_array_free(struct diff_array *x);
+/* The next element that may be another. */
+enum pb_err diff_array_step(struct diff_machine *m, struct diff_array *x, bool *done) PB_CHECK;
+/* The steps in front of the last one, of the element compared just now. */
+enum pb_err diff_array_path(const struct diff_array *x, struct pkl_view *v, enum path_form form,
+                            struct buf *out, struct error *e) PB_CHECK;
+
+/* The values of two leaves, read out. */
+enum pb_err diff_same_leaf(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,
+                           bool *same) PB_CHECK;
 /* Of an object: its class, and what its arguments are. */
 enum pb_err diff_class(struct diff *d, unsigned side, const struct pkl_node *n,
                        struct pkl_node *class, enum diff_form *form) PB_CHECK;

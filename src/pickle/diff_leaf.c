@@ -90,6 +90,17 @@ static bool same_leaf(const struct pkl_leaf *x, const struct pkl_leaf *y)
     }
 }
 
+enum pb_err diff_same_leaf(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,
+                           bool *same)
+{
+    enum pb_err err = pkl_leaf_read(d->v[0], a, SIZE_MAX, &d->leaf[0], d->e);
+
+    if (err == PB_OK)
+        err = pkl_leaf_read(d->v[1], b, SIZE_MAX, &d->leaf[1], d->e);
+    *same = err == PB_OK && same_leaf(&d->leaf[0], &d->leaf[1]);
+    return err;
+}
+
 /* Opcodes with the same bytes are the same value. */
 static enum pb_err same_opcode(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,
                                bool *same)
@@ -122,12 +133,7 @@ static enum pb_err look_scalar(struct diff *d, const struct pkl_node *a, const s
         (is_text(a->kind) && !a->ref && !b->ref && a->opcode == b->opcode && a->opcode != 'V' &&
          a->opcode != 'S'))
         return err;
-    err = pkl_leaf_read(d->v[0], a, SIZE_MAX, &d->leaf[0], d->e);
-    if (err == PB_OK)
-        err = pkl_leaf_read(d->v[1], b, SIZE_MAX, &d->leaf[1], d->e);
-    if (err == PB_OK)
-        *same = same_leaf(&d->leaf[0], &d->leaf[1]);
-    return err;
+    return diff_same_leaf(d, a, b, same);
 }
 
 static enum pb_err look_global(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,
@@ -256,7 +262,10 @@ static enum pb_err look_lensed(struct diff *d, const struct pkl_node *a, const s
     enum pb_err err;
 
     if (x->row != NULL && y->row != NULL && strcmp(x->row->type, y->row->type) == 0) {
-        if (only_text(x) && only_text(y)) {
+        if (x->row->flags & y->row->flags & LENS_IS_ARRAY)
+            return diff_array_look(d, a, b, verdict);
+        if (only_text(x) && only_text(y) &&
+            (!same_data(&x->text, &y->text) || !(x->row->flags & LENS_SUMMARY))) {
             *verdict = same_data(&x->text, &y->text) ? DIFF_SAME : DIFF_OTHER;
             return PB_OK;
         }

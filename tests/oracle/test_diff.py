@@ -16,6 +16,7 @@ import os
 import pickle
 import random
 import resource
+import struct
 import subprocess
 import sys
 import tempfile
@@ -515,6 +516,92 @@ def front():
     check(seconds[1] < 30 * seconds[0] + 0.5, 'one item in front: %r s' % seconds)
 
 
+def ndarray(items, shape, code='f8', order='<', fortran=False):
+    """What numpy writes in protocol 3; `items` are bytes, or a list of objects."""
+
+    class Call:
+        def __init__(self, name, args, state=None):
+            self.call = name, args, state
+
+        def __reduce__(self):
+            return self.call
+
+    def tell(data, *names):
+        for i, (module, name) in enumerate(names):
+            data = data.replace(b'c__main__\nNAME%d\n' % i, b'c%s\n%s\n' % (module, name))
+        return data
+
+    dtype = Call(NAME2, (code, False, True), (3, order, None, None, None, -1, -1, 0))
+    array = Call(NAME0, (NAME1, (0,), b'b'), (1, shape, dtype, fortran, items))
+    return tell(
+        pickle.dumps(array, 3),
+        (b'numpy.core.multiarray', b'_reconstruct'),
+        (b'numpy', b'ndarray'),
+        (b'numpy', b'dtype'),
+    )
+
+
+def NAME0():
+    """Stands for a name of numpy's until it is written."""
+
+
+def NAME1():
+    pass
+
+
+def NAME2():
+    pass
+
+
+def arrays():
+    """Elements in the midst of an array, which no summary shows."""
+    n = 5000
+    floats = [float(i) for i in range(n)]
+    other = floats[:2500] + [-1.0] + floats[2501:]
+    a, b = (struct.pack('<%dd' % n, *x) for x in (floats, other))
+    turned = [b'%08d' % (i % 50 * 100 + i // 50) for i in range(n)]
+    straight = [b'%08d' % i for i in range(n)]
+    mixed = [{'k': [i]} for i in range(200)]
+    changed = copy.deepcopy(mixed)
+    changed[77]['k'][0] = 'x'
+    tensor = (
+        b'\x80\x02ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n'
+        b'X\x01\0\0\x000X\x03\0\0\0cpuK\x04tQK\0K\x04\x85K\x01\x85\x89ccollections\n'
+        b'OrderedDict\n)RtR.'
+    )
+    for x, y, want in [
+        (ndarray(a, (n,)), ndarray(b, (n,)), [('[2500]', 2500.0, -1.0)]),
+        (ndarray(a, (n,)), ndarray(a, (n,)), []),
+        (ndarray(a, (50, 100)), ndarray(b, (50, 100)), [('[25][0]', 2500.0, -1.0)]),
+        (ndarray(a, (5, 10, 100)), ndarray(b, (5, 10, 100)), [('[2][5][0]', 2500.0, -1.0)]),
+        (
+            ndarray(a, (50, 100), fortran=True),
+            ndarray(b, (50, 100), fortran=True),
+            [('[0][50]', 2500.0, -1.0)],
+        ),
+        (ndarray(a, (n,)), ndarray(a, (n, 1)), [('@0', None, None)]),
+        (ndarray(a, (n,)), ndarray(a, (n,), 'i8'), [('@0', None, None)]),
+        (ndarray(a, (n,)), ndarray(a, (n,), order='>'), [('@0', None, None)]),
+        (
+            ndarray(b''.join(straight), (50, 100), 'S8', '|'),
+            ndarray(b''.join(turned), (50, 100), 'S8', '|', True),
+            [],
+        ),
+        (
+            ndarray(mixed, (20, 10), 'O8', '|'),
+            ndarray(changed, (20, 10), 'O8', '|'),
+            [("[7][7]['k'][0]", 77, 'x')],
+        ),
+        (tensor, tensor.replace(b'OrderedDict', b'Counter'), [('@args[5]', None, None)]),
+        (tensor, tensor, []),
+    ]:
+        changes, how = changes_of(x, y)
+        got = changes and [(c['path'], c['old'], c['new']) for c in changes]
+        if want and want[0][1] is None:
+            got = got and [(got[0][0], None, None)]
+        check((got or []) == want, 'arrays: %r, not %r: %r' % (got, want, how))
+
+
 def spans():
     """--bytes: what is outside the spans is the same on both sides."""
     for _ in range(COUNT // 4):
@@ -544,5 +631,6 @@ forms()
 recursive()
 big()
 front()
+arrays()
 spans()
 sys.exit(suite.end())

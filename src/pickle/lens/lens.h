@@ -114,6 +114,7 @@ enum lens_flags {
     LENS_WITH_ENTRIES = 1 << 4,
     LENS_NAMED = 1 << 5,    /* a class or function: JSON keeps the raw form */
     LENS_IS_ARRAY = 1 << 6, /* elements as nd.h knows them */
+    LENS_SUMMARY = 1 << 7,  /* its text does not say all */
     LENS_BOTH = LENS_CALL | LENS_NEW
 };
 

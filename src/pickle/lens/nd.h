@@ -132,6 +132,9 @@ enum pb_err nd_element_node(struct pkl_view *v, pkl_id id, struct pkl_node *out,
                             struct error *e) PB_CHECK;
 enum pb_err nd_element_children(struct pkl_view *v, pkl_id id, uint64_t first, size_t count,
                                 struct pkl_child *out, size_t *got, struct error *e) PB_CHECK;
+/* An element of an array, in C order; not of an array of objects. */
+enum pb_err nd_element_of(struct pkl_view *v, const struct pkl_node *array, uint64_t element,
+                          struct pkl_node *out, struct error *e) PB_CHECK;
 /* An element that is a leaf, for pkl_leaf_read(). */
 enum pb_err nd_element_leaf(struct pkl_view *v, const struct pkl_node *node, size_t max,
                             struct pkl_leaf *out, struct error *e) PB_CHECK;

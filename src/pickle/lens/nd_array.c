@@ -581,7 +581,7 @@ static const struct lens_row rows[] = {
      0},
     {"numpy._core.multiarray", "scalar", "numpy.generic", LENS_CALL | LENS_NAMED, 2, 2, read_scalar,
      0},
-    {"numpy.ma.core", "_mareconstruct", "numpy.ma.MaskedArray", LENS_CALL | LENS_STATE | LENS_NAMED,
-     4, 4, read_masked, 0},
+    {"numpy.ma.core", "_mareconstruct", "numpy.ma.MaskedArray",
+     LENS_CALL | LENS_STATE | LENS_NAMED | LENS_SUMMARY, 4, 4, read_masked, 0},
 };
 const struct lens_family lens_numpy = {rows, sizeof rows / sizeof rows[0]};

@@ -429,6 +429,18 @@ static enum pb_err array_children(struct pkl_view *v, const struct pkl_node *nod
     return err;
 }
 
+enum pb_err nd_element_of(struct pkl_view *v, const struct pkl_node *array, uint64_t element,
+                          struct pkl_node *out, struct error *e)
+{
+    struct place p;
+    enum pb_err err = open_array(v, array, &p, e);
+
+    if (err == PB_OK)
+        make_node(&p, p.a.dims, element, out);
+    close_place(&p);
+    return err;
+}
+
 const struct lens_kids nd_kids = {array_count, array_children};
 
 /* ----------------------------------------------------------------- text and leaf */

@@ -316,20 +316,20 @@ static enum pb_err read_part(struct lens_reader *r, const struct lens_call *c, s
     return lens_refuse(l, "a part of a table is shown as it stands");
 }
 
-#define INDEX LENS_CALL | LENS_NAMED, 2, 2, read_array, 0
-#define ARRAY LENS_BOTH | LENS_STATE | LENS_NAMED, 0, 3, read_array, 0
-#define MANAGER LENS_BOTH | LENS_STATE | LENS_NAMED, 0, 2, read_part, 0
+#define INDEX LENS_CALL | LENS_NAMED | LENS_SUMMARY, 2, 2, read_array, 0
+#define ARRAY LENS_BOTH | LENS_STATE | LENS_NAMED | LENS_SUMMARY, 0, 3, read_array, 0
+#define MANAGER LENS_BOTH | LENS_STATE | LENS_NAMED | LENS_SUMMARY, 0, 2, read_part, 0
 static const struct lens_row rows[] = {
-    {"pandas.core.frame", "DataFrame", "pandas.DataFrame", LENS_BOTH | LENS_STATE | LENS_NAMED, 0,
-     0, read_frame, 0},
-    {"pandas.core.series", "Series", "pandas.Series", LENS_BOTH | LENS_STATE | LENS_NAMED, 0, 0,
-     read_frame, 1},
+    {"pandas.core.frame", "DataFrame", "pandas.DataFrame",
+     LENS_BOTH | LENS_STATE | LENS_NAMED | LENS_SUMMARY, 0, 0, read_frame, 0},
+    {"pandas.core.series", "Series", "pandas.Series",
+     LENS_BOTH | LENS_STATE | LENS_NAMED | LENS_SUMMARY, 0, 0, read_frame, 1},
     {"pandas.core.internals.managers", "BlockManager", "pandas.BlockManager", MANAGER},
     {"pandas.core.internals.managers", "SingleBlockManager", "pandas.BlockManager", MANAGER},
     {"pandas.core.internals", "BlockManager", "pandas.BlockManager", MANAGER},
     {"pandas.core.internals", "SingleBlockManager", "pandas.BlockManager", MANAGER},
-    {"pandas._libs.internals", "BlockPlacement", "pandas.BlockPlacement", LENS_CALL | LENS_NAMED, 1,
-     1, read_part, 0},
+    {"pandas._libs.internals", "BlockPlacement", "pandas.BlockPlacement",
+     LENS_CALL | LENS_NAMED | LENS_SUMMARY, 1, 1, read_part, 0},
     {"pandas.core.indexes.base", "_new_Index", "pandas.Index", INDEX},
     {"pandas.core.indexes.datetimes", "_new_DatetimeIndex", "pandas.Index", INDEX},
     {"pandas.core.indexes.period", "_new_PeriodIndex", "pandas.Index", INDEX},

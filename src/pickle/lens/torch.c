@@ -446,7 +446,8 @@ static enum pb_err read_device(struct lens_reader *r, const struct lens_call *c,
     return err;
 }
 
-#define TORCH(least, most, read, detail) LENS_CALL | LENS_NAMED, least, most, read, detail
+#define TORCH(least, most, read, detail)                                                           \
+    LENS_CALL | LENS_NAMED | LENS_SUMMARY, least, most, read, detail
 static const struct lens_row rows[] = {
     {"torch._utils", "_rebuild_tensor", "torch.Tensor", TORCH(4, 4, read_tensor, TORCH_V2)},
     {"torch._utils", "_rebuild_tensor_v2", "torch.Tensor", TORCH(6, 7, read_tensor, TORCH_V2)},
