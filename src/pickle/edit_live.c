@@ -322,6 +322,8 @@ static enum pb_err find_living(struct pkl_edit *ed, struct error *e)
     bool more = true;
     enum pb_err err = PB_OK;
 
+    for (size_t i = 0; i < ed->values.len; i++)
+        ed->values.data[i].live = false;
     while (err == PB_OK && more)
         err = cover(ed, &ed->changes, true, NULL, &more, e);
     return err;
@@ -334,8 +336,6 @@ enum pb_err edit_collect(struct pkl_edit *ed, struct error *e)
 
     if (ed->fresh)
         return PB_OK;
-    for (size_t i = 0; i < ed->values.len; i++)
-        ed->values.data[i].live = false;
     err = edit_list_changes(ed, &ed->changes, false, e);
     if (err == PB_OK)
         err = edit_list_changes(ed, &ed->since_saved, true, e);

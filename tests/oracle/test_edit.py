@@ -1072,6 +1072,32 @@ def tuples():
                         )
 
 
+def recursive_tuples():
+    """A tuple that holds itself was made inside of what is popped then: what was edited there is
+    no change once nothing leads to it, and each change has a path."""
+    t = ([],)
+    t[0].append(t)
+    sequences = [
+        (['add [0][]=1'], '[0][1]'),
+        (['add [0][]=1', 'set [0]=2'], '[0]'),
+        (['copy [0][0]\t[0]', 'add [0][0][]=5', 'set =7'], '@0'),
+        (['copy [0][0]\t[0]', 'del [0][0][0]', 'set =(2-3j)'], '@0'),
+        (['add [0][]={1: [2]}', 'set [0][1][1][0]=3', 'set [0]=None'], '[0]'),
+    ]
+    for protocol in range(6):
+        for commands, want in sequences:
+            good = tool.ask('open', pickle.dumps(t, protocol))[0]
+            for c in commands:
+                good = tool.ask(*c.split(' ', 1))[0] and good
+            ok, answer = tool.ask('changes')
+            check(
+                good and ok and answer.split('\t')[1:] == [want],
+                'changes of %s in protocol %d: %s' % (commands, protocol, answer),
+            )
+            ok, answer = tool.ask('save')
+            check(ok, 'save of %s in protocol %d: %s' % (commands, protocol, answer))
+
+
 def python2():
     """Files that Python 2 wrote stay in its words: no opcode of a later family, str stays str."""
     folder = os.path.join(CORPUS, 'generated', 'std', 'py2.7')
@@ -1159,6 +1185,7 @@ def corpus():
 def main():
     begin(EDIT_TOOL)
     tuples()
+    recursive_tuples()
     python2()
     corpus()
     for number in range(COUNT):
