@@ -64,9 +64,6 @@ void pkl_uses_free(struct pkl_uses *u);
 enum pb_err pkl_uses_add(struct pkl_uses *u, const struct pkl_child *way, size_t n, bool places,
                          struct error *e) PB_CHECK;
 enum pb_err pkl_uses_count(struct pkl_uses *u, struct error *e) PB_CHECK;
-/* set_everywhere() writes a text once and refers to it at the other places, as the pickle did.
- * Only for the last edit of a session: the place where it is written must stay. */
-void pkl_uses_refer(struct pkl_uses *u);
 enum pb_err pkl_uses_own(struct pkl_uses *u, struct pkl_child *way, size_t n, bool value,
                          struct error *e) PB_CHECK;
 enum pb_err pkl_uses_set_everywhere(struct pkl_uses *u, const struct pkl_child *place,

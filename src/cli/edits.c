@@ -377,8 +377,6 @@ static enum pb_err count_uses(struct pkl_edit *ed, const struct edit *edits, siz
     if (reach != REACH_HERE && !everywhere)
         return PB_OK;
     err = pkl_uses_new(ed, out, e);
-    if (err == PB_OK && everywhere && n == 1)
-        pkl_uses_refer(*out);
     for (size_t i = 0; i < n && err == PB_OK; i++) {
         size_t spare = everywhere || edits[i].command == CMD_add ? 0 : 1;
         size_t count = edits[i].count - spare;

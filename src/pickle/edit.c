@@ -441,7 +441,7 @@ enum pb_err edit_class_name(const struct literal *text, struct literal *out, str
 }
 
 static enum pb_err set(struct pkl_edit *ed, const struct pkl_child *place,
-                       const struct literal *value, struct error *e)
+                       const struct literal *value, bool apart, struct error *e)
 {
     struct pkl_child original;
     struct pkl_node was, new, now;
@@ -459,7 +459,7 @@ static enum pb_err set(struct pkl_edit *ed, const struct pkl_child *place,
     if (err == PB_OK && was.ref)
         err = ed->view.node(&ed->view, was.target, &was, e);
     if (err == PB_OK)
-        err = edit_add_value(ed, value, &was, &entered, e);
+        err = edit_add_value(ed, value, &was, apart, &entered, e);
     if (err != PB_OK)
         return err;
     new = ed->values.data[entered - 1].node;
@@ -476,8 +476,8 @@ static enum pb_err set(struct pkl_edit *ed, const struct pkl_child *place,
     return change(ed, number, &piece, piece.key, entered, e);
 }
 
-enum pb_err pkl_edit_set(struct pkl_edit *ed, const struct pkl_child *place,
-                         const struct literal *value, struct error *e)
+static enum pb_err set_value(struct pkl_edit *ed, const struct pkl_child *place,
+                             const struct literal *value, bool apart, struct error *e)
 {
     struct buf module, name;
     struct pkl_child at;
@@ -486,15 +486,27 @@ enum pb_err pkl_edit_set(struct pkl_edit *ed, const struct pkl_child *place,
     enum pb_err err = edit_class_place(ed, place, value, &at, &is_name, e);
 
     if (err != PB_OK || !is_name)
-        return err == PB_OK ? set(ed, place, value, e) : err;
+        return err == PB_OK ? set(ed, place, value, apart, e) : err;
     buf_init(&module, BUF_MAX_TEXT);
     buf_init(&name, BUF_MAX_TEXT);
     err = edit_class_name(value, &named, &module, &name, e);
     if (err == PB_OK)
-        err = set(ed, &at, &named, e);
+        err = set(ed, &at, &named, apart, e);
     buf_release(&module);
     buf_release(&name);
     return err;
+}
+
+enum pb_err pkl_edit_set(struct pkl_edit *ed, const struct pkl_child *place,
+                         const struct literal *value, struct error *e)
+{
+    return set_value(ed, place, value, false, e);
+}
+
+enum pb_err edit_set_apart(struct pkl_edit *ed, const struct pkl_child *place,
+                           const struct literal *value, struct error *e)
+{
+    return set_value(ed, place, value, true, e);
 }
 
 enum pb_err edit_put(struct pkl_edit *ed, const struct pkl_child *place, size_t value,

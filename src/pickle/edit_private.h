@@ -308,9 +308,12 @@ enum pb_err edit_put_link(struct pkl_edit *ed, const struct pkl_child *place, pk
 enum pb_err edit_undup(struct pkl_edit *ed, const struct pkl_child *place,
                        struct error *e) PB_CHECK;
 
-/* Encodes, appends, indexes. */
+/* Encodes, appends, indexes.  apart: it has a number of its own, also when it is a scalar. */
 enum pb_err edit_add_value(struct pkl_edit *ed, const struct literal *l, const struct pkl_node *was,
-                           size_t *number, struct error *e) PB_CHECK;
+                           bool apart, size_t *number, struct error *e) PB_CHECK;
+/* pkl_edit_set() of a value that others will be linked to. */
+enum pb_err edit_set_apart(struct pkl_edit *ed, const struct pkl_child *place,
+                           const struct literal *value, struct error *e) PB_CHECK;
 /* Equal in type and in every bit, both scalars (bytes also where they are written as a call). */
 enum pb_err edit_same_scalar(struct pkl_edit *ed, const struct pkl_node *a,
                              const struct pkl_node *b, bool *same, struct error *e) PB_CHECK;

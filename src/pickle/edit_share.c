@@ -7,7 +7,6 @@
 #include "edit_private.h"
 
 #define BATCH 64
-#define REFERRED_MIN 8u /* bytes of a text that is rather referred to than written again */
 
 /* ------------------------------------------------------------------------------ walk */
 
@@ -158,7 +157,6 @@ struct pkl_uses {
     struct idmap of;     /* target -> number, from 1 on */
     bool any;            /* all values are asked about */
     uint64_t fresh_from; /* what is new is behind this in the second source */
-    bool refer;          /* texts are written once */
 };
 
 static struct used *used_of(const struct pkl_uses *u, pkl_id target)
@@ -337,19 +335,11 @@ enum pb_err edit_put_link(struct pkl_edit *ed, const struct pkl_child *place, pk
     return err;
 }
 
+/* Of a number pickle itself writes as many as there are places. */
 static bool has_identity(enum pkl_kind kind)
 {
-    return kind >= PKL_LIST || kind == PKL_BYTEARRAY;
-}
-
-/* A text that was written once and referred to stays so: it may be long, and stand anywhere often.
- * (A number is as short as a reference.) */
-static bool is_referred(const struct pkl_uses *u, const struct pkl_child *c,
-                        const struct literal *value)
-{
-    bool text = value->kind == PKL_STR || value->kind == PKL_BYTES || value->kind == PKL_PY2STR;
-
-    return u != NULL && u->refer && c->value.ref && text && value->len > REFERRED_MIN;
+    return kind >= PKL_LIST || kind == PKL_BYTEARRAY || kind == PKL_STR || kind == PKL_BYTES ||
+           kind == PKL_PY2STR;
 }
 
 static enum pb_err copy_places(const struct used *known, struct places *p, struct error *e)
@@ -383,6 +373,7 @@ static enum pb_err set_everywhere(struct pkl_edit *ed, const struct pkl_uses *u,
 {
     struct places p = {0};
     size_t before = ed->log.len - ed->undone;
+    bool shared = has_identity(value->kind);
     pkl_id first = 0;
     enum pb_err err = find_places(ed, u, at, &p, e);
 
@@ -393,14 +384,13 @@ static enum pb_err set_everywhere(struct pkl_edit *ed, const struct pkl_uses *u,
         const struct pkl_child *c = &p.all.data[i];
         size_t number;
 
-        if (first != 0 && PKL_ID_TAG(c->value.id) != PKL_TAG_CLASS &&
-            (has_identity(value->kind) || is_referred(u, c, value))) {
+        if (first != 0 && PKL_ID_TAG(c->value.id) != PKL_TAG_CLASS && shared) {
             err = c->part == PKL_CLASS ? edit_may_put(ed, c, e) : edit_may_set(ed, c, value, e);
             if (err == PB_OK)
                 err = edit_put_link(ed, c, first, e);
             continue;
         }
-        err = pkl_edit_set(ed, c, value, e);
+        err = shared ? edit_set_apart(ed, c, value, e) : pkl_edit_set(ed, c, value, e);
         number = err == PB_OK ? edit_value_at(edit_container_of(ed, c->owner), c->index) : 0;
         if (number != 0 && first == 0)
             first = ed->values.data[number - 1].node.target;
@@ -439,11 +429,6 @@ enum pb_err pkl_edit_set_everywhere(struct pkl_edit *ed, const struct pkl_child 
                                     const struct literal *value, struct error *e)
 {
     return set_all(ed, NULL, at, value, e);
-}
-
-void pkl_uses_refer(struct pkl_uses *u)
-{
-    u->refer = true;
 }
 
 enum pb_err pkl_uses_set_everywhere(struct pkl_uses *u, const struct pkl_child *at,

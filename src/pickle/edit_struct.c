@@ -72,7 +72,7 @@ static enum pb_err add_state(struct pkl_edit *ed, const struct pkl_node *object,
     if (err == PB_OK)
         err = edit_states(ed, object->target, &states, e);
     if (err == PB_OK)
-        err = edit_add_value(ed, &empty, &none, &dict, e);
+        err = edit_add_value(ed, &empty, &none, false, &dict, e);
     if (err != PB_OK)
         return err;
     place.index = 3 + states;
@@ -119,7 +119,7 @@ static enum pb_err prepare(struct pkl_edit *ed, const struct pkl_node *into, enu
     if (step == PKL_STEP_ATTR && key->kind != PKL_STR)
         return error_set(e, PB_EUSAGE, "the name of an attribute is a str");
     err = is_new(ed, t, key, e);
-    return err == PB_OK ? edit_add_value(ed, key, &none, number, e) : err;
+    return err == PB_OK ? edit_add_value(ed, key, &none, false, number, e) : err;
 }
 
 enum pb_err pkl_edit_insert(struct pkl_edit *ed, const struct pkl_node *into, enum pkl_step step,
@@ -134,7 +134,7 @@ enum pb_err pkl_edit_insert(struct pkl_edit *ed, const struct pkl_node *into, en
     if (err == PB_OK && (t.kind == PKL_SET || t.kind == PKL_FROZENSET))
         err = is_new(ed, &t, value, e);
     if (err == PB_OK)
-        err = edit_add_value(ed, value, &none, &value_number, e);
+        err = edit_add_value(ed, value, &none, false, &value_number, e);
     return err == PB_OK ? insert(ed, into, &t, index, key_number, value_number, e) : err;
 }
 
@@ -264,7 +264,7 @@ static enum pb_err rename_one(struct pkl_edit *ed, const struct pkl_child *place
     if (was.ref)
         err = ed->view.node(&ed->view, was.target, &was, e);
     if (err == PB_OK)
-        err = edit_add_value(ed, key, &was, &entered, e);
+        err = edit_add_value(ed, key, &was, false, &entered, e);
     if (err != PB_OK)
         return err;
     new = ed->values.data[entered - 1].node;

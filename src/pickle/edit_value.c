@@ -126,6 +126,7 @@ static void enter_links(struct pkl_edit *ed, const struct edit_links *links, uin
     }
 }
 
+/* hash 0: nobody will find it by that. */
 static enum pb_err enter(struct pkl_edit *ed, const struct buf *b, const struct edit_links *links,
                          uint64_t hash, size_t *number, struct error *e)
 {
@@ -145,7 +146,7 @@ static enum pb_err enter(struct pkl_edit *ed, const struct buf *b, const struct 
     if (err != PB_OK)
         return err;
     v.node = root.value;
-    scalar = edit_is_scalar(v.node.kind);
+    scalar = hash != 0 && edit_is_scalar(v.node.kind);
     if (scalar && idmap_get(&ed->by_hash, hash, &first))
         v.same_hash = (size_t)first;
     *number = ed->values.len + 1;
@@ -158,7 +159,7 @@ static enum pb_err enter(struct pkl_edit *ed, const struct buf *b, const struct 
 }
 
 enum pb_err edit_add_value(struct pkl_edit *ed, const struct literal *l, const struct pkl_node *was,
-                           size_t *number, struct error *e)
+                           bool apart, size_t *number, struct error *e)
 {
     static const struct edit_links none;
     uint64_t hash;
@@ -168,8 +169,8 @@ enum pb_err edit_add_value(struct pkl_edit *ed, const struct literal *l, const s
     buf_init(&b, SIZE_MAX / 2);
     *number = 0;
     err = literal_encode(l, &ed->style, was->kind, was->opcode, &b, e);
-    hash = crc32_of(0, b.data, b.len) | (uint64_t)1 << 32;
-    if (err == PB_OK)
+    hash = apart ? 0 : crc32_of(0, b.data, b.len) | (uint64_t)1 << 32;
+    if (err == PB_OK && !apart)
         err = find_equal(ed, hash, &b, number, e);
     if (err == PB_OK && *number == 0)
         err = enter(ed, &b, &none, hash, number, e);

@@ -248,9 +248,11 @@ def exact(v):
     return v
 
 
-def same(a, b):
-    """Equal types, values, order and identity structure; without recursion."""
+def same(a, b, text=None):
+    """Equal types, values, order and identity structure; without recursion.  Of texts identity
+    matters for this one of b alone."""
     there, back = {}, {}
+    texts, others = set(), set()
     keep = []
     todo = [(a, b)]
     while todo:
@@ -260,6 +262,10 @@ def same(a, b):
         if x is None or isinstance(x, (bool, int, float, str, bytes)):
             if exact(x) != exact(y):
                 return '%s is not %s' % (repr(x)[:100], repr(y)[:100])
+            if isinstance(x, (str, bytes)) and len(x) > 1 and y is text:
+                texts.add(id(x))
+            elif isinstance(x, (str, bytes)):
+                others.add(id(x))
             continue
         keep.append((x, y))
         if there.get(id(x), id(y)) != id(y) or back.get(id(y), id(x)) != id(x):
@@ -273,6 +279,8 @@ def same(a, b):
         if p[0] != q[0] or len(p[1]) != len(q[1]):
             return 'shape %.100r is not %.100r' % (p[0], q[0])
         todo.extend(zip(p[1], q[1]))
+    if len(texts) > 1 or texts & others:
+        return 'a text is shared in another way'
     return None
 
 
@@ -706,7 +714,7 @@ def sharing(number):
         result = bytes.fromhex(answer.split()[1])
         for loads in (pickle.loads, pickle._loads):
             try:
-                difference = same(loads(result), mine)
+                difference = same(loads(result), mine, new if word == 'everywhere' else None)
             except Exception as x:
                 difference = repr(x)
             check(difference is None, '%s: %s; %s' % (loads.__module__, difference, what))

@@ -243,6 +243,21 @@ def test_everywhere():
             status, now, err = command(now, "set", "[0]=1", "[7]='here'")
             want = [1] + [new] * 6 + ["here"] + [new] * 42 + [{"k": new}]
             check(status == 0 and loaded(now) == want, protocol, err)
+    pair, other = "ab" * 2, "cd" * 2
+    value = [pair, other, pair, [other, pair], {pair: other}]
+    for protocol, data in protocols(value):
+        edits = ("[0]='new one'", "[1]='another'", "--everywhere")
+        status, now, err = command(data, "set", *edits)
+        want = ["new one", "another", "new one", ["another", "new one"], {pair: "another"}]
+        got = loaded(now) if status == 0 else []
+        check(got == want, protocol, err, got)
+        check(got and got[0] is got[2] is got[3][1], "not one", protocol)
+        check(got and got[1] is got[3][0] is got[4][pair], "not one", protocol)
+        # The same text at two places is one only where it was one.
+        edits = ("[0]='same text'", "[1]='same text'", "--everywhere")
+        status, now, err = command(data, "set", *edits)
+        got = loaded(now) if status == 0 else [0] * 4
+        check(status == 0 and got[0] is got[2] and got[0] is not got[1], "which", protocol, err)
 
 
 def test_tables():

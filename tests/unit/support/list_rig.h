@@ -38,7 +38,7 @@ static inline size_t rig_number(struct rig *r, const char *text)
     if (text == NULL)
         return 0;
     if (literal_parse(&r->mem, text, strlen(text), &l, &at, &r->e) != PB_OK ||
-        edit_add_value(r->edit, l, &none, &number, &r->e) != PB_OK)
+        edit_add_value(r->edit, l, &none, false, &number, &r->e) != PB_OK)
         fail_msg("%s: %s", text, r->e.msg);
     return number;
 }
