@@ -242,6 +242,7 @@ struct app_review {
     uint64_t size_before, size_after, untouched;         /* of what is stored */
     uint64_t plain_before, plain_after, plain_untouched; /* of the pickle in it */
     bool nothing;                                        /* no change: nothing will be written */
+    const char *sends_all; /* why even so much that is untouched is sent again; NULL: it is not */
 };
 typedef void (*app_review_fn)(void *ctx, struct app_review *r, const struct error *e);
 enum pb_err app_review_start(struct app_object *o, app_review_fn done, void *ctx,

@@ -4,9 +4,12 @@
 #include <stdlib.h>
 
 #include <pklbrowse/clock.h>
+#include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
 
 #include "app_private.h"
+
+#define MUCH (1024u * 1024) /* untouched bytes that are worth copying where they are */
 
 struct review *review_of(struct app_review *r)
 {
@@ -128,11 +131,22 @@ static enum job_state review_step(struct job *j, uint64_t budget_us)
     return state;
 }
 
+/* Rewrite and compose, which are all that Google has, join and copy whole objects. */
+static const char *why_all(const struct review *r)
+{
+    const struct app_review *pub = &r->pub;
+
+    if (pub->nothing || r->object->at.scheme != LOC_GS || pub->untouched < MUCH)
+        return NULL;
+    return _("Google's store copies whole objects, no part of one");
+}
+
 static void review_finished(struct job *j, enum job_state state)
 {
     struct review *r = (struct review *)j;
     struct error error = j->error;
 
+    r->pub.sends_all = why_all(r);
     r->object->reviewing = NULL;
     r->object = NULL;
     if (state == JOB_DONE) {

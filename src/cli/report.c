@@ -139,6 +139,9 @@ enum pb_err report_text(const struct cli *c, const struct report *r, struct buf 
     buf_printf(out, _("%llu %s %llu bytes, %llu of them untouched\n"),
                (unsigned long long)r->review->size_before, arrow(c),
                (unsigned long long)r->review->size_after, (unsigned long long)r->review->untouched);
+    if (r->review->sends_all != NULL)
+        buf_printf(out, _("all %llu bytes are sent: %s\n"),
+                   (unsigned long long)r->review->size_after, r->review->sends_all);
     add_wrapping(c, r, out);
     if (r->review->splice.renumbered > 0)
         buf_printf(out,

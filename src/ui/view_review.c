@@ -105,6 +105,9 @@ static void add_sizes(const struct app_review *r, struct lines *l)
                TEXT_COUNT(r->size_before), TEXT_COUNT(r->size_after), TEXT_COUNT(r->untouched));
     (void)lines_add(l, STYLE_VALUE, text.data);
     buf_release(&text);
+    if (r->sends_all != NULL)
+        (void)lines_printf(l, STYLE_VALUE, _("All %s bytes are sent: %s."),
+                           TEXT_COUNT(r->size_after), r->sends_all);
     if (r->splice.renumbered > 0)
         (void)lines_printf(l, STYLE_VALUE,
                            _("No memo slot was free: %s references to other values have new "

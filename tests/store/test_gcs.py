@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -291,6 +292,8 @@ def holds(rig):
             ("h2", {"retention": {"mode": "Locked", "retainUntilTime": "2999-01-01T00:00:00Z"}},
              "its retention has not ended")):
         rig.put(name, b"old", **more)
+        shown = rig.ok("head", rig.bucket, name)[0]["shown"]
+        assert any(word in shown for word in ("Hold", "Retention")), shown
         rig.save_error("not permitted", words, name, b"new")
         rig.error("not permitted", words, "rm", rig.bucket, name)
         assert rig.get(name) == b"old"
@@ -511,7 +514,23 @@ def no_secret_in_the_log(rig):
         assert secret not in text, secret
 
 
+def no_part_stays_there(rig):
+    """Rewrite and compose know whole objects only: everything is sent, and that is said before."""
+    body = pickle.dumps({"age": 30, "more": os.urandom(1100000)})
+    rig.put("large", body)
+    where = f"gs://{rig.bucket}/large"
+    told = rig.program("set", "--dry-run", where, ".age=31")
+    assert f"all {len(body)} bytes are sent: Google's store copies whole objects" in told, told
+    rig.program("set", where, ".age=31", STORAGE_EMULATOR_HOST=rig.proxy.url)
+    sent = sum(int(head.header("Content-Length") or 0) for head in rig.proxy.heads)
+    assert len(body) <= sent < len(body) + 10000, sent
+    assert pickle.loads(rig.get("large"))["age"] == 31
+    rig.put("small", pickle.dumps({"age": 30}))
+    assert "are sent" not in rig.program("set", f"gs://{rig.bucket}/small", ".age=31")
+
+
 TESTS = BEHAVIOURS + (
+    no_part_stays_there,
     buckets, paging, generations, soft_deleted, soft_deleted_brought_back, copied_in_pieces,
     generation_brought_back, properties, stored_with_gzip, damaged, broken_off, names,
     everything_is_carried_over, other_metadata_meanwhile, holds, answer_lost, lost_and_replaced,
