@@ -323,6 +323,9 @@ enum pb_err edit_keeps_arrays(const struct pkl_edit *ed, pkl_id id, struct error
 /* PB_EREADONLY with the reason, or PB_OK: for any value, for this one. */
 enum pb_err edit_may_put(struct pkl_edit *ed, const struct pkl_child *place,
                          struct error *e) PB_CHECK;
+/* May a key or an attribute get another name?  The value may be one that cannot be set. */
+enum pb_err edit_may_rename(struct pkl_edit *ed, const struct pkl_child *place,
+                            struct error *e) PB_CHECK;
 enum pb_err edit_may_set(struct pkl_edit *ed, const struct pkl_child *place,
                          const struct literal *value, struct error *e) PB_CHECK;
 

@@ -280,10 +280,8 @@ enum pb_err pkl_edit_rename(struct pkl_edit *ed, const struct pkl_child *place,
 {
     struct edit_positions all = {0};
     size_t before = ed->log.len - ed->undone;
-    enum pb_err err = may_go(ed, place, e);
+    enum pb_err err = edit_may_rename(ed, place, e);
 
-    if (err == PB_OK && place->key.id == 0)
-        err = error_set(e, PB_EREADONLY, "only keys and attributes have a name");
     if (err == PB_OK && place->step == PKL_STEP_ATTR && key->kind != PKL_STR)
         err = error_set(e, PB_EUSAGE, "the name of an attribute is a str");
     if (err == PB_OK && !literal_hashable(key))

@@ -398,9 +398,10 @@ enum pb_err edit_keeps_arrays(const struct pkl_edit *ed, pkl_id id, struct error
                      "how many bytes of the array stand behind it in the file depends on this");
 }
 
-enum pb_err edit_may_put(struct pkl_edit *ed, const struct pkl_child *place, struct error *e)
+/* May a pair or an item get anything else than what stands there?  *first is what stood there. */
+static enum pb_err may_change(struct pkl_edit *ed, const struct pkl_child *place,
+                              struct pkl_child *first, struct error *e)
 {
-    struct pkl_child first;
     enum pb_err err = edit_whole(ed, e);
 
     if (err == PB_OK && place->owner == 0)
@@ -411,10 +412,28 @@ enum pb_err edit_may_put(struct pkl_edit *ed, const struct pkl_child *place, str
     if (err == PB_OK && place->part == PKL_KEY)
         err = kind_may_go(place, e);
     if (err == PB_OK)
-        err = first_stood(ed, place, &first, e);
+        err = first_stood(ed, place, first, e);
     if (err == PB_OK && PKL_ID_TAG(place->owner) != PKL_TAG_STREAM)
-        err = edit_keeps_arrays(ed, first.value.id, e);
+        err = edit_keeps_arrays(ed, first->value.id, e);
+    return err;
+}
+
+enum pb_err edit_may_put(struct pkl_edit *ed, const struct pkl_child *place, struct error *e)
+{
+    struct pkl_child first;
+    enum pb_err err = may_change(ed, place, &first, e);
+
     return err == PB_OK ? kind_may_go(&first, e) : err;
+}
+
+enum pb_err edit_may_rename(struct pkl_edit *ed, const struct pkl_child *place, struct error *e)
+{
+    struct pkl_child first;
+    enum pb_err err = may_change(ed, place, &first, e);
+
+    if (err == PB_OK && place->key.id == 0)
+        err = error_set(e, PB_EREADONLY, "only keys and attributes have a name");
+    return err;
 }
 
 enum pb_err edit_may_set(struct pkl_edit *ed, const struct pkl_child *place,

@@ -181,6 +181,34 @@ static void test_edits(void **state)
     rig_close(&r);
 }
 
+/* What is read-only itself may get another name. */
+static void test_rename_of_what_stays(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *now;
+    } cases[] = {
+#define CASE(bytes, now) {bytes, sizeof bytes - 1, now}
+        CASE("\x80\x05}(X\x01\0\0\0a\x97X\x01\0\0\0b\x97u.", "{'c': <buffer 0>, 'b': <buffer 1>}"),
+        CASE("\x80\x02}X\x01\0\0\0aK\x01Qs.", "{'c': <persistent 1>}"),
+        CASE("\x80\x02}X\x01\0\0\0a\x82\x01s.", "{'c': <extension 1>}"),
+#undef CASE
+    };
+    struct buf text;
+    struct rig r;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        rig_open(&r, cases[i].bytes, cases[i].n);
+        assert_int_equal(edit(&r, "~.a='c'"), PB_OK);
+        assert_string_equal(shown(&r, &text), cases[i].now);
+        buf_release(&text);
+        assert_int_equal(edit(&r, "-.c"), PB_EREADONLY);
+        rig_close(&r);
+    }
+}
+
 static void test_refused(void **state)
 {
     static const struct {
@@ -437,10 +465,10 @@ static void test_copies(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_edits),      cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_equal_keys), cmocka_unit_test(test_objects),
-        cmocka_unit_test(test_changes),    cmocka_unit_test(test_revert),
-        cmocka_unit_test(test_copies),
+        cmocka_unit_test(test_edits),   cmocka_unit_test(test_rename_of_what_stays),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_equal_keys),
+        cmocka_unit_test(test_objects), cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_revert),  cmocka_unit_test(test_copies),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
