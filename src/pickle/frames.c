@@ -192,6 +192,17 @@ void frames_passed(struct frames *f)
     move_on(fr, &fr->at);
 }
 
+bool frames_put_leaves(struct frames *f, const char *between)
+{
+    struct frame *fr = frames_top(f);
+    size_t n = plain_put_leaves(f->plain, fr->at.tape, &fr->at.node, fr->phase, fr->any, between);
+
+    fr->pos += n;
+    fr->at.pos += n;
+    fr->any = fr->any || n > 0;
+    return n > 0;
+}
+
 /* Equal keys or members.  Nearly always there are none, and a look at the tapes says so. */
 static enum pb_err find_equals(struct frames *f, struct frame *fr, const struct tape_node *self,
                                enum frame_equals how, struct error *e)

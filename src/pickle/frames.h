@@ -14,11 +14,11 @@
 struct frame {
     struct pkl_node node; /* as it was met; target 0: may stand in itself */
     pkl_id list; /* whose children are shown: the node's target, or what holds a set's members */
-    uint64_t pos, count;  /* next child, children in all */
-    uint8_t shape; /* the printer's */
+    uint64_t pos, count; /* next child, children in all */
+    uint8_t shape;       /* the printer's */
     uint32_t stage;
-    bool half;            /* the key of the pair at pos is done */
-    bool any;             /* something is shown already */
+    bool half; /* the key of the pair at pos is done */
+    bool any;  /* something is shown already */
     struct equals equal;
     struct pkl_child *kids;
     size_t kids_len;
@@ -73,5 +73,7 @@ enum pb_err frames_place(struct frames *f, struct tape **t, uint32_t *node,
                          struct error *e) PB_CHECK;
 /* The child given by frames_place() has been dealt with. */
 void frames_passed(struct frames *f);
+/* Appends leaves from that child on, which has no key, and passes them; false: it is none. */
+bool frames_put_leaves(struct frames *f, const char *between);
 
 #endif

@@ -464,6 +464,11 @@ static enum pb_err step_plain(struct writer *w, struct error *e)
         err = frames_place(&w->frames, &t, &node, e);
         if (err != PB_OK || node == 0)
             break;
+        if (!dict && frames_put_leaves(&w->frames, ", ")) {
+            if (w->out.len >= FLUSH_AT)
+                err = flush(w, e);
+            continue;
+        }
         if (fr->any)
             buf_puts(&w->out, pairs ? "], " : ", ");
         if (pairs)

@@ -80,6 +80,11 @@ enum pb_err error_pickle(struct error *e, uint64_t offset, int opcode, const cha
 /* Little-endian numbers of n bytes, 1 <= n <= 8. */
 uint64_t op_le(const uint8_t *p, size_t n);
 
+static inline uint32_t op_le32(const uint8_t *p)
+{
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
 /* Payload length declared in the header at p (op_info.header bytes present). False: negative. */
 bool op_payload(const uint8_t *p, uint64_t *payload);
 

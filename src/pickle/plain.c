@@ -40,7 +40,7 @@ const struct plain_form plain_json = {
 };
 
 #define NAMES_MAX ((size_t)1 << 20)
-#define AHEAD 8u /* values */
+#define LEAVES_BYTES 32768u /* of text, before somebody else may write it away */
 
 /* Stages of a frame: of an object its parts, of a dict key and value. */
 enum { STAGE_FIRST, STAGE_KWARGS, STAGE_STATE, STAGE_DONE };
@@ -311,8 +311,6 @@ bool plain_put(struct plain *w, struct tape *t, uint32_t node)
     if (w->out->failed != PB_OK)
         return false;
     w->stack.len = 0;
-    if (node + AHEAD < t->nodes.len)
-        plain_expect_word(w, &t->nodes.data[node + AHEAD]);
     good = put_one(w, t, node);
     while (good && w->stack.len > 0)
         good = step(w, t);
@@ -327,6 +325,49 @@ bool plain_put(struct plain *w, struct tape *t, uint32_t node)
     while (w->stack.len > 0)
         t->nodes.data[w->stack.data[--w->stack.len].node].flags |= TAPE_HARD;
     return false;
+}
+
+/* Both with one copy of fixed length. */
+static bool put_word(struct plain *w, const struct plain_word *word, const char *between,
+                     size_t between_len)
+{
+    char *to = buf_room(w->out, between_len + sizeof word->text);
+
+    if (to == NULL)
+        return false;
+    memcpy(to, between, between_len);
+    memcpy(to + between_len, word->text, sizeof word->text);
+    w->out->len += between_len + word->used;
+    return true;
+}
+
+size_t plain_put_leaves(struct plain *w, struct tape *t, uint32_t *node, enum phase phase, bool any,
+                        const char *between)
+{
+    size_t n = 0, between_len = strlen(between), begin = w->out->len;
+
+    for (; *node != 0 && w->out->len - begin < LEAVES_BYTES && w->out->failed == PB_OK; n++) {
+        struct tape_node *k = &t->nodes.data[*node];
+        size_t before = w->out->len, len = any ? between_len : 0;
+        const struct plain_word *word = NULL;
+
+        if ((k->flags & TAPE_HARD) || k->kind >= PKL_LIST)
+            break;
+        if (k->flags & TAPE_REF)
+            word = plain_word(w, k);
+        if (word == NULL || word->used == 0 || !put_word(w, word, between, len)) {
+            buf_append(w->out, between, len);
+            if (!plain_leaf(w, k) || w->out->failed != PB_OK) {
+                if (w->out->failed == PB_OK)
+                    buf_truncate(w->out, before);
+                k->flags |= TAPE_HARD;
+                break;
+            }
+        }
+        any = true;
+        *node = tape_child(t, k->next, phase);
+    }
+    return n;
 }
 
 bool plain_put_pair(struct plain *w, struct tape *t, uint32_t key, const char *between)
@@ -355,9 +396,12 @@ static enum pb_err find_shared(struct plain *w, uint64_t from, uint64_t to, bool
     enum pb_err err = PB_OK;
 
     cursor_init(&c, w->tapes.doc->src);
-    for (uint64_t at = from; at < to && err == PB_OK; at = op.end) {
+    for (uint64_t at = from; err == PB_OK; at = op.end) {
         struct tape_node n;
 
+        at = tapes_pass(&w->tapes, &c, at, to);
+        if (at >= to)
+            break;
         err = cursor_read(&c, at, &op, e);
         if (err != PB_OK)
             break;
@@ -371,6 +415,7 @@ static enum pb_err find_shared(struct plain *w, uint64_t from, uint64_t to, bool
         *outside = *outside || n.target < from || n.target >= to;
         if (!idmap_put(&w->shared, n.target + 1, 1))
             err = error_nomem(e);
+        tapes_seen(&w->tapes, &n);
     }
     return err;
 }

@@ -43,7 +43,7 @@ struct plain_form {
 };
 extern const struct plain_form plain_repr, plain_json;
 
-/* A leaf that references lead to, met lately.  Two by two, the later one first. */
+/* A leaf that references lead to, met lately; where it is kept, the node of a reference says. */
 #define PLAIN_WORDS 32768u /* power of two */
 #define PLAIN_WORD_MAX 52u
 struct plain_word {
@@ -109,6 +109,11 @@ static inline bool plain_on(const struct plain *w)
 
 /* Appends the value of a node and returns true; or appends nothing. */
 bool plain_put(struct plain *w, struct tape *t, uint32_t node);
+/* Appends leaves that follow each other in a container, from child `node` on, `between` in front of
+ * each (of the first, too, if there were any before), as long as they are not hard.  How many, and
+ * in *node the child behind them. */
+size_t plain_put_leaves(struct plain *w, struct tape *t, uint32_t *node, enum phase phase, bool any,
+                        const char *between);
 /* A leaf as key, what stands between, and the value behind it on the tape. */
 bool plain_put_pair(struct plain *w, struct tape *t, uint32_t key, const char *between);
 void plain_new_line(struct plain *w);
@@ -125,9 +130,6 @@ const char *plain_text(struct plain *w, const struct tape_node *n, size_t *len);
 const uint8_t *plain_bytes(struct plain *w, uint64_t at, size_t n);
 /* Of a reference: the leaf behind it as a word; NULL: hard. */
 const struct plain_word *plain_word(struct plain *w, const struct tape_node *n);
-
-/* It will be asked for soon: many words are not in the processor's cache. */
-void plain_expect_word(const struct plain *w, const struct tape_node *n);
 
 /* plain_key.c: keys of a dict or members of a set are added one by one; false: it equals one before
  * it, or may. */

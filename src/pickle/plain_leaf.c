@@ -266,17 +266,6 @@ static bool read_word(struct plain *w, const struct tape_node *n, struct plain_w
     return w->out->failed == PB_OK;
 }
 
-static inline size_t word_place(uint64_t maker)
-{
-    return ((maker * 0x9e3779b97f4a7c15u) >> 40) & (PLAIN_WORDS - 2);
-}
-
-void plain_expect_word(const struct plain *w, const struct tape_node *n)
-{
-    if ((n->flags & TAPE_REF) && w->words != NULL)
-        __builtin_prefetch(&w->words[word_place(n->target)]);
-}
-
 const struct plain_word *plain_word(struct plain *w, const struct tape_node *n)
 {
     struct plain_word *box;
@@ -285,16 +274,11 @@ const struct plain_word *plain_word(struct plain *w, const struct tape_node *n)
         w->words = mem_alloc(PLAIN_WORDS * sizeof *w->words);
     if (w->words == NULL)
         return NULL;
-    box = &w->words[word_place(n->target)];
-    if (box[1].maker == n->target + 1)
-        return box + 1;
-    if (box->maker != n->target + 1) {
-        box[1] = box[0];
-        box->maker = 0;
-        if (!read_word(w, n, box))
-            return NULL;
-    }
-    return box;
+    box = &w->words[n->box & (PLAIN_WORDS - 1)];
+    if (box->maker == n->target + 1)
+        return box;
+    box->maker = 0;
+    return read_word(w, n, box) ? box : NULL;
 }
 
 bool plain_leaf(struct plain *w, const struct tape_node *n)

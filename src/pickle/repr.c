@@ -492,6 +492,11 @@ static enum pb_err step_plain(struct printer *p, struct error *e)
         err = frames_place(&p->frames, &t, &node, e);
         if (err != PB_OK || node == 0)
             break;
+        if (!dict && p->opts.style != PKL_REPR_INDENT && frames_put_leaves(&p->frames, ", ")) {
+            if (p->out.len >= FLUSH_AT)
+                err = flush(p, e);
+            continue;
+        }
         if (fr->any)
             buf_puts(&p->out, p->opts.style == PKL_REPR_INDENT ? "," : ", ");
         new_line(p);

@@ -44,11 +44,6 @@ static inline uint64_t quick_offset(const struct quick *q, const uint8_t *p)
     return (uint64_t)(uintptr_t)p + q->delta;
 }
 
-static inline uint32_t quick_le32(const uint8_t *p)
-{
-    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
 /* SV_ODD if the next value will stand at an odd place above the mark, else 0. */
 static inline uint8_t quick_place(const struct quick *q)
 {
@@ -138,7 +133,7 @@ static inline const uint8_t *quick_put(struct quick *q, const uint8_t *p)
     else if (*p == 'q')
         end = p[1] == next ? p + 2 : NULL;
     else if (*p == 'r')
-        end = quick_le32(p + 1) == next ? p + 5 : NULL;
+        end = op_le32(p + 1) == next ? p + 5 : NULL;
     else if (*p == 'p')
         end = quick_put_line(p, next);
     if (end == NULL || q->room == 0)

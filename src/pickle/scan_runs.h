@@ -349,7 +349,7 @@ static inline bool take_gets(struct quick *q, struct run *r)
     if (!few && n >= MANY && take_many_gets(q, r))
         return true;
     while (p < stop && (few || n < MANY)) {
-        if (*p == 'j' && quick_le32(p + 1) - q->bias < q->filled) {
+        if (*p == 'j' && op_le32(p + 1) - q->bias < q->filled) {
             r->starts[n++ % KEPT] = r->last = p;
             p += 5;
         } else if (*p == 'h' && n > r->n && p[1] - q->bias < q->filled) {
@@ -399,15 +399,15 @@ static inline bool take_values(struct quick *q, struct run *r, bool one)
     case GET1:
         return one ? take_get(q, r, p[1], p + 2) : take_keyed(q, r);
     case GET4:
-        return one ? take_get(q, r, quick_le32(p + 1), p + 5) : take_gets(q, r);
+        return one ? take_get(q, r, op_le32(p + 1), p + 5) : take_gets(q, r);
     case TEXT1:
         return take_texts(q, r, one);
     case TEXT4:
-        return take_leaf(q, r, text_end(q, p + 5, quick_le32(p + 1)));
+        return take_leaf(q, r, text_end(q, p + 5, op_le32(p + 1)));
     case BYTES1:
         return take_leaf(q, r, payload_end(q, p + 2, p[1]));
     case BYTES4:
-        return take_leaf(q, r, payload_end(q, p + 5, quick_le32(p + 1)));
+        return take_leaf(q, r, payload_end(q, p + 5, op_le32(p + 1)));
     case LINE:
         return take_line(q, r);
     case GETLINE:

@@ -122,6 +122,7 @@ enum pb_err tapes_resolve(struct tapes *t, const struct op *op, struct tape_node
             n->target = box->maker;
             n->kind = box->kind;
             n->code = box->code;
+            n->box = (uint32_t)slot;
             return PB_OK;
         }
     }
@@ -131,8 +132,9 @@ enum pb_err tapes_resolve(struct tapes *t, const struct op *op, struct tape_node
         err = value_kind(t->doc, n->target, &kind, &n->code, e);
     n->kind = (uint8_t)kind;
     c->n = 0;
+    n->box = (uint32_t)(box != NULL ? slot : n->target);
     if (err == PB_OK && box != NULL)
-        *box = (struct tape_ref){slot + 1, n->target, n->kind, n->code};
+        *box = (struct tape_ref){slot + 1, n->target, n->kind, n->code, n->kind < PKL_LIST};
     return err;
 }
 
@@ -340,24 +342,34 @@ static bool quick_payload(const uint8_t *p, uint64_t *len)
     }
 }
 
-/* A BINGET or LONG_BINGET at p of a slot that was met lately. */
-static inline bool known_ref(const struct tapes *t, const uint8_t *p, struct tape_node *n)
+/* A BINGET or LONG_BINGET at p of a slot that was met lately; NULL: something else. */
+static inline struct tape_ref *known_ref(const struct tapes *t, const uint8_t *p)
 {
-    uint64_t slot = *p == 'h' ? p[1] : op_le(p + 1, 4);
-    const struct tape_ref *box = t->refs != NULL ? &t->refs[slot & (TAPE_REFS - 1)] : NULL;
+    uint64_t slot = *p == 'h' ? p[1] : op_le32(p + 1);
+    struct tape_ref *box = t->refs != NULL ? &t->refs[slot & (TAPE_REFS - 1)] : NULL;
 
     if ((*p != 'h' && *p != 'j') || box == NULL || t->refs_start == 0 || box->slot != slot + 1 ||
         t->doc->puts.len > 0)
-        return false;
-    n->len = *p;
-    n->target = box->maker;
-    n->kind = box->kind;
-    n->code = box->code;
-    n->flags = TAPE_REF | (box->kind >= PKL_LIST ? TAPE_HARD : 0);
-    return true;
+        return NULL;
+    return box;
 }
 
 #define HEADER_MOST 9u /* bytes of the longest header */
+
+/* Room for one more node.  It is written where it stays: what is put together elsewhere in small
+ * pieces and then copied is waited for. */
+static inline struct tape_node *node_room(struct builder *b)
+{
+    if (b->t->nodes.len >= UINT32_MAX || !vec_reserve(&b->t->nodes, b->t->nodes.len + 1) ||
+        !vec_reserve(&b->all->stack, b->all->stack.len + 1))
+        return NULL;
+    return &b->t->nodes.data[b->t->nodes.len];
+}
+
+static inline void node_kept(struct builder *b)
+{
+    b->all->stack.data[b->all->stack.len++] = (uint32_t)b->t->nodes.len++;
+}
 
 /* Leaves, references met before and what puts into the memo: most of all opcodes, without ceremony.
  * Stops before anything else. */
@@ -373,30 +385,76 @@ static enum pb_err run_leaves(struct builder *b, struct error *e)
            w->pos - c->off <= c->n - HEADER_MOST) {
         const uint8_t *p = c->p + (w->pos - c->off);
         const struct op_info *info = &op_info[*p];
-        struct tape_node n = {.at = w->pos, .begin = w->pos, .code = *p};
-        enum pb_err err;
+        const struct tape_ref *ref = info->class == OP_REF ? known_ref(b->all, p) : NULL;
+        struct tape_node *n = node_room(b);
+        uint64_t payload = 0, after;
 
-        if (!quick_payload(p, &n.len))
+        if (n == NULL)
+            return error_nomem(e);
+        if (ref == NULL && !quick_payload(p, &payload))
             break;
-        n.end = w->pos + info->header + n.len;
+        after = w->pos + info->header + payload;
         if (info->class == OP_PUT && b->all->stack.len > 0) {
-            top(b)->end = n.end;
+            top(b)->end = after;
         } else if (info->class >= OP_NONE && info->class <= OP_PY2STR) {
             /* Classes of leaves stand in the order of their kinds. */
-            n.kind = (uint8_t)(info->class - OP_NONE);
-            err = push(b, &n, e);
-            if (err != PB_OK)
-                return err;
-        } else if (info->class == OP_REF && known_ref(b->all, p, &n)) {
-            err = push(b, &n, e);
-            if (err != PB_OK)
-                return err;
+            *n = (struct tape_node){.at = w->pos,
+                                    .begin = w->pos,
+                                    .end = after,
+                                    .len = payload,
+                                    .code = *p,
+                                    .kind = (uint8_t)(info->class - OP_NONE)};
+            node_kept(b);
+        } else if (ref != NULL) {
+            *n = (struct tape_node){.at = w->pos,
+                                    .begin = w->pos,
+                                    .end = after,
+                                    .target = ref->maker,
+                                    .len = *p,
+                                    .box = (uint32_t)(ref->slot - 1),
+                                    .code = ref->code,
+                                    .kind = ref->kind,
+                                    .flags = TAPE_REF | (ref->kind >= PKL_LIST ? TAPE_HARD : 0)};
+            node_kept(b);
         } else {
             break;
         }
-        w->pos = n.end;
+        w->pos = after;
     }
     return PB_OK;
+}
+
+uint64_t tapes_pass(const struct tapes *t, const struct cursor *c, uint64_t at, uint64_t to)
+{
+    uint64_t end = c->n >= HEADER_MOST ? c->off + (c->n - HEADER_MOST) + 1 : 0;
+
+    if (to < end)
+        end = to;
+    while (at >= c->off && at < end) {
+        const uint8_t *p = c->p + (at - c->off);
+        const struct op_info *info = &op_info[*p];
+        uint64_t payload = 0;
+
+        if (info->class == OP_REF) {
+            const struct tape_ref *ref = known_ref(t, p);
+
+            if (ref == NULL || !ref->passed)
+                break;
+        } else if (info->class == OP_STOP || info->class == OP_BAD ||
+                   (*p == 'b' && c->src->gaps.len > 0) || !quick_payload(p, &payload)) {
+            break;
+        }
+        at += info->header + payload;
+    }
+    return at;
+}
+
+void tapes_seen(struct tapes *t, const struct tape_node *n)
+{
+    struct tape_ref *box = &t->refs[n->box & (TAPE_REFS - 1)];
+
+    if (box->slot == (uint64_t)n->box + 1 && box->maker == n->target)
+        box->passed = true;
 }
 
 static enum pb_err run(struct builder *b, struct error *e)

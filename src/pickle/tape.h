@@ -24,7 +24,12 @@ struct tape_node {
     uint64_t target; /* of a reference: maker of what it means */
     uint64_t len;    /* of a leaf: bytes of payload; of a reference: its own opcode */
     uint32_t next;   /* child of the same container, 0: the last one */
-    uint32_t kids, last;
+    uint32_t kids;
+    union {
+        uint32_t last;
+        uint32_t
+            box; /* of a reference: a number that few others have, the same for the same target */
+    };
     uint32_t count; /* children linked, of all phases */
     uint8_t code;   /* opcode at `at`; of a reference at `target` */
     uint8_t kind;
@@ -33,11 +38,12 @@ struct tape_node {
 };
 
 /* Where references lead, by slot. */
-#define TAPE_REFS 8192u /* power of two */
+#define TAPE_REFS 32768u /* power of two */
 struct tape_ref {
     uint64_t slot; /* + 1 */
     uint64_t maker;
     uint8_t kind, code;
+    bool passed; /* by tapes_pass() */
 };
 
 struct tape {
@@ -76,6 +82,12 @@ enum pb_err tapes_read(struct tapes *t, uint64_t maker, enum phase phase, uint64
 /* What a GET or DUP means: target, kind and code of n.  Views of the source are gone. */
 enum pb_err tapes_resolve(struct tapes *t, const struct op *op, struct tape_node *n,
                           struct cursor *c, struct error *e) PB_CHECK;
+/* Where, from `at` on, the first opcode stands that has to be read by somebody who looks for
+ * references to containers: what is passed is none, or leads to where one that was seen led, or is
+ * not to be seen in the cursor's window. */
+uint64_t tapes_pass(const struct tapes *t, const struct cursor *c, uint64_t at, uint64_t to);
+/* The reference that became n has been seen. */
+void tapes_seen(struct tapes *t, const struct tape_node *n);
 /* The child of that phase at or behind node `at`, 0: none. */
 static inline uint32_t tape_child(const struct tape *t, uint32_t at, enum phase phase)
 {
