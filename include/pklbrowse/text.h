@@ -33,6 +33,8 @@ bool text_drawable(uint32_t cp);
  * lone surrogates are none.  Fast. */
 enum text_plain { TEXT_ASCII, TEXT_PRINTABLE, TEXT_DRAWABLE };
 size_t text_plain(const void *p, size_t n, char quote, enum text_plain how);
+/* The same of TEXT_PRINTABLE for what is known to be UTF-8, lone surrogates perhaps among it. */
+size_t text_plain_utf8(const void *p, size_t n, char quote);
 
 /* Columns of one code point on the terminal, by libc's wcwidth; combining 0, unknown 1. */
 int text_cp_width(uint32_t cp);

@@ -1,7 +1,7 @@
 /* How much of a string can be copied as it stands: what a printer of long texts asks first. */
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
+#ifdef __x86_64__
+#include <immintrin.h>
 #endif
 
 #include <pklbrowse/text.h>
@@ -75,7 +75,7 @@ static inline bool three_bytes(const unsigned char *s, size_t n, uint32_t *cp)
 
 #define FEW 64u /* bytes for which vectors do not pay */
 
-#ifdef __SSE2__
+#ifdef __x86_64__
 
 #define AT_ONCE 32768u /* bytes checked twice in a row */
 
@@ -92,6 +92,58 @@ static inline __m128i between(__m128i v, int low, int high)
     return _mm_cmpeq_epi8(_mm_min_epu8(up, _mm_set1_epi8((char)high)), v);
 }
 
+/* Half bytes, by bits: what is good by itself (ASCII, tails, leads e5 to e9, eb, ec), and the leads
+ * ea and ed, with which it depends on the byte behind them. */
+enum { ANY = 1, BELOW_DEL = 2, LEAD = 4, LEAD_EA = 8, LEAD_ED = 16 };
+static const unsigned char high_halves[16] = {
+    0, 0, ANY, ANY, ANY, ANY, ANY, BELOW_DEL, ANY, ANY, ANY, ANY, 0, 0, LEAD | LEAD_EA | LEAD_ED, 0,
+};
+#define USUAL (ANY | BELOW_DEL)
+static const unsigned char low_halves[16] = {
+    USUAL,        USUAL,           USUAL,        USUAL,        USUAL,           USUAL | LEAD,
+    USUAL | LEAD, USUAL | LEAD,    USUAL | LEAD, USUAL | LEAD, USUAL | LEAD_EA, USUAL | LEAD,
+    USUAL | LEAD, USUAL | LEAD_ED, USUAL,        ANY,
+};
+
+#define WIDE __attribute__((target("avx2")))
+
+WIDE static inline __m256i twice(const unsigned char p[16])
+{
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)p));
+}
+
+/* The beginning of what east_asian_run() does, by tables; true: *run is all of it. */
+WIDE static bool wide_run(const unsigned char *s, size_t n, char quote, size_t *run)
+{
+    const __m256i high = twice(high_halves), low = twice(low_halves), half = _mm256_set1_epi8(15);
+    const __m256i quotes = _mm256_set1_epi8(quote), slash = _mm256_set1_epi8('\\');
+
+    for (; n - *run > 32; *run += 32) {
+        __m256i v = _mm256_loadu_si256((const void *)(s + *run));
+        __m256i next = _mm256_loadu_si256((const void *)(s + *run + 1));
+        __m256i class = _mm256_and_si256(
+            _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16(v, 4), half)),
+            _mm256_shuffle_epi8(low, _mm256_and_si256(v, half)));
+        /* Compared as signed numbers: b0 to bf, and 80 to 9d. */
+        __m256i ea = _mm256_and_si256(_mm256_cmpgt_epi8(next, _mm256_set1_epi8((char)0xaf)),
+                                      _mm256_set1_epi8(LEAD_EA));
+        __m256i ed = _mm256_and_si256(_mm256_cmpgt_epi8(_mm256_set1_epi8((char)0x9e), next),
+                                      _mm256_set1_epi8(LEAD_ED));
+        __m256i good = _mm256_or_si256(_mm256_or_si256(ea, ed), _mm256_set1_epi8(USUAL | LEAD));
+        __m256i bad = _mm256_or_si256(_mm256_cmpeq_epi8(v, quotes), _mm256_cmpeq_epi8(v, slash));
+        unsigned wrong;
+
+        bad = _mm256_or_si256(
+            bad, _mm256_cmpeq_epi8(_mm256_and_si256(class, good), _mm256_setzero_si256()));
+        wrong = (unsigned)_mm256_movemask_epi8(bad);
+        if (wrong != 0) {
+            *run += (unsigned)__builtin_ctz(wrong);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Bytes in front of the first that is neither plain ASCII, nor of a letter of East Asia of which
  * the first two bytes tell that it is printable, if this is UTF-8 at all: U+4E00 to U+9FFF and
  * U+AC00 to U+D77F without a few at the edges. */
@@ -100,6 +152,8 @@ static size_t east_asian_run(const unsigned char *s, size_t n, char quote)
     const __m128i quotes = _mm_set1_epi8(quote), slash = _mm_set1_epi8('\\');
     size_t at = 0;
 
+    if (__builtin_cpu_supports("avx2") && wide_run(s, n, quote, &at))
+        return at;
     for (; n - at > 16; at += 16) {
         __m128i v = load(s + at), next = load(s + at + 1);
         __m128i bad = _mm_or_si128(_mm_cmpeq_epi8(v, quotes), _mm_cmpeq_epi8(v, slash));
@@ -119,24 +173,30 @@ static size_t east_asian_run(const unsigned char *s, size_t n, char quote)
     return at;
 }
 
-static size_t quick_run(const unsigned char *s, size_t n, char quote)
+static size_t quick_run(const unsigned char *s, size_t n, char quote, bool utf8)
 {
-    size_t run = n < FEW ? 0 : east_asian_run(s, n < AT_ONCE ? n : AT_ONCE, quote);
+    size_t run = n < FEW ? 0 : east_asian_run(s, utf8 || n < AT_ONCE ? n : AT_ONCE, quote);
 
-    return run < FEW / 2 ? 0 : utf8_check(s, run, false, NULL);
+    if (run < FEW / 2)
+        return 0;
+    if (!utf8)
+        return utf8_check(s, run, false, NULL);
+    while (run > 0 && (s[run] & 0xc0) == 0x80)
+        run--;
+    return run;
 }
 
 #else
 
-static size_t quick_run(const unsigned char *s, size_t n, char quote)
+static size_t quick_run(const unsigned char *s, size_t n, char quote, bool utf8)
 {
-    (void)s, (void)n, (void)quote;
+    (void)s, (void)n, (void)quote, (void)utf8;
     return 0;
 }
 
 #endif
 
-size_t text_plain(const void *p, size_t n, char quote, enum text_plain how)
+static inline size_t plain_run(const void *p, size_t n, char quote, enum text_plain how, bool utf8)
 {
     const unsigned char *s = p;
     struct unicode_range in = {1, 0};
@@ -157,7 +217,7 @@ size_t text_plain(const void *p, size_t n, char quote, enum text_plain how)
         if (how == TEXT_ASCII)
             break;
         if (at >= tried) {
-            used = quick_run(s + at, n - at, quote);
+            used = quick_run(s + at, n - at, quote, utf8);
             at += used;
             tried = at + FEW;
             if (used > 0)
@@ -170,4 +230,14 @@ size_t text_plain(const void *p, size_t n, char quote, enum text_plain how)
         at += used;
     }
     return at;
+}
+
+size_t text_plain(const void *p, size_t n, char quote, enum text_plain how)
+{
+    return plain_run(p, n, quote, how, false);
+}
+
+size_t text_plain_utf8(const void *p, size_t n, char quote)
+{
+    return plain_run(p, n, quote, TEXT_PRINTABLE, true);
 }

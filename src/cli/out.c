@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <pklbrowse/intl.h>
@@ -12,13 +13,19 @@
 #include "out.h"
 
 #define LOOK_UP_MS 100
+#define THROUGH_MOST ((size_t)1024 * 1024) /* between two looks */
 
-void out_init(struct out *o, int fd)
+static bool is_unread(int fd)
 {
     struct stat st;
 
-    *o = (struct out){.fd = fd};
-    o->regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    return fstat(fd, &st) == 0 &&
+           (S_ISREG(st.st_mode) || (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)));
+}
+
+void out_init(struct out *o, int fd)
+{
+    *o = (struct out){.fd = fd, .unread = is_unread(fd)};
     buf_init(&o->pending, BUF_MAX_TEXT);
 }
 
@@ -47,33 +54,37 @@ static size_t room(const struct out *o)
     return (size_t)size > taken + PIPE_BUF ? (size_t)size - taken : PIPE_BUF;
 }
 
-static void put_some(struct out *o)
+/* How much of that was taken. */
+static size_t put_some(struct out *o, const char *from, size_t n)
 {
-    size_t n = o->pending.len - o->sent;
     ssize_t done;
 
-    if (!o->regular && n > PIPE_BUF) {
+    if (!o->unread && n > PIPE_BUF) {
         size_t most = room(o);
 
         n = n < most ? n : most;
     }
-    done = write(o->fd, o->pending.data + o->sent, n);
-    if (done > 0) {
-        o->sent += (size_t)done;
-    } else if (done < 0 && errno != EINTR && errno != EAGAIN) {
+    done = write(o->fd, from, n);
+    if (done < 0 && errno != EINTR && errno != EAGAIN) {
         o->reader_gone = errno == EPIPE;
         error_errno(&o->error, errno, "cannot write to",
                     o->name != NULL ? o->name : _("standard output"));
         /* Whatever errno says, it is not an object that is missing or denied. */
         o->error.code = PB_EIO;
     }
+    return done > 0 ? (size_t)done : 0;
+}
+
+static void put_pending(struct out *o)
+{
+    o->sent += put_some(o, o->pending.data + o->sent, o->pending.len - o->sent);
 }
 
 static bool is_writable(const struct out *o, int wait_ms)
 {
     struct pollfd p = {.fd = o->fd, .events = POLLOUT};
 
-    return o->regular || poll(&p, 1, wait_ms) > 0;
+    return o->unread || poll(&p, 1, wait_ms) > 0;
 }
 
 static void drop_sent(struct out *o)
@@ -94,16 +105,34 @@ enum pb_err out_flush(struct out *o, struct error *e)
             break;
         looked = is_writable(o, LOOK_UP_MS);
         if (looked)
-            put_some(o);
+            put_pending(o);
     }
     drop_sent(o);
     return failed(o, e);
 }
 
+/* Much at once need not be gathered first where nobody is waited for; how much that was. */
+static size_t write_through(struct out *o, const char *from, size_t n)
+{
+    size_t done = 0;
+
+    while (o->unread && o->pending.len == 0 && n - done >= OUT_PIECE && o->error.code == PB_OK) {
+        size_t piece = n - done < THROUGH_MOST ? n - done : THROUGH_MOST;
+
+        if (o->check != NULL && o->check(o->ctx, &o->error) != PB_OK)
+            break;
+        done += put_some(o, from + done, piece);
+    }
+    return done;
+}
+
 enum pb_err out_write(struct out *o, const void *p, size_t n, struct error *e)
 {
     const char *from = p;
+    size_t through = write_through(o, from, n);
 
+    from += through;
+    n -= through;
     while (n > 0 && o->error.code == PB_OK) {
         size_t room = o->pending.len < OUT_PIECE ? OUT_PIECE - o->pending.len : 0;
         size_t part = n < room ? n : room;
@@ -129,7 +158,7 @@ enum pb_err out_buf(struct out *o, const struct buf *b, struct error *e)
 enum pb_err out_offer(struct out *o, const void *p, size_t n, struct error *e)
 {
     while (o->sent < o->pending.len && o->error.code == PB_OK && is_writable(o, 0))
-        put_some(o);
+        put_pending(o);
     drop_sent(o);
     if (o->error.code != PB_OK)
         return failed(o, e);

@@ -15,7 +15,7 @@
 struct out {
     int fd;
     const char *name; /* in messages; NULL: standard output */
-    bool regular;     /* a file: a write never has to wait for a reader */
+    bool unread;      /* a file, or the null device: a write never has to wait for a reader */
     bool reader_gone; /* EPIPE */
     struct error error;
     /* Asked before each write and while a reader takes its time: an error ends the output.  Not

@@ -241,6 +241,7 @@ static enum pb_err one(struct dis *x, const struct op *op, bool breaks, struct e
         slot = count_put(x, op->at);
     if (pkl_opcode(op->code)->protocol > x->protocol)
         x->protocol = pkl_opcode(op->code)->protocol;
+    x->out.checked = !breaks;
     put_head(x, op->at, op->code, more);
     if (more)
         err = put_argument(x, op, slot, mark, e);

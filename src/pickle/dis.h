@@ -10,6 +10,7 @@
 struct dis_out {
     struct buf buf;
     const struct sink *to;
+    bool checked; /* by the index pass: text that has to be UTF-8 is */
 };
 /* Writes what has gathered when that is much (or `all`). */
 enum pb_err dis_flush(struct dis_out *o, bool all, struct error *e) PB_CHECK;

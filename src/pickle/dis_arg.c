@@ -11,6 +11,7 @@
 
 #define GATHER ((size_t)32 * 1024)
 #define PIECE 65536u
+#define BYTES_PIECE 8192u /* each becomes up to four */
 
 enum pb_err dis_flush(struct dis_out *o, bool all, struct error *e)
 {
@@ -86,8 +87,16 @@ static size_t put_char(struct buf *out, const uint8_t *p, size_t n, enum form fo
     return used;
 }
 
-static void put_text(struct buf *out, const uint8_t *p, size_t n, enum form form, char quote)
+static size_t plain(const uint8_t *p, size_t n, char quote, enum form form, bool checked)
 {
+    if (form == UTF8 && checked)
+        return text_plain_utf8(p, n, quote);
+    return text_plain(p, n, quote, form == UTF8 ? TEXT_PRINTABLE : TEXT_ASCII);
+}
+
+static void put_text(struct dis_out *o, const uint8_t *p, size_t n, enum form form, char quote)
+{
+    struct buf *out = &o->buf;
     size_t at = 0;
 
     if (form == BYTES || form == BYTEARRAY) {
@@ -95,11 +104,10 @@ static void put_text(struct buf *out, const uint8_t *p, size_t n, enum form form
         return;
     }
     while (at < n) {
-        size_t plain =
-            text_plain(p + at, n - at, quote, form == UTF8 ? TEXT_PRINTABLE : TEXT_ASCII);
+        size_t run = plain(p + at, n - at, quote, form, o->checked);
 
-        buf_append(out, p + at, plain);
-        at += plain;
+        buf_append(out, p + at, run);
+        at += run;
         if (at < n)
             at += put_char(out, p + at, n - at, form, quote);
     }
@@ -154,18 +162,20 @@ static enum pb_err decode(struct unescape *u, struct buf *scratch, const uint8_t
     return buf_status(scratch, e);
 }
 
-/* Goes over a text in pieces: once to see its quotes (out NULL), once to write it. */
+/* Goes over a text in pieces: once to see its quotes (out NULL) until they decide, once to write
+ * it. */
 static enum pb_err each_piece(struct source *src, const struct text *t, struct dis_out *out,
                               char quote, bool *single, bool *twice, struct error *e)
 {
     struct unescape u = {.kind = t->form == ESCAPED ? UNESCAPE_STRING : UNESCAPE_UNICODE};
+    size_t most = out != NULL && t->form <= BYTEARRAY ? BYTES_PIECE : PIECE;
     uint64_t at = t->from;
     struct buf scratch;
     enum pb_err err = PB_OK;
 
     buf_init(&scratch, 4 * (size_t)PIECE);
-    while (at < t->end && err == PB_OK) {
-        size_t want = t->end - at < PIECE ? (size_t)(t->end - at) : PIECE, n;
+    while (at < t->end && err == PB_OK && (out != NULL || !*twice)) {
+        size_t want = t->end - at < most ? (size_t)(t->end - at) : most, n;
         enum form form = t->form;
         const uint8_t *p;
 
@@ -187,7 +197,7 @@ static enum pb_err each_piece(struct source *src, const struct text *t, struct d
             *single = *single || memchr(p, '\'', n) != NULL;
             *twice = *twice || memchr(p, '"', n) != NULL;
         } else {
-            put_text(&out->buf, p, n, form, quote);
+            put_text(out, p, n, form, quote);
             err = dis_flush(out, false, e);
         }
     }
@@ -227,11 +237,12 @@ static enum pb_err long_text(struct dis_out *o, struct source *src, const struct
 }
 
 /* Most are shown as they are written. */
-static bool plain_text(struct buf *out, const uint8_t *p, size_t n)
+static bool plain_text(struct dis_out *o, const uint8_t *p, size_t n)
 {
+    struct buf *out = &o->buf;
     char *to;
 
-    if (text_plain(p, n, '\'', TEXT_PRINTABLE) < n)
+    if (plain(p, n, '\'', UTF8, o->checked) < n)
         return false;
     to = buf_room(out, n + 2);
     if (to != NULL) {
@@ -250,12 +261,12 @@ static void short_text(struct dis_out *o, const struct op *op, const struct text
     size_t n = (size_t)(t->end - t->from);
     char quote;
 
-    if (t->form == UTF8 && plain_text(&o->buf, p, n))
+    if (t->form == UTF8 && plain_text(o, p, n))
         return;
     quote = memchr(p, '\'', n) != NULL && memchr(p, '"', n) == NULL ? '"' : '\'';
 
     open_quote(&o->buf, op->code, quote);
-    put_text(&o->buf, p, n, t->form, quote);
+    put_text(o, p, n, t->form, quote);
     close_quote(&o->buf, op->code, quote);
 }
 

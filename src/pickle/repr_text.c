@@ -1,6 +1,9 @@
 #include "repr_text.h"
 
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include <pklbrowse/num.h>
 #include <pklbrowse/text.h>
@@ -109,13 +112,86 @@ static void fill_texts(struct byte_texts *t, char quote, bool array)
     }
 }
 
-static size_t put_many(char *to, const uint8_t *s, size_t n, const struct byte_texts *t)
+#define BLOCK 16u
+
+#ifdef __SSE2__
+
+static inline __m128i is(__m128i v, char c)
+{
+    return _mm_cmpeq_epi8(v, _mm_set1_epi8(c));
+}
+
+/* Of numbers below 16. */
+static inline __m128i hex_digits(__m128i v)
+{
+    __m128i letter = _mm_cmpgt_epi8(v, _mm_set1_epi8(9));
+
+    v = _mm_add_epi8(v, _mm_set1_epi8('0'));
+    return _mm_add_epi8(v, _mm_and_si128(letter, _mm_set1_epi8('a' - '0' - 10)));
+}
+
+/* As \xNN, one behind the other. */
+static inline void put_hex_block(char *to, __m128i v)
+{
+    const __m128i start = _mm_set1_epi16('\\' | 'x' << 8), nibble = _mm_set1_epi8(15);
+    __m128i high = hex_digits(_mm_and_si128(_mm_srli_epi16(v, 4), nibble));
+    __m128i low = hex_digits(_mm_and_si128(v, nibble));
+    __m128i first = _mm_unpacklo_epi8(high, low), second = _mm_unpackhi_epi8(high, low);
+
+    _mm_storeu_si128((void *)to, _mm_unpacklo_epi16(start, first));
+    _mm_storeu_si128((void *)(to + BLOCK), _mm_unpackhi_epi16(start, first));
+    _mm_storeu_si128((void *)(to + 2 * BLOCK), _mm_unpacklo_epi16(start, second));
+    _mm_storeu_si128((void *)(to + 3 * BLOCK), _mm_unpackhi_epi16(start, second));
+}
+
+/* Bytes that all stand for themselves, or are all written as \xNN; 0: they are not alike. */
+static inline size_t put_block(char *to, const uint8_t *s, char quote, bool array)
+{
+    __m128i v = _mm_loadu_si128((const void *)s), special;
+    __m128i low = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)); /* and those above 0x7f: signed */
+    unsigned outside = (unsigned)_mm_movemask_epi8(_mm_or_si128(low, is(v, 0x7f)));
+
+    if (outside == 0) {
+        special =
+            _mm_or_si128(is(v, '\\'), _mm_or_si128(is(v, quote), is(v, array ? '\'' : quote)));
+        if (_mm_movemask_epi8(special) != 0)
+            return 0;
+        _mm_storeu_si128((void *)to, v);
+        return BLOCK;
+    }
+    special = _mm_or_si128(is(v, '\t'), _mm_or_si128(is(v, '\n'), is(v, '\r')));
+    if (outside != 0xffff || _mm_movemask_epi8(special) != 0)
+        return 0;
+    put_hex_block(to, v);
+    return 4 * BLOCK;
+}
+
+#else
+
+static inline size_t put_block(char *to, const uint8_t *s, char quote, bool array)
+{
+    (void)to, (void)s, (void)quote, (void)array;
+    return 0;
+}
+
+#endif
+
+static size_t put_many(char *to, const uint8_t *s, size_t n, const struct byte_texts *t, char quote,
+                       bool array)
 {
     char *end = to;
 
-    for (size_t i = 0; i < n; i++) {
-        memcpy(end, t->text[s[i]], sizeof t->text[s[i]]);
-        end += t->len[s[i]];
+    while (n > 0) {
+        size_t used = n >= BLOCK ? put_block(end, s, quote, array) : 0;
+        size_t block = n < BLOCK ? n : BLOCK;
+
+        end += used;
+        for (size_t i = 0; used == 0 && i < block; i++) {
+            memcpy(end, t->text[s[i]], sizeof t->text[s[i]]);
+            end += t->len[s[i]];
+        }
+        s += block;
+        n -= block;
     }
     return (size_t)(end - to);
 }
@@ -135,7 +211,7 @@ void repr_bytes_piece(struct buf *out, const void *p, size_t n, char quote, bool
         if (to == NULL)
             return;
         if (many)
-            used = put_many(to, s, piece, &texts);
+            used = put_many(to, s, piece, &texts, quote, array);
         for (size_t i = 0; !many && i < piece; i++) {
             if (stands_for_itself(s[i], quote, array))
                 to[used++] = (char)s[i];

@@ -54,12 +54,11 @@ static void test_lines(void **state)
                            "    9: l        LIST       (MARK at 0)\n"
                            "   10: .    STOP\n"
                            "highest protocol among opcodes = 0\n");
-    CHECK("\x80\x04\x96\x02\0\0\0\0\0\0\0'\"\x94.",
-          "    0: \\x80 PROTO      4\n"
-          "    2: \\x96 BYTEARRAY8 bytearray(b'\\'\"')\n"
-          "   13: \\x94 MEMOIZE    (as 0)\n"
-          "   14: .    STOP\n"
-          "highest protocol among opcodes = 5\n");
+    CHECK("\x80\x04\x96\x02\0\0\0\0\0\0\0'\"\x94.", "    0: \\x80 PROTO      4\n"
+                                                    "    2: \\x96 BYTEARRAY8 bytearray(b'\\'\"')\n"
+                                                    "   13: \\x94 MEMOIZE    (as 0)\n"
+                                                    "   14: .    STOP\n"
+                                                    "highest protocol among opcodes = 5\n");
     CHECK("cos\nsy\\x41\n.", "    0: c    GLOBAL     'os sy\\\\x41'\n"
                              "   11: .    STOP\n"
                              "highest protocol among opcodes = 0\n");
@@ -145,13 +144,49 @@ static void test_long(void **state)
     free(bytes);
 }
 
+/* Sixteen and more of every byte, and each one among those that need no escape, and do. */
+static void test_bytes(void **state)
+{
+    enum { EACH = 64 };
+    static uint8_t bytes[5 + 256 * EACH + 1];
+    const size_t n = 256 * EACH;
+    struct buf out, want;
+
+    (void)state;
+    for (unsigned except = 0; except < 2; except++) { /* without double quotes the others stand */
+        char quote = except != 0 ? '"' : '\'';
+
+        memcpy(bytes, "B\0\x40\0\0", 5);
+        buf_init(&want, BUF_MAX_TEXT);
+        for (size_t i = 0; i < n; i++) {
+            uint8_t c = (uint8_t)(i / EACH), in = i % EACH < 24 || i % 16 == 5 ? c : 0x41;
+
+            if (i % EACH >= 48 && in != c)
+                in = 0xfe;
+            if (in == '"' && except != 0)
+                in = 'q';
+            bytes[5 + i] = in;
+            if (in == '\t' || in == '\n' || in == '\r')
+                buf_printf(&want, "\\%c", in == '\t' ? 't' : in == '\n' ? 'n' : 'r');
+            else if (in == '\\' || in == (uint8_t)quote)
+                buf_printf(&want, "\\%c", in);
+            else
+                buf_printf(&want, in >= 0x20 && in < 0x7f ? "%c" : "\\x%02x", in);
+        }
+        bytes[5 + n] = '.';
+        buf_init(&out, BUF_MAX_TEXT);
+        assert_int_equal(dis(bytes, sizeof bytes, false, &out), PB_OK);
+        assert_non_null(memmem(out.data, out.len, want.data, want.len));
+        buf_release(&out);
+        buf_release(&want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_broken),
-        cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_long),
+        cmocka_unit_test(test_lines), cmocka_unit_test(test_broken), cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_long),  cmocka_unit_test(test_bytes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -245,6 +245,29 @@ static void plain_runs(void **state)
     }
 }
 
+/* Every kind of character somewhere in a long text of East Asian letters. */
+static void plain_runs_of_letters(void **state)
+{
+    enum { LETTERS = 40, PLACES = 40, MOST = 3 * (30 + PLACES + LETTERS) + 4 };
+    char text[MOST];
+
+    (void)state;
+    for (uint32_t cp = 1; cp < 0x110000; cp += cp < 0x10000 ? 1 : 61) {
+        bool surrogate = cp >= 0xd800 && cp < 0xe000;
+        size_t at = 0, place = 3 * (30 + cp % PLACES), run;
+
+        for (; at < place; at += 3)
+            memcpy(text + at, cp % 2 != 0 ? "\xea\xb0\x80" : "\xed\x9d\xbf", 3);
+        at += utf8_encode(cp, text + at);
+        for (size_t i = 0; i < LETTERS; i++, at += 3)
+            memcpy(text + at, NI, 3);
+        run = text_printable(cp) && cp != '\\' && cp != '"' ? at : place;
+        assert_int_equal(text_plain_utf8(text, at, '"'), run);
+        assert_int_equal(text_plain(text, at, '"', TEXT_PRINTABLE), run);
+        assert_true(!surrogate || run == place);
+    }
+}
+
 static void widths(void **state)
 {
     static const struct {
@@ -461,6 +484,7 @@ int main(void)
         cmocka_unit_test(every_code_point_is_safe),
         cmocka_unit_test(printable),
         cmocka_unit_test(plain_runs),
+        cmocka_unit_test(plain_runs_of_letters),
         cmocka_unit_test(widths),
         cmocka_unit_test(fits),
         cmocka_unit_test(steps_by_graphemes),
