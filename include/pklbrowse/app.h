@@ -202,6 +202,10 @@ void app_object_follow(struct app_object *o); /* app_choose() */
 /* Stops what runs; the state becomes APP_FAILED with PB_ECANCELED (changed() is called later). */
 void app_object_cancel(struct app_object *o);
 void app_object_close(struct app_object *o); /* NULL is fine */
+/* A local file that somebody else changed or removed while it was open: "changed", "removed" (not
+ * translated), else NULL.  changed() is called when that is noticed. */
+const char *app_object_outdated(const struct app_object *o);
+void app_object_glance(struct app_object *o); /* the person came back to it: look whether it is */
 
 enum app_state app_object_state(const struct app_object *o);
 /* Of APP_FAILED, APP_BROKEN, APP_NOT_PICKLE. */

@@ -206,6 +206,9 @@ struct app_object {
     struct http_headers details; /* of app_object_details() */
     bool details_asked, details_here;
 
+    struct watch *watch;  /* of a local file, or NULL */
+    const char *outdated; /* app_object_outdated() */
+
     struct review *reviewing; /* under way */
     struct review *stored;    /* the last one saved in place: what the store holds; or NULL */
     struct save *save;
@@ -217,6 +220,11 @@ enum pb_err app_object_open_now(struct app *a, const struct location *loc,
                                 struct app_object **out, struct error *e) PB_CHECK;
 /* The bytes that the store holds, as far as we know. */
 struct source *app_object_stored(struct app_object *o);
+
+/* --- watch.c */
+void watch_start(struct app_object *o, int file); /* of a file that was just opened */
+void watch_saved(struct app_object *o);           /* what is there now is what we wrote */
+void watch_free(struct watch *w);                 /* NULL is fine */
 
 /* --- details.c */
 void details_forget(struct app_object *o); /* stops it */

@@ -335,6 +335,8 @@ static void on_opened(void *ctx, int fd, const struct error *e)
         fail(o, e);
         return;
     }
+    if (o->app->options.screen)
+        watch_start(o, fd);
     err = app_local_source(&o->loc, fd, &o->source, &error);
     if (err == PB_OK)
         err = start_head(o, on_local_again, &error);
@@ -520,6 +522,7 @@ void app_object_close(struct app_object *o)
     if (o == NULL)
         return;
     loop_unpost(o->app->loop, o);
+    watch_free(o->watch);
     save_free(o->save);
     merge_free(o->merge);
     app_review_cancel(o);

@@ -110,6 +110,7 @@ static void continue_from(struct save *s, const struct store_identity *now)
     if (store_identity_copy(&id, now, NULL) == PB_OK) {
         store_identity_release(&o->info.identity);
         o->info.identity = id;
+        watch_saved(o);
     }
     review_ref(s->r);
     review_unref(o->stored);

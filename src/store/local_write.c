@@ -311,24 +311,54 @@ static enum pb_err rename_new(struct write_op *w, struct error *e)
     return failed(w, "cannot save", e);
 }
 
+/* Has another program locked the file, with either kind of lock that there is? */
+static bool is_locked(int fd)
+{
+    struct flock held = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return true;
+    return fcntl(fd, F_OFD_GETLK, &held) == 0 && held.l_type != F_UNLCK;
+}
+
+/* Who locks a file means it: it is not replaced meanwhile.  *fd holds our lock; -1: none. */
+static enum pb_err lock_file(const struct write_op *w, int *fd, struct error *e)
+{
+    *fd = -1;
+    if (!w->there)
+        return PB_OK;
+    *fd = openat(w->dir, w->name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | O_NOFOLLOW);
+    if (*fd < 0 || !is_locked(*fd))
+        return PB_OK;
+    (void)close(*fd);
+    *fd = -1;
+    return local_fail(PB_EREADONLY, w->path,
+                      "another program has locked it; save again when it has let go", e);
+}
+
 /* The last look and the rename.  Between the two somebody else may write: another of us does not,
  * since the folder is locked meanwhile; *busy: by another, try again. */
 static enum pb_err look_and_rename(struct write_op *w, bool *busy, struct error *e)
 {
     struct stat st;
     bool there, locked = flock(w->dir, LOCK_EX | LOCK_NB) == 0;
+    int file;
     enum pb_err err;
 
     *busy = !locked && errno == EWOULDBLOCK; /* else a file system without locks */
     if (*busy)
         return PB_OK;
-    err = look(w, &st, &there, e);
+    err = lock_file(w, &file, e);
+    if (err == PB_OK)
+        err = look(w, &st, &there, e);
     if (err == PB_OK && w->condition == STORE_IF_ABSENT)
         err = rename_new(w, e);
     else if (err == PB_OK && renameat(w->dir, w->temp, w->dir, w->name) == 0)
         w->temp[0] = '\0';
     else if (err == PB_OK)
         err = failed(w, "cannot replace", e);
+    if (file >= 0)
+        (void)close(file);
     if (locked)
         (void)flock(w->dir, LOCK_UN);
     return err;

@@ -210,6 +210,8 @@ void cmd_pane(struct ui *u, int arg)
 {
     (void)arg;
     u->right_focus = !u->right_focus;
+    if (u->right_focus && u->right.object != NULL)
+        app_object_glance(u->right.object);
 }
 
 void cmd_close(struct ui *u, int arg)

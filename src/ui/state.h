@@ -94,6 +94,7 @@ struct right {
     bool folder_next;          /* when it is not there: perhaps a folder is meant */
     struct app_rescue *rescue; /* edits of it that an end of the program kept, or NULL */
     bool rescued;              /* they were made again: not needed once these are saved */
+    const char *outdated;      /* app_object_outdated(), as far as it was said */
     uint64_t since;
 };
 

@@ -237,6 +237,8 @@ static void on_continue(void *ctx)
 
     term_redraw(u->term);
     on_resize(u);
+    if (u->right.object != NULL)
+        app_object_glance(u->right.object);
 }
 
 /* Before curses starts: it would handle those that nobody handles in its own way, and end the

@@ -197,12 +197,34 @@ static void settled(struct ui *u)
     }
 }
 
+/* Somebody else was at the file.  What was not read yet cannot be read any more. */
+static void say_outdated(struct ui *u)
+{
+    struct right *r = &u->right;
+    const char *how = app_object_outdated(r->object);
+
+    if (how == r->outdated)
+        return;
+    r->outdated = how;
+    u->dirty = true;
+    if (how == NULL)
+        return;
+    if (right_unsaved(u))
+        ui_say(u, SAY_WARNING,
+               "The file was %s by someone else; your changes stay. s: what to do about it.",
+               _(how));
+    else
+        ui_say(u, SAY_WARNING, "The file was %s by someone else; R reads it again.", _(how));
+}
+
 void right_object_changed(void *ctx, struct app_object *o)
 {
     struct ui *u = ctx;
     struct right *r = &u->right;
 
     ui_changed(u);
+    if (o == r->object)
+        say_outdated(u);
     if (o != r->object || app_object_state(o) == r->seen)
         return;
     r->seen = app_object_state(o);
@@ -219,6 +241,7 @@ void right_open(struct ui *u, const struct location *where, bool properties)
     r->properties = properties;
     r->since = clock_mono_us();
     r->seen = APP_HEAD;
+    r->outdated = NULL;
     if (app_object_open(u->app, where, right_object_changed, u, &r->object, &e) != PB_OK) {
         r->object = NULL;
         ui_error(u, &e);
@@ -244,6 +267,7 @@ void right_look(struct ui *u, const struct location *of, const struct location *
         close_object(u);
         r->object = o;
         r->seen = APP_HEAD;
+        r->outdated = NULL;
         r->since = clock_mono_us();
         (void)snprintf(r->version, sizeof r->version, "%s", label);
     }
@@ -331,6 +355,8 @@ static void title_urgent(struct ui *u, struct buf *out)
                    (unsigned long long)app_object_error(r->object)->offset);
     if (s == APP_NOT_PICKLE)
         buf_puts(out, _(" \xc2\xb7 no pickle"));
+    if (app_object_outdated(r->object) != NULL)
+        buf_printf(out, _(" \xc2\xb7 %s meanwhile"), _(app_object_outdated(r->object)));
     if (edit != NULL && pkl_edit_dirty(edit))
         buf_printf(out, _(" \xc2\xb7 %zu unsaved"), pkl_edit_unsaved(edit));
     if (r->version[0] != '\0')

@@ -515,6 +515,69 @@ def moved_rows():
     assert not fault, fault
 
 
+
+def changed_while_open():
+    """Somebody else writes, replaces, removes the file that is open: it is noticed, nothing is
+    lost, and what we save ourselves is no such change."""
+
+    def act(what):
+        path = stage.path("my-bucket/data.pickle")
+        if what == "write":
+            with open(path, "r+b") as f:
+                f.write(b"theirs")
+        elif what == "cut":
+            os.truncate(path, 3)
+        elif what == "replace":
+            with open(path + "~", "wb") as f:
+                f.write(pickle.dumps({"age": 99}))
+            os.replace(path + "~", path)
+        else:
+            os.unlink(path)
+
+    for what, words in (
+        ("write", "was changed by someone else; R reads"),
+        ("cut", "was changed by someone else; R reads"),
+        ("replace", "was changed by someone else; R reads"),
+        ("remove", "was removed by someone else; R reads"),
+    ):
+        with Stage() as stage:
+            stage.run(
+                f"""
+                expect 'New York'
+                {stage.meanwhile(lambda w=what: act(w))}
+                await {words}
+                expect meanwhile
+                {"key R" if what == "replace" else "key g"}
+                {"expect 99" if what == "replace" else ""}
+                """,
+                where=[stage.path("my-bucket/data.pickle")],
+                size=(24, 100),
+            )
+    with Stage() as stage:
+        stage.run(
+            f"""
+            expect 'New York'
+            key j j e ^U
+            type 31
+            key Enter s Enter
+            expect Saved.
+            rest 600
+            expect-not meanwhile
+            key j e ^U
+            type 'Rome'
+            key Enter
+            {stage.meanwhile(lambda: act("replace"))}
+            await your changes stay
+            expect meanwhile
+            expect Rome
+            key s Enter
+            expect changed while you were editing
+            """,
+            where=[stage.path("my-bucket/data.pickle")],
+            size=(24, 120),
+        )
+
+
 if __name__ == "__main__":
     sys.exit(
         main(
@@ -529,6 +592,7 @@ if __name__ == "__main__":
                 expanded_stays,
                 undone_past_a_save,
                 moved_rows,
+                changed_while_open,
             ]
         )
     )

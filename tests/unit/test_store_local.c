@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -669,6 +670,28 @@ static void test_write_refuses(void **state)
     expect_no_leftovers(f);
 }
 
+/* Whoever locks a file, by whichever of the two kinds of locks, is not written over. */
+static void test_write_locked(void **state)
+{
+    struct fixture *f = *state;
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int fd;
+
+    make_tree(f);
+    for (int kind = 0; kind < 2; kind++) {
+        fd = open(path_of(f, "b.pkl"), O_RDWR | O_CLOEXEC);
+        assert_true(fd >= 0);
+        assert_int_equal(kind == 0 ? flock(fd, LOCK_SH) : fcntl(fd, F_OFD_SETLK, &whole), 0);
+        assert_int_equal(write_file(f, "b.pkl", "x", STORE_ALWAYS, NULL, NULL), PB_EREADONLY);
+        assert_non_null(strstr(f->error.msg, "another program has locked it"));
+        expect_file(f, "b.pkl", "xyz");
+        expect_no_leftovers(f);
+        close(fd);
+    }
+    assert_int_equal(write_file(f, "b.pkl", "new", STORE_ALWAYS, NULL, NULL), PB_OK);
+    expect_file(f, "b.pkl", "new");
+}
+
 static void test_write_keeps_attributes(void **state)
 {
     struct fixture *f = *state;
@@ -833,7 +856,8 @@ int main(void)
         TEST(test_write_if_absent),
         TEST(test_write_follows_links),
         TEST(test_write_refuses),
-        TEST(test_write_keeps_attributes),
+        TEST(test_write_locked),
+    TEST(test_write_keeps_attributes),
         TEST(test_write_cancelled),
         TEST(test_without_memory),
         cmocka_unit_test(test_identities),
