@@ -76,7 +76,8 @@ void cmd_opcodes(struct ui *u, int arg);
 /* view_table.c */
 void cmd_table(struct ui *u, int arg);
 void cmd_table_column(struct ui *u, int direction);
-void cmd_table_take(struct ui *u, int edit);
+void cmd_table_take(struct ui *u, int arg);
+void cmd_table_edit(struct ui *u, int or_go);
 void cmd_table_sort(struct ui *u, int arg);
 
 /* links.c */

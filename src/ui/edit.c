@@ -255,23 +255,20 @@ static void edit_text(struct ui *u, struct edited *x, const struct buf *text)
     }
 }
 
-void cmd_edit(struct ui *u, int arg)
+void edit_open(struct ui *u, struct pkl_child *way, size_t n)
 {
     struct edited *x = mem_alloc(sizeof *x);
     const struct pkl_node *value;
     struct buf text;
     struct error e;
 
-    (void)arg;
     if (x == NULL) {
+        free(way);
         ui_say(u, SAY_ERROR, "out of memory");
         return;
     }
-    if (edit_way(u, u->right.list.cur, &x->way, &x->n, &e) != PB_OK) {
-        ui_error(u, &e);
-        edited_free(x);
-        return;
-    }
+    x->way = way;
+    x->n = n;
     value = &x->way[x->n - 1].value;
     buf_init(&text, EDITOR_MAX + BUF_MAX_LINE);
     if (!value_text(u, value, &text, &e)) {
@@ -287,6 +284,21 @@ void cmd_edit(struct ui *u, int arg)
         edit_text(u, x, &text);
     }
     buf_release(&text);
+}
+
+void cmd_edit(struct ui *u, int arg)
+{
+    struct pkl_child *way = NULL;
+    struct error e;
+    size_t n;
+
+    (void)arg;
+    if (edit_way(u, u->right.list.cur, &way, &n, &e) == PB_OK) {
+        edit_open(u, way, n);
+    } else {
+        ui_error(u, &e);
+        free(way);
+    }
 }
 
 /* --- taking back ---------------------------------------------------------------------------- */

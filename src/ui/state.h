@@ -398,6 +398,8 @@ enum pb_err edit_way(struct ui *u, uint64_t row, struct pkl_child **way, size_t 
                      struct error *e) PB_CHECK;
 
 /* edit.c */
+/* The value at the end of a way becomes a line; takes over the way. */
+void edit_open(struct ui *u, struct pkl_child *way, size_t n);
 bool edit_has_text(const struct pkl_node *v); /* is edited as one text */
 
 /* ask.c: one line asked for, at the bottom or in the line of a value. */

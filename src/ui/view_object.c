@@ -9,6 +9,7 @@
 
 #include "commands.h"
 #include "state.h"
+#include "table.h"
 
 #define DOUBTED_MAX 100u /* changes: of more only the review tells what Python may refuse */
 
@@ -337,6 +338,7 @@ void right_refresh(struct ui *u)
     find_drop(u); /* places may have moved; n looks again */
     if (r->tree != NULL && tree_refresh(r->tree, &e) != PB_OK)
         ui_error(u, &e);
+    tables_refresh(u);
     say_doubts(u);
     u->dirty = true;
 }

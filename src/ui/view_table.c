@@ -1,43 +1,19 @@
 /*
- * A table over the panes: the children of a container as rows, what is in them as columns.
- *
- * For lists of records: dicts, objects, tuples of equal length.  The columns are those of the first
- * rows; a cell is read when it is drawn.
+ * A table over the panes, for lists of records: dicts, objects, tuples of equal length.  The
+ * columns are those of the first rows; a cell is read when it is drawn, and edited in its place.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include <pklbrowse/intl.h>
 #include <pklbrowse/mem.h>
-#include <pklbrowse/num.h>
 #include <pklbrowse/pkl_repr.h>
 #include <pklbrowse/text.h>
 
 #include "commands.h"
-#include "state.h"
+#include "table.h"
 
-#define SAMPLE 64  /* rows that say which columns there are */
-#define FIELDS 128 /* of a row that are looked at */
-#define WIDEST 30  /* columns of the screen that a column of the table gets */
-#define CELL_BYTES 200
-#define SORT_MAX 20000u /* rows */
-
-struct table_view {
-    struct view view;
-    struct ui *u;
-    struct buf path, title; /* of the container, as a path */
-    pkl_id id;
-    struct {
-        char **data; /* labels */
-        size_t len, cap;
-    } columns;
-    size_t column, first; /* of the cursor; the first one seen */
-    struct list list;
-    uint64_t *order; /* rows in the order they are shown; NULL: as they stand */
-    size_t sorted;   /* by this column */
-    struct pkl_child *fields;
-    struct buf text;
-};
+#define SAMPLE 64 /* rows that say which columns there are */
 
 static struct table_view *top_table(struct ui *u)
 {
@@ -46,7 +22,7 @@ static struct table_view *top_table(struct ui *u)
 
 /* --- reading -------------------------------------------------------------------------------- */
 
-static bool row_at(const struct table_view *t, uint64_t shown, struct pkl_child *out)
+bool table_row(const struct table_view *t, uint64_t shown, struct pkl_child *out)
 {
     struct pkl_view *v = tree_view(t->u->right.tree);
     uint64_t row = t->order != NULL ? t->order[shown] : shown;
@@ -56,12 +32,12 @@ static bool row_at(const struct table_view *t, uint64_t shown, struct pkl_child 
 }
 
 /* 'name', 3, .attr: what a field is called. */
-static bool label_of(struct pkl_view *v, const struct pkl_child *c, struct buf *out)
+bool table_label(struct pkl_view *v, const struct pkl_child *c, struct buf *out)
 {
     buf_clear(out);
     if (c->key.id == 0)
         buf_printf(out, "%llu", (unsigned long long)c->index);
-    else if (pkl_preview(v, &c->key, CELL_BYTES, out, NULL) != PB_OK)
+    else if (pkl_preview(v, &c->key, TABLE_CELL, out, NULL) != PB_OK)
         return false;
     return out->failed == PB_OK;
 }
@@ -72,13 +48,13 @@ static bool is_record(const struct pkl_node *n)
            n->kind == PKL_LIST;
 }
 
-static size_t fields_of(const struct table_view *t, const struct pkl_child *row)
+size_t table_fields(const struct table_view *t, const struct pkl_child *row)
 {
     struct pkl_view *v = tree_view(t->u->right.tree);
     size_t got = 0;
 
     if (!is_record(&row->value) ||
-        v->children(v, row->value.id, 0, FIELDS, t->fields, &got, NULL) != PB_OK)
+        v->children(v, row->value.id, 0, TABLE_FIELDS, t->fields, &got, NULL) != PB_OK)
         return 0;
     return got;
 }
@@ -93,17 +69,24 @@ static size_t column_of(const struct table_view *t, const char *label)
 }
 
 /* The field of a row that stands in a column; most rows have it where the first ones have it. */
-static const struct pkl_child *cell_of(struct table_view *t, size_t got, size_t column)
+const struct pkl_child *table_cell(struct table_view *t, size_t got, size_t column)
 {
     struct pkl_view *v = tree_view(t->u->right.tree);
 
     for (size_t i = 0; i < got; i++) {
         const struct pkl_child *c = &t->fields[(column + i) % got];
 
-        if (label_of(v, c, &t->text) && strcmp(t->text.data, t->columns.data[column]) == 0)
+        if (table_label(v, c, &t->text) && strcmp(t->text.data, t->columns.data[column]) == 0)
             return c;
     }
     return NULL;
+}
+
+static void forget_columns(struct table_view *t)
+{
+    for (size_t i = 0; i < t->columns.len; i++)
+        free(t->columns.data[i]);
+    t->columns.len = 0;
 }
 
 static void find_columns(struct table_view *t)
@@ -112,12 +95,12 @@ static void find_columns(struct table_view *t)
 
     for (uint64_t i = 0; i < t->list.count && i < SAMPLE; i++) {
         struct pkl_child row;
-        size_t got = row_at(t, i, &row) ? fields_of(t, &row) : 0;
+        size_t got = table_row(t, i, &row) ? table_fields(t, &row) : 0;
 
-        for (size_t k = 0; k < got && t->columns.len < FIELDS; k++) {
+        for (size_t k = 0; k < got && t->columns.len < TABLE_FIELDS; k++) {
             char *label;
 
-            if (!label_of(v, &t->fields[k], &t->text) || column_of(t, t->text.data) != SIZE_MAX)
+            if (!table_label(v, &t->fields[k], &t->text) || column_of(t, t->text.data) != SIZE_MAX)
                 continue;
             label = mem_strndup(t->text.data, t->text.len);
             if (label == NULL || !vec_push(&t->columns, label)) {
@@ -128,157 +111,13 @@ static void find_columns(struct table_view *t)
     }
 }
 
-static bool cell_text(struct table_view *t, size_t got, size_t column, struct buf *out)
+bool table_cell_text(struct table_view *t, size_t got, size_t column, struct buf *out)
 {
-    const struct pkl_child *c = cell_of(t, got, column);
+    const struct pkl_child *c = table_cell(t, got, column);
 
     buf_clear(out);
     return c != NULL &&
-           pkl_preview(tree_view(t->u->right.tree), &c->value, CELL_BYTES, out, NULL) == PB_OK;
-}
-
-/* --- drawing -------------------------------------------------------------------------------- */
-
-static int text_columns(const struct screen *s, const char *text)
-{
-    int w = screen_width(s, STYLE_VALUE, text, strlen(text));
-
-    return w < WIDEST ? w : WIDEST;
-}
-
-struct widths {
-    int number, columns[FIELDS];
-    size_t end; /* one past the last column seen */
-};
-
-static void measure(struct table_view *t, const struct region *r, struct widths *w)
-{
-    struct buf cell, number;
-    int x;
-
-    buf_init(&cell, BUF_MAX_LINE);
-    buf_init(&number, 64);
-    w->number = 2;
-    for (size_t k = t->first; k < t->columns.len; k++)
-        w->columns[k] = text_columns(r->s, t->columns.data[k]);
-    for (uint64_t i = t->list.top; i < list_end(&t->list); i++) {
-        struct pkl_child row = {0};
-        size_t got = row_at(t, i, &row) ? fields_of(t, &row) : 0;
-
-        if (label_of(tree_view(t->u->right.tree), &row, &number) &&
-            text_columns(r->s, number.data) >= w->number)
-            w->number = text_columns(r->s, number.data) + 1;
-        x = w->number;
-        for (size_t k = t->first; k < t->columns.len && x < r->w; k++) {
-            int width = cell_text(t, got, k, &cell) ? text_columns(r->s, cell.data) : 0;
-
-            w->columns[k] = width > w->columns[k] ? width : w->columns[k];
-            x += w->columns[k] + 2;
-        }
-    }
-    x = w->number;
-    for (w->end = t->first; w->end < t->columns.len && (w->end == t->first || x < r->w); w->end++)
-        x += w->columns[w->end] + 2;
-    buf_release(&cell);
-    buf_release(&number);
-}
-
-static void draw_row(struct table_view *t, uint64_t i, const struct widths *w,
-                     const struct region *r, int y)
-{
-    struct pkl_child row;
-    struct buf cell;
-    size_t got;
-    int x = w->number;
-
-    if (!row_at(t, i, &row))
-        return;
-    got = fields_of(t, &row);
-    buf_init(&cell, BUF_MAX_LINE);
-    (void)label_of(tree_view(t->u->right.tree), &row, &cell);
-    (void)screen_field(r, y, 0, w->number - 1, STYLE_DIM, cell.data, cell.len);
-    buf_clear(&cell);
-    for (size_t k = t->first; k < w->end; k++) {
-        int width = w->columns[k] < r->w - x ? w->columns[k] : r->w - x;
-
-        if (got > 0 && cell_text(t, got, k, &cell))
-            (void)screen_field(r, y, x, width, STYLE_VALUE, cell.data, cell.len);
-        else if (got == 0 && k == t->first &&
-                 pkl_preview(tree_view(t->u->right.tree), &row.value, CELL_BYTES, &cell, NULL) ==
-                     PB_OK)
-            (void)screen_field(r, y, x, r->w - x, STYLE_DIM, cell.data, cell.len);
-        if (i == t->list.cur && k == t->column)
-            screen_mark(r, y, x, width > 0 ? width : 1, MARK_CURSOR);
-        x += w->columns[k] + 2;
-        buf_clear(&cell);
-    }
-    if (i == t->list.cur)
-        screen_mark(r, y, 0, w->number - 1, MARK_CURSOR_AWAY);
-    buf_release(&cell);
-}
-
-static void draw_head(struct table_view *t, const struct widths *w, const struct region *r)
-{
-    int x = w->number;
-
-    for (size_t k = t->first; k < w->end; k++) {
-        const char *label = t->columns.data[k];
-        int width = w->columns[k] < r->w - x ? w->columns[k] : r->w - x;
-
-        (void)screen_field(r, 0, x, width, k == t->sorted ? STYLE_HEADING : STYLE_LABEL, label,
-                           strlen(label));
-        x += w->columns[k] + 2;
-    }
-}
-
-/* The column of the cursor is seen whole, where there is room. */
-static void settle_columns(struct table_view *t, const struct region *r, struct widths *w)
-{
-    if (t->column < t->first)
-        t->first = t->column;
-    for (;;) {
-        int x;
-
-        measure(t, r, w);
-        x = w->number;
-        for (size_t k = t->first; k <= t->column && k < t->columns.len; k++)
-            x += w->columns[k] + (k < t->column ? 2 : 0);
-        if (t->first >= t->column || (x <= r->w && t->column < w->end))
-            return;
-        t->first++;
-    }
-}
-
-static void table_draw(struct ui *u, struct view *view, const struct region *r, bool focus)
-{
-    struct table_view *t = (struct table_view *)view;
-    struct region box = region_part(r, 1, 0, r->h - 3, r->w), inner, rows;
-    struct widths w = {0};
-    struct buf text;
-
-    (void)u;
-    (void)focus;
-    screen_fill(&box, 0, 0, box.h, box.w, STYLE_NORMAL);
-    screen_box(&box, STYLE_BORDER_FOCUS);
-    (void)screen_field_end(&box, 0, 2,
-                           screen_width(r->s, STYLE_HEADING, t->title.data, t->title.len) <
-                                   box.w - 4
-                               ? screen_width(r->s, STYLE_HEADING, t->title.data, t->title.len)
-                               : box.w - 4,
-                           STYLE_HEADING, t->title.data, t->title.len);
-    inner = region_part(&box, 1, 2, box.h - 2, box.w - 4);
-    rows = region_part(&inner, 1, 0, inner.h - 1, inner.w);
-    t->view.at = rows;
-    list_set_height(&t->list, (unsigned)(rows.h > 0 ? rows.h : 1));
-    settle_columns(t, &rows, &w);
-    draw_head(t, &w, &inner);
-    for (uint64_t i = t->list.top; i < list_end(&t->list); i++)
-        draw_row(t, i, &w, &rows, (int)(i - t->list.top));
-    buf_init(&text, 100);
-    buf_printf(&text, _(" row %s of %s, column %zu of %zu "), TEXT_COUNT(t->list.cur + 1),
-               TEXT_COUNT(t->list.count), t->column + 1, t->columns.len);
-    screen_puts_end(&box, box.h - 1, box.w - 2, STYLE_NORMAL, text.data);
-    buf_release(&text);
+           pkl_preview(tree_view(t->u->right.tree), &c->value, TABLE_CELL, out, NULL) == PB_OK;
 }
 
 /* --- keys ----------------------------------------------------------------------------------- */
@@ -299,11 +138,16 @@ static void table_click(struct ui *u, struct view *view, int y, int x, bool twic
 {
     struct table_view *t = (struct table_view *)view;
 
-    (void)x;
+    int right = t->widths.number;
+
     if (t->list.top + (uint64_t)y < t->list.count)
         list_go(&t->list, t->list.top + (uint64_t)y);
+    for (size_t k = t->first; k < t->widths.end && right <= x; k++) {
+        right += t->widths.columns[k] + 2;
+        t->column = k;
+    }
     if (twice)
-        cmd_table_take(u, 0);
+        cmd_table_edit(u, 1);
 }
 
 static void table_cancel(struct ui *u, struct view *view)
@@ -316,13 +160,13 @@ static void table_free(struct ui *u, struct view *view)
     struct table_view *t = (struct table_view *)view;
 
     (void)u;
-    for (size_t i = 0; i < t->columns.len; i++)
-        free(t->columns.data[i]);
+    forget_columns(t);
     vec_release(&t->columns);
     free(t->order);
     free(t->fields);
     buf_release(&t->path);
     buf_release(&t->title);
+    buf_release(&t->shown);
     buf_release(&t->text);
     free(t);
 }
@@ -346,113 +190,171 @@ void cmd_table_column(struct ui *u, int direction)
         t->column++;
 }
 
-/* Closes the table with the tree's cursor on the cell, and edits that if asked to. */
-void cmd_table_take(struct ui *u, int edit)
+/* --- the cell of the cursor ----------------------------------------------------------------- */
+
+/* Its place, in t->fields; NULL: this row has none there, and out is the row's path. */
+static const struct pkl_child *cursor_cell(struct table_view *t, enum path_form form,
+                                           struct buf *out, struct error *e)
 {
-    struct table_view *t = top_table(u);
-    struct pkl_view *v = tree_view(u->right.tree);
+    struct pkl_view *v = tree_view(t->u->right.tree);
+    const struct buf *base = form == PATH_FORM_PATH ? &t->path : &t->shown;
     const struct pkl_child *cell;
     struct pkl_child row;
+
+    buf_append(out, base->data, base->len);
+    *e = (struct error){.code = PB_OK};
+    if (!table_row(t, t->list.cur, &row) || pkl_path_step_text(v, &row, form, out, e) != PB_OK)
+        return NULL;
+    cell = table_cell(t, table_fields(t, &row), t->column);
+    if (cell != NULL && pkl_path_step_text(v, cell, form, out, e) != PB_OK)
+        return NULL;
+    return cell;
+}
+
+bool table_changed(const struct table_view *t, const struct pkl_child *c)
+{
+    struct pkl_edit *edit = right_edit(t->u);
+
+    return edit != NULL && pkl_edit_dirty(edit) &&
+           (pkl_edit_place_changed(edit, c->owner, c->index, NULL) ||
+            pkl_edit_below_changed(edit, &c->value));
+}
+
+void table_status(struct table_view *t, struct buf *out)
+{
+    struct pkl_edit *edit = right_edit(t->u);
+    const struct pkl_child *cell;
+    struct pkl_node old = {0};
+    struct error e;
+
+    cell = cursor_cell(t, PATH_FORM_PYTHON, out, &e);
+    if (cell == NULL || edit == NULL || !pkl_edit_dirty(edit) ||
+        !pkl_edit_place_changed(edit, cell->owner, cell->index, &old))
+        return;
+    buf_puts(out, "   ");
+    if (old.id == 0 || old.id == cell->value.id) {
+        buf_puts(out, old.id == 0 ? _("new") : _("moved"));
+    } else {
+        buf_puts(out, _("was "));
+        if (pkl_preview(pkl_edit_saved_view(edit), &old, TABLE_CELL, out, &e) != PB_OK)
+            buf_printf(out, "<%s>", e.msg);
+    }
+}
+
+/* The cell's own place becomes the line editor. */
+static void edit_cell(struct ui *u, struct table_view *t)
+{
+    struct pkl_child *way = NULL;
+    struct pkl_paths *paths = NULL;
+    struct pkl_path path;
+    struct arena mem;
+    struct buf text;
+    struct error e;
+    enum pb_err err;
+    size_t at;
+
+    arena_init(&mem);
+    buf_init(&text, BUF_MAX_TEXT);
+    if (cursor_cell(t, PATH_FORM_PATH, &text, &e) == NULL && e.code == PB_OK) {
+        ui_say(u, SAY_INFO, "This row has nothing in this column.");
+        goto out;
+    }
+    err = e.code != PB_OK ? e.code : pkl_path_parse(&mem, text.data, text.len, &path, &at, &e);
+    if (err == PB_OK)
+        err = pkl_paths_new(tree_view(u->right.tree), &paths, &e);
+    if (err == PB_OK && (way = mem_realloc(NULL, path.count + 1, sizeof *way)) == NULL)
+        err = error_nomem(&e);
+    if (err == PB_OK)
+        err = pkl_paths_way(paths, &path, way, &e);
+    if (err == PB_OK) {
+        edit_open(u, way, path.count + 1);
+        way = NULL;
+    } else {
+        ui_error(u, &e);
+    }
+out:
+    pkl_paths_free(paths);
+    free(way);
+    buf_release(&text);
+    arena_release(&mem);
+}
+
+/* The table closes with the tree's cursor on the cell. */
+static void go_to_cell(struct ui *u, struct table_view *t)
+{
     struct buf path;
     struct error e;
-    bool ok;
 
     buf_init(&path, BUF_MAX_TEXT);
-    buf_append(&path, t->path.data, t->path.len);
-    ok = row_at(t, t->list.cur, &row) &&
-         pkl_path_step_text(v, &row, PATH_FORM_PATH, &path, &e) == PB_OK;
-    cell = ok ? cell_of(t, fields_of(t, &row), t->column) : NULL;
-    if (ok && cell != NULL)
-        ok = pkl_path_step_text(v, cell, PATH_FORM_PATH, &path, &e) == PB_OK;
-    if (edit && cell == NULL) {
-        ui_say(u, SAY_INFO, "This row has nothing in this column.");
-    } else if (ok) {
+    (void)cursor_cell(t, PATH_FORM_PATH, &path, &e);
+    if (e.code != PB_OK) {
+        ui_error(u, &e);
+    } else {
         ui_pop(u, &t->view);
         tree_go_path(u, path.data, path.len);
-        if (edit)
-            cmd_edit(u, 0);
     }
     buf_release(&path);
 }
 
-/* --- order ---------------------------------------------------------------------------------- */
-
-struct sort_row {
-    uint64_t row;
-    double number;
-    bool is_number;
-    char *text;
-};
-
-static int in_order(const void *a, const void *b)
+void cmd_table_take(struct ui *u, int arg)
 {
-    const struct sort_row *x = a, *y = b;
-    int d = 0;
-
-    if (x->is_number != y->is_number)
-        return x->is_number ? -1 : 1;
-    if (x->is_number && x->number != y->number)
-        return x->number < y->number ? -1 : 1;
-    if (!x->is_number)
-        d = strcmp(x->text != NULL ? x->text : "", y->text != NULL ? y->text : "");
-    return d != 0 ? d : x->row < y->row ? -1 : 1;
+    (void)arg;
+    go_to_cell(u, top_table(u));
 }
 
-static bool fill_sort(struct table_view *t, struct sort_row *rows)
-{
-    struct buf cell;
-    bool ok = true;
-
-    free(t->order);
-    t->order = NULL;
-    buf_init(&cell, BUF_MAX_LINE);
-    for (uint64_t i = 0; i < t->list.count && ok; i++) {
-        struct pkl_child row;
-        size_t got = row_at(t, i, &row) ? fields_of(t, &row) : 0;
-
-        rows[i].row = i;
-        if (got == 0 || !cell_text(t, got, t->column, &cell))
-            continue;
-        rows[i].is_number = num_parse_double(cell.data, cell.len, &rows[i].number);
-        rows[i].text = mem_strndup(cell.data, cell.len);
-        ok = rows[i].text != NULL;
-    }
-    buf_release(&cell);
-    return ok;
-}
-
-void cmd_table_sort(struct ui *u, int arg)
+void cmd_table_edit(struct ui *u, int or_go)
 {
     struct table_view *t = top_table(u);
-    size_t n = (size_t)t->list.count;
-    struct sort_row *rows;
-    bool ok;
+    const struct pkl_child *cell;
+    struct buf path;
+    struct error e;
 
-    (void)arg;
-    if (t->order != NULL && t->sorted == t->column) { /* again: as they stand */
-        free(t->order);
-        t->order = NULL;
-        t->sorted = SIZE_MAX;
+    buf_init(&path, BUF_MAX_TEXT);
+    cell = cursor_cell(t, PATH_FORM_PATH, &path, &e);
+    buf_release(&path);
+    if (or_go && (right_edit(u) == NULL || cell == NULL || !edit_has_text(&cell->value)))
+        go_to_cell(u, t);
+    else
+        edit_cell(u, t);
+}
+
+/* --- after an edit -------------------------------------------------------------------------- */
+
+static void refresh(struct ui *u, struct table_view *t)
+{
+    struct pkl_path path;
+    struct pkl_child place;
+    struct arena mem;
+    size_t at;
+    bool there;
+
+    arena_init(&mem);
+    there = pkl_path_parse(&mem, t->path.data, t->path.len, &path, &at, NULL) == PB_OK &&
+            pkl_path_follow(tree_view(u->right.tree), &path, &place, NULL) == PB_OK &&
+            is_record(&place.value);
+    arena_release(&mem);
+    if (!there) {
+        ui_pop(u, &t->view);
         return;
     }
-    if (t->list.count > SORT_MAX) {
-        ui_say(u, SAY_INFO, "More than %u rows are not sorted here.", SORT_MAX);
-        return;
+    t->id = place.value.id;
+    if (place.value.count != t->list.count)
+        table_unsort(t);
+    list_set_count(&t->list, place.value.count);
+    forget_columns(t);
+    find_columns(t);
+    if (t->column >= t->columns.len)
+        t->column = t->columns.len > 0 ? t->columns.len - 1 : 0;
+}
+
+void tables_refresh(struct ui *u)
+{
+    for (struct view *v = u->over; v != NULL; v = v->below) {
+        if (v->ops == &view_table) {
+            refresh(u, (struct table_view *)v);
+            return; /* there is never a second one */
+        }
     }
-    rows = mem_alloc((n + 1) * sizeof *rows);
-    ok = rows != NULL && fill_sort(t, rows);
-    if (ok && (t->order = mem_realloc(NULL, n + 1, sizeof *t->order)) != NULL) {
-        qsort(rows, n, sizeof *rows, in_order);
-        for (size_t i = 0; i < n; i++)
-            t->order[i] = rows[i].row;
-        t->sorted = t->column;
-    } else {
-        ui_say(u, SAY_ERROR, "out of memory");
-    }
-    for (size_t i = 0; rows != NULL && i < n; i++)
-        free(rows[i].text);
-    free(rows);
-    list_go(&t->list, 0);
 }
 
 /* --- opening -------------------------------------------------------------------------------- */
@@ -492,7 +394,7 @@ void cmd_table(struct ui *u, int arg)
         return;
     }
     t = mem_alloc(sizeof *t);
-    if (t == NULL || (t->fields = mem_realloc(NULL, FIELDS, sizeof *t->fields)) == NULL) {
+    if (t == NULL || (t->fields = mem_realloc(NULL, TABLE_FIELDS, sizeof *t->fields)) == NULL) {
         free(t);
         ui_say(u, SAY_ERROR, "out of memory");
         return;
@@ -503,13 +405,15 @@ void cmd_table(struct ui *u, int arg)
     t->sorted = SIZE_MAX;
     buf_init(&t->path, BUF_MAX_TEXT);
     buf_init(&t->title, BUF_MAX_TEXT);
+    buf_init(&t->shown, BUF_MAX_TEXT);
     buf_init(&t->text, BUF_MAX_LINE);
     list_init(&t->list);
     list_set_count(&t->list, place.value.count);
     buf_putc(&t->title, ' ');
     if (tree_path(u->right.tree, row, PATH_FORM_PATH, &t->path, NULL) != PB_OK ||
-        tree_path(u->right.tree, row, PATH_FORM_PYTHON, &t->title, NULL) != PB_OK)
-        buf_puts(&t->title, "?");
+        tree_path(u->right.tree, row, PATH_FORM_PYTHON, &t->shown, NULL) != PB_OK)
+        buf_puts(&t->shown, "?");
+    buf_append(&t->title, t->shown.data, t->shown.len);
     if (t->title.len == 1)
         buf_puts(&t->title, _("the whole value"));
     buf_puts(&t->title, _(" as a table "));

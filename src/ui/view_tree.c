@@ -44,7 +44,7 @@ void tree_draw(struct ui *u, const struct region *r, bool focus)
     struct tree_look t = look(u);
 
     tree_look_draw(u, &t, r, focus ? MARK_CURSOR : MARK_CURSOR_AWAY,
-                   a != NULL && a->ops->inline_value ? a : NULL);
+                   a != NULL && a->ops->inline_value && a->view.below == NULL ? a : NULL);
 }
 
 /* Of what is cut in its row one wants to know how much there is. */

@@ -767,13 +767,30 @@ def table():
             key G
             shot end
             key g l e ^U
-            type 77
+            type 1 +
+            shot a mistake in a cell
+            key Backspace Backspace Backspace
+            type 4242
+            expect int 4242
             key Enter
             expect was 0.0
+            shot a cell that is changed
+            key u
+            expect-not 4242
+            key ^R
+            expect *4242
+            key h Enter Esc l
+            expect was 0.0
+            key h o Enter ^U
+            type 'somebody'
+            key Enter
+            expect 2 unsaved
+            shot sorted before
+            key o k e Esc u Tab
+            expect 1 unsaved
             key T
-            expect 77
             resize 40 10
-            key l l
+            key l l l
             shot small
             key Enter
             expect address

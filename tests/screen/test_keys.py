@@ -104,7 +104,8 @@ SCRIPTS = [
         key E / ^U
         type users
         key Enter T
-        key {MOVES} l Right h Left o ^L ^Z M-m M-m q T Esc T Enter C T e Esc T F4 Esc T ^C
+        key {MOVES} l Right h Left o ^L ^Z M-m M-m q T Esc T Tab C T
+        key e Esc F4 Esc Enter Esc u ^R Esc T ^C
     """),
     ("versions", "my-bucket/data.pickle", f"""
         key v
