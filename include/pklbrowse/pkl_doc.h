@@ -206,6 +206,10 @@ void pkl_doc_info(const struct pkl_doc *d, struct pkl_info *out);
 struct pkl_view *pkl_doc_view(struct pkl_doc *d);
 struct source *pkl_doc_source(struct pkl_doc *d);
 
+/* Was the list or bytearray changed otherwise than by growing (SETITEM by number, APPEND on a
+ * bytearray)?  Its bytes are not those of its opcode then.  Such a pickle is read, not edited. */
+bool pkl_doc_altered(const struct pkl_doc *d, pkl_id id);
+
 /* Where unpicklers differ: other versions, or Python's own beside the one in C, read it otherwise
  * or not at all.  In order of the bytes; the first ones of `total`. */
 struct pkl_note {

@@ -185,7 +185,7 @@ static bool plain_payload(struct search *s, const struct pkl_node *n, const uint
     if (n->ref || n->count > WHOLE || n->kind == PKL_PY2STR)
         return false;
     doc = s->v->doc(s->v, PKL_ID_SOURCE(n->id));
-    return doc != NULL &&
+    return doc != NULL && !pkl_doc_altered(doc, n->id) &&
            pkl_opcode_length(pkl_doc_source(doc), PKL_ID_OFFSET(n->id), &header, &payload, NULL) ==
                PB_OK &&
            payload == n->count && header <= 9 &&
@@ -237,7 +237,7 @@ static bool begin_long(struct search *s, const struct pkl_child *c)
     if (n.ref && s->v->node(s->v, n.target, &n, NULL) != PB_OK)
         return false;
     doc = s->v->doc(s->v, PKL_ID_SOURCE(n.id));
-    if (doc == NULL ||
+    if (doc == NULL || pkl_doc_altered(doc, n.id) ||
         pkl_opcode_length(pkl_doc_source(doc), PKL_ID_OFFSET(n.id), &header, &payload, NULL) !=
             PB_OK ||
         payload != n.count)

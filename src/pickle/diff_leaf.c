@@ -101,6 +101,13 @@ enum pb_err diff_same_leaf(struct diff *d, const struct pkl_node *a, const struc
     return err;
 }
 
+static bool is_altered(struct diff *d, unsigned side, const struct pkl_node *n)
+{
+    struct pkl_doc *doc = d->v[side]->doc(d->v[side], PKL_ID_SOURCE(n->target));
+
+    return doc != NULL && pkl_doc_altered(doc, n->target);
+}
+
 /* Opcodes with the same bytes are the same value. */
 static enum pb_err same_opcode(struct diff *d, const struct pkl_node *a, const struct pkl_node *b,
                                bool *same)
@@ -110,7 +117,7 @@ static enum pb_err same_opcode(struct diff *d, const struct pkl_node *a, const s
     enum pb_err err = PB_OK;
 
     *same = false;
-    if (a->ref || b->ref || a->opcode != b->opcode)
+    if (a->ref || b->ref || a->opcode != b->opcode || is_altered(d, 0, a) || is_altered(d, 1, b))
         return PB_OK;
     for (unsigned i = 0; i < 2 && err == PB_OK; i++) {
         pkl_id id = i == 0 ? a->target : b->target;
@@ -131,7 +138,7 @@ static enum pb_err look_scalar(struct diff *d, const struct pkl_node *a, const s
     /* Text of several lengths, each in one spelling. */
     if (err != PB_OK || *same ||
         (is_text(a->kind) && !a->ref && !b->ref && a->opcode == b->opcode && a->opcode != 'V' &&
-         a->opcode != 'S'))
+         a->opcode != 'S' && !is_altered(d, 0, a) && !is_altered(d, 1, b)))
         return err;
     return diff_same_leaf(d, a, b, same);
 }

@@ -25,7 +25,8 @@ void diff_stream_init(struct diff *d)
     for (unsigned i = 0; i < 2; i++) {
         s->doc[i] = d->v[i]->doc(d->v[i], 0);
         if (s->doc[i] == NULL || pkl_doc_view(s->doc[i]) != d->v[i] ||
-            pkl_doc_error(s->doc[i], NULL) != PB_OK || s->doc[i]->extras.len > 0)
+            pkl_doc_error(s->doc[i], NULL) != PB_OK || s->doc[i]->extras.len > 0 ||
+            s->doc[i]->alters.len > 0)
             return;
         pkl_doc_info(s->doc[i], &info[i]);
         cursor_init(&s->cursor[i], pkl_doc_source(s->doc[i]));

@@ -56,6 +56,8 @@ void pkl_doc_free(struct pkl_doc *d)
     vec_release(&d->puts);
     vec_release(&d->dups);
     vec_release(&d->extras);
+    scan_extras_recount(d);
+    scan_alter_release(d);
     vec_release(&d->pickles);
     vec_release(&d->frames);
     vec_release(&d->notes);
@@ -102,6 +104,7 @@ void pkl_doc_info(const struct pkl_doc *d, struct pkl_info *out)
     memory +=
         d->frames.cap * sizeof *d->frames.data + d->scan.stack.cap * sizeof *d->scan.stack.data;
     memory += d->scan.marks.cap * sizeof *d->scan.marks.data + d->hash.size * sizeof *d->hash.slot;
+    memory += d->alters.cap * sizeof *d->alters.data;
     for (size_t i = 0; i < d->records.len; i++)
         memory += d->records.data[i].points.cap * sizeof *d->records.data[i].points.data;
     out->memory = memory;

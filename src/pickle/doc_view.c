@@ -30,6 +30,8 @@ static enum pb_err count_of(struct pkl_doc *d, const struct wval *v, enum pkl_ki
     case PKL_BYTES:
     case PKL_BYTEARRAY:
         *count = v->payload - (v->opcode == 'V' && v->payload > 0);
+        if (d->alters.len > 0 && alters_end(d, v->maker) > *count)
+            *count = alters_end(d, v->maker);
         return PB_OK;
     case PKL_PY2STR:
         *count = v->opcode == 'S' && v->payload >= 3 ? v->payload - 3 : v->payload;
@@ -311,6 +313,29 @@ static enum pb_err put_object(struct pkl_doc *d, struct want *w, const struct wv
     return err;
 }
 
+/* Items that were set by their number stand as values of pairs. */
+static enum pb_err put_alters(struct pkl_doc *d, uint64_t maker, struct pkl_child *out, size_t got,
+                              struct error *e)
+{
+    enum pb_err err = PB_OK;
+    size_t n = 0, found;
+    const struct alter *a =
+        got > 0 && d->alters.len > 0 ? alters_of(d, maker, out[0].index, got, &n) : NULL;
+
+    for (size_t i = 0; i < n && err == PB_OK; i++) {
+        struct wval pair[2];
+
+        if (i + 1 < n && a[i + 1].index == a[i].index)
+            continue;
+        err = walk_list(d, maker, PH_PAIR, a[i].what, 1, pair, &found, e);
+        if (err == PB_OK && found == 0)
+            err = error_pickle(e, maker, -1, "re-reading finds too few children");
+        if (err == PB_OK)
+            err = doc_view_node(d, &pair[1], &out[a[i].index - out[0].index].value, e);
+    }
+    return err;
+}
+
 static enum pb_err put_value(struct pkl_doc *d, struct want *w, uint64_t maker, struct error *e)
 {
     pkl_id self = id_of(d, PKL_TAG_VALUE, maker);
@@ -324,9 +349,9 @@ static enum pb_err put_value(struct pkl_doc *d, struct want *w, uint64_t maker, 
     case PKL_LIST:
     case PKL_TUPLE:
         total = walk_total(d, &v, PH_ITEM);
-        return first < total
-                   ? put_phase(d, w, maker, PH_ITEM, PKL_STEP_INDEX, self, first, total - first, e)
-                   : PB_OK;
+        if (first < total)
+            err = put_phase(d, w, maker, PH_ITEM, PKL_STEP_INDEX, self, first, total - first, e);
+        return err == PB_OK ? put_alters(d, maker, w->out, w->got, e) : err;
     case PKL_SET:
     case PKL_FROZENSET:
         total = walk_total(d, &v, PH_ITEM);
@@ -568,7 +593,9 @@ static struct pkl_doc *view_doc(struct pkl_view *view, unsigned source)
 
 static struct pkl_doc *view_unedited(struct pkl_view *view)
 {
-    return doc_of(view);
+    struct pkl_doc *d = doc_of(view);
+
+    return d->alters.len == 0 ? d : NULL;
 }
 
 const struct pkl_view doc_view = {

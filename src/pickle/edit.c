@@ -136,6 +136,11 @@ enum pb_err edit_need(struct pkl_edit *ed, pkl_id owner, enum pkl_step step, siz
     *number = known != NULL ? (size_t)(known - ed->containers.data) : ed->containers.len;
     if (known != NULL)
         return PB_OK;
+    /* Where a child's bytes are says nothing about what becomes of them then. */
+    if (ed->doc->alters.len > 0)
+        return error_set(e, PB_EREFUSED,
+                         "the pickle sets items of a list or bytes of a bytearray by their number: "
+                         "it can be read, not edited");
     err = stored(ed, owner, step, &count, e);
     if (err != PB_OK)
         return err;

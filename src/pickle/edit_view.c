@@ -200,8 +200,9 @@ static struct pkl_doc *doc(struct pkl_view *v, unsigned source)
 static struct pkl_doc *unedited(struct pkl_view *v)
 {
     struct pkl_edit *ed = session(v);
+    struct pkl_view *base = pkl_doc_view(ed->doc);
 
-    return ed->containers.len == 0 ? ed->doc : NULL;
+    return ed->containers.len == 0 ? base->unedited(base) : NULL;
 }
 
 /* ------------------------------------------------------------------- as it was saved */

@@ -18,6 +18,7 @@
 #include <pklbrowse/mem.h>
 #include <pklbrowse/pkl_doc.h>
 
+#include "idmap.h"
 #include "opcode.h"
 
 /* How fine the index is: what may have to be re-read at once. */
@@ -126,6 +127,14 @@ struct extra {
     struct checkpoints points;
 };
 
+/* An item of a list set by its number; a byte of a bytearray set so, or put behind its end. */
+struct alter {
+    uint64_t maker; /* of the list or bytearray */
+    uint64_t op;
+    uint64_t index;
+    uint64_t what; /* number of the pair that the list took; serial number << 8 | byte */
+};
+
 /* Starts of pickles: of every long one and the one behind it, else one every few KiB. */
 struct pickle_mark {
     uint64_t offset, number;
@@ -224,6 +233,15 @@ struct pkl_doc {
         struct extra *data;
         size_t len, cap;
     } extras;
+    struct idmap extra_items; /* makers + 1 to items that they got so; of the first `counted` */
+    size_t extras_counted;
+    struct {
+        struct alter *data;
+        size_t len, cap;
+    } alters;             /* by maker, index and time when the pass is done */
+    struct idmap altered; /* makers + 1 to pairs of a list, bytes behind the end of a bytearray */
+    struct idmap viewed_as_buffer; /* makers + 1 of bytearrays */
+    uint64_t alter_serial;
     struct {
         struct pickle_mark *data;
         size_t len, cap;
@@ -318,6 +336,25 @@ bool scan_is_costly(const struct pkl_doc *d, uint64_t begin, uint64_t after);
 void scan_extend(struct pkl_doc *d, uint64_t after);
 /* A long leaf on top is recorded. */
 enum pb_err scan_record_leaf(struct pkl_doc *d, uint64_t after, struct error *e) PB_CHECK;
+/* Items that a list has at this moment; it may stand anywhere. */
+enum pb_err scan_items_now(struct pkl_doc *d, uint64_t maker, uint64_t *out,
+                           struct error *e) PB_CHECK;
+void scan_extras_recount(struct pkl_doc *d);
+
+/* scan_alter.c */
+/* Does Python set items by number, or bytes, where the container has another way to grow? */
+bool scan_alter_is(enum pkl_kind kind, enum phase phase);
+/* The values from `kids` on change the target, at scan.at. */
+enum pb_err scan_alter(struct pkl_doc *d, const struct sval *target, enum pkl_kind kind,
+                       enum phase phase, size_t kids, struct error *e) PB_CHECK;
+void scan_alter_sort(struct pkl_doc *d);
+void scan_alter_forget(struct pkl_doc *d, uint64_t at);
+void scan_alter_release(struct pkl_doc *d);
+/* Those of indexes [first, first + count), the last one of an index counts; NULL: none. */
+const struct alter *alters_of(const struct pkl_doc *d, uint64_t maker, uint64_t first,
+                              uint64_t count, size_t *n);
+/* One past the largest index; 0: there are none. */
+uint64_t alters_end(const struct pkl_doc *d, uint64_t maker);
 /* scan_fold.c */
 void scan_fold(struct pkl_doc *d); /* when there is much to fold */
 /* The run at `at` as single entries again. */
@@ -343,8 +380,7 @@ enum pb_err memo_get(struct pkl_doc *d, uint64_t at, uint64_t slot, uint64_t *ma
                      struct error *e) PB_CHECK;
 /* The slot that the PUT at `at` fills, in a pickle without puts off the dense sequence.
  * PB_ENOTFOUND: no PUT is there. */
-enum pb_err memo_put_slot(struct pkl_doc *d, uint64_t at, uint64_t *slot,
-                          struct error *e) PB_CHECK;
+enum pb_err memo_put_slot(struct pkl_doc *d, uint64_t at, uint64_t *slot, struct error *e) PB_CHECK;
 /* Maker of what the GET or DUP at `at` refers to. */
 enum pb_err memo_target(struct pkl_doc *d, uint64_t at, uint64_t *maker, struct error *e) PB_CHECK;
 /* Kind of the value made at `maker`. */

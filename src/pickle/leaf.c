@@ -243,6 +243,32 @@ static enum pb_err buffer_number(struct pkl_doc *d, uint64_t at, struct pkl_leaf
     return PB_OK;
 }
 
+/* Bytes of a bytearray that were set, or put behind its end, since. */
+static enum pb_err put_alters(const struct pkl_doc *d, uint64_t maker, size_t max,
+                              struct pkl_leaf *l, struct error *e)
+{
+    uint64_t end = alters_end(d, maker);
+    const struct alter *a;
+    size_t n;
+
+    if (end > l->total)
+        l->total = end;
+    l->partial = l->total > max;
+    a = alters_of(d, maker, 0, max, &n);
+    for (size_t i = 0; i < n; i++) {
+        char byte = (char)(a[i].what & 0xff);
+
+        /* Behind the end they stand without a gap, perhaps several at one place. */
+        if (a[i].index < l->data.len)
+            l->data.data[a[i].index] = byte;
+        else if (a[i].index == l->data.len)
+            buf_putc(&l->data, byte);
+        else
+            return error_pickle(e, maker, -1, "re-reading does not find what the index saw");
+    }
+    return buf_status(&l->data, e);
+}
+
 enum pb_err pkl_leaf_read(struct pkl_view *v, const struct pkl_node *node, size_t max,
                           struct pkl_leaf *out, struct error *e)
 {
@@ -273,5 +299,8 @@ enum pb_err pkl_leaf_read(struct pkl_view *v, const struct pkl_node *node, size_
     if (node->kind == PKL_BUFFER)
         return buffer_number(d, op.at, out, e);
     err = read_op(pkl_doc_source(d), &op, max, out, e);
+    if (err == PB_OK && out->kind == PKL_BYTEARRAY && d->alters.len > 0 &&
+        pkl_doc_altered(d, node->target))
+        err = put_alters(d, op.at, max, out, e);
     return err == PB_OK ? buf_status(&out->data, e) : err;
 }

@@ -119,7 +119,7 @@ static enum pb_err find(struct pkl_view *v, const struct pkl_node *node, struct 
     if (node->kind < PKL_STR || node->kind > PKL_PY2STR || node->count < LONG_LEAF)
         return PB_OK;
     d = v->doc(v, PKL_ID_SOURCE(node->target));
-    if (d == NULL || PKL_ID_TAG(node->target) != PKL_TAG_VALUE)
+    if (d == NULL || PKL_ID_TAG(node->target) != PKL_TAG_VALUE || pkl_doc_altered(d, node->target))
         return PB_OK;
     r->src = pkl_doc_source(d);
     cursor_init(&c, r->src);

@@ -242,6 +242,8 @@ static void forget(struct pkl_doc *d, uint64_t at)
             checkpoints_release(&d->extras.data[i].points);
     }
     d->extras.len = extras;
+    scan_extras_recount(d);
+    scan_alter_forget(d, at);
     while (d->marks.len > 0 && d->marks.data[d->marks.len - 1].offset >= at)
         d->marks.len--;
     while (d->dups.len > 0 && d->dups.data[d->dups.len - 1].offset >= at)
@@ -393,6 +395,8 @@ enum pb_err pkl_doc_step(struct pkl_doc *d, uint64_t budget, bool *done, struct 
         finish_info(d);
         if (d->extras.len > 1)
             qsort(d->extras.data, d->extras.len, sizeof *d->extras.data, compare_extras);
+        scan_extras_recount(d);
+        scan_alter_sort(d);
     }
     *done = d->done;
     if (!d->done && err == PB_EAGAIN)

@@ -285,6 +285,8 @@ enum pb_err scan_op_make(struct pkl_doc *d, const struct op *op, struct error *e
                      first, false, op->end, e);
 }
 
+/* Whether the target takes such values; into a list by number, and into a bytearray, they go at
+ * once. */
 static enum pb_err check_target(struct pkl_doc *d, const struct op *op, size_t target,
                                 enum phase phase, struct error *e)
 {
@@ -293,11 +295,8 @@ static enum pb_err check_target(struct pkl_doc *d, const struct op *op, size_t t
 
     if (err != PB_OK || is_opaque(kind) || (phase != PH_STATE && kind == want))
         return err;
-    /* No pickler writes it, and what came of it could not be shown where its bytes are. */
-    if ((kind == PKL_LIST && phase == PH_PAIR) ||
-        (kind == PKL_BYTEARRAY && phase != PH_STATE && op->code != 0x90))
-        return error_set(e, PB_EPICKLE, "%s on a %s: Python does it, it is not followed here",
-                         pkl_opcode(op->code)->name, kind_names[kind]);
+    if (op->code != 0x90 && scan_alter_is(kind, phase))
+        return scan_alter(d, &d->scan.stack.data[target], kind, phase, target + 1, e);
     return error_set(e, PB_EPICKLE, "%s on a %s", pkl_opcode(op->code)->name, kind_names[kind]);
 }
 
@@ -442,6 +441,19 @@ enum pb_err scan_op_group(struct pkl_doc *d, const struct op *op, struct error *
     return err == PB_OK ? scan_touch(d, kids - 1, phase, kids, true, op->end, e) : err;
 }
 
+static enum pb_err note_memoryview(struct pkl_doc *d, const struct op *op, struct error *e)
+{
+    const struct sval *top = &d->scan.stack.data[d->scan.stack.len - 1];
+    uint64_t maker = top->maker;
+    enum pb_err err = PB_OK;
+
+    if (top->flags & SV_REF)
+        err = memo_target(d, top->maker, &maker, e);
+    if (err == PB_OK && !idmap_put(&d->viewed_as_buffer, maker + 1, 1))
+        err = error_nomem(e);
+    return err == PB_OK ? scan_note(d, op, "what it makes of a bytearray is a memoryview", e) : err;
+}
+
 enum pb_err scan_op_other(struct pkl_doc *d, const struct op *op, struct error *e)
 {
     struct scan *s = &d->scan;
@@ -471,7 +483,7 @@ enum pb_err scan_op_other(struct pkl_doc *d, const struct op *op, struct error *
     if (err == PB_OK && kind != PKL_BYTES && kind != PKL_BYTEARRAY && !is_opaque(kind))
         return error_set(e, PB_EPICKLE, "a %s is no buffer", kind_names[kind]);
     if (err == PB_OK && kind == PKL_BYTEARRAY)
-        err = scan_note(d, op, "what it makes of a bytearray is a memoryview", e);
+        err = note_memoryview(d, op, e);
     scan_extend(d, op->end);
     return err;
 }

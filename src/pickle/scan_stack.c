@@ -290,6 +290,39 @@ static enum pb_err own_before(struct pkl_doc *d, uint64_t maker, enum phase phas
     return PB_OK;
 }
 
+void scan_extras_recount(struct pkl_doc *d)
+{
+    idmap_release(&d->extra_items);
+    d->extras_counted = 0;
+}
+
+enum pb_err scan_items_now(struct pkl_doc *d, uint64_t maker, uint64_t *out, struct error *e)
+{
+    enum pb_err err = own_before(d, maker, PH_ITEM, out, e);
+    uint64_t more = 0;
+    struct wval v;
+
+    d->viewed = true;
+    if (err == PB_OK && *out == UINT64_MAX) {
+        err = walk_locate(d, maker, &v, e);
+        *out = v.items;
+    }
+    for (; err == PB_OK && d->extras_counted < d->extras.len; d->extras_counted++) {
+        const struct extra *x = &d->extras.data[d->extras_counted];
+
+        more = 0;
+        if (x->phase != PH_ITEM)
+            continue;
+        idmap_get(&d->extra_items, x->maker + 1, &more);
+        if (!idmap_put(&d->extra_items, x->maker + 1, more + x->count))
+            return error_nomem(e);
+    }
+    more = 0;
+    idmap_get(&d->extra_items, maker + 1, &more);
+    *out += more;
+    return err;
+}
+
 /* The entry becomes a record: what it has so far is counted there from now on. */
 static enum pb_err promote(struct pkl_doc *d, struct sval *v, uint64_t after, struct error *e)
 {

@@ -82,7 +82,7 @@ static bool find_bytes(struct ui *u, struct value_view *v, const struct pkl_node
         return false;
     }
     doc = view->doc(view, PKL_ID_SOURCE(n.id));
-    if (doc != NULL && n.kind != PKL_PY2STR &&
+    if (doc != NULL && n.kind != PKL_PY2STR && !pkl_doc_altered(doc, n.id) &&
         pkl_opcode_length(pkl_doc_source(doc), PKL_ID_OFFSET(n.id), &header, &payload, NULL) ==
             PB_OK &&
         payload == n.count && header <= 9) {

@@ -12,6 +12,7 @@ import collections
 import io
 import os
 import pickle
+import random
 import struct
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from suite import PKL_TOOL, check
 
 REFUSED = object()
 SAME = object()  # as the running Python has it
-STRICT = object()  # an unpickler takes it, we do not: what came of it could not be shown
+STRICT = object()  # an unpickler takes it, we do not: the row says why
 
 
 class Grown(list):
@@ -323,8 +324,16 @@ CASES = [
     (b'}K\x01a.', SAME, ''),
     (b')K\x01a.', SAME, ''),
     (b'\x8fK\x01a.', SAME, ''),
-    (b'\x96' + u8(1) + b'aK\x01a.', STRICT, ''),
-    (b'\x96' + u8(1) + b'a(K\x01K\x02e.', STRICT, ''),
+    (b'\x96' + u8(1) + b'aK\x01a.', SAME, 'a byte more'),
+    (b'\x96' + u8(1) + b'a(K\x01K\x02e.', SAME, ''),
+    (b'\x96' + u8(1) + b'aq\x000K\x07h\x00K\x01ah\x00(\x88I2\nL3L\neh\x00\x87.', SAME, ''),
+    (b'\x96' + u8(1) + b'a(K\x01N.', SAME, ''),
+    (b'\x96' + u8(1) + b'a(K\x01Ne.', SAME, ''),
+    (b'\x96' + u8(1) + b'aJ\xff\xff\xff\xffa.', SAME, ''),
+    (b'\x96' + u8(1) + b'a\x98K\x01a.', SAME, 'a memoryview'),
+    (b'\x96' + u8(1) + b'a\x98K\x00K\x01s.', SAME, 'a memoryview'),
+    (b'\x96' + u8(1) + b'aq\x00\x98h\x00K\x00K\x01s\x86.', STRICT, 'the bytearray beside it'),
+    (b'\x96' + u8(1) + b'aG\0\0\0\0\0\0\0\0a.', SAME, ''),
     (b'\x96' + u8(1) + b'aX\x01\0\0\0xa.', SAME, ''),
     (b'\x96' + u8(1) + b'aJ\0\x01\0\0a.', SAME, ''),
     (b'C\x01aK\x01a.', SAME, ''),
@@ -335,13 +344,38 @@ CASES = [
     (b'N(u.', SAME, ''),
     (b'}(K\x01u.', SAME, ''),
     (b'}]K\x01s.', SAME, ''),
-    (b'](K\x07K\x08eK\x00K\x05s.', STRICT, 'an item of a list'),
-    (b'](K\x07K\x08e(K\x01K\x05u.', STRICT, ''),
+    (b'](K\x07K\x08eK\x00K\x05s.', SAME, 'an item of a list'),
+    (b'](K\x07K\x08e(K\x01K\x05u.', SAME, ''),
+    (b'](K\x07K\x08e(K\x01K\x05K\x01K\x06\x89\x88u.', SAME, 'one twice; False is 0'),
     (b']K\x00K\x05s.', SAME, ''),
     (b'](K\x07eX\x01\0\0\0aK\x05s.', SAME, ''),
-    (b'](K\x07eJ\xff\xff\xff\xffK\x05s.', STRICT, ''),
-    (b'\x96' + u8(2) + b'abK\x00K\x05s.', STRICT, 'a byte of a bytearray'),
+    (b'](K\x07eJ\xff\xff\xff\xffK\x05s.', SAME, 'from the end'),
+    (b'](K\x07eJ\xfe\xff\xff\xffK\x05s.', SAME, ''),
+    (b'](K\x07eK\x01K\x05s.', SAME, ''),
+    (b'](K\x07eK\x00K\x05sK\x08aJ\xff\xff\xff\xffK\x06s.', SAME, 'it grows in between'),
+    (b'](K\x07eNK\x05s.', SAME, ''),
+    (b'](K\x07eG\0\0\0\0\0\0\0\0K\x05s.', SAME, ''),
+    (b'](K\x07e]K\x05s.', SAME, ''),
+    (b'](K\x07e(K\x00K\x05NK\x06u.', SAME, 'the second number is none'),
+    (b'](K\x07e\x8a\x09' + b'\0' * 8 + b'\1K\x05s.', SAME, 'beyond any index'),
+    (b'](K\x07eI0\n]s.', SAME, ''),
+    (b'](K\x07eL0L\n]K\x01as.', SAME, ''),
+    (b'](K\x07eq\x00K\x00h\x00s.', SAME, 'the list in itself'),
+    (b'](K\x07eq\x00K\x00h\x00\x85s.', SAME, 'and in a tuple'),
+    (b'(K\x01K\x02lq\x00\x85h\x00K\x01K\x09s\x86.', SAME, 'through the memo'),
+    (b'(K\x01K\x02lq\x00\x85h\x00K\x03aK\x02K\x09s\x86.', SAME, ''),
+    (b'(K\x01K\x02lq\x00\x85h\x00K\x02K\x09s\x86.', SAME, ''),
+    (b'(lq\x00(K\x01lK\x05a2K\x00h\x00sK\x06at.', SAME, 'through a DUP'),
+    (b'(K\x01lcbuiltins\nslice\n(K\x00K\x01t' + b'R]s.', STRICT, 'a slice'),
+    (b'(K\x01lcbuiltins\nlist\nK\x05s.', SAME, 'a class as number'),
+    (b'\x96' + u8(2) + b'abK\x00K\x05s.', SAME, 'a byte of a bytearray'),
+    (b'\x96' + u8(2) + b'abJ\xfe\xff\xff\xffK\x05s.', SAME, ''),
+    (b'\x96' + u8(2) + b'abJ\xfd\xff\xff\xffK\x05s.', SAME, ''),
     (b'\x96' + u8(2) + b'abK\x09K\x05s.', SAME, ''),
+    (b'\x96' + u8(2) + b'abK\x05aK\x02K\x41sK\x02\x88s(K\x07eJ\xff\xff\xff\xffK\x42s.', SAME, ''),
+    (b'\x96' + u8(2) + b'abK\x01M\0\1s.', SAME, ''),
+    (b'\x96' + u8(2) + b'abK\x01X\1\0\0\0as.', SAME, ''),
+    (b'\x96' + u8(2) + b'abNK\x01s.', SAME, ''),
     (b'C\x02abK\x00K\x05s.', SAME, ''),
     (b')K\x00K\x05s.', SAME, ''),
     (b'\x8fK\x00K\x05s.', SAME, ''),
@@ -444,12 +478,80 @@ def ours(programs):
     return answers
 
 
+def numbered(r):
+    """A random program that sets items by number, in and through the memo: lists and bytearrays."""
+    out, count = [b'('], []
+    for slot in range(r.randrange(1, 4)):
+        n = r.choice((0, 1, 5, 60))
+        grown = bytes(r.randrange(256) for _ in range(n))
+        listed = r.random() < 0.6
+        body = b''.join(b'K' + bytes([b]) for b in grown)
+        out.append(b'](%be' % body if listed else b'\x96' + u8(n) + grown)
+        out.append(b'q' + bytes([slot]) + b'\x85' * r.randrange(2) + b'h' + bytes([slot]))
+        count.append([listed, n])
+        for at in (r.randrange(len(count)) for _ in range(r.choice((1, 4, 20)))):
+            listed, n = count[at]
+            values = [b'K' + bytes([r.randrange(256)]), b'\x88', b'I7\n']
+            if listed:
+                values += [
+                    b']K\x05a',
+                    b'X\2\0\0\0ab',
+                    b'}',
+                    b'h' + bytes([r.randrange(len(count))]),
+                ]
+            number = r.randrange(-n, n) if n > 0 else 0
+            key = r.choice((b'J' + struct.pack('<i', number), b'I%d \n' % number))
+            value, more = r.choice(values), r.choice((0, 1, 30))
+            if n == 0 or r.random() < 0.4:
+                change = b'(' + value * more + b'e' if r.random() < 0.7 else value + b'a'
+                count[at][1] += more if change[:1] == b'(' and change[-1:] == b'e' else 1
+            else:
+                change = (
+                    key + value + b's' if r.random() < 0.5 else b'(' + (key + value) * more + b'u'
+                )
+            out.append((b'h' + bytes([at]) if at != slot else b'') + change + b'0' * (at != slot))
+    return b''.join(out) + b't.'
+
+
+def by_number():
+    """Many of them, in a fine index, too; and what the program itself makes of one."""
+    r = random.Random(suite.SEED)
+    programs = [numbered(r) for _ in range(200)]
+    for grain in ('4096', '16'):
+        os.environ['PKL_GRAIN'] = grain
+        for program, (lines, status) in zip(programs, ours(programs)):
+            want = repr(pickle.loads(program))
+            check(status == 'ok' and lines[0] == want, grain, program, status, lines, want)
+    del os.environ['PKL_GRAIN']
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(b'(](K\x01]eq\0K\x00X\2\0\0\0his\x96' + u8(3) + b'abcK\x07aK\x00K\x41sh\0t.')
+        f.flush()
+        for args, want in (
+            (['show', '--repr'], "(['hi', []], bytearray(b'Abc\\x07'), ['hi', []])"),
+            (
+                ['show', '--json'],
+                '{"$tuple": [["hi", []], {"$bytearray": "QWJjBw=="}, {"$ref": "[0]"}]}',
+            ),
+            (['show', '--tree', '--depth', '1'], 'shared'),
+            (['dis', '--paths'], '[0][1]'),
+            (['set', '-n'], 'it can be read, not edited'),
+        ):
+            edit = ['[1]=5'] if args[0] == 'set' else []
+            p = subprocess.run(
+                [suite.PROGRAM, *args, f.name, *edit],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+            )
+            check(want in p.stdout.decode(), args, p.stdout)
+
+
 def text_of(value):
     """As repr writes it; what we do not make is what Python made of the pid."""
     return repr(value)
 
 
 def main():
+    print('    seed', suite.SEED)
     differ = collections.Counter()
     answers = ours([program for program, _, _ in CASES])
     check(len(answers) == len(CASES), 'one answer a program')
@@ -472,6 +574,7 @@ def main():
             check(got is REFUSED and not found, what)
         else:
             check(got == want, what)
+    by_number()
     for kind, n in sorted(differ.items()):
         print('  %3d %s' % (n, kind))
     return suite.end()

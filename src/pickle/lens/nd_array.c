@@ -117,6 +117,8 @@ static enum pb_err read_data(struct lens_reader *r, const struct pkl_node *node,
         return lens_refuse(l, "its shape is too large");
     if (d == NULL)
         return error_set(e, PB_EUSAGE, "this is no array");
+    if (pkl_doc_altered(d, node->target))
+        return lens_refuse(l, "its data are changed further on");
     err = pkl_opcode_length(pkl_doc_source(d), PKL_ID_OFFSET(node->target), &header, &payload, e);
     if (err == PB_OK && node->kind != PKL_OBJECT && node->kind != PKL_STR && header > 1) {
         a->at = PKL_ID_OFFSET(node->target) + header;
