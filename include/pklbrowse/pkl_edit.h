@@ -40,7 +40,11 @@ enum pb_err pkl_edit_set(struct pkl_edit *ed, const struct pkl_child *place,
  */
 enum pb_err pkl_edit_uses(struct pkl_edit *ed, const struct pkl_child *way, size_t n,
                           uint64_t *uses, struct error *e) PB_CHECK;
-/* Of any value, by its id; remembered until the next edit. */
+/* Of any value, by its id.  count: a part of the work, about `budget` KiB or containers; *done:
+ * counted() knows, until the next edit.  In a large pickle keys that are this value count, too. */
+enum pb_err pkl_edit_count(struct pkl_edit *ed, pkl_id target, unsigned budget, bool *done,
+                           struct error *e) PB_CHECK;
+bool pkl_edit_counted(struct pkl_edit *ed, pkl_id target, uint64_t *uses);
 enum pb_err pkl_edit_value_uses(struct pkl_edit *ed, pkl_id target, uint64_t *uses,
                                 struct error *e) PB_CHECK;
 enum pb_err pkl_edit_own(struct pkl_edit *ed, struct pkl_child *way, size_t n,

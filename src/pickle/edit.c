@@ -77,7 +77,7 @@ void pkl_edit_free(struct pkl_edit *ed)
     idmap_release(&ed->by_hash);
     edit_keyed_release(ed);
     idmap_release(&ed->undupped);
-    pkl_uses_free(ed->uses);
+    edit_counts_release(&ed->counts);
     path_finder_release(&ed->finders[0]);
     path_finder_release(&ed->finders[1]);
     pkl_doc_free(ed->news);

@@ -105,6 +105,41 @@ struct edit_window {
     struct pkl_child kids[EDIT_WINDOW];
 };
 
+/* edit_walk.c */
+struct edit_level {
+    pkl_id id;
+    uint64_t next, count;
+    uint64_t begin, end; /* its bytes; none: it was entered by reference */
+};
+struct edit_walk {
+    struct pkl_edit *ed;
+    struct pkl_view *v;
+    struct {
+        struct edit_level *data;
+        size_t len, cap;
+    } levels;
+    struct idmap met;      /* what was met by reference */
+    struct idmap shown_by; /* owner of attributes -> the first object that shows them */
+    uint64_t root;
+    bool unnoted;  /* nobody asks how often */
+    bool one_home; /* every container is entered at its own place */
+    bool marking;  /* in whichever comes first */
+    bool grown;    /* something was met for the first time in this round */
+    enum pb_err (*see)(void *ctx, const struct pkl_child *place, struct error *e);
+    void *ctx;
+    struct error *e;
+};
+/* How often values stand somewhere, in one state. */
+struct edit_counts {
+    struct edit_walk walk; /* of few: all of them */
+    bool begun, walked;
+    uint64_t stamp;
+    struct idmap known; /* of many: those that were asked about */
+    struct pkl_memo_walk memo;
+    pkl_id target; /* for which it walks, 0: none */
+    uint64_t maker, behind, slot, start, uses;
+};
+
 struct pkl_edit {
     struct pkl_view view, saved_view;
     bool as_saved; /* the second one is being asked */
@@ -142,8 +177,7 @@ struct pkl_edit {
     struct edit_window window;
     struct idmap undupped; /* offset + 1 of a DUP: its place had a value of its own */
     bool undupping;
-    struct pkl_uses *uses; /* of all values, in one state; or NULL */
-    uint64_t uses_stamp;
+    struct edit_counts counts;
     struct path_finder finders[2]; /* of changes: in the document, in what there is now */
     uint64_t finder_stamp;         /* the state of the second one */
     struct edit_changes changes;   /* against the document */
@@ -157,7 +191,8 @@ struct pkl_edit {
  * whether it is still the one that was begun with. */
 static inline uint64_t edit_stamp(const struct pkl_edit *ed)
 {
-    uint64_t stamp = ed->group;
+    size_t done = ed->log.len - ed->undone;
+    uint64_t stamp = done > 0 ? ed->log.data[done - 1].group : 0;
 
     stamp = stamp * 1000003u + ed->log.len;
     stamp = stamp * 1000003u + ed->undone;
@@ -294,13 +329,17 @@ struct edit_keyed *edit_keyed_of(struct pkl_edit *ed, pkl_id list);
 void edit_keyed_add(struct pkl_edit *ed, pkl_id list, const struct piece *p, size_t n);
 void edit_keyed_release(struct pkl_edit *ed);
 
-/* edit_share.c: every place of every pickle, as the edits have it; a shared container is entered
+/* edit_walk.c: every place of every pickle, as the edits have it; a shared container is entered
  * once. */
+void edit_counts_release(struct edit_counts *c);
+void edit_walk_begin(struct edit_walk *w, struct pkl_edit *ed, struct error *e);
+enum pb_err edit_walk_step(struct edit_walk *w, unsigned budget, bool *done) PB_CHECK;
+void edit_walk_release(struct edit_walk *w);
 enum pb_err edit_walk_places(struct pkl_edit *ed,
                              enum pb_err (*see)(void *ctx, const struct pkl_child *place,
                                                 struct error *e),
                              void *ctx, struct error *e) PB_CHECK;
-/* The same object at another place. */
+/* edit_share.c: the same object at another place. */
 enum pb_err edit_put_link(struct pkl_edit *ed, const struct pkl_child *place, pkl_id target,
                           struct error *e) PB_CHECK;
 /* edit_dup.c: what DUP made of the value at a place gets a value of its own there, so that the

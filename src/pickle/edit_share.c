@@ -6,136 +6,6 @@
 
 #include "edit_private.h"
 
-#define BATCH 64
-
-/* ------------------------------------------------------------------------------ walk */
-
-struct level {
-    pkl_id id;
-    uint64_t next, count;
-};
-
-/* Every place of every pickle, as the edits have it; a shared container is entered once. */
-struct walk {
-    struct pkl_view *v;
-    struct {
-        struct level *data;
-        size_t len, cap;
-    } levels;
-    struct idmap entered;
-    struct idmap shown_by; /* owner of attributes -> the first object that shows them */
-    enum pb_err (*see)(void *ctx, const struct pkl_child *place, struct error *e);
-    void *ctx;
-    struct error *e;
-};
-
-static bool has_children(enum pkl_kind kind)
-{
-    return kind == PKL_LIST || kind == PKL_TUPLE || kind == PKL_DICT || kind == PKL_SET ||
-           kind == PKL_FROZENSET || kind == PKL_OBJECT || kind == PKL_PERSID;
-}
-
-/* Enters the value of a place; *class: its class, which is a place, too (id 0: it has none). */
-static enum pb_err enter(struct walk *w, const struct pkl_child *c, struct pkl_child *class)
-{
-    struct level lv = {.id = c->value.target};
-    bool is_new;
-    enum pb_err err = w->see(w->ctx, c, w->e);
-
-    class->value.id = 0;
-    if (err != PB_OK || !has_children(c->value.kind))
-        return err;
-    if (!idmap_put_new(&w->entered, lv.id, 1, &is_new))
-        return error_nomem(w->e);
-    if (!is_new)
-        return PB_OK;
-    if (c->value.kind == PKL_OBJECT && w->v->part(w->v, lv.id, PKL_CLASS, class, NULL) != PB_OK)
-        class->value.id = 0;
-    err = w->v->count_children(w->v, lv.id, &lv.count, w->e);
-    if (err != PB_OK)
-        return err;
-    return vec_push(&w->levels, lv) ? PB_OK : error_nomem(w->e);
-}
-
-/* What an object is made by may be an object itself, and so on. */
-static enum pb_err place(struct walk *w, const struct pkl_child *c)
-{
-    struct pkl_child class = *c;
-    enum pb_err err;
-
-    do {
-        struct pkl_child at = class;
-
-        err = enter(w, &at, &class);
-    } while (err == PB_OK && class.value.id != 0);
-    return err;
-}
-
-/* Two objects may have one dict as their state: its places are seen once. */
-static enum pb_err seen_elsewhere(struct walk *w, pkl_id from, pkl_id owner, bool *seen)
-{
-    uint64_t first = from;
-    bool is_new = true;
-
-    *seen = false;
-    if (owner == from)
-        return PB_OK;
-    if (!idmap_put_new(&w->shown_by, owner, from, &is_new))
-        return error_nomem(w->e);
-    if (!is_new)
-        *seen = idmap_get(&w->shown_by, owner, &first) && first != from;
-    return PB_OK;
-}
-
-static enum pb_err some(struct walk *w)
-{
-    struct level *top = &w->levels.data[w->levels.len - 1];
-    struct pkl_child kids[BATCH];
-    uint64_t left = top->count - top->next;
-    size_t got = 0, depth = w->levels.len;
-    pkl_id id = top->id;
-    enum pb_err err = PB_OK;
-
-    if (left > 0)
-        err = w->v->children(w->v, id, top->next, left < BATCH ? (size_t)left : BATCH, kids, &got,
-                             w->e);
-    if (err == PB_OK && got == 0)
-        w->levels.len--;
-    for (size_t i = 0; i < got && err == PB_OK && w->levels.len == depth; i++) {
-        bool seen;
-
-        w->levels.data[depth - 1].next++;
-        err = seen_elsewhere(w, id, kids[i].owner, &seen);
-        if (err == PB_OK && !seen)
-            err = place(w, &kids[i]);
-    }
-    return err;
-}
-
-enum pb_err edit_walk_places(struct pkl_edit *ed,
-                             enum pb_err (*see)(void *ctx, const struct pkl_child *place,
-                                                struct error *e),
-                             void *ctx, struct error *e)
-{
-    struct walk w = {.v = &ed->view, .see = see, .ctx = ctx, .e = e};
-    uint64_t roots = ed->view.roots(&ed->view);
-    enum pb_err err = PB_OK;
-
-    for (uint64_t n = 0; n < roots && err == PB_OK; n++) {
-        struct pkl_child c;
-
-        err = w.v->root(w.v, n, &c, e);
-        if (err == PB_OK)
-            err = place(&w, &c);
-        while (err == PB_OK && w.levels.len > 0)
-            err = some(&w);
-    }
-    vec_release(&w.levels);
-    idmap_release(&w.entered);
-    idmap_release(&w.shown_by);
-    return err;
-}
-
 /* ------------------------------------------------------------------------------ uses */
 
 /* A value that is asked about, with the places where it stands. */
@@ -155,7 +25,6 @@ struct pkl_uses {
         size_t len, cap;
     } all;
     struct idmap of;     /* target -> number, from 1 on */
-    bool any;            /* all values are asked about */
     uint64_t fresh_from; /* what is new is behind this in the second source */
 };
 
@@ -207,24 +76,33 @@ static enum pb_err count_use(void *ctx, const struct pkl_child *place, struct er
 {
     struct pkl_uses *all = ctx;
     struct used *u = used_of(all, place->value.target);
-    enum pb_err err;
 
-    if (u == NULL && !all->any)
+    if (u == NULL)
         return PB_OK;
-    if (u == NULL) {
-        err = pkl_uses_add(all, place, 1, false, e);
-        if (err != PB_OK)
-            return err;
-        u = &all->all.data[all->all.len - 1];
-    }
     u->uses++;
     return !u->listed || vec_push(&u->places, *place) ? PB_OK : error_nomem(e);
+}
+
+/* All were counted already, and nobody asks where they stand. */
+static bool known_all(struct pkl_uses *u)
+{
+    bool known = true;
+
+    for (size_t i = 0; known && u->of.slots != NULL && i <= u->of.mask; i++) {
+        const struct idmap_slot *s = &u->of.slots[i];
+        struct used *used = s->key != 0 ? &u->all.data[s->value - 1] : NULL;
+
+        known = used == NULL || (!used->listed && pkl_edit_counted(u->ed, s->key, &used->uses));
+    }
+    for (size_t i = 0; !known && i < u->all.len; i++)
+        u->all.data[i].uses = 0;
+    return known;
 }
 
 enum pb_err pkl_uses_count(struct pkl_uses *u, struct error *e)
 {
     u->fresh_from = u->ed->bytes->size;
-    return u->all.len > 0 || u->any ? edit_walk_places(u->ed, count_use, u, e) : PB_OK;
+    return known_all(u) ? PB_OK : edit_walk_places(u->ed, count_use, u, e);
 }
 
 enum pb_err pkl_edit_uses(struct pkl_edit *ed, const struct pkl_child *way, size_t n,
@@ -244,32 +122,6 @@ enum pb_err pkl_edit_uses(struct pkl_edit *ed, const struct pkl_child *way, size
     }
     pkl_uses_free(u);
     return err;
-}
-
-enum pb_err pkl_edit_value_uses(struct pkl_edit *ed, pkl_id target, uint64_t *uses, struct error *e)
-{
-    const struct used *known;
-    struct pkl_uses *u = NULL;
-    enum pb_err err = PB_OK;
-
-    if (ed->uses == NULL || ed->uses_stamp != edit_stamp(ed)) {
-        pkl_uses_free(ed->uses);
-        ed->uses = NULL;
-        err = pkl_uses_new(ed, &u, e);
-        if (err == PB_OK) {
-            u->any = true;
-            err = pkl_uses_count(u, e);
-        }
-        if (err != PB_OK) {
-            pkl_uses_free(u);
-            return err;
-        }
-        ed->uses = u;
-        ed->uses_stamp = edit_stamp(ed);
-    }
-    known = used_of(ed->uses, target);
-    *uses = known != NULL ? known->uses : 0;
-    return PB_OK;
 }
 
 /* ------------------------------------------------------------------------- everywhere */

@@ -7,9 +7,7 @@
 
 #include "state.h"
 
-/* Looking for all places walks over everything: a pickle of so many opcodes is not asked about, and
- * an edit in it is one of the value itself. */
-#define OPCODES_MAX 300000u
+#define AT_ONCE ((uint64_t)16 << 20) /* a pickle of so many bytes is looked through in no time */
 
 struct asked_where {
     struct pkl_child *way;
@@ -108,33 +106,40 @@ static void on_where(struct ui *u, int button)
     asked_where_free(a);
 }
 
+/* Of all on the way; what is not known is asked for together. */
+static enum pb_err know_uses(struct ui *u, const struct pkl_child *way, size_t n, struct error *e)
+{
+    bool small = pkl_doc_source(app_object_doc(u->right.object))->size <= AT_ONCE, known = true;
+    uint64_t uses;
+    enum pb_err err = PB_OK;
+
+    for (size_t i = 0; i < n && err == PB_OK; i++) {
+        if (small)
+            err = pkl_edit_value_uses(right_edit(u), way[i].value.target, &uses, e);
+        else
+            known = uses_known(u, way[i].value.target, &uses) && known;
+    }
+    if (err != PB_OK || known)
+        return err;
+    return error_set(e, PB_EAGAIN,
+                     "where this value stands is still being counted: again in a moment");
+}
+
 /* How many places the value has, and the innermost container around it that is shared. */
 static enum pb_err count_uses(struct ui *u, const struct pkl_child *way, size_t n, uint64_t *self,
                               uint64_t *around, size_t *which, struct error *e)
 {
-    struct pkl_edit *edit = right_edit(u);
-    struct pkl_info info;
-    uint64_t *uses;
-    enum pb_err err;
+    enum pb_err err = know_uses(u, way, n, e);
 
     *self = *around = 1;
-    pkl_doc_info(app_object_doc(u->right.object), &info);
-    if (info.opcodes > OPCODES_MAX)
-        return PB_OK;
-    uses = mem_realloc(NULL, n, sizeof *uses);
-    if (uses == NULL)
-        return error_nomem(e);
-    err = pkl_edit_uses(edit, way, n, uses, e);
-    if (err == PB_OK)
-        *self = uses[n - 1];
-    for (size_t i = 0; err == PB_OK && i + 1 < n; i++) {
-        if (uses[i] > 1) {
-            *around = uses[i];
-            *which = i;
-        }
+    if (err != PB_OK)
+        return err;
+    (void)uses_known(u, way[n - 1].value.target, self);
+    for (size_t i = n - 1; i-- > 0 && *around <= 1;) {
+        (void)uses_known(u, way[i].value.target, around);
+        *which = i;
     }
-    free(uses);
-    return err;
+    return PB_OK;
 }
 
 static enum pb_err put_where(struct ui *u, const struct pkl_child *way, size_t which,

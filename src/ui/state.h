@@ -24,6 +24,7 @@ struct find;
 struct script;
 struct term;
 struct ui;
+struct uses;
 struct view;
 
 struct view_ops {
@@ -79,6 +80,7 @@ struct right {
     char version[48];          /* `object` is this one, only to be looked at; "": what is there */
     struct tree *tree;         /* when there is something to browse */
     struct audit *audit;       /* of what it imports, or NULL */
+    struct uses *uses;         /* counts where its values stand, or NULL */
     struct find *find;         /* the last search in it, or NULL */
     struct buf sought;         /* what was looked for last, in any object */
     struct buf doubts;         /* of its changes, lines; each is said once */
@@ -504,6 +506,9 @@ void find_status(struct ui *u, struct buf *out);
 /* view_audit.c */
 void audit_start(struct ui *u); /* looks through the open pickle, beside everything else */
 void audit_stop(struct ui *u);
+/* uses.c: how often a value of the open pickle stands somewhere; false: it is being counted. */
+bool uses_known(struct ui *u, pkl_id target, uint64_t *count);
+void uses_stop(struct ui *u);
 /* "safe", "unknown", "dangerous"; NULL: not known yet.  Alarming: anything but safe. */
 const char *audit_grade(const struct ui *u, bool *alarming);
 

@@ -228,6 +228,7 @@ static void rebuild(struct ui *u)
     struct pkl_view *v = app_object_view(r->object);
     struct error e;
 
+    uses_stop(u);
     tree_free(r->tree);
     r->tree = NULL;
     list_init(&r->list);
@@ -245,6 +246,7 @@ void aside_show(struct ui *u, struct app_object *o, const char *label)
     struct right *r = &u->right;
 
     audit_stop(u);
+    uses_stop(u);
     find_drop(u);
     tree_free(r->tree);
     r->tree = NULL;
@@ -282,6 +284,7 @@ bool theirs_back(struct ui *u)
     if (r->mine == NULL)
         return false;
     audit_stop(u);
+    uses_stop(u);
     find_drop(u);
     app_object_close(r->object);
     r->object = r->mine;

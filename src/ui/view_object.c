@@ -33,6 +33,7 @@ static void drop_tree(struct ui *u)
     struct right *r = &u->right;
 
     audit_stop(u);
+    uses_stop(u);
     find_drop(u);
     tree_free(r->tree);
     r->tree = NULL;

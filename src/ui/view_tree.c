@@ -11,8 +11,6 @@
 #include "state.h"
 #include "tree_look.h"
 
-#define OPCODES_MAX 10000u /* of a pickle that is walked over for the status line */
-
 #define EXPAND_MOST 100000u /* rows that E and the digits open at once */
 
 /* --- drawing -------------------------------------------------------------------------------- */
@@ -54,19 +52,12 @@ static bool has_length(const struct pkl_node *n)
            n->kind == PKL_PY2STR;
 }
 
-/* "shared x3": of a pickle that is walked over in no time. */
+/* "shared x3", as soon as it is counted. */
 static void put_uses(struct ui *u, pkl_id target, struct buf *out)
 {
-    struct pkl_edit *edit = app_object_edit(u->right.object);
-    struct pkl_info info;
-    struct error e;
     uint64_t uses;
 
-    if (edit == NULL)
-        return;
-    pkl_doc_info(app_object_doc(u->right.object), &info);
-    if (info.opcodes <= OPCODES_MAX && pkl_edit_value_uses(edit, target, &uses, &e) == PB_OK &&
-        uses > 1)
+    if (uses_known(u, target, &uses) && uses > 1)
         buf_printf(out, _("   shared \xc3\x97%llu"), (unsigned long long)uses);
 }
 

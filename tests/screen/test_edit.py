@@ -426,6 +426,48 @@ def asked_where():
             assert saved(name) == {"x": left, "y": [7]}, saved(name)
 
 
+def shared_in_many():
+    """In a pickle of many opcodes it is counted beside the keys, and after an edit anew."""
+    inner = [1, 2]
+    value = {"x": inner, "y": [inner, inner], "rest": [[i] for i in range(30000)]}
+    for protocol in (2, 4):
+        with Stage() as stage:
+            name = put(stage, value)
+            with open(name, "wb") as f:
+                f.write(pickle.dumps(value, protocol))
+            stage.run(
+                """
+                type :
+                type .x
+                key Enter
+                await shared \u00d73
+                type :
+                type .y[1]
+                key Enter d
+                type :
+                type .x
+                key Enter
+                await shared \u00d72
+                type :
+                type .rest[7]
+                key Enter
+                await ['rest'][7]
+                expect-not shared \u00d7
+                type :
+                type .x[0]
+                key Enter e ^U
+                type 5
+                key Enter
+                expect which stands at 2 places
+                key o s y
+                await Saved.
+            """,
+                where=WHERE,
+                size=(24, 80),
+            )
+            assert saved(name)["x"] == [5, 2] and saved(name)["y"] == [[1, 2]], saved(name)["y"]
+
+
 def expanded_stays():
     """Rows stay open when others come and go, when they go and come back, and in a copy."""
     shared_list = [1, ["deep"], 3]
@@ -589,6 +631,7 @@ if __name__ == "__main__":
                 add_and_delete,
                 move_rename_type_double,
                 asked_where,
+                shared_in_many,
                 expanded_stays,
                 undone_past_a_save,
                 moved_rows,
