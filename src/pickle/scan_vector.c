@@ -197,10 +197,9 @@ static const unsigned char pick_codes[BLOCK] = {12, 0x80, 0x80, 0x80, 13,   0x80
                                                 14, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80};
 #define GET_CODES ('j' | 'j' << 8 | 'j' << 16)
 
-VECTOR static inline __m256i thrice(uint32_t slot, uint32_t codes_of)
+VECTOR static inline __m256i thrice(uint32_t slot, uint32_t fourth)
 {
-    return _mm256_broadcastsi128_si256(
-        _mm_set_epi32((int)codes_of, (int)slot, (int)slot, (int)slot));
+    return _mm256_broadcastsi128_si256(_mm_set_epi32((int)fourth, (int)slot, (int)slot, (int)slot));
 }
 
 /* How many stand there before the first that is none, or of another slot: `fits` tells that for

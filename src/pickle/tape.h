@@ -26,9 +26,8 @@ struct tape_node {
     uint32_t next;   /* child of the same container, 0: the last one */
     uint32_t kids;
     union {
-        uint32_t last;
-        uint32_t
-            box; /* of a reference: a number that few others have, the same for the same target */
+        uint32_t last; /* kid */
+        uint32_t box;  /* of a reference: the same for the same target, and few others have it */
     };
     uint32_t count; /* children linked, of all phases */
     uint8_t code;   /* opcode at `at`; of a reference at `target` */
@@ -38,7 +37,7 @@ struct tape_node {
 };
 
 /* Where references lead, by slot. */
-#define TAPE_REFS 32768u /* power of two */
+#define TAPE_REFS 8192u /* power of two */
 struct tape_ref {
     uint64_t slot; /* + 1 */
     uint64_t maker;
