@@ -227,6 +227,9 @@ bool app_object_is_folder(const struct app_object *o);
  * (may be NULL): how many.  PB_ENOTFOUND: it is none, or one of its files was opened by name. */
 enum pb_err app_object_list_files(struct app_object *o, struct location *out, size_t *count,
                                   struct error *e) PB_CHECK;
+/* Is it a folder of an archive whose files were not listed yet, as far as its name says?  *front:
+ * how many bytes of the key are that archive's. */
+bool app_maybe_archive(const struct app *a, const struct location *loc, size_t *front);
 struct pkl_doc *app_object_doc(struct app_object *o); /* APP_READY, APP_BROKEN */
 /* The same, and of APP_NOT_PICKLE what was read until that was known. */
 struct pkl_doc *app_object_opcodes(struct app_object *o);

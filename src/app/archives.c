@@ -132,6 +132,20 @@ static bool holds(const struct archive_folder *f, const struct location *loc)
            memcmp(loc->key, f->where.key, f->where.key_len) == 0;
 }
 
+bool app_maybe_archive(const struct app *a, const struct location *loc, size_t *front)
+{
+    const char *mark = loc->key_len > 0 ? memmem(loc->key, loc->key_len, "!/", 2) : NULL;
+
+    for (const struct archive_folder *f = a->archives; f != NULL; f = f->next) {
+        if (holds(f, loc))
+            return false;
+    }
+    if (mark == NULL || mark == loc->key)
+        return false;
+    *front = (size_t)(mark - loc->key);
+    return true;
+}
+
 enum pb_err app_resolve_folder(struct app *a, const struct location *loc, struct arena *mem,
                                struct app_spot *out, struct error *e)
 {

@@ -122,9 +122,9 @@ static void on_written(void *ctx, const struct store_identity *now, bool uncheck
 }
 
 /* Between two kinds of clouds, properties are said in the other's words. */
-static bool is_between_clouds(const struct app_copy *c)
+static bool is_between_kinds(const struct app_copy *c)
 {
-    return c->have_info && c->from.scheme != LOC_LOCAL && c->to.scheme != LOC_LOCAL &&
+    return c->have_info && c->from.scheme != LOC_LOCAL &&
            strcmp(c->from_spot.store->ops->scheme, c->to_spot.store->ops->scheme) != 0;
 }
 
@@ -142,13 +142,14 @@ static void write_bytes(struct app_copy *c)
     };
     struct error error;
 
-    if (is_between_clouds(c)) {
+    if (is_between_kinds(c)) {
         if (store_carry(&c->info, c->to_spot.store->ops->scheme, &c->carried, &c->lost, &error) !=
             PB_OK) {
             fail(c, &error);
             return;
         }
-        q.keep = &c->carried;
+        if (c->to.scheme != LOC_LOCAL)
+            q.keep = &c->carried;
     }
     q.keep_as_given = q.keep == &c->info || q.keep == &c->carried;
     c->op = c->to_spot.store->ops->write(c->to_spot.store, &q, on_written, c, &error);

@@ -15,16 +15,28 @@
 struct carry {
     const char *prefix; /* of a name of metadata, or NULL: they are one row of JSON */
     struct store_object *to;
+    bool file; /* which has none of all this */
     json_t *metadata;
     struct buf *lost;
     enum pb_err err;
     struct error *e;
 };
 
+static bool is_said(const struct buf *lost, const char *what)
+{
+    size_t n = strlen(what);
+    const char *at = lost->len > 0 ? lost->data : NULL;
+
+    for (; at && (at = strstr(at, what)) != NULL; at++)
+        if ((at == lost->data || at[-1] == ' ') && (at[n] == '\0' || at[n] == ','))
+            return true;
+    return false;
+}
+
 static void lose(struct carry *c, const char *what)
 {
-    if (c->lost->len > 0 && strstr(c->lost->data, what))
-        return; /* said already */
+    if (is_said(c->lost, what))
+        return;
     if (c->lost->len > 0)
         buf_puts(c->lost, ", ");
     buf_puts(c->lost, what);
@@ -66,7 +78,7 @@ static void carry_metadata(struct carry *c, const char *name, const char *value)
     bool identifier = c->prefix && strcmp(c->prefix, "x-ms-meta-") == 0;
     struct buf row;
 
-    if (!c->prefix && utf8_check(value, strlen(value), false, NULL) == strlen(value)) {
+    if (!c->prefix && !c->file && utf8_check(value, strlen(value), false, NULL) == strlen(value)) {
         if (json_object_set_new(c->metadata, name, json_string(value)) != 0)
             c->err = error_nomem(c->e);
         return;
@@ -132,6 +144,18 @@ static void lose_other(struct carry *c, const char *name, const char *value)
             lose(c, _(others[i].words));
 }
 
+/* A file has neither; that it is stored with a type means nothing there. */
+static void leave_behind(struct carry *c, const char *name, const char *value)
+{
+    static const char *const prefixes[] = {"x-amz-meta-", "x-ms-meta-"};
+
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+        if (strncasecmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+            carry_metadata(c, name + strlen(prefixes[i]), value);
+    if (strcmp(name, "metadata") == 0)
+        carry_map(c, value);
+}
+
 static void carry_row(struct carry *c, const char *name, const char *value)
 {
     static const char *const alike[] = {"Content-Type", "Content-Encoding", "Content-Disposition",
@@ -162,10 +186,14 @@ enum pb_err store_carry(const struct store_object *from, const char *scheme,
     c.prefix = strcmp(scheme, "s3") == 0   ? "x-amz-meta-"
                : strcmp(scheme, "az") == 0 ? "x-ms-meta-"
                                            : NULL;
+    c.file = strcmp(scheme, "file") == 0;
     if (!c.metadata)
         return error_nomem(e);
     for (size_t i = 0; c.err == PB_OK && i < from->keep.len; i++)
-        carry_row(&c, from->keep.data[i].name, from->keep.data[i].value);
+        if (c.file)
+            leave_behind(&c, from->keep.data[i].name, from->keep.data[i].value);
+        else
+            carry_row(&c, from->keep.data[i].name, from->keep.data[i].value);
     if (from->tags > 0)
         lose(&c, _("tags"));
     if (c.err == PB_OK && json_object_size(c.metadata) > 0) {

@@ -42,6 +42,7 @@ void nav_stop(struct ui *u)
 {
     app_look_free(u->nav.look);
     u->nav.look = NULL;
+    location_release(&u->nav.inside);
 }
 
 /* --- the trail ------------------------------------------------------------------------------ */
@@ -172,8 +173,55 @@ void nav_open(struct ui *u, const struct location *where, bool properties, bool 
     recent_add(u, where);
 }
 
+/* The files of an archive are known once it was opened. */
+static bool go_inside(struct ui *u, const struct location *where)
+{
+    struct location archive, inside;
+    struct error e;
+    size_t front;
+
+    if (!app_maybe_archive(u->app, where, &front))
+        return false;
+    if (location_copy(&inside, where, &e) != PB_OK) {
+        ui_error(u, &e);
+        return true;
+    }
+    if (location_make(&archive, where->scheme, where->container, where->key, front, &e) == PB_OK) {
+        nav_open(u, &archive, false, false);
+        location_release(&archive);
+        u->nav.inside = inside;
+    } else {
+        location_release(&inside);
+        ui_error(u, &e);
+    }
+    return true;
+}
+
+static bool is_below(const struct location *where, const struct location *files)
+{
+    const char *a = where->container != NULL ? where->container : "";
+    const char *b = files->container != NULL ? files->container : "";
+
+    return where->scheme == files->scheme && strcmp(a, b) == 0 &&
+           where->key_len >= files->key_len && memcmp(where->key, files->key, files->key_len) == 0;
+}
+
+bool nav_inside(struct ui *u, const struct location *files)
+{
+    struct location where = u->nav.inside;
+    bool ours = where.key_len > 0 && (files == NULL || is_below(&where, files));
+
+    u->nav.inside = (struct location){0};
+    if (ours)
+        nav_list(u, &where, NULL, 0);
+    location_release(&where);
+    return ours;
+}
+
 static void go_to(struct ui *u, const struct location *where, bool folder)
 {
+    if (folder && go_inside(u, where))
+        return;
     if (folder) {
         nav_list(u, where, NULL, 0);
     } else {

@@ -112,6 +112,7 @@ struct nav {
     } all;
     size_t at;             /* of the place that is shown; all.len > 0 */
     struct app_look *look; /* what is at the path that was typed, or NULL */
+    struct location inside; /* a folder of the archive that is being opened, or nothing */
 };
 
 /* What a dialog about unsaved edits was asked for. */
@@ -579,6 +580,9 @@ void preview_draw(struct ui *u, const struct region *r);
 void nav_release(struct ui *u);
 void nav_start(struct ui *u, const struct location *start);
 void nav_places(struct ui *u);
+/* What was opened is an archive whose files are `files`, or (NULL) nothing: shows the folder in it
+ * that was asked for.  false: none was. */
+bool nav_inside(struct ui *u, const struct location *files);
 void nav_list(struct ui *u, const struct location *where, const char *name, size_t len);
 /* Opens an object and shows its folder on the left unless that stands there. */
 void nav_open(struct ui *u, const struct location *where, bool properties, bool show_folder);

@@ -164,7 +164,8 @@ static void show_files(struct ui *u)
         ui_error(u, &e);
         return;
     }
-    nav_list(u, &where, NULL, 0);
+    if (!nav_inside(u, &where))
+        nav_list(u, &where, NULL, 0);
     location_release(&where);
 }
 
@@ -185,7 +186,7 @@ static void settled(struct ui *u)
         say_broken(u, app_object_error(r->object));
         break;
     case APP_FAILED:
-        if (!try_folder(u))
+        if (!nav_inside(u, NULL) && !try_folder(u))
             ui_error(u, app_object_error(r->object));
         break;
     case APP_HEAD:

@@ -63,6 +63,23 @@ def folder():
             """,
             ["demo/my-bucket/many.zip"],
         )
+        # Typed: as a folder, and a file in it; on the command line, too.
+        for where in (["demo/my-bucket/"], ["demo/my-bucket/many.zip!/"]):
+            stage.run(
+                f"""
+                key : ^U
+                type {path}!/
+                key Enter
+                expect d/
+                expect a.pkl
+                key : ^U
+                type {path}!/d/b.pkl
+                key Enter
+                expect two
+                """,
+                where,
+                size=(24, 120),
+            )
 
 
 if __name__ == "__main__":

@@ -557,7 +557,6 @@ def moved_rows():
     assert not fault, fault
 
 
-
 def changed_while_open():
     """Somebody else writes, replaces, removes the file that is open: it is noticed, nothing is
     lost, and what we save ourselves is no such change."""

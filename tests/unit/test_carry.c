@@ -44,6 +44,9 @@ static const struct {
      "x-amz-object-lock-legal-hold: OFF",
      "", "Expires, retention", 0},
     {"az", "", "", "tags", 1},
+    {"file", "Content-Type: a/b|x-amz-meta-ab: 1|x-amz-meta-a: 2|x-amz-storage-class: GLACIER", "",
+     "metadata ab, metadata a", 0},
+    {"file", "metadata: {\"k\":\"v\"}", "", "metadata k, tags", 1},
 };
 
 static void test_carry(void **state)
