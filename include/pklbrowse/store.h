@@ -71,8 +71,8 @@ enum pb_err store_object_copy(struct store_object *to, const struct store_object
                               struct error *e) PB_CHECK;
 
 /* The properties of an object of one kind of store, as another kind (its scheme, "s3" "az" "gs";
- * "file" keeps nothing but bytes) writes them: into `to`, which the caller releases.  What has no counterpart there is named in
- * `lost`, for a person. */
+ * "file" keeps nothing but bytes) writes them: into `to`, which the caller releases.  What has no
+ * counterpart there is named in `lost`, for a person. */
 enum pb_err store_carry(const struct store_object *from, const char *scheme,
                         struct store_object *to, struct buf *lost, struct error *e) PB_CHECK;
 
