@@ -72,6 +72,7 @@ static void ask_free(struct ui *u, struct view *v)
         a->ops->release(a->ctx);
     prompt_release(&a->prompt);
     buf_release(&a->note.text);
+    buf_release(&a->now);
     free(a);
 }
 
@@ -127,6 +128,7 @@ void ask_open(struct ui *u, const struct ask_ops *ops, void *ctx, const char *te
     a->ctx = ctx;
     prompt_init(&a->prompt, ASK_MAX);
     buf_init(&a->note.text, BUF_MAX_LINE);
+    buf_init(&a->now, ASK_MAX);
     prompt_set(&a->prompt, text, n);
     check(u, a);
     ui_push(u, &a->view);
@@ -149,6 +151,32 @@ void cmd_line(struct ui *u, int op)
         text_changed(u, a);
 }
 
+/* -1: what was typed before; 1: back to what is typed now. */
+void cmd_line_before(struct ui *u, int direction)
+{
+    struct ask *a = ask_top(u);
+    const char *text;
+
+    if (a == NULL || (direction > 0 && a->back == 0))
+        return;
+    if (direction > 0 && a->back == 1) {
+        prompt_replace(&a->prompt, a->now.data, a->now.len);
+        a->back = 0;
+        text_changed(u, a);
+        return;
+    }
+    text = typed_before(&u->typed, a->ops, direction < 0 ? a->back + 1 : a->back - 1);
+    if (text == NULL)
+        return;
+    if (a->back == 0) {
+        buf_clear(&a->now);
+        buf_append(&a->now, a->prompt.text.data, a->prompt.text.len);
+    }
+    a->back = direction < 0 ? a->back + 1 : a->back - 1;
+    prompt_replace(&a->prompt, text, strlen(text));
+    text_changed(u, a);
+}
+
 void cmd_accept(struct ui *u, int arg)
 {
     struct ask *a = ask_top(u);
@@ -167,9 +195,12 @@ void cmd_accept(struct ui *u, int arg)
     buf_clear(&a->note.text);
     /* It lies over nothing while it is taken, so that a dialog that opens then stays. */
     u->over = a->view.below;
-    if (a->ops->accept(u, text, n, a->ctx, &a->note))
+    if (a->ops->accept(u, text, n, a->ctx, &a->note)) {
+        if (!a->ops->secret)
+            typed_add(&u->typed, a->ops, text, n);
         ask_free(u, &a->view);
-    else
+    } else {
         ui_push(u, &a->view);
+    }
     free(text);
 }

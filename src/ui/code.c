@@ -30,6 +30,7 @@ static void cancelled(struct ui *u)
 }
 
 static const struct ask_ops code_ops = {.label = N_("MFA code: "),
+                                        .secret = true,
                                         .unasked = true,
                                         .check = check,
                                         .accept = accept,

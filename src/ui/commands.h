@@ -110,6 +110,7 @@ void cmd_choose(struct ui *u, int arg);
 void cmd_choice(struct ui *u, int direction);
 void cmd_accept(struct ui *u, int arg);
 void cmd_line(struct ui *u, int op);
+void cmd_line_before(struct ui *u, int direction);
 void cmd_line_editor(struct ui *u, int arg); /* editor.c */
 void cmd_help(struct ui *u, int arg);
 void cmd_messages(struct ui *u, int arg);

@@ -4,24 +4,72 @@
 
 #include "prompt.h"
 
+#define UNDO_TEXTS 4 /* of the greatest length; more of shorter ones */
+
 void prompt_init(struct prompt *p, size_t max)
 {
     *p = (struct prompt){0};
     buf_init(&p->text, max);
     buf_init(&p->killed, max);
+    buf_init(&p->before, UNDO_TEXTS * max);
 }
 
 void prompt_release(struct prompt *p)
 {
     buf_release(&p->text);
     buf_release(&p->killed);
+    buf_release(&p->before);
 }
+
+/* A text as it was: its bytes, then where they end and where the cursor stood. */
+struct earlier {
+    size_t len, at;
+};
+
+static void remember(struct prompt *p)
+{
+    struct earlier e = {p->text.len, p->at};
+
+    buf_append(&p->before, p->text.data, p->text.len);
+    buf_append(&p->before, &e, sizeof e);
+    if (p->before.failed != PB_OK) /* no room: the way back begins here */
+        buf_clear(&p->before);
+}
+
+static void undo(struct prompt *p)
+{
+    struct earlier e;
+
+    p->typing = false;
+    if (p->before.len < sizeof e)
+        return;
+    memcpy(&e, p->before.data + p->before.len - sizeof e, sizeof e);
+    buf_truncate(&p->before, p->before.len - sizeof e);
+    buf_clear(&p->text);
+    buf_append(&p->text, p->before.data + p->before.len - e.len, e.len);
+    buf_truncate(&p->before, p->before.len - e.len);
+    p->at = e.at;
+    p->first = 0;
+}
+
+static bool insert(struct prompt *p, const char *text, size_t n);
 
 void prompt_set(struct prompt *p, const char *text, size_t n)
 {
     buf_clear(&p->text);
+    buf_clear(&p->before);
+    p->typing = false;
     p->at = p->first = 0;
-    (void)prompt_insert(p, text, n);
+    (void)insert(p, text, n);
+}
+
+void prompt_replace(struct prompt *p, const char *text, size_t n)
+{
+    remember(p);
+    p->typing = false;
+    buf_clear(&p->text);
+    p->at = p->first = 0;
+    (void)insert(p, text, n);
 }
 
 /* Another character may have joined with what the cursor stood on: it goes to where one begins. */
@@ -34,7 +82,7 @@ static void settle(struct prompt *p)
         p->at = next;
 }
 
-bool prompt_insert(struct prompt *p, const char *text, size_t n)
+static bool insert(struct prompt *p, const char *text, size_t n)
 {
     if (utf8_check(text, n, false, NULL) != n)
         return false;
@@ -45,6 +93,21 @@ bool prompt_insert(struct prompt *p, const char *text, size_t n)
     }
     p->at += n;
     settle(p);
+    return true;
+}
+
+bool prompt_insert(struct prompt *p, const char *text, size_t n)
+{
+    bool typing = n <= 4 && *text != ' '; /* a word goes as a whole */
+    size_t before = p->before.len;
+
+    if (!typing || !p->typing)
+        remember(p);
+    if (!insert(p, text, n)) {
+        buf_truncate(&p->before, before < p->before.len ? before : p->before.len);
+        return false;
+    }
+    p->typing = typing;
     return true;
 }
 
@@ -130,8 +193,11 @@ static void transpose(struct prompt *p)
 void prompt_edit(struct prompt *p, enum prompt_op op)
 {
     const char *s = p->text.data;
-    size_t n = p->text.len;
+    size_t n = p->text.len, before = p->before.len;
 
+    p->typing = false;
+    if (op > PROMPT_END && op != PROMPT_UNDO && op != PROMPT_YANK)
+        remember(p);
     switch (op) {
     case PROMPT_LEFT:
         p->at = text_prev(s, n, p->at);
@@ -175,7 +241,12 @@ void prompt_edit(struct prompt *p, enum prompt_op op)
     case PROMPT_TRANSPOSE:
         transpose(p);
         break;
+    case PROMPT_UNDO:
+        undo(p);
+        return;
     }
+    if (p->text.len == n && op != PROMPT_TRANSPOSE && before < p->before.len)
+        buf_truncate(&p->before, before); /* nothing was done */
 }
 
 /* --- drawing -------------------------------------------------------------------------------- */

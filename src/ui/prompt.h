@@ -1,5 +1,5 @@
 /*
- * One line that is typed: text, cursor, readline's keys.
+ * One line that is typed: text, cursor, readline's keys, and the way back.
  *
  * Pure editing and drawing.  What the text means, and whether it is right, is the business of
  * whoever asks.
@@ -23,7 +23,8 @@ enum prompt_op {
     PROMPT_KILL_WORD_BACK,
     PROMPT_KILL_WORD,
     PROMPT_YANK,
-    PROMPT_TRANSPOSE
+    PROMPT_TRANSPOSE,
+    PROMPT_UNDO
 };
 
 struct prompt {
@@ -31,11 +32,15 @@ struct prompt {
     size_t at;         /* of the cursor: a grapheme begins there, or the end */
     size_t first;      /* the first byte that is seen */
     struct buf killed; /* what was cut last */
+    struct buf before; /* earlier texts with their cursors, the last one at the end */
+    bool typing;       /* the last change was a character: the next one goes with it */
 };
 
 void prompt_init(struct prompt *p, size_t max);
 void prompt_release(struct prompt *p);
 void prompt_set(struct prompt *p, const char *text, size_t n); /* the cursor goes to its end */
+/* The same, as a change that can be taken back. */
+void prompt_replace(struct prompt *p, const char *text, size_t n);
 /* False: there is no room for it, nothing changed. */
 bool prompt_insert(struct prompt *p, const char *text, size_t n);
 void prompt_edit(struct prompt *p, enum prompt_op op);

@@ -18,6 +18,7 @@
 #include "list.h"
 #include "prompt.h"
 #include "screen.h"
+#include "typed.h"
 
 struct audit;
 struct find;
@@ -251,6 +252,7 @@ struct ui {
     struct view *over; /* topmost view over the panes, or NULL */
     struct nav nav;
     struct messages messages;
+    struct typed typed; /* into lines before */
     struct pending pending;
     struct saving saving;
     struct many many;
@@ -414,6 +416,7 @@ struct ask_note {
 struct ask_ops {
     const char *label;
     bool inline_value; /* drawn by the tree, in the line of the value */
+    bool secret;       /* what is typed is not kept for the next time */
     bool unasked;      /* also while something is being saved, which waits for it */
     /* What to say about the text as it stands.  May be NULL. */
     void (*check)(struct ui *u, const char *text, size_t n, struct ask_note *note);
@@ -433,6 +436,8 @@ struct ask {
     const struct ask_ops *ops;
     struct prompt prompt;
     struct ask_note note;
+    size_t back;    /* the text is the one typed so many times before; 0: it is a new one, */
+    struct buf now; /* which waits here meanwhile */
     void *ctx;
 };
 /* Takes over ctx, also when there is no memory. */

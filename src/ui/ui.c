@@ -381,6 +381,7 @@ static void release(struct ui *u)
     unwatch_signals(u); /* now that whoever dies of one leaves a terminal in order */
     script_free(u->script);
     messages_release(&u->messages);
+    typed_release(&u->typed);
     screen_release(&u->screen);
     config_release(u);
     free(u);

@@ -170,6 +170,39 @@ def shared():
         assert saved(name) == {"x": 3, "y": 3}, saved(name)
 
 
+def typed_before():
+    """In a line: changes are taken back, what was typed before comes again with Up."""
+    with Stage() as stage:
+        name = put(stage, {"a": 1, "b": 2, "c": 3})
+        stage.run(
+            """
+            key j e ^U
+            type 10 + 5j
+            key ^_
+            expect 10 +
+            key ^_ ^_ M-u
+            expect int 1
+            key ^U
+            type 77
+            key Enter j e Up
+            expect 77
+            key Down
+            expect int 2
+            key Up Enter j e Up Up
+            expect 77
+            key Down
+            expect int 3
+            key Esc s
+            await Decoded again
+            key y
+            await aved
+            """,
+            where=WHERE,
+        )
+        now = saved(name)
+    assert now == {"a": 77, "b": 77, "c": 3}, now
+
+
 def in_the_editor():
     with Stage() as stage:
         name = put(stage, {"a": {"k": [1, 2]}, "b": 1})
@@ -626,6 +659,7 @@ if __name__ == "__main__":
                 objects_and_containers,
                 doubts,
                 shared,
+                typed_before,
                 in_the_editor,
                 add_and_delete,
                 move_rename_type_double,

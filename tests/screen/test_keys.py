@@ -74,7 +74,7 @@ SCRIPTS = [
     """),
     ("line", "my-bucket/data.pickle", """
         key j e Home ^A Right ^F Left ^B End ^E M-b M-f
-        key Backspace ^U ^Y ^A Del ^D ^K ^Y ^W ^Y M-Backspace ^Y ^A M-d ^Y ^T
+        key Backspace ^U ^Y ^A Del ^D ^K ^Y ^W ^Y M-Backspace ^Y ^A M-d ^Y ^T ^_ M-u Up ^P Down ^N
         key ^L ^Z M-m M-m ^X ^G e Esc e Enter e ^C
     """),
     ("properties", "trouble/empty.pkl", f"""

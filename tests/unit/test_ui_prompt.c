@@ -11,6 +11,7 @@
 #include <pklbrowse/text.h>
 
 #include "ui/prompt.h"
+#include "ui/typed.h"
 
 /* The text with '|' where the cursor is. */
 static const char *shown(const struct prompt *p)
@@ -238,13 +239,120 @@ static void test_walk(void **state)
 
             (void)prompt_insert(&p, t, strlen(t));
         } else {
-            prompt_edit(&p, (enum prompt_op)((seed >> 8) % 14));
+            prompt_edit(&p, (enum prompt_op)((seed >> 8) % 15));
         }
         assert_int_equal(utf8_check(p.text.data, p.text.len, false, NULL), p.text.len);
         assert_true(p.at <= p.text.len);
         assert_true(p.at == p.text.len || ((unsigned char)p.text.data[p.at] & 0xc0) != 0x80);
     }
     prompt_release(&p);
+}
+
+/* Typed: characters; the others: '<' backspace, '^' a move home, 'K' cut to the end, 'Y' put in,
+ * 'R' another text, 'U' undo. */
+static void test_the_way_back(void **state)
+{
+    static const struct {
+        const char *from, *keys, *after;
+    } rows[] = {
+        {"", "abcU", "|"},      /* what was typed in one go goes in one go */
+        {"", "ab cdU", "ab |"}, /* a word at a time */
+        {"", "ab cdUU", "ab|"},   {"", "ab cdUUU", "|"},
+        {"30", "<1U", "3|"},      {"30", "<1UU", "30|"},
+        {"30", "<1UUUU", "30|"}, /* not before it was opened */
+        {"abc", "^KU", "|abc"},   {"abc", "^KYYUU", "|"},
+        {"abc", "^<<<U", "|abc"}, /* what did nothing is not a step */
+        {"abc", "^<xU", "|abc"},  {"abc", "RU", "abc|"},
+        {"abc", "RdUU", "abc|"},  {"한글", "<글U", "한|"},
+        {"한글", "<UU", "한글|"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        const char *k = rows[i].keys;
+        struct prompt p;
+
+        prompt_init(&p, 1000);
+        prompt_set(&p, rows[i].from, strlen(rows[i].from));
+        for (size_t n; *k != '\0'; k += n) {
+            n = text_next(k, strlen(k), 0);
+            switch (*k) {
+            case '<':
+                prompt_edit(&p, PROMPT_BACKSPACE);
+                break;
+            case '^':
+                prompt_edit(&p, PROMPT_HOME);
+                break;
+            case 'K':
+                prompt_edit(&p, PROMPT_KILL_END);
+                break;
+            case 'Y':
+                prompt_edit(&p, PROMPT_YANK);
+                break;
+            case 'R':
+                prompt_replace(&p, "another", 7);
+                break;
+            case 'U':
+                prompt_edit(&p, PROMPT_UNDO);
+                break;
+            default:
+                assert_true(prompt_insert(&p, k, n));
+                break;
+            }
+        }
+        if (strcmp(shown(&p), rows[i].after) != 0)
+            fail_msg("case %zu: %s", i, shown(&p));
+        prompt_release(&p);
+    }
+}
+
+/* Where there is no room for more, the way back is shorter, and the text right. */
+static void test_a_long_way_back(void **state)
+{
+    struct prompt p;
+
+    (void)state;
+    prompt_init(&p, 64);
+    prompt_set(&p, "", 0);
+    for (int i = 0; i < 1000; i++) {
+        (void)prompt_insert(&p, i % 2 ? " " : "x", 1);
+        if (p.text.len == 60)
+            prompt_edit(&p, PROMPT_KILL_START);
+    }
+    for (int i = 0; i < 1000; i++)
+        prompt_edit(&p, PROMPT_UNDO);
+    assert_true(p.at <= p.text.len && p.text.len <= 64);
+    assert_int_equal(p.before.len, 0);
+    prompt_release(&p);
+}
+
+/* Up and Down: kinds apart, the same text once, the oldest forgotten. */
+static void test_typed_before(void **state)
+{
+    struct typed t = {0};
+    char text[16];
+    int a, b;
+
+    (void)state;
+    assert_null(typed_before(&t, &a, 1));
+    typed_add(&t, &a, "one", 3);
+    typed_add(&t, &b, "other", 5);
+    typed_add(&t, &a, "two", 3);
+    typed_add(&t, &a, "one", 3);
+    typed_add(&t, &a, "", 0);
+    assert_string_equal(typed_before(&t, &a, 1), "one");
+    assert_string_equal(typed_before(&t, &a, 2), "two");
+    assert_null(typed_before(&t, &a, 3));
+    assert_string_equal(typed_before(&t, &b, 1), "other");
+    for (int i = 0; i < 500; i++) {
+        (void)snprintf(text, sizeof text, "%d", i);
+        typed_add(&t, &b, text, strlen(text));
+    }
+    assert_null(typed_before(&t, &a, 1));
+    assert_string_equal(typed_before(&t, &b, 1), "499");
+    assert_string_equal(typed_before(&t, &b, 200), "300");
+    assert_null(typed_before(&t, &b, 201));
+    typed_release(&t);
 }
 
 static int group_set_up(void **state)
@@ -256,10 +364,16 @@ static int group_set_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keys),         cmocka_unit_test(test_cut_and_put_back),
-        cmocka_unit_test(test_typing),       cmocka_unit_test(test_joining),
-        cmocka_unit_test(test_what_is_seen), cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_cut_and_put_back),
+        cmocka_unit_test(test_typing),
+        cmocka_unit_test(test_joining),
+        cmocka_unit_test(test_what_is_seen),
+        cmocka_unit_test(test_long_line),
         cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_the_way_back),
+        cmocka_unit_test(test_a_long_way_back),
+        cmocka_unit_test(test_typed_before),
     };
 
     return cmocka_run_group_tests(tests, group_set_up, NULL);
