@@ -631,6 +631,12 @@ void cmd_count(struct ui *u, int arg)
 }
 
 /* The cursor stays on its row. */
+/* Files of a folder are of no class. */
+static bool has_classes(const struct left *l)
+{
+    return l->where.scheme != LOC_LOCAL;
+}
+
 void cmd_sort(struct ui *u, int arg)
 {
     static const char *const said[LISTING_ORDERS] = {
@@ -646,6 +652,8 @@ void cmd_sort(struct ui *u, int arg)
     struct error e;
 
     (void)arg;
+    if (next == LISTING_BY_CLASS && !has_classes(l))
+        next = LISTING_BY_NAME;
     if (listing_row(l->listing, l->list.cur, &row) && l->wanted == NULL)
         want_name(l, row.name, row.len, list_line(&l->list));
     l->wanted_from = 0;
@@ -655,7 +663,9 @@ void cmd_sort(struct ui *u, int arg)
     }
     l->order = next;
     settle_cursor(u);
-    ui_say(u, SAY_INFO, "%s%s", _(said[next]),
+    ui_say(u, SAY_INFO, "%s%s",
+           next == LISTING_BY_TIME && !has_classes(l) ? _("The newest first; o: by name.")
+                                                      : _(said[next]),
            listing_complete(l->listing) ? "" : _("  Only what is read so far; G reads all."));
 }
 

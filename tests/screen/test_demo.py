@@ -675,10 +675,7 @@ def sort():
         key Tab R
         expect by time
         key o
-        expect by class
-        shot by class
-        key o
-        expect-not by class
+        expect order of names
     """)
 
 

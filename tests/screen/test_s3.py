@@ -340,6 +340,11 @@ def profiles():
             type anonymous
             key Enter
             expect {proxy.url} · us-east-1 · anonymous
+            key o o o
+            expect by class
+            expect STANDARD
+            key o
+            expect-not by class
             key P
             type endpoint
             key Enter
