@@ -342,7 +342,6 @@ def profiles():
             expect {proxy.url} · us-east-1 · anonymous
             key o o o
             expect by class
-            expect STANDARD
             key o
             expect-not by class
             key P
@@ -392,13 +391,13 @@ def places_to_come_back_to():
             expect 'John'
         """, where=[], size=(24, 100), env=env)
         seen, _ = stage.run("""
-            expect other.pickle  bookmark
+            expect bookmark
             shot start
             key G k Enter
             expect 'John'
             expect data.pickle
             key Tab h h
-            expect other.pickle  bookmark
+            expect bookmark
         """, where=[], size=(24, 100), env=env)
         assert re.search(r"data.pickle +recent", seen["start"]), seen["start"]
         assert re.search(rf"s3://{bucket.name} +recent", seen["start"]), seen["start"]
