@@ -60,6 +60,7 @@ void pkl_doc_free(struct pkl_doc *d)
     scan_alter_release(d);
     vec_release(&d->pickles);
     vec_release(&d->frames);
+    vec_release(&d->protos);
     vec_release(&d->notes);
     vec_release(&d->scan.stack);
     vec_release(&d->scan.marks);
@@ -104,10 +105,26 @@ void pkl_doc_info(const struct pkl_doc *d, struct pkl_info *out)
     memory +=
         d->frames.cap * sizeof *d->frames.data + d->scan.stack.cap * sizeof *d->scan.stack.data;
     memory += d->scan.marks.cap * sizeof *d->scan.marks.data + d->hash.size * sizeof *d->hash.slot;
+    memory += d->protos.cap * sizeof *d->protos.data;
     memory += d->alters.cap * sizeof *d->alters.data;
     for (size_t i = 0; i < d->records.len; i++)
         memory += d->records.data[i].points.cap * sizeof *d->records.data[i].points.data;
     out->memory = memory;
+}
+
+unsigned doc_protocol_at(const struct pkl_doc *d, uint64_t at)
+{
+    size_t low = 0, high = d->protos.len;
+
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+
+        if (d->protos.data[mid].offset <= at)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low > 0 ? d->protos.data[low - 1].protocol : 0;
 }
 
 struct pkl_view *pkl_doc_view(struct pkl_doc *d)

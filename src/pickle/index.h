@@ -135,6 +135,12 @@ struct alter {
     uint64_t what; /* number of the pair that the list took; serial number << 8 | byte */
 };
 
+/* The protocol from an offset on: the last PROTO counts, and every pickle begins without one. */
+struct proto_mark {
+    uint64_t offset;
+    unsigned protocol;
+};
+
 /* Starts of pickles: of every long one and the one behind it, else one every few KiB. */
 struct pickle_mark {
     uint64_t offset, number;
@@ -194,6 +200,8 @@ struct scan {
     bool in_payload, in_line;
     uint64_t checked;
     unsigned protocol; /* highest PROTO */
+    unsigned proto;    /* the last one, as far as it is in `protos` */
+    bool opened;       /* this pickle began with a PROTO */
 };
 
 struct memo_hash {
@@ -251,6 +259,10 @@ struct pkl_doc {
         size_t len, cap;
     } frames;
     struct {
+        struct proto_mark *data;
+        size_t len, cap;
+    } protos; /* where it changes; a PROTO at the start of a pickle that says the same is none */
+    struct {
         struct pkl_note *data;
         size_t len, cap;
     } notes;
@@ -294,6 +306,9 @@ struct pkl_doc {
 extern const struct pkl_view doc_view;
 enum pb_err doc_view_node(struct pkl_doc *d, const struct wval *v, struct pkl_node *out,
                           struct error *e) PB_CHECK;
+
+/* doc.c: the protocol that counts at an offset; 0: there was no PROTO. */
+unsigned doc_protocol_at(const struct pkl_doc *d, uint64_t at);
 
 /* Before the first step: for tests, which meet every corner of a fine index in small files. */
 void pkl_doc_set_grain(struct pkl_doc *d, const struct grain *g);

@@ -181,7 +181,7 @@ enum pb_err pkl_name_read(struct pkl_view *v, const struct pkl_node *global, str
         pkl_name_release(out);
         return err;
     }
-    if (d->scan.protocol < 3) {
+    if (doc_protocol_at(d, maker) < 3) {
         map_names(out);
     } else {
         out->py3_module = out->module;

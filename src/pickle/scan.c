@@ -57,13 +57,52 @@ static void begin_pickle(struct pkl_doc *d, uint64_t at, uint64_t number)
     s->settled = d->records.len;
     s->stack.len = s->marks.len = s->folded = 0;
     s->inlined.at = 0;
-    s->in_payload = s->in_line = s->slot_missing = false;
+    s->in_payload = s->in_line = s->slot_missing = s->opened = false;
     if (!s->shared) {
         s->memo_count = s->memo_sparse = 0;
         s->memo_bias = NO_BIAS;
         s->epoch = (uint32_t)number;
         s->next_mark = at + d->grain.memo_mark;
     }
+}
+
+static enum pb_err proto_op(struct pkl_doc *d, const struct op *op, struct error *e)
+{
+    struct scan *s = &d->scan;
+    struct proto_mark m = {op->at, op->p[1]};
+    bool first = op->at == s->start;
+
+    if (m.protocol > 5)
+        return error_set(e, PB_EPICKLE, "protocol %u is not known", m.protocol);
+    if (m.protocol > s->protocol)
+        s->protocol = m.protocol;
+    s->opened = s->opened || first;
+    if (first && m.protocol == s->proto)
+        return PB_OK;
+    s->proto = m.protocol;
+    return vec_push(&d->protos, m) ? PB_OK : error_nomem(e);
+}
+
+/* At the end of a pickle: one that began without a PROTO did not go on with that of the one before.
+ */
+static enum pb_err end_protos(struct pkl_doc *d, struct error *e)
+{
+    struct scan *s = &d->scan;
+    struct proto_mark none = {s->start, 0};
+    size_t at = d->protos.len;
+
+    while (at > 0 && d->protos.data[at - 1].offset >= s->start)
+        at--;
+    if (s->opened || at == 0 || d->protos.data[at - 1].protocol == 0)
+        return PB_OK;
+    if (at == d->protos.len)
+        s->proto = 0;
+    if (!vec_push(&d->protos, none))
+        return error_nomem(e);
+    memmove(&d->protos.data[at + 1], &d->protos.data[at],
+            (d->protos.len - 1 - at) * sizeof *d->protos.data);
+    d->protos.data[at] = none;
+    return PB_OK;
 }
 
 static enum pb_err mark_pickle(struct pkl_doc *d, uint64_t end, struct error *e)
@@ -88,6 +127,8 @@ static enum pb_err stop_op(struct pkl_doc *d, const struct op *op, struct error 
                         (unsigned long long)d->limits.max_pickles);
     if (err == PB_OK)
         err = mark_pickle(d, op->end, e);
+    if (err == PB_OK)
+        err = end_protos(d, e);
     if (err != PB_OK)
         return err;
     scan_settle(d);
@@ -139,11 +180,7 @@ static enum pb_err execute(struct pkl_doc *d, struct window *w, struct op *op, s
     case OP_STOP:
         return stop_op(d, op, e);
     case OP_PROTO:
-        if (op->p[1] > 5)
-            return error_set(e, PB_EPICKLE, "protocol %u is not known", op->p[1]);
-        if (op->p[1] > d->scan.protocol)
-            d->scan.protocol = op->p[1];
-        return PB_OK;
+        return proto_op(d, op, e);
     case OP_FRAME:
         return frame_op(d, op, e);
     case OP_OTHER:
@@ -252,6 +289,9 @@ static void forget(struct pkl_doc *d, uint64_t at)
         d->frames.len--;
     while (d->pickles.len > 0 && d->pickles.data[d->pickles.len - 1].offset >= at)
         d->pickles.len--;
+    while (d->protos.len > 0 && d->protos.data[d->protos.len - 1].offset >= at)
+        d->protos.len--;
+    d->scan.proto = d->protos.len > 0 ? d->protos.data[d->protos.len - 1].protocol : 0;
     memo_forget(d, at);
 }
 
@@ -318,7 +358,7 @@ static bool break_here(struct pkl_doc *d, struct error *e)
     scan_settle(d);
     if (scan_stand(d, s->at, &ignored) != PB_OK)
         d->error = ignored;
-    if (mark_pickle(d, s->at, &ignored) != PB_OK)
+    if (mark_pickle(d, s->at, &ignored) != PB_OK || end_protos(d, &ignored) != PB_OK)
         d->error = ignored;
     return true;
 }

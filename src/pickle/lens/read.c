@@ -9,6 +9,8 @@
 
 #include <pklbrowse/intl.h>
 
+#include "../index.h"
+
 /* ------------------------------------------------------------------- the script */
 
 void lens_init(struct lens *l)
@@ -121,15 +123,13 @@ static enum pb_err read_args(struct lens_reader *r, const struct pkl_node *args,
 /* Names with dots are looked up part by part from protocol 4 on only. */
 static bool is_one_name(struct lens_reader *r, const struct pkl_node *global, const char *name)
 {
-    struct pkl_info info;
     struct pkl_doc *d = r->view->doc(r->view, PKL_ID_SOURCE(global->target));
 
     if (strchr(name, '.') == NULL)
         return true;
     if (d == NULL)
         return false;
-    pkl_doc_info(d, &info);
-    return info.protocol >= 4;
+    return doc_protocol_at(d, PKL_ID_OFFSET(global->target)) >= 4;
 }
 
 /* getattr(CLASS, 'name') by name: what p < 4 writes for a method or a class in a class. */
