@@ -304,9 +304,7 @@ static enum pb_err of_change(struct doubts *d, const struct pkl_change *c)
 
         if (tag == PKL_TAG_ITEMS || tag == PKL_TAG_ENTRIES)
             err = first_items(d, c->place.owner);
-        else if (c->place.step == PKL_STEP_PART && c->place.part == PKL_STATE)
-            err = first_state(d, c->place.owner);
-        else
+        else if (c->place.step != PKL_STEP_PART || c->place.part != PKL_STATE)
             err = first_slot(d, &way, c->place.owner);
     }
     vec_release(&way);
@@ -325,6 +323,14 @@ enum pb_err pkl_edit_doubts(struct pkl_edit *ed, struct buf *out, struct error *
         err = pkl_edit_change(ed, i, &c, e);
         if (err == PB_OK)
             err = of_change(&d, &c);
+    }
+    /* One that was only made for an attribute is no change that is shown. */
+    for (size_t i = 0; i < ed->changes.rows.len && i < CHANGES && err == PB_OK; i++) {
+        const struct edit_change *c = &ed->changes.rows.data[i];
+
+        if (c->what == PKL_CHANGE_ADDED && !c->covered && c->place.step == PKL_STEP_PART &&
+            c->place.part == PKL_STATE)
+            err = first_state(&d, c->place.owner);
     }
     idmap_release(&d.seen);
     return err == PB_OK ? buf_status(out, e) : err;

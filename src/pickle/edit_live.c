@@ -297,6 +297,27 @@ static enum pb_err find_elsewhere(struct pkl_edit *ed, struct error *e)
 
 /* ------------------------------------------------------------------------------ shown */
 
+/* A state that was only made for the attributes in it, which have rows of their own. */
+static bool made_for_others(const struct pkl_edit *ed, const struct edit_changes *list, size_t i)
+{
+    const struct edit_change *c = &list->rows.data[i];
+    const struct pkl_node *n;
+
+    if (c->what != PKL_CHANGE_ADDED || c->place.step != PKL_STEP_PART || c->value == 0)
+        return false;
+    n = &ed->values.data[c->value - 1].node;
+    if (n->kind != PKL_DICT || n->count != 0)
+        return false;
+    /* What is inside of new values comes last. */
+    for (size_t k = list->rows.len; k-- > 0;) {
+        const struct edit_change *in = &list->rows.data[k];
+
+        if (in->place.owner == n->target && !in->covered)
+            return true;
+    }
+    return false;
+}
+
 /* A value may have been put aside by a later edit; what is changed inside it is then no change. */
 static enum pb_err show(struct pkl_edit *ed, struct edit_changes *list, struct error *e)
 {
@@ -307,7 +328,7 @@ static enum pb_err show(struct pkl_edit *ed, struct edit_changes *list, struct e
 
         if (!owner_lives(ed, c->place.owner))
             continue;
-        if (!c->covered && !vec_push(&list->shown, n))
+        if (!c->covered && !made_for_others(ed, list, i) && !vec_push(&list->shown, n))
             return error_nomem(e);
         list->rows.data[n++] = *c;
     }

@@ -1106,6 +1106,20 @@ def recursive_tuples():
             check(ok, 'save of %s in protocol %d: %s' % (commands, protocol, answer))
 
 
+def first_attributes():
+    """A state that is made for an attribute is no change beside it."""
+    for protocol in range(6):
+        good = tool.ask('open', pickle.dumps([Plain()], protocol))[0]
+        for edits, want in ((['.x=1'], ['.x']), (['.x=1', '.y=[2]'], ['.x', '.y'])):
+            for e in edits:
+                good = tool.ask('add', '[0]' + e)[0] and good
+            answer = tool.ask('changes')[1].split('\t')[1:]
+            check(good and answer == ['[0]' + i for i in want], '%s: %s' % (edits, answer))
+            for _ in edits:
+                tool.ask('undo')
+        check(tool.ask('changes')[1].split('\t')[0] == '0', 'all is undone')
+
+
 def python2():
     """Files that Python 2 wrote stay in its words: no opcode of a later family, str stays str."""
     folder = os.path.join(CORPUS, 'generated', 'std', 'py2.7')
@@ -1194,6 +1208,7 @@ def main():
     begin(EDIT_TOOL)
     tuples()
     recursive_tuples()
+    first_attributes()
     python2()
     corpus()
     for number in range(COUNT):
