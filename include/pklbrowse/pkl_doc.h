@@ -211,11 +211,12 @@ struct source *pkl_doc_source(struct pkl_doc *d);
 bool pkl_doc_altered(const struct pkl_doc *d, pkl_id id);
 
 /* Where unpicklers differ: other versions, or Python's own beside the one in C, read it otherwise
- * or not at all.  In order of the bytes; the first ones of `total`. */
+ * or not at all; and what is hidden.  In order of the bytes; the first ones of `total`. */
 struct pkl_note {
     uint64_t offset;
     const char *text; /* one sentence, static */
     uint8_t opcode;
+    bool hidden; /* something that Python would load is not shown at all */
 };
 size_t pkl_doc_notes(const struct pkl_doc *d, const struct pkl_note **out, uint64_t *total);
 

@@ -115,10 +115,19 @@ static void say_notes(const struct cli *c, const struct pkl_doc *d)
     const struct pkl_note *notes;
     uint64_t total;
     size_t n = pkl_doc_notes(d, &notes, &total);
+    bool hidden = false;
 
-    for (size_t i = 0; i < n; i++)
-        cli_verbose(c, "byte %llu, %s: %s", (unsigned long long)notes[i].offset,
-                    pkl_opcode(notes[i].opcode)->name, _(notes[i].text));
+    for (size_t i = 0; i < n; i++) {
+        const char *name = pkl_opcode(notes[i].opcode)->name;
+        unsigned long long at = (unsigned long long)notes[i].offset;
+
+        /* What is not shown is told to everybody, but once. */
+        if (notes[i].hidden && !hidden)
+            cli_note(c, "warning: byte %llu, %s: %s", at, name, _(notes[i].text));
+        else
+            cli_verbose(c, "byte %llu, %s: %s", at, name, _(notes[i].text));
+        hidden = hidden || notes[i].hidden;
+    }
     if (total > n)
         cli_verbose(c, "%llu more opcodes that not every unpickler takes alike",
                     (unsigned long long)(total - n));

@@ -454,6 +454,23 @@ static enum pb_err note_memoryview(struct pkl_doc *d, const struct op *op, struc
     return err == PB_OK ? scan_note(d, op, "what it makes of a bytearray is a memoryview", e) : err;
 }
 
+/* TUPLE2 REDUCE POP is written where a class brings a function along that sets the state of its
+ * objects: it is called with the object and the state, and what it returns is dropped. */
+static enum pb_err note_setter(struct pkl_doc *d, const struct op *op, struct error *e)
+{
+    const uint8_t *p;
+    size_t n = 0;
+    enum pb_err err;
+
+    if (op->at < 2 || d->scan.stack.data[d->scan.stack.len - 1].kind != PKL_OBJECT)
+        return PB_OK;
+    err = source_view(d->src, op->at - 2, 2, &p, &n, e);
+    d->viewed = true;
+    if (err != PB_OK || n < 2 || p[0] != 0x86 || p[1] != 'R')
+        return err;
+    return scan_note(d, op, "a function sets the state of an object: that state is not shown", e);
+}
+
 enum pb_err scan_op_other(struct pkl_doc *d, const struct op *op, struct error *e)
 {
     struct scan *s = &d->scan;
@@ -476,8 +493,9 @@ enum pb_err scan_op_other(struct pkl_doc *d, const struct op *op, struct error *
     if (err != PB_OK)
         return err;
     if (op->code == '0') {
-        s->stack.len--;
-        return PB_OK;
+        err = note_setter(d, op, e);
+        s->stack.len -= err == PB_OK;
+        return err;
     }
     err = kind_of(d, &s->stack.data[s->stack.len - 1], &kind, e);
     if (err == PB_OK && kind != PKL_BYTES && kind != PKL_BYTEARRAY && !is_opaque(kind))
@@ -568,7 +586,7 @@ static enum pb_err check_names(const char *s, size_t n, struct error *e)
 
 enum pb_err scan_note(struct pkl_doc *d, const struct op *op, const char *text, struct error *e)
 {
-    struct pkl_note n = {op->at, text, op->code};
+    struct pkl_note n = {op->at, text, op->code, op->code == '0'};
 
     if (text == NULL)
         return PB_OK;

@@ -78,6 +78,21 @@ static void count_line(struct lines *l, const char *label, uint64_t n)
     buf_release(&text);
 }
 
+/* What the tree does not show, and does not know to be there. */
+static void setter_lines(const struct pkl_doc *doc, struct lines *l)
+{
+    const struct pkl_note *notes;
+    uint64_t total;
+    size_t n = pkl_doc_notes(doc, &notes, &total);
+
+    for (size_t i = 0; i < n; i++) {
+        if (notes[i].hidden) {
+            (void)lines_add(l, STYLE_WARNING, _(notes[i].text));
+            return;
+        }
+    }
+}
+
 static void pickle_lines(const struct pkl_doc *doc, struct lines *l)
 {
     struct pkl_info info;
@@ -94,6 +109,7 @@ static void pickle_lines(const struct pkl_doc *doc, struct lines *l)
     count_line(l, _("memo entries"), info.memo_puts);
     if (info.trailing > 0)
         count_line(l, _("bytes behind it"), info.trailing);
+    setter_lines(doc, l);
 }
 
 void props_lines(struct ui *u, struct lines *out)

@@ -127,6 +127,49 @@ static void test_info(void **state)
     source_free(src);
 }
 
+/* A call that sets the state of an object is noted, other calls are not. */
+static void test_setter(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t n;
+        uint64_t notes, at;
+    } cases[] = {
+#define CASE(bytes, notes, at) {bytes, sizeof bytes - 1, notes, at}
+        CASE("\x80\x02"
+             "cm\nC\n)Rq\0cm\nset\nh\0}X\x01\0\0\0aK\x01s\x86R0.",
+             1, 32),
+        CASE("cm\nC\n(tRp0\ncm\nset\ng0\nI1\n\x86R0.", 1, 26),
+        CASE("\x80\x02"
+             "cm\nC\nK\x01\x85R0K\x01.",
+             0, 0),
+        CASE("\x80\x02K\x01K\x02\x86"
+             "0K\x01.",
+             0, 0),
+        CASE("K\x01"
+             "0K\x02.",
+             0, 0),
+#undef CASE
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct source *src;
+        struct pkl_doc *d = index_in_pieces(&src, cases[i].bytes, cases[i].n, 1, &usual);
+        const struct pkl_note *note;
+        uint64_t total;
+        size_t n = pkl_doc_notes(d, &note, &total);
+
+        assert_int_equal(pkl_doc_error(d, NULL), PB_OK);
+        assert_int_equal(n, cases[i].notes);
+        assert_int_equal(total, cases[i].notes);
+        assert_true(n == 0 || note[0].hidden);
+        assert_int_equal(n == 0 ? 0 : note[0].offset, cases[i].at);
+        pkl_doc_free(d);
+        source_free(src);
+    }
+}
+
 static void test_is_pickle(void **state)
 {
     static const struct {
@@ -413,10 +456,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_growing),   cmocka_unit_test(test_info),
-        cmocka_unit_test(test_is_pickle), cmocka_unit_test(test_memo_walk),
-        cmocka_unit_test(test_limits),    cmocka_unit_test(test_deep),
-        cmocka_unit_test(test_wide),      cmocka_unit_test(test_long_str),
-        cmocka_unit_test(test_long_line), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_setter),    cmocka_unit_test(test_is_pickle),
+        cmocka_unit_test(test_memo_walk), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_deep),      cmocka_unit_test(test_wide),
+        cmocka_unit_test(test_long_str),  cmocka_unit_test(test_long_line),
+        cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
