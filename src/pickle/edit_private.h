@@ -30,6 +30,7 @@ struct edit_container {
 
 struct edit_value {
     struct pkl_node node; /* in the second source */
+    bool apart;           /* others are links to it: it is one object, wherever it is written */
     bool live;            /* while changes are collected: stands somewhere */
     size_t same_hash;     /* the value before with the same hash */
 };

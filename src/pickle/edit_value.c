@@ -174,6 +174,8 @@ enum pb_err edit_add_value(struct pkl_edit *ed, const struct literal *l, const s
         err = find_equal(ed, hash, &b, number, e);
     if (err == PB_OK && *number == 0)
         err = enter(ed, &b, &none, hash, number, e);
+    if (err == PB_OK && apart)
+        ed->values.data[*number - 1].apart = true;
     buf_release(&b);
     return err;
 }

@@ -127,6 +127,25 @@ static enum pb_err target(struct pkl_view *view, const struct pkl_node *n, struc
     return n->ref ? view->node(view, n->target, out, e) : PB_OK;
 }
 
+/* A new text that has identity: which of its places it is written at is not said. */
+static bool is_apart(const struct verify *v, pkl_id id)
+{
+    size_t low = 0, high = v->ed->values.len;
+
+    if (PKL_ID_SOURCE(id) == 0)
+        return false;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (v->ed->values.data[middle].node.end <= PKL_ID_OFFSET(id))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < v->ed->values.len && v->ed->values.data[low].apart &&
+           v->ed->values.data[low].node.target == id;
+}
+
 /* A value that may be compared already. */
 static enum pb_err compare(struct verify *v, const struct pkl_node *a, const struct pkl_node *b)
 {
@@ -145,7 +164,7 @@ static enum pb_err compare(struct verify *v, const struct pkl_node *a, const str
         return err;
     /* What was moved may be fetched from where it was; of a new value that is shared any place may
      * be the one where it is made. */
-    anew = a->kind == PKL_BYTEARRAY && PKL_ID_SOURCE(pair.a.id) != 0;
+    anew = (a->kind == PKL_BYTEARRAY && PKL_ID_SOURCE(pair.a.id) != 0) || is_apart(v, pair.a.id);
     if (is_leaf(a->kind) && a->ref != b->ref && (a->ref || PKL_ID_SOURCE(a->id) != 0) && !anew)
         return differ(v, b, "a reference");
     if (!is_leaf(a->kind) && same_value(v, &pair.a, &pair.b))

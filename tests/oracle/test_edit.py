@@ -1106,6 +1106,21 @@ def recursive_tuples():
             check(ok, 'save of %s in protocol %d: %s' % (commands, protocol, answer))
 
 
+def first_place_goes():
+    """What was set everywhere is one object also when the place that had it first goes."""
+    for new in ("'text'", "b'bytes'", '[1]', "bytearray(b'x')", '2.5', "''"):
+        for protocol in range(6):
+            shared = ['old']
+            data = pickle.dumps([shared, 0, shared, [shared]], protocol)
+            for gone, left in (('set', '[0]=1'), ('del', '[0]')):
+                good = tool.ask('open', data)[0] and tool.ask('everywhere', '[0]=' + new)[0]
+                good = tool.ask(gone, left)[0] and good
+                ok, answer = tool.ask('save')
+                got = pickle.loads(bytes.fromhex(answer.split()[1])) if ok else [0, [1]]
+                one = got[-2] is got[-1][0] or new in ('2.5', "''")
+                check(good and one and got[-2] == eval(new), '%s %s: %s' % (new, left, answer))
+
+
 def first_attributes():
     """A state that is made for an attribute is no change beside it."""
     for protocol in range(6):
@@ -1209,6 +1224,7 @@ def main():
     tuples()
     recursive_tuples()
     first_attributes()
+    first_place_goes()
     python2()
     corpus()
     for number in range(COUNT):

@@ -253,6 +253,12 @@ def test_everywhere():
         check(got == want, protocol, err, got)
         check(got and got[0] is got[2] is got[3][1], "not one", protocol)
         check(got and got[1] is got[3][0] is got[4][pair], "not one", protocol)
+        # The place where it came first may go again.
+        for gone in (("set", "[0]=1"), ("del", "[0]")):
+            status, now, err = command(data, "set", "[0]='new one'", "--everywhere")
+            status, now, err = command(now, *gone)
+            got = loaded(now) if status == 0 else []
+            check(got and got[-3] is got[-2][1] == "new one", protocol, err)
         # The same text at two places is one only where it was one.
         edits = ("[0]='same text'", "[1]='same text'", "--everywhere")
         status, now, err = command(data, "set", *edits)
