@@ -239,7 +239,7 @@ bool pkl_edit_counted(struct pkl_edit *ed, pkl_id target, uint64_t *uses)
     if (idmap_get(&c->known, target, uses))
         return true;
     if (c->walked && idmap_get(&c->walk.met, target, &met))
-        *uses = met / MET_ONCE + ((met & MET_AT_HOME) != 0 || c->walk.one_home);
+        *uses = met / MET_ONCE + ((met & MET_AT_HOME) != 0);
     return c->walked;
 }
 
@@ -350,6 +350,7 @@ enum pb_err pkl_edit_count(struct pkl_edit *ed, pkl_id target, unsigned budget, 
     if (!c->begun || c->stamp != edit_stamp(ed)) {
         edit_counts_release(c);
         edit_walk_begin(&c->walk, ed, e);
+        c->walk.one_home = false; /* a text's home may be a key, which is no place of a value */
         c->begun = true;
         c->stamp = edit_stamp(ed);
     }

@@ -46,11 +46,9 @@ EDITS = [
         'edit everywhere: the definition, PUT kept',
         P2,
         ["everywhere .a='yy'"],
-        P2.replace(b'X\x01\x00\x00\x00x', b'X\x02\x00\x00\x00yy').replace(
-            b'h\x02', b'X\x02\x00\x00\x00yy'
-        ),
-        # The recipe changes the one literal.  Nobody can ask a str for its identity, so each place
-        # gets its own, and a slot that nothing reads any more goes.
+        P2.replace(b'X\x01\x00\x00\x00x', b'X\x02\x00\x00\x00yyq\x04').replace(b'h\x02', b'h\x04'),
+        # The recipe changes the one literal.  Here the new text has a slot of its own, as every new
+        # value that is shared.
     ),
     (
         'edit the definition only: old PUT POP new',

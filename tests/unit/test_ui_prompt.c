@@ -329,9 +329,9 @@ static void test_a_long_way_back(void **state)
 /* Up and Down: kinds apart, the same text once, the oldest forgotten. */
 static void test_typed_before(void **state)
 {
+    static const char a, b; /* their addresses tell kinds apart */
     struct typed t = {0};
     char text[16];
-    int a, b;
 
     (void)state;
     assert_null(typed_before(&t, &a, 1));
