@@ -242,6 +242,10 @@ static bool stop_work(struct ui *u)
         app_object_cancel(u->right.object);
         return true;
     }
+    if (write_value_running(u)) {
+        write_value_cancel(u);
+        return true;
+    }
     if (find_running(u)) {
         find_cancel(u);
         return true;

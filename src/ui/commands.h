@@ -35,6 +35,9 @@ void cmd_tree_level(struct ui *u, int arg);
 void cmd_tree_sibling(struct ui *u, int direction);
 void cmd_copy(struct ui *u, int value);
 
+/* write_value.c */
+void cmd_write_value(struct ui *u, int arg);
+
 /* find.c */
 void cmd_find(struct ui *u, int arg);
 void cmd_find_next(struct ui *u, int direction);

@@ -193,6 +193,8 @@ static void draw_status(struct ui *u, const struct region *r)
     if (text.len == 0)
         many_status(u, &text);
     if (text.len == 0)
+        write_value_status(u, &text);
+    if (text.len == 0)
         find_status(u, &text);
     if (text.len == 0 && u->right_focus)
         path = right_status(u, &text);

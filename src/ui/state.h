@@ -26,6 +26,7 @@ struct script;
 struct term;
 struct ui;
 struct uses;
+struct value_writer;
 struct view;
 
 struct view_ops {
@@ -258,7 +259,8 @@ struct ui {
     struct many many;
     struct app_links *links; /* being made, or NULL */
     struct location links_of;
-    struct asked_where *asked; /* an edit that waits for an answer, or NULL */
+    struct value_writer *writer; /* of a value to a file: asked, or written; or NULL */
+    struct asked_where *asked;   /* an edit that waits for an answer, or NULL */
     struct ahead ahead;
     struct pointer pointer;
     bool mouse_off; /* by the person */
@@ -499,6 +501,12 @@ void picker_open(struct ui *u, const struct picker_ops *ops, void *ctx, const ch
 bool value_can_open(struct ui *u, const struct pkl_node *n);
 bool value_is_int(const struct ui *u); /* the one that is open */
 void value_open(struct ui *u);         /* of the row of the cursor */
+
+/* write_value.c */
+bool write_value_running(const struct ui *u);
+void write_value_stop(struct ui *u);
+void write_value_cancel(struct ui *u);
+void write_value_status(const struct ui *u, struct buf *out);
 
 /* view_versions.c */
 bool versions_busy(const struct ui *u);

@@ -166,8 +166,8 @@ bool ui_busy(const struct ui *u)
 {
     return (u->left.listing != NULL && listing_loading(u->left.listing)) || right_loading(u) ||
            u->nav.look != NULL || find_running(u) || versions_busy(u) || u->links != NULL ||
-           many_running(u) || u->saving.step == SAVE_CHECKING || u->saving.step == SAVE_WRITING ||
-           u->saving.step == SAVE_MERGING;
+           write_value_running(u) || many_running(u) || u->saving.step == SAVE_CHECKING ||
+           u->saving.step == SAVE_WRITING || u->saving.step == SAVE_MERGING;
 }
 
 static void on_tick(void *ctx)
@@ -368,6 +368,7 @@ static void release(struct ui *u)
     location_release(&u->saving.where);
     pending_release(u);
     links_stop(u);
+    write_value_stop(u);
     many_stop(u);
     preview_release(u);
     right_release(u);

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Whole screens of the sample buckets: browsing, editing, saving, small terminals, trouble."""
+import json
 import os
 import pickle
 import sys
@@ -917,6 +918,90 @@ def tree_moves():
     """, size=(24, 100))
 
 
+def write_value():
+    """A value goes to a file as Python prints it, as JSON or as its bytes; nothing is overwritten
+    unasked, and what cannot be written leaves nothing behind."""
+    value = {"a b": [1, "\u00e9", None], "raw": b"\x00\xffbytes" * 20000, "t": (1, 2)}
+    with Stage() as stage:
+        with open(stage.path("v.pkl"), "wb") as f:
+            pickle.dump(value, f)
+        out = os.path.join(stage.folder, "out")
+        os.mkdir(out)
+        with open(os.path.join(out, "there.txt"), "w", encoding="utf-8") as f:
+            f.write("precious")
+        seen, _ = stage.run(f"""
+            key W
+            expect the whole value
+            expect-not Its bytes
+            key p
+            expect value.txt
+            key ^U
+            type {out}/all.txt
+            key Enter
+            await Written
+            expect as Python prints it
+            key j W J
+            expect a b.json
+            key ^U
+            type {out}/list.json
+            key Enter
+            await as JSON
+            key j W
+            shot asked for a form
+            key Enter
+            expect raw.bin
+            key ^U
+            type {out}/raw
+            key Enter
+            await 140,000 bytes
+            key W Enter ^U
+            type s3://b/c
+            expect a file of this machine is meant
+            key ^U
+            type {out}/
+            expect a name is missing
+            key ^U
+            type {out}/nowhere/raw
+            key Enter
+            await No such file
+            key g j j j W p ^U
+            type {out}/there.txt
+            key Enter
+            await something is there already
+            shot something is there
+            key Enter
+            expect Not written
+            wait-for {out}/there.txt
+            key W p ^U
+            type {out}/again.txt
+            key Enter
+            await Written
+            key W p ^U
+            type {out}/again.txt
+            key Enter
+            await something is there already
+            key o
+            await Written
+            key g W Esc
+            key Enter
+        """.replace("a b.json", "ab.json"), where=["demo/v.pkl"], size=(24, 100))
+
+        def read(name):
+            with open(os.path.join(out, name), "rb") as f:
+                return f.read()
+        assert read("all.txt").decode() == repr(value) + "\n"
+        assert json.loads(read("list.json")) == value["a b"]
+        assert read("raw") == value["raw"]
+        assert read("there.txt") == b"precious"
+        assert read("again.txt") == b"(1, 2)\n"
+        assert sorted(os.listdir(out)) == ["again.txt", "all.txt", "list.json", "raw", "there.txt"]
+        mask = os.umask(0o022)
+        os.umask(mask)
+        assert os.stat(os.path.join(out, "raw")).st_mode & 0o777 == 0o666 & ~mask
+    fault = compare("write_value", seen)
+    assert fault is None, "\n" + (fault or "")
+
+
 def undo_redo():
     golden("undo_redo", """
         key Enter Enter
@@ -1077,5 +1162,6 @@ if __name__ == "__main__":
                    search, search_beside, configuration, palette, table, opcodes, sort,
                    bookmarks, preview,
                    long_values, long_ints, mouse, parents_stay, unknown_keys, quit_with_changes,
-                   resize, tree_moves, undo_redo, back_and_forward, messages, details, ascii_only,
+                   resize, tree_moves, write_value, undo_redo, back_and_forward, messages,
+                   details, ascii_only,
                    hostile_names_and_values, script_failures, no_terminal]))

@@ -45,7 +45,7 @@ SCRIPTS = [
         key / Esc F7
         type a
         key Enter n N
-        key y Y v Esc i i b b B Esc : Esc ^O Esc ^P Esc F9 Esc
+        key y Y W Esc v Esc i i b b B Esc : Esc ^O Esc ^P Esc F9 Esc
         key ^L ^Z M-m M-m ? Esc F1 Esc
         key g j a Esc r Esc
         key Enter j + u ^R u
@@ -95,7 +95,7 @@ SCRIPTS = [
         key {MOVES}
         key /
         type e
-        key Enter n N x x ^L ^Z M-m M-m q Enter Esc Enter Left Enter h Enter Enter Enter ^C
+        key Enter n N x x W Esc ^L ^Z M-m M-m q Enter Esc Enter Left Enter h Enter Enter Enter ^C
     """),
     ("long int", "ints.pkl", """
         key j Enter d
