@@ -55,8 +55,9 @@ const char *need_missing(const struct ui *u, unsigned needs)
     if ((needs & NEED_SOMETHING) != 0 && u->right.object == NULL && !on_object_row(u))
         return _("Go to an object first.");
     if ((needs & NEED_ASKED) != 0 &&
-        (u->right.object == NULL || (app_object_state(u->right.object) != APP_BIG_ASK &&
-                                     app_object_state(u->right.object) != APP_FAILED)))
+        (u->right.object == NULL ||
+         (app_object_state(u->right.object) != APP_BIG_ASK &&
+          app_object_state(u->right.object) != APP_FAILED && !not_pickle_readable(u))))
         return _("There is nothing to open here.");
     return NULL;
 }

@@ -106,6 +106,26 @@ static void current_location(const struct ui *u, struct buf *out)
         app_show_location(out, &u->left.where);
 }
 
+/* What stands behind the first `from` bytes, in so many columns: of a place its beginning and its
+ * end say most. */
+static void elide_middle(const struct screen *s, struct buf *b, size_t from, int cols)
+{
+    const char *ellipsis = "\xe2\x80\xa6";
+    int room = cols - screen_width(s, STYLE_TITLE, ellipsis, strlen(ellipsis));
+    size_t head = from, tail = b->len, at;
+
+    if (screen_width(s, STYLE_TITLE, b->data + from, b->len - from) <= cols)
+        return;
+    while ((at = text_next(b->data, b->len, head)) > head &&
+           screen_width(s, STYLE_TITLE, b->data + from, at - from) <= room / 3)
+        head = at;
+    room -= screen_width(s, STYLE_TITLE, b->data + from, head - from);
+    while ((at = text_prev(b->data, b->len, tail)) > head &&
+           screen_width(s, STYLE_TITLE, b->data + at, b->len - at) <= room)
+        tail = at;
+    buf_splice(b, head, tail - head, ellipsis, strlen(ellipsis));
+}
+
 static void draw_title(struct ui *u, const struct region *r)
 {
     const char *unchecked = _("certificates not checked \xc2\xb7 ");
@@ -113,6 +133,7 @@ static void draw_title(struct ui *u, const struct region *r)
                                        ? app_object_location(u->right.object)
                                        : &u->left.where;
     struct buf left, right, name;
+    size_t before;
 
     buf_init(&left, BUF_MAX_LINE);
     buf_init(&right, BUF_MAX_LINE);
@@ -127,13 +148,14 @@ static void draw_title(struct ui *u, const struct region *r)
     } else {
         left_title(u, &name, &right);
     }
+    before = left.len;
     current_location(u, &left);
     if (u->options->insecure) /* in front: what does not fit is cut at the end */
         buf_splice(&right, 0, 0, unchecked, strlen(unchecked));
     buf_putc(&right, ' ');
-    if (text_width(left.data, left.len) + text_width(right.data, right.len) > (size_t)r->w &&
-        !layout_narrow(u))
-        buf_splice(&left, 0, strlen(" pklbrowse "), NULL, 0); /* one's place says more */
+    if (!layout_narrow(u))
+        elide_middle(r->s, &left, before,
+                     r->w - 1 - (int)before - screen_width(r->s, STYLE_DIM, right.data, right.len));
     draw_ends(r, 0, STYLE_TITLE, left.data, layout_narrow(u), right.data);
     buf_release(&left);
     buf_release(&right);

@@ -501,6 +501,13 @@ void picker_open(struct ui *u, const struct picker_ops *ops, void *ctx, const ch
 bool value_can_open(struct ui *u, const struct pkl_node *n);
 bool value_is_int(const struct ui *u); /* the one that is open */
 void value_open(struct ui *u);         /* of the row of the cursor */
+/* Bytes of a source that outlives the view. */
+void value_open_source(struct ui *u, struct source *s, uint64_t size, const char *title, bool hex);
+
+/* not_pickle.c: of an object that is none. */
+bool not_pickle_readable(const struct ui *u); /* something of it is here */
+void not_pickle_lines(struct ui *u, struct lines *l);
+void not_pickle_open(struct ui *u);
 
 /* write_value.c */
 bool write_value_running(const struct ui *u);

@@ -524,9 +524,10 @@ static void state_lines(struct ui *u, struct lines *l)
         error_lines(u, l);
         break;
     case APP_NOT_PICKLE:
-        (void)lines_add(l, STYLE_WARNING, app_object_error(u->right.object)->msg);
-        (void)lines_add(l, STYLE_NORMAL, "");
-        props_lines(u, l);
+        if (u->right.properties)
+            props_lines(u, l);
+        else
+            not_pickle_lines(u, l);
         break;
     case APP_HEAD:
         (void)lines_add(l, STYLE_DIM, _("Asking what it is\xe2\x80\xa6  Esc stops it"));
@@ -626,6 +627,13 @@ void cmd_fetch(struct ui *u, int arg)
     (void)arg;
     if (app_object_state(u->right.object) == APP_FAILED) {
         right_reload(u);
+        return;
+    }
+    if (app_object_state(u->right.object) == APP_NOT_PICKLE) {
+        if (not_pickle_readable(u))
+            not_pickle_open(u);
+        else
+            ui_say(u, SAY_INFO, "There is nothing to open here.");
         return;
     }
     u->right.since = clock_mono_us();

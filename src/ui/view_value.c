@@ -665,6 +665,34 @@ bool value_can_open(struct ui *u, const struct pkl_node *n)
            n->kind == PKL_PY2STR;
 }
 
+static void push(struct ui *u, struct value_view *v, bool hex)
+{
+    v->view.ops = &view_value;
+    v->u = u;
+    v->job.step = flow_step;
+    v->job.finished = flow_finished;
+    v->hit = UINT64_MAX;
+    v->hex = hex;
+    buf_init(&v->sought, BUF_MAX_LINE);
+    buf_init(&v->title, BUF_MAX_TEXT);
+    list_init(&v->list);
+    ui_push(u, &v->view);
+}
+
+void value_open_source(struct ui *u, struct source *s, uint64_t size, const char *title, bool hex)
+{
+    struct value_view *v = mem_alloc(sizeof *v);
+
+    if (v == NULL) {
+        ui_say(u, SAY_ERROR, "out of memory");
+        return;
+    }
+    v->source = s;
+    v->size = size;
+    push(u, v, hex);
+    buf_puts(&v->title, title);
+}
+
 void value_open(struct ui *u)
 {
     struct right *r = &u->right;
@@ -678,14 +706,7 @@ void value_open(struct ui *u)
         free(v);
         return;
     }
-    v->view.ops = &view_value;
-    v->u = u;
-    v->job.step = flow_step;
-    v->job.finished = flow_finished;
-    v->hit = UINT64_MAX;
-    v->hex = place.value.kind != PKL_STR && place.value.kind != PKL_INT;
-    buf_init(&v->sought, BUF_MAX_LINE);
-    buf_init(&v->title, BUF_MAX_TEXT);
+    push(u, v, place.value.kind != PKL_STR && place.value.kind != PKL_INT);
     buf_putc(&v->title, ' ');
     if (tree_path(r->tree, r->list.cur, PATH_FORM_PYTHON, &v->title, NULL) == PB_OK &&
         v->title.len == 1)
@@ -695,6 +716,4 @@ void value_open(struct ui *u)
         buf_printf(&v->title, _("%s bits "), TEXT_COUNT(v->bits));
     else
         buf_printf(&v->title, P_("%s byte ", "%s bytes ", v->size), TEXT_COUNT(v->size));
-    list_init(&v->list);
-    ui_push(u, &v->view);
 }

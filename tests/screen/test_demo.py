@@ -9,6 +9,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "sup
 from screens import NOW, Stage, compare, main  # noqa: E402  pylint: disable=wrong-import-position
 
 
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\b\6\0\0\0"
+
+
 def golden(case, script, **how):
     with Stage() as stage:
         seen, _ = stage.run(script, **how)
@@ -285,6 +288,24 @@ def wide():
     """, size=(50, 200))
 
 
+def long_place():
+    """The name of the program stays in the title; a long place gives way in its middle."""
+    with Stage() as stage:
+        folder = stage.path("wide \u754c" + "a folder with a long name/" * 4)
+        os.makedirs(folder)
+        with open(folder + "last.pkl", "wb") as f:
+            pickle.dump(1, f)
+        seen, _ = stage.run("""
+            shot at 80 columns
+            resize 100 24
+            shot at 100 columns
+        """, where=[folder + "last.pkl"], options=["--ascii"])
+    for name, shot in seen.items():
+        first = shot.split("\n")[0]
+        assert first.startswith(" pklbrowse  /tmp/pkl-") and first.endswith("read-write"), first
+        assert "~" in first and "/last.pkl " in first and len(first) < 101, (name, first)
+
+
 def properties():
     golden("properties", """
         key Enter Enter
@@ -298,12 +319,40 @@ def properties():
 
 
 def not_a_pickle():
-    golden("not_a_pickle", """
-        key Enter j j Enter
-        shot not a pickle
-        key e
-        expect does nothing here
-    """)
+    """What an object is instead is said, and its text or bytes can be read, and no more."""
+    with Stage() as stage:
+        for name, data in (("a.json", b'{"k": [1, 2],\n "l": null}\n'), ("b.png", PNG),
+                           ("c.bin", bytes(range(128, 256)) * 3), ("d.txt", b"caf\xc3"),
+                           ("e.txt", b"\x1b[31mred\x1b[0m\n")):
+            with open(stage.path("my-bucket/" + name), "wb") as f:
+                f.write(data)
+            os.utime(stage.path("my-bucket/" + name), (NOW - 7200, NOW - 7200))
+        seen, _ = stage.run("""
+            key Enter G k Enter
+            shot a text
+            key e
+            expect does nothing here
+            key Enter
+            shot all of the text
+            key x
+            expect 00000000
+            key q i
+            expect-not Not a pickle
+            key i Tab g Enter
+            shot JSON
+            key Tab j Enter
+            shot an image
+            key Enter
+            shot its bytes
+            key q Tab j Enter
+            expect not a pickle: byte 0
+            expect 80 81 82
+            key Tab j j j Enter
+            expect Not a pickle: this is a text
+            expect \\x1b[31mred
+        """)
+    fault = compare("not_a_pickle", seen)
+    assert fault is None, "\n" + (fault or "")
 
 
 def broken():
@@ -1158,7 +1207,7 @@ def no_terminal():
 if __name__ == "__main__":
     sys.exit(main([browse_edit_save, save_twice, typed_ahead, somebody_was_faster,
                    both_changed_it, theirs_is_no_pickle, one_object, help_screen,
-                   filter_names, narrow, wide, properties, not_a_pickle, broken, audit,
+                   filter_names, narrow, wide, long_place, properties, not_a_pickle, broken, audit,
                    search, search_beside, configuration, palette, table, opcodes, sort,
                    bookmarks, preview,
                    long_values, long_ints, mouse, parents_stay, unknown_keys, quit_with_changes,
