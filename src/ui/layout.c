@@ -153,9 +153,12 @@ static void draw_title(struct ui *u, const struct region *r)
     if (u->options->insecure) /* in front: what does not fit is cut at the end */
         buf_splice(&right, 0, 0, unchecked, strlen(unchecked));
     buf_putc(&right, ' ');
-    if (!layout_narrow(u))
-        elide_middle(r->s, &left, before,
-                     r->w - 1 - (int)before - screen_width(r->s, STYLE_DIM, right.data, right.len));
+    if (!layout_narrow(u)) {
+        int room = r->w - 1 - (int)before - screen_width(r->s, STYLE_DIM, right.data, right.len);
+
+        /* Of what is said at the right something gives way, too, before one's place is gone. */
+        elide_middle(r->s, &left, before, room > r->w / 3 ? room : r->w / 3);
+    }
     draw_ends(r, 0, STYLE_TITLE, left.data, layout_narrow(u), right.data);
     buf_release(&left);
     buf_release(&right);

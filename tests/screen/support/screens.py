@@ -57,7 +57,8 @@ class Stage:
         for cut in range(1, len(self.random)):
             text = text.replace("\u2026" + self.random[cut:] + "/",
                                 "\u2026" + "X" * (len(self.random) - cut) + "/")
-            text = text.replace("pkl-" + self.random[:cut] + "\u2026", "pkl-" + "X" * cut + "\u2026")
+            text = text.replace("pkl-" + self.random[:cut] + "\u2026",
+                                "pkl-" + "X" * cut + "\u2026")
         today = datetime.datetime.now(datetime.timezone.utc)
         for day in (today, today - datetime.timedelta(days=1)):
             date = day.strftime("%Y-%m-%d")
