@@ -197,7 +197,7 @@ enum pb_err app_object_open(struct app *a, const struct location *loc,
 enum pb_err app_object_look(struct app *a, const struct location *loc, const char *version_id,
                             void (*changed)(void *ctx, struct app_object *o), void *ctx,
                             struct app_object **out, struct error *e) PB_CHECK;
-void app_object_fetch(struct app_object *o); /* APP_BIG_ASK: yes */
+void app_object_fetch(struct app_object *o);  /* APP_BIG_ASK: yes */
 void app_object_follow(struct app_object *o); /* app_choose() */
 /* Stops what runs; the state becomes APP_FAILED with PB_ECANCELED (changed() is called later). */
 void app_object_cancel(struct app_object *o);
@@ -348,6 +348,39 @@ void app_audit_place(struct buf *out, const struct pkl_audit *a, const char *pat
 /* What was replaced or removed and is kept (history_each); where NULL: of every object. */
 enum pb_err app_history_each(struct app *a, const struct location *where, history_fn fn, void *ctx,
                              struct error *e) PB_CHECK;
+
+/* Objects below a place, counted page by page beside everything else; changed() after each and at
+ * the end, which is when it is no longer running. */
+enum app_age {
+    APP_AGE_DAY, /* changed less than a day ago */
+    APP_AGE_WEEK,
+    APP_AGE_MONTH, /* 30 days */
+    APP_AGE_YEAR,
+    APP_AGE_OLDER,
+    APP_AGE_UNKNOWN
+};
+#define APP_AGES 6
+struct app_sum {
+    uint64_t objects, bytes;
+};
+struct app_tally_class {
+    const char *name; /* as the store gives it; "": not said */
+    struct app_sum sum;
+};
+struct app_tally {
+    struct app_sum all, ages[APP_AGES];
+    const struct app_tally_class *classes;
+    size_t class_count;
+    bool running, stopped, failed; /* failed: error; what was counted stays */
+    struct error error;
+};
+struct app_count;
+enum pb_err app_count_start(struct app *a, const struct location *where, void (*changed)(void *ctx),
+                            void *ctx, struct app_count **out, struct error *e) PB_CHECK;
+void app_count_stop(struct app_count *c); /* what was counted stays */
+const struct app_tally *app_count_tally(const struct app_count *c);
+const struct location *app_count_location(const struct app_count *c);
+void app_count_free(struct app_count *c); /* NULL is fine */
 
 /* Other addresses of an object, by name (store.h: links); those that hold secrets say so.  done()
  * comes once; PB_EUNSUPPORTED: its store has none. */

@@ -258,6 +258,7 @@ struct ui {
     struct saving saving;
     struct many many;
     struct app_links *links; /* being made, or NULL */
+    struct app_count *count; /* of a place, running or over; NULL: none */
     struct location links_of;
     struct value_writer *writer; /* of a value to a file: asked, or written; or NULL */
     struct asked_where *asked;   /* an edit that waits for an answer, or NULL */
@@ -363,6 +364,10 @@ void profiles_choose(struct ui *u, const struct app_choice *choice); /* asks fir
 
 /* links.c */
 void links_stop(struct ui *u);
+
+/* count.c */
+bool count_running(const struct ui *u);
+void count_stop(struct ui *u);
 
 /* code.c: asks for a code when credentials need it. */
 void code_init(struct ui *u);

@@ -164,10 +164,12 @@ void ui_changed(struct ui *u)
 
 bool ui_busy(const struct ui *u)
 {
-    return (u->left.listing != NULL && listing_loading(u->left.listing)) || right_loading(u) ||
-           u->nav.look != NULL || find_running(u) || versions_busy(u) || u->links != NULL ||
-           write_value_running(u) || many_running(u) || u->saving.step == SAVE_CHECKING ||
-           u->saving.step == SAVE_WRITING || u->saving.step == SAVE_MERGING;
+    return (u->left.listing != NULL &&
+            (listing_loading(u->left.listing) || listing_arranging(u->left.listing))) ||
+           right_loading(u) || u->nav.look != NULL || find_running(u) || versions_busy(u) ||
+           u->links != NULL || count_running(u) || write_value_running(u) || many_running(u) ||
+           u->saving.step == SAVE_CHECKING || u->saving.step == SAVE_WRITING ||
+           u->saving.step == SAVE_MERGING;
 }
 
 static void on_tick(void *ctx)
@@ -369,6 +371,7 @@ static void release(struct ui *u)
     pending_release(u);
     links_stop(u);
     write_value_stop(u);
+    count_stop(u);
     many_stop(u);
     preview_release(u);
     right_release(u);

@@ -607,29 +607,6 @@ void cmd_filter(struct ui *u, int arg)
     ask_open(u, &filter_ops, NULL, u->left.filter.data, u->left.filter.len);
 }
 
-/* Of the rows that pass the filter. */
-void cmd_count(struct ui *u, int arg)
-{
-    struct left *l = &u->left;
-    uint64_t objects = 0, bytes = 0, n = listing_count(l->listing);
-    struct listing_row row;
-    struct buf text;
-
-    (void)arg;
-    for (uint64_t i = 0; i < n && listing_row(l->listing, i, &row); i++) {
-        objects += row.kind == STORE_OBJECT;
-        bytes += row.kind == STORE_OBJECT && row.size < UINT64_MAX - bytes ? row.size : 0;
-    }
-    buf_init(&text, 200);
-    buf_printf(&text, P_("%s object, %s", "%s objects, %s", objects), TEXT_COUNT(objects),
-               TEXT_SIZE(bytes));
-    if (n > objects)
-        buf_printf(&text, P_("; %s folder", "; %s folders", n - objects), TEXT_COUNT(n - objects));
-    ui_say(u, SAY_INFO, "%s%s", text.data,
-           listing_complete(l->listing) ? "." : _(", of what is read so far; G reads all."));
-    buf_release(&text);
-}
-
 /* The cursor stays on its row. */
 /* Files of a folder are of no class. */
 static bool has_classes(const struct left *l)

@@ -697,8 +697,8 @@ def bookmarks():
         key B
         shot none yet
         key q Enter #
-        expect 3 objects, 55.9 kB; 1 folder.
-        key b
+        expect all objects                         6       56.7 kB
+        key Esc b
         expect Bookmark, B shows all
         key j h B
         shot one

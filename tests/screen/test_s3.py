@@ -776,6 +776,66 @@ def folder_without_its_slash():
             where=[f"s3://{bucket.name}/models"])
 
 
+def page_of_classes(path, first, rows, token=None):
+    """A page as a server with storage classes writes it."""
+    more = f"<NextContinuationToken>{token}</NextContinuationToken>" if token else ""
+    with open(path, "w", encoding="ascii") as f:
+        f.write('<?xml version="1.0" encoding="UTF-8"?><ListBucketResult>'
+                f"<IsTruncated>{'true' if token else 'false'}</IsTruncated>{more}"
+                + "".join(f"<Contents><Key>k{first + i}</Key><Size>{size}</Size>"
+                          f"<LastModified>{when}T00:00:00.000Z</LastModified>"
+                          f"<StorageClass>{kind}</StorageClass></Contents>"
+                          for i, (kind, size, when) in enumerate(rows))
+                + "</ListBucketResult>")
+    return f"do=answer status=200 body=@{path}"
+
+
+def counted():
+    """What is below a place by class and age, while one goes on; stopped when asked."""
+    host, port = SERVER["ENDPOINT"].rsplit("/", 1)[1].split(":")
+    proxy = FaultProxy((host, int(port))).start()
+    today = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 86400 * 2))
+    with Bucket() as bucket, Stage(samples=False) as stage:
+        one = page_of_classes(os.path.join(stage.folder, "one"), 1, [("STANDARD", 1000, today)] * 700
+                              + [("GLACIER", 5, "2001-01-01")] * 300, "t1")
+        two = page_of_classes(os.path.join(stage.folder, "two"), 1001, [("GLACIER", 5, "2001-01-01")] * 50)
+        proxy.rule("path=delimiter do=pass")
+        proxy.rule(f"path=continuation-token n=1 hold=1 {two}")
+        proxy.rule(f"path=continuation-token {two}")
+        proxy.rule(f"path=list-type {one}")
+        stage.run("""
+            expect data.pickle
+            now key #
+            await 1,000
+            await still counting
+            await GLACIER
+            now key Enter
+            await stopped, this is not all
+            key #
+            await this is all
+            expect all objects                     1,050      701.8 kB
+            expect STANDARD                          700        700 kB
+            expect GLACIER                           350        1.8 kB
+            expect less than a week                  700        700 kB
+            expect a year and more                   350        1.8 kB
+            key Esc
+            key / d Enter #
+            expect 1 object, 56 B.
+        """.replace("key / d Enter #", "key /\ntype d\nkey Enter #"),
+                  where=[f"s3://{bucket.name}/"], env=environment(AWS_ENDPOINT_URL=proxy.url),
+                  size=(24, 80))
+        proxy.clear()
+        proxy.rule("path=delimiter do=pass")
+        proxy.rule("path=list-type do=answer status=403 "
+                   "body='<Error><Code>AccessDenied</Code></Error>'")
+        stage.run("""
+            expect data.pickle
+            key #
+            expect access denied (needs s3:ListBucket)
+        """, where=[f"s3://{bucket.name}/"], env=environment(AWS_ENDPOINT_URL=proxy.url))
+    proxy.stop()
+
+
 def big_object():
     """It is fetched only when asked for; Esc stops that."""
     with Bucket() as bucket:
@@ -805,4 +865,4 @@ if __name__ == "__main__":
                    places_to_come_back_to, many_keys, odd_keys,
                    properties, session_ends, versions, kept_bytes, killed_while_saving,
                    no_secrets, refusals,
-                   folder_without_its_slash, big_object, many_at_once]))
+                   folder_without_its_slash, counted, big_object, many_at_once]))
