@@ -382,6 +382,14 @@ const struct app_tally *app_count_tally(const struct app_count *c);
 const struct location *app_count_location(const struct app_count *c);
 void app_count_free(struct app_count *c); /* NULL is fine */
 
+/* Asks for an archived object to be made readable (store.h: thaw).  done() comes once. */
+typedef void (*app_thaw_fn)(void *ctx, bool readable, const struct error *e);
+struct app_thaw;
+enum pb_err app_thaw_start(struct app *a, const struct location *loc, const char *version_id,
+                           unsigned days, enum store_thaw_tier tier, app_thaw_fn done, void *ctx,
+                           struct app_thaw **out, struct error *e) PB_CHECK;
+void app_thaw_free(struct app_thaw *t); /* also stops it; NULL is fine */
+
 /* Other addresses of an object, by name (store.h: links); those that hold secrets say so.  done()
  * comes once; PB_EUNSUPPORTED: its store has none. */
 typedef void (*app_links_fn)(void *ctx, const struct http_headers *rows, const struct error *e);

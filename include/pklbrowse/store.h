@@ -162,6 +162,18 @@ struct store_remove_request {
     const struct store_identity *identity; /* only if it still is this, or NULL */
 };
 
+/* readable: it was already, and stays so for as many days from now; else that has begun, and takes
+ * as long as its tier says. */
+typedef void (*store_thaw_fn)(void *ctx, bool readable, const struct error *e);
+enum store_thaw_tier { STORE_THAW_STANDARD, STORE_THAW_BULK, STORE_THAW_EXPEDITED };
+struct store_thaw_request {
+    const char *container, *key;
+    size_t key_len;
+    const char *version_id; /* or NULL */
+    unsigned days;
+    enum store_thaw_tier tier;
+};
+
 /* fd: the caller's to close, -1 with e. */
 typedef void (*store_open_fn)(void *ctx, int fd, const struct error *e);
 
@@ -205,6 +217,9 @@ struct store_ops {
     struct store_op *(*links)(struct store *s, const char *container, const char *key,
                               size_t key_len, const char *version_id, store_details_fn done,
                               void *ctx, struct error *e);
+    /* Asks for an archived object to be made readable.  NULL: nothing is archived here. */
+    struct store_op *(*thaw)(struct store *s, const struct store_thaw_request *r,
+                             store_thaw_fn done, void *ctx, struct error *e);
     /* A descriptor to read the object itself through, of whatever kind it is.  NULL: not here. */
     struct store_op *(*open)(struct store *s, const char *container, const char *key,
                              size_t key_len, store_open_fn done, void *ctx, struct error *e);

@@ -35,6 +35,7 @@ static const struct store_ops s3_ops = {
     .remove = cloud_remove,
     .details = cloud_details,
     .links = s3_links,
+    .thaw = s3_thaw,
     .free = s3_free,
 };
 

@@ -10,6 +10,7 @@
  *   s3_links.c    addresses of an object, signed ones among them
  *   s3_headers.c  between an answer's headers and a struct store_object
  *   s3_copy.c     CopyObject
+ *   s3_thaw.c     RestoreObject
  *   s3_write.c    the careful write (s3_put.c, s3_doubt.c)
  *   s3_multipart.c  the same of a large object, in parts (s3_parts.c, s3_abort.c)
  */
@@ -68,6 +69,7 @@ enum s3_action {
     S3_COMPLETE,
     S3_COPY,
     S3_PUT_TAGS,
+    S3_RESTORE,
     S3_ABORT
 };
 
@@ -129,6 +131,9 @@ struct store_op *s3_links(struct store *s, const char *container, const char *ke
                           struct error *e);
 struct store_op *s3_write(struct store *s, const struct store_write_request *r, store_write_fn done,
                           void *ctx, struct error *e);
+
+struct store_op *s3_thaw(struct store *s, const struct store_thaw_request *q, store_thaw_fn done,
+                         void *ctx, struct error *e);
 
 /* Beside whatever comes next; nobody is told. */
 void s3_abort_upload(struct s3_store *s, const char *bucket, const char *key, size_t key_len,

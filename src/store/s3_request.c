@@ -31,6 +31,7 @@ const struct cloud_action s3_actions[] = {
     [S3_COMPLETE] = {"POST", HTTP_WRITE, N_("save"), "s3:PutObject"},
     [S3_COPY] = {"PUT", HTTP_WRITE, N_("copy to"), "s3:PutObject"},
     [S3_PUT_TAGS] = {"PUT", HTTP_READ, N_("set the tags of"), "s3:PutObjectTagging"},
+    [S3_RESTORE] = {"POST", HTTP_READ, N_("ask for the restoring of"), "s3:RestoreObject"},
     [S3_ABORT] = {"DELETE", HTTP_READ, N_("abort the upload of"), "s3:AbortMultipartUpload"},
 };
 

@@ -85,6 +85,7 @@ void cmd_table_sort(struct ui *u, int arg);
 
 /* links.c */
 void cmd_links(struct ui *u, int arg);
+void cmd_thaw(struct ui *u, int arg);
 
 /* view_versions.c */
 void cmd_versions(struct ui *u, int arg);

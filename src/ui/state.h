@@ -184,6 +184,15 @@ struct many {
     uint64_t since; /* running since; 0: it does not */
 };
 
+/* --- an archived object --------------------------------------------------------------------- */
+
+struct thaw {
+    struct app_thaw *work; /* being asked for, or NULL */
+    struct location where;
+    char *version; /* NULL: the one that is there */
+    unsigned days;
+};
+
 /* --- typed ahead ---------------------------------------------------------------------------- */
 
 #define AHEAD_MOST 64 /* keys */
@@ -258,6 +267,7 @@ struct ui {
     struct saving saving;
     struct many many;
     struct app_links *links; /* being made, or NULL */
+    struct thaw thaw;
     struct app_count *count; /* of a place, running or over; NULL: none */
     struct location links_of;
     struct value_writer *writer; /* of a value to a file: asked, or written; or NULL */
@@ -364,6 +374,9 @@ void profiles_choose(struct ui *u, const struct app_choice *choice); /* asks fir
 
 /* links.c */
 void links_stop(struct ui *u);
+
+/* thaw.c */
+void thaw_stop(struct ui *u);
 
 /* count.c */
 bool count_running(const struct ui *u);

@@ -167,9 +167,9 @@ bool ui_busy(const struct ui *u)
     return (u->left.listing != NULL &&
             (listing_loading(u->left.listing) || listing_arranging(u->left.listing))) ||
            right_loading(u) || u->nav.look != NULL || find_running(u) || versions_busy(u) ||
-           u->links != NULL || count_running(u) || write_value_running(u) || many_running(u) ||
-           u->saving.step == SAVE_CHECKING || u->saving.step == SAVE_WRITING ||
-           u->saving.step == SAVE_MERGING;
+           u->links != NULL || count_running(u) || u->thaw.work != NULL ||
+           write_value_running(u) || many_running(u) || u->saving.step == SAVE_CHECKING ||
+           u->saving.step == SAVE_WRITING || u->saving.step == SAVE_MERGING;
 }
 
 static void on_tick(void *ctx)
@@ -372,6 +372,7 @@ static void release(struct ui *u)
     links_stop(u);
     write_value_stop(u);
     count_stop(u);
+    thaw_stop(u);
     many_stop(u);
     preview_release(u);
     right_release(u);

@@ -511,6 +511,8 @@ static void error_lines(struct ui *u, struct lines *l)
         buf_release(&detail);
     }
     (void)lines_add(l, STYLE_NORMAL, "");
+    if (strcmp(e->server_code, "InvalidObjectState") == 0)
+        (void)lines_add(l, STYLE_VALUE, _("A asks for it to be restored."));
     (void)lines_add(l, STYLE_DIM, _("Enter tries again."));
 }
 

@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 """The screen against a real S3 server: the whole path, conflicts, refusals, many keys."""
+import base64
+import hashlib
 import os
 import pickle
 import re
 import sys
 import threading
 import time
+import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "support"))
 from screens import TOP, Stage, main  # noqa: E402  pylint: disable=wrong-import-position
@@ -796,9 +799,10 @@ def counted():
     proxy = FaultProxy((host, int(port))).start()
     today = time.strftime("%Y-%m-%d", time.gmtime(time.time() - 86400 * 2))
     with Bucket() as bucket, Stage(samples=False) as stage:
-        one = page_of_classes(os.path.join(stage.folder, "one"), 1, [("STANDARD", 1000, today)] * 700
-                              + [("GLACIER", 5, "2001-01-01")] * 300, "t1")
-        two = page_of_classes(os.path.join(stage.folder, "two"), 1001, [("GLACIER", 5, "2001-01-01")] * 50)
+        old = ("GLACIER", 5, "2001-01-01")
+        one = page_of_classes(os.path.join(stage.folder, "one"), 1,
+                              [("STANDARD", 1000, today)] * 700 + [old] * 300, "t1")
+        two = page_of_classes(os.path.join(stage.folder, "two"), 1001, [old] * 50)
         proxy.rule("path=delimiter do=pass")
         proxy.rule(f"path=continuation-token n=1 hold=1 {two}")
         proxy.rule(f"path=continuation-token {two}")
@@ -836,6 +840,114 @@ def counted():
     proxy.stop()
 
 
+class Seen(FaultProxy):
+    """A proxy that remembers what it answered itself."""
+
+    def __init__(self):
+        host, port = SERVER["ENDPOINT"].rsplit("/", 1)[1].split(":")
+        super().__init__((host, int(port)))
+        self.all = []
+
+    def rule_for(self, request):
+        self.all.append(request)
+        return super().rule_for(request)
+
+
+def check_restore_request(request, days, tier):
+    """As the service's published description of RestoreObject has it."""
+    space = "{http://s3.amazonaws.com/doc/2006-03-01/}"
+    body = request.swallowed
+    assert request.method == "POST", request.method
+    assert re.search(r"/data[.]pickle[?]restore=?$", request.target), request.target
+    assert request.header("Content-MD5") == base64.b64encode(
+        hashlib.md5(body).digest()).decode(), body
+    assert request.header("x-amz-content-sha256") == hashlib.sha256(body).hexdigest()
+    root = xml.etree.ElementTree.fromstring(body)
+    assert root.tag == space + "RestoreRequest"
+    assert [x.tag for x in root] == [space + "Days", space + "GlacierJobParameters"], body
+    assert root[0].text == days and [(x.tag, x.text) for x in root[1]] == [(space + "Tier", tier)]
+
+
+def archived():
+    """Said so; asked to be restored only when a person says for how long and how fast."""
+    proxy = Seen().start()
+    denied = ("do=answer status=403 body='<Error><Code>InvalidObjectState</Code>"
+              "<Message>not for this storage class</Message></Error>'")
+    busy = "do=answer status=409 body='<Error><Code>RestoreAlreadyInProgress</Code></Error>'"
+    with Bucket() as bucket, Stage(samples=False) as stage:
+        def rules(*answers):
+            proxy.clear()
+            del proxy.all[:]
+            for answer in answers:
+                proxy.rule(f"method=POST path=restore n=1 {answer}")
+            proxy.rule(f"method=POST path=restore {busy}")
+            proxy.rule("method=HEAD do=pass set=x-amz-storage-class:GLACIER")
+            proxy.rule(f"method=GET path=data.pickle {denied}")
+
+        def go(script, **more):
+            stage.run(script, where=[f"s3://{bucket.name}/data.pickle"], size=(24, 160),
+                      env=environment(AWS_ENDPOINT_URL=proxy.url), **more)
+
+        def posts():
+            return [x for x in proxy.all if x.method == "POST"]
+
+        rules("do=answer status=202")
+        go("""
+            await it is archived
+            expect A asks for it to be restored
+            key A
+            expect readable for how many days: 7
+            key Enter
+            expect A copy of it becomes readable for 7 days.
+            expect The store takes money
+            key Enter
+            key A ^U
+            type 0
+            expect a number of days
+            key Enter Esc
+        """)
+        assert posts() == []                    # No is what Enter takes
+        go("""
+            await it is archived
+            key A ^U
+            type 30
+            key Enter b
+            await is being restored
+        """)
+        assert len(posts()) == 1
+        check_restore_request(posts()[0], "30", "Bulk")
+        rules("do=answer status=503 body='<Error><Code>SlowDown</Code></Error>'",
+              "do=answer status=202")
+        go("""
+            await it is archived
+            key A Enter s
+            await is being restored
+        """)
+        assert len(posts()) == 2
+        check_restore_request(posts()[1], "7", "Standard")
+        rules("do=answer status=200")
+        go("""
+            await it is archived
+            key A Enter e
+            await is readable already, for 7 days from now
+        """)
+        check_restore_request(posts()[0], "7", "Expedited")
+        rules()
+        go("""
+            await it is archived
+            key A Enter e
+            await it is being restored already
+        """)
+        rules()
+        go("""
+            await it is archived
+            key A Enter e
+            await read-only
+        """, options=["--read-only"])
+        assert posts() == []
+    proxy.stop()
+
+
 def big_object():
     """It is fetched only when asked for; Esc stops that."""
     with Bucket() as bucket:
@@ -865,4 +977,4 @@ if __name__ == "__main__":
                    places_to_come_back_to, many_keys, odd_keys,
                    properties, session_ends, versions, kept_bytes, killed_while_saving,
                    no_secrets, refusals,
-                   folder_without_its_slash, counted, big_object, many_at_once]))
+                   folder_without_its_slash, counted, archived, big_object, many_at_once]))
