@@ -187,14 +187,22 @@ static enum pb_err fall_back(struct list_op *l, struct error *e)
     return err == PB_OK ? cloud_request_send(l->c.request, e) : err;
 }
 
+/* It looks whole, and is read while the next one is being made. */
+static bool is_for_later(const struct list_op *l, const struct http_result *r)
+{
+    size_t bom = cloud_bom(&r->body);
+
+    return !l->buckets && l->c.more && !l->asked_again &&
+           s3_page_whole(r->body.data + bom, r->body.len - bom);
+}
+
 /* A good status may still come with an error, or cut short. */
 static bool reject(void *ctx, const struct http_result *r)
 {
     struct list_op *l = ctx;
-    size_t bom = cloud_bom(&r->body);
     bool again = false;
 
-    if (!l->buckets && s3_page_whole(r->body.data + bom, r->body.len - bom))
+    if (is_for_later(l, r))
         return false;
     l->parsed = parse_page(l, &r->body, &again, NULL) == PB_OK;
     return !l->parsed && again;
@@ -244,9 +252,8 @@ static void answered(void *ctx, const struct http_result *r, const struct error 
 {
     struct list_op *l = ctx;
     struct error error = {0};
-    size_t bom = cloud_bom(&r->body);
     enum pb_err err = PB_OK;
-    bool again, whole;
+    bool again;
 
     if (e) {
         cloud_list_finish(&l->c, e);
@@ -257,13 +264,12 @@ static void answered(void *ctx, const struct http_result *r, const struct error 
             cloud_list_finish(&l->c, &error);
         return;
     }
-    whole = !l->buckets && s3_page_whole(r->body.data + bom, r->body.len - bom);
-    if (r->status / 100 == 2 && whole && l->c.more && !l->asked_again) {
+    if (r->status / 100 == 2 && is_for_later(l, r)) {
         if (read_behind(l, r, &error) != PB_OK)
             cloud_list_finish(&l->c, &error);
         return;
     }
-    if (r->status / 100 != 2 || (!whole && s3_is_error_body(&r->body)))
+    if (r->status / 100 != 2 || s3_is_error_body(&r->body))
         err = cloud_answer_error(l->c.request, r, &error);
     else if (!l->parsed)
         err = parse_page(l, &r->body, &again, &error);
