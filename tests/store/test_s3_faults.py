@@ -86,7 +86,7 @@ def bare_entries(rig):
     rig.proxy.rule("do=answer status=200 " + page("<Contents><Key>x</Key></Contents>"))
     line = rig.ok("list", rig.bucket, "", through=rig.proxy)[0]
     assert line == {"kind": "object", "name": "x", "size": 0, "mtime": 0, "etag": None,
-                    "class": None, "version": None, "latest": False}
+                    "class": None, "version": None, "latest": False, "deleted": False}
 
 
 def forbidden_characters(rig):
