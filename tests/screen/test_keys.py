@@ -25,7 +25,7 @@ SCRIPTS = [
         key d n Del n F8 n
         key D Esc
         key / Esc F7 Esc
-        key o o o o # Esc y Y Esc A Esc V Esc v Esc
+        key o o o # Esc y Y Esc A Esc V Esc v Esc
         key i Tab Tab Tab F3 Tab
         key P Esc b b B Esc
         key ^O Esc ^P Esc F9 Esc
