@@ -26,7 +26,7 @@ import uuid
 import suite
 from suite import PROGRAM, SEED, begin, check
 
-COUNT = int(os.environ.get('PKLBROWSE_COUNT') or 250)
+COUNT = int(os.environ.get('PKLBROWSE_COUNT') or 180)
 rnd = random.Random(SEED)
 work = tempfile.TemporaryDirectory(prefix='pklbrowse-diff-')
 

@@ -110,7 +110,7 @@ def main():
     begin(PKL_TOOL)
     folder = os.environ['TEST_TMP']
     paths = []
-    for i in range(120):
+    for i in range(90):
         data = mixed(r) if i % 4 else b''.join(genpickle.program(r, 900) for _ in range(3))
         if i % 3:
             data = damaged(r, data)

@@ -340,7 +340,7 @@ static void test_sort_by_class(void **state)
 
 static void many_names(struct fake *f, size_t from, size_t to, const char *next)
 {
-    static char texts[MANY / 8][16];
+    static char texts[MANY / 8][24];
     static const char *names[MANY / 8];
 
     for (size_t i = from; i < to; i++) {
