@@ -25,6 +25,9 @@
 
 #define PIECE (256u * 1024u)
 #define NAME_SIZE HISTORY_NAME_SIZE
+#define FILE_SIZE (NAME_SIZE + 16) /* with an ending */
+#define PART ".part"
+#define RECORD_PART ".record-part" /* another's PART may stand there for a moment */
 
 /* ---------------------------------------------------------------------------- folders */
 
@@ -133,7 +136,8 @@ struct keep_job {
     char *folder; /* of the object */
     int dir, fd;
     char stem[NAME_SIZE]; /* 20261122T100203Z-000 */
-    bool begun, with_bytes, temporary;
+    bool begun, with_bytes;
+    const char *temporary; /* ending of the file that is being written, NULL: none is */
     struct digest *sha256;
     char *name;
 };
@@ -200,10 +204,43 @@ static unsigned behind_newest(const struct keep_job *k, struct buf *now)
     return number < 1000 ? (unsigned)number : 1000;
 }
 
-/* A stem that no file has yet; its bytes (or its record) are begun under a temporary name. */
+static enum pb_err begin_file(struct keep_job *k, const char *ending)
+{
+    char name[FILE_SIZE];
+
+    file_name(k, ending, name, sizeof name);
+    k->fd = openat(k->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    k->temporary = k->fd >= 0 ? ending : NULL;
+    return k->fd >= 0 ? PB_OK : PB_EIO;
+}
+
+static void drop_file(struct keep_job *k)
+{
+    char name[FILE_SIZE];
+
+    if (k->fd >= 0)
+        (void)close(k->fd);
+    k->fd = -1;
+    if (k->temporary == NULL)
+        return;
+    file_name(k, k->temporary, name, sizeof name);
+    if (unlinkat(k->dir, name, 0) != 0)
+        log_line("a temporary file is left over in the history");
+    k->temporary = NULL;
+}
+
+static bool has_file(const struct keep_job *k, const char *ending)
+{
+    char name[FILE_SIZE];
+
+    file_name(k, ending, name, sizeof name);
+    return faccessat(k->dir, name, F_OK, 0) == 0;
+}
+
+/* A stem that no file has yet; its bytes (or its record) are begun under a temporary name.  Who has
+ * that file owns the stem, unless another had it before and is further: then there are bytes. */
 static enum pb_err take_stem(struct keep_job *k, struct error *e)
 {
-    char record[NAME_SIZE + 8], part[NAME_SIZE + 8];
     struct buf now;
     unsigned i;
 
@@ -211,16 +248,15 @@ static enum pb_err take_stem(struct keep_job *k, struct error *e)
     clock_format_basic(&now, clock_now());
     for (i = behind_newest(k, &now); k->fd < 0 && i < 1000; i++) {
         (void)snprintf(k->stem, sizeof k->stem, "%s-%03u", now.data, i);
-        file_name(k, ".record", record, sizeof record);
-        file_name(k, ".part", part, sizeof part);
-        if (faccessat(k->dir, record, F_OK, 0) == 0)
-            continue;
-        k->fd = openat(k->dir, part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (k->fd < 0 && errno != EEXIST)
-            break;
+        if (begin_file(k, PART) != PB_OK) {
+            if (errno != EEXIST)
+                break;
+        } else if (has_file(k, ".record") || has_file(k, ".bytes")) {
+            drop_file(k);
+            errno = EEXIST;
+        }
     }
     buf_release(&now);
-    k->temporary = k->fd >= 0;
     return k->fd >= 0 ? PB_OK : failed(k, "cannot keep what is replaced in", e);
 }
 
@@ -279,10 +315,10 @@ static enum pb_err take_piece(struct keep_job *k, struct error *e)
 /* The open temporary file is complete: onto the disk, and under its name. */
 static enum pb_err seal(struct keep_job *k, const char *ending, struct error *e)
 {
-    char part[NAME_SIZE + 8], name[NAME_SIZE + 8];
+    char part[FILE_SIZE], name[FILE_SIZE];
     int fd = k->fd;
 
-    file_name(k, ".part", part, sizeof part);
+    file_name(k, k->temporary, part, sizeof part);
     file_name(k, ending, name, sizeof name);
     k->fd = -1;
     if (fsync(fd) != 0) {
@@ -293,7 +329,7 @@ static enum pb_err seal(struct keep_job *k, const char *ending, struct error *e)
     }
     if (close(fd) != 0 || renameat(k->dir, part, k->dir, name) != 0)
         return failed(k, "cannot keep what is replaced in", e);
-    k->temporary = false;
+    k->temporary = NULL;
     return PB_OK;
 }
 
@@ -337,19 +373,13 @@ static enum pb_err record_text(struct keep_job *k, struct buf *out, struct error
 
 static enum pb_err write_record(struct keep_job *k, struct error *e)
 {
-    char part[NAME_SIZE + 8];
     struct buf text;
     enum pb_err err;
 
     buf_init(&text, BUF_MAX_TEXT);
     err = record_text(k, &text, e);
-    if (err == PB_OK && k->fd < 0) {
-        file_name(k, ".part", part, sizeof part);
-        k->fd = openat(k->dir, part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-        k->temporary = k->fd >= 0;
-        if (k->fd < 0)
-            err = failed(k, "cannot keep what is replaced in", e);
-    }
+    if (err == PB_OK && k->fd < 0 && begin_file(k, RECORD_PART) != PB_OK)
+        err = failed(k, "cannot keep what is replaced in", e);
     if (err == PB_OK)
         err = write_all(k, text.data, text.len, e);
     if (err == PB_OK)
@@ -487,16 +517,11 @@ const char *history_job_name(const struct job *j)
 void history_job_free(struct job *j)
 {
     struct keep_job *k;
-    char part[NAME_SIZE + 8];
 
     if (!j)
         return;
     k = keep_of(j);
-    if (k->fd >= 0)
-        (void)close(k->fd);
-    file_name(k, ".part", part, sizeof part);
-    if (k->temporary && unlinkat(k->dir, part, 0) != 0)
-        log_line("a temporary file is left over in the history");
+    drop_file(k);
     if (k->dir >= 0)
         (void)close(k->dir);
     digest_free(k->sha256);

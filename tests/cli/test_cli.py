@@ -810,9 +810,10 @@ def test_concurrent(p: Place):
     for i in range(1, 6):
         both = [p.start("set", "f", f".{k}={i}", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
                 for k in "ab"]
-        done = [(w.communicate(timeout=60), w.returncode)[1] for w in both]
+        said = [w.communicate(timeout=60)[1] for w in both]
+        done = [w.returncode for w in both]
         if any(s not in (0, 4) for s in done) or 0 not in done:
-            raise Failed(f"statuses {done}")
+            raise Failed(f"statuses {done}: {said}")
         value = pickle.loads(p.get("f"))
         for key, status in zip("ab", done):
             if status == 0:

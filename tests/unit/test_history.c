@@ -259,6 +259,60 @@ static void test_half_way(void **state)
     free(name);
 }
 
+#define WRITERS 6
+#define KEPT_EACH 25
+
+/* What one of many keeps, each time other bytes; and what it was told of is what it kept. */
+static int keep_many(struct fixture *f, int writer)
+{
+    for (int i = 0; i < KEPT_EACH; i++) {
+        char bytes[32], *name = NULL, got[32] = "";
+        FILE *in;
+        size_t n = (size_t)snprintf(bytes, sizeof bytes, "writer %d, %d", writer, i);
+
+        if (keep(f, "k", bytes, n, &name) != PB_OK)
+            return 1;
+        in = fopen(name, "r");
+        free(name);
+        if (in == NULL) /* the others have kept so much since that it is none of the newest */
+            continue;
+        (void)fread(got, 1, sizeof got - 1, in);
+        (void)fclose(in);
+        if (strcmp(got, bytes) != 0)
+            return 2;
+    }
+    return 0;
+}
+
+/* Several programs replace one object in the same second: all is kept, nothing is taken for
+ * another's. */
+static void test_many_at_once(void **state)
+{
+    struct fixture *f = *state;
+    char *name = NULL, dir[256];
+    pid_t writers[WRITERS];
+
+    assert_int_equal(setenv("PKLBROWSE_NOW", "1795341723", 1), 0);
+    for (int w = 0; w < WRITERS; w++) {
+        writers[w] = fork();
+        assert_true(writers[w] >= 0);
+        if (writers[w] == 0)
+            _exit(keep_many(f, w));
+    }
+    for (int w = 0; w < WRITERS; w++) {
+        int status = -1;
+
+        assert_int_equal(waitpid(writers[w], &status, 0), writers[w]);
+        assert_int_equal(status, 0);
+    }
+    assert_int_equal(keep(f, "k", "last", 4, &name), PB_OK);
+    (void)snprintf(dir, sizeof dir, "%s", name);
+    *strrchr(dir, '/') = '\0';
+    assert_int_equal(count_files(dir, ".bytes"), count_files(dir, ".record"));
+    assert_int_equal(count_files(dir, "part"), 0);
+    free(name);
+}
+
 static void test_default_folder(void **state)
 {
     struct fixture *f = *state;
@@ -289,8 +343,9 @@ static void test_default_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_keep),      TEST(test_newest_stay), TEST(test_empty),          TEST(test_limits),
-        TEST(test_too_large), TEST(test_half_way),    TEST(test_default_folder),
+        TEST(test_keep),     TEST(test_many_at_once),   TEST(test_newest_stay),
+        TEST(test_empty),    TEST(test_limits),         TEST(test_too_large),
+        TEST(test_half_way), TEST(test_default_folder),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
