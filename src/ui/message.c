@@ -143,10 +143,7 @@ static void pager_draw(struct ui *u, struct view *v, const struct region *r, boo
 
     (void)u;
     (void)focus;
-    screen_fill(&box, 0, 0, box.h, box.w, STYLE_NORMAL);
-    screen_box(&box, STYLE_BORDER_FOCUS);
-    (void)screen_field(&box, 0, 2, screen_width(r->s, STYLE_HEADING, p->title, strlen(p->title)),
-                       STYLE_HEADING, p->title, strlen(p->title));
+    screen_frame(&box, p->title, strlen(p->title));
     inner = region_part(&box, 1, 2, box.h - 2, box.w - 4);
     list_set_count(&p->list, lines_wrap(&p->lines, r->s, inner.w));
     list_set_height(&p->list, (unsigned)inner.h);

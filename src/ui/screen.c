@@ -333,6 +333,15 @@ void screen_box(const struct region *r, enum style style)
     (void)screen_puts(r, r->h - 1, r->w - 1, style, "\xe2\x94\x98");
 }
 
+void screen_frame(const struct region *box, const char *title, size_t n)
+{
+    int width = screen_width(box->s, STYLE_HEADING, title, n), room = box->w - 4;
+
+    screen_fill(box, 0, 0, box->h, box->w, STYLE_NORMAL);
+    screen_box(box, STYLE_BORDER_FOCUS);
+    (void)screen_field_end(box, 0, 2, width < room ? width : room, STYLE_HEADING, title, n);
+}
+
 void screen_mark(const struct region *r, int y, int x, int w, enum cell_mark mark)
 {
     for (int i = x; i < x + w; i++) {

@@ -69,6 +69,8 @@ bool screen_field_end(const struct region *r, int y, int x, int width, enum styl
 /* Columns that s takes on this screen (with ascii, escapes are wider). */
 int screen_width(const struct screen *s, enum style style, const char *text, size_t n);
 void screen_box(const struct region *r, enum style style);
+/* An empty box that has the keys, with a title in its upper edge, which is cut at its beginning. */
+void screen_frame(const struct region *box, const char *title, size_t n);
 void screen_mark(const struct region *r, int y, int x, int w, enum cell_mark mark);
 void screen_cursor(const struct region *r, int y, int x); /* outside of r: stays hidden */
 

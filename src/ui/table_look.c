@@ -160,14 +160,7 @@ void table_draw(struct ui *u, struct view *view, const struct region *r, bool fo
     struct buf text;
 
     (void)focus;
-    screen_fill(&box, 0, 0, box.h, box.w, STYLE_NORMAL);
-    screen_box(&box, STYLE_BORDER_FOCUS);
-    (void)screen_field_end(&box, 0, 2,
-                           screen_width(r->s, STYLE_HEADING, t->title.data, t->title.len) <
-                                   box.w - 4
-                               ? screen_width(r->s, STYLE_HEADING, t->title.data, t->title.len)
-                               : box.w - 4,
-                           STYLE_HEADING, t->title.data, t->title.len);
+    screen_frame(&box, t->title.data, t->title.len);
     inner = region_part(&box, 1, 2, box.h - 2, box.w - 4);
     rows = region_part(&inner, 1, 0, inner.h - 1, inner.w);
     t->view.at = rows;

@@ -204,9 +204,7 @@ static void opcodes_draw(struct ui *u, struct view *view, const struct region *r
 
     (void)u;
     (void)focus;
-    screen_fill(&box, 0, 0, box.h, box.w, STYLE_NORMAL);
-    screen_box(&box, STYLE_BORDER_FOCUS);
-    (void)screen_puts(&box, 0, 2, STYLE_HEADING, _(" Opcodes "));
+    screen_frame(&box, _(" Opcodes "), strlen(_(" Opcodes ")));
     inner = region_part(&box, 1, 1, box.h - 2, box.w - 2);
     o->view.at = inner;
     list_set_count(&o->list, o->count);

@@ -71,10 +71,7 @@ static void picker_draw(struct ui *u, struct view *v, const struct region *r, bo
     int top = p->ops->typed != NULL ? 1 : 0;
 
     (void)focus;
-    screen_fill(&box, 0, 0, box.h, box.w, STYLE_NORMAL);
-    screen_box(&box, STYLE_BORDER_FOCUS);
-    (void)screen_field(&box, 0, 2, screen_width(r->s, STYLE_HEADING, p->title.data, p->title.len),
-                       STYLE_HEADING, p->title.data, p->title.len);
+    screen_frame(&box, p->title.data, p->title.len);
     inner = region_part(&box, 1, 1, box.h - 2, box.w - 2);
     if (top > 0) {
         (void)screen_puts(&inner, 0, 1, STYLE_PROMPT, "> ");

@@ -1,8 +1,7 @@
 /*
  * One long value over the panes: a text in rows with the numbers of its lines, or bytes in hex with
  * what they are in ASCII.  Bytes are read where they stand; nothing is copied for being looked at.
- * An int is the text of its hex digits; its decimal ones are found by a job, when they are asked
- * for.
+ * An int is the text of its digits (value_int.c).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,31 +18,10 @@
 #include "commands.h"
 #include "flow.h"
 #include "state.h"
+#include "value.h"
 
 #define PIECE ((size_t)64 * 1024)
 #define ROW_BYTES 4096 /* of a row of text: all that can be on a screen */
-
-struct value_view {
-    struct view view;
-    struct job job; /* lays out the text */
-    struct ui *u;
-    bool running;
-    struct source *source; /* borrowed from the document, or `own` */
-    struct source *own;
-    uint64_t base, size;
-    bool hex;
-    uint64_t bits; /* of an int; else 0 */
-    struct pkl_node number;
-    struct job convert; /* to decimal, while `decimal` is there */
-    struct num_decimal *decimal;
-    bool is_decimal;
-    bool to_end; /* of the text, once it is laid out */
-    struct buf title;
-    struct flow flow;
-    struct list list;
-    struct buf sought;
-    uint64_t hit; /* byte; UINT64_MAX: none */
-};
 
 static struct value_view *job_view(struct job *j)
 {
@@ -292,14 +270,7 @@ static void value_draw(struct ui *u, struct view *view, const struct region *r, 
 
     (void)u;
     (void)focus;
-    screen_fill(&box, 0, 0, box.h, box.w, STYLE_NORMAL);
-    screen_box(&box, STYLE_BORDER_FOCUS);
-    (void)screen_field_end(&box, 0, 2,
-                           screen_width(r->s, STYLE_HEADING, v->title.data, v->title.len) <
-                                   box.w - 4
-                               ? screen_width(r->s, STYLE_HEADING, v->title.data, v->title.len)
-                               : box.w - 4,
-                           STYLE_HEADING, v->title.data, v->title.len);
+    screen_frame(&box, v->title.data, v->title.len);
     inner = region_part(&box, 1, 2, box.h - 2, box.w - 4);
     set_width(v, inner.w - number_width(v) - 1);
     list_set_count(&v->list, count_rows(v, inner.w));
@@ -402,8 +373,6 @@ static void look_on(struct value_view *v, int direction)
         show_hit(v, hit);
 }
 
-static const struct view_ops view_value;
-
 static struct value_view *top_value(struct ui *u)
 {
     return u->over != NULL && u->over->ops == &view_value ? (struct value_view *)u->over : NULL;
@@ -439,26 +408,8 @@ void cmd_value_next(struct ui *u, int direction)
     look_on((struct value_view *)u->over, direction);
 }
 
-/* --- an int --------------------------------------------------------------------------------- */
-
-static bool find_number(struct ui *u, struct value_view *v, const struct pkl_node *node)
-{
-    struct pkl_view *view = tree_view(u->right.tree);
-    struct error e;
-
-    v->number = *node;
-    if (pkl_int_long_bits(view, node, &v->bits, &e) != PB_OK ||
-        pkl_int_hex(view, node, &v->own, &e) != PB_OK) {
-        ui_error(u, &e);
-        return false;
-    }
-    v->source = v->own;
-    v->size = v->own->size;
-    return true;
-}
-
 /* Another text in place of the one that is shown. */
-static void show_text(struct value_view *v, struct source *text)
+void value_show_text(struct value_view *v, struct source *text)
 {
     source_free(v->own);
     v->source = v->own = text;
@@ -468,112 +419,6 @@ static void show_text(struct value_view *v, struct source *text)
     v->hit = UINT64_MAX;
     list_init(&v->list);
     v->u->dirty = true;
-}
-
-static void stop_converting(struct value_view *v)
-{
-    if (v->decimal == NULL)
-        return;
-    loop_remove_job(v->u->loop, &v->convert);
-    num_decimal_free(v->decimal);
-    v->decimal = NULL;
-}
-
-static struct value_view *converting_view(struct job *j)
-{
-    return (struct value_view *)(void *)((char *)j - offsetof(struct value_view, convert));
-}
-
-static enum job_state convert_step(struct job *j, uint64_t budget_us)
-{
-    struct value_view *v = converting_view(j);
-    uint64_t until = clock_mono_us() + budget_us;
-
-    do {
-        if (num_decimal_step(v->decimal))
-            return JOB_DONE;
-    } while (clock_mono_us() < until);
-    ui_changed(v->u);
-    return JOB_MORE;
-}
-
-static void convert_finished(struct job *j, enum job_state state)
-{
-    struct value_view *v = converting_view(j);
-    struct source *text = NULL;
-    size_t len;
-    char *digits;
-
-    if (state == JOB_DONE) {
-        digits = num_decimal_take(v->decimal, &len);
-        text = source_mem(digits, len, true);
-        if (text == NULL) {
-            free(digits);
-            ui_say(v->u, SAY_ERROR, "out of memory");
-        }
-    }
-    num_decimal_free(v->decimal);
-    v->decimal = NULL;
-    if (text == NULL)
-        return;
-    v->is_decimal = true;
-    show_text(v, text);
-}
-
-static bool convert(struct ui *u, struct value_view *v, struct error *e)
-{
-    struct pkl_leaf leaf;
-    enum pb_err err;
-
-    if (v->bits / 8 >= NUM_DECIMAL_BYTES) {
-        err = error_set(e, PB_ELIMIT, "an int of more than %u MiB is not made decimal",
-                        NUM_DECIMAL_BYTES >> 20);
-        return false;
-    }
-    pkl_leaf_init(&leaf);
-    err = pkl_leaf_read(tree_view(u->right.tree), &v->number, SIZE_MAX, &leaf, e);
-    if (err == PB_OK)
-        err = num_decimal_new((const uint8_t *)leaf.data.data, leaf.data.len, &v->decimal, e);
-    pkl_leaf_release(&leaf);
-    v->convert.step = convert_step;
-    v->convert.finished = convert_finished;
-    if (err == PB_OK)
-        err = loop_add_job(u->loop, &v->convert, e);
-    if (err != PB_OK) {
-        num_decimal_free(v->decimal);
-        v->decimal = NULL;
-    }
-    return err == PB_OK;
-}
-
-void cmd_value_decimal(struct ui *u, int arg)
-{
-    struct value_view *v = (struct value_view *)u->over;
-    struct source *text;
-    struct error e;
-
-    (void)arg;
-    if (v->bits == 0) {
-        ui_say(u, SAY_INFO, "Only long ints are shown in hex or in decimal.");
-    } else if (v->decimal != NULL) {
-        stop_converting(v);
-        ui_say(u, SAY_INFO, "Not made decimal.");
-    } else if (v->is_decimal) {
-        if (pkl_int_hex(tree_view(u->right.tree), &v->number, &text, &e) != PB_OK) {
-            ui_error(u, &e);
-            return;
-        }
-        v->is_decimal = false;
-        show_text(v, text);
-    } else if (!convert(u, v, &e)) {
-        ui_error(u, &e);
-    }
-}
-
-bool value_is_int(const struct ui *u)
-{
-    return u->over != NULL && u->over->ops == &view_value &&
-           ((const struct value_view *)u->over)->bits > 0;
 }
 
 /* --- keys (a value has them: only then are these rows of the table found) ------------------- */
@@ -613,7 +458,7 @@ static void value_free(struct ui *u, struct view *view)
 
     if (v->running)
         loop_remove_job(u->loop, &v->job);
-    stop_converting(v);
+    value_int_stop(v);
     flow_release(&v->flow);
     source_free(v->own);
     buf_release(&v->title);
@@ -621,7 +466,7 @@ static void value_free(struct ui *u, struct view *view)
     free(v);
 }
 
-static const struct view_ops view_value = {
+const struct view_ops view_value = {
     .context = value_context,
     .draw = value_draw,
     .move = value_move,
@@ -701,7 +546,7 @@ void value_open(struct ui *u)
     struct error e;
 
     if (v == NULL || tree_child(r->tree, r->list.cur, &place, &e) != PB_OK ||
-        !(place.value.kind == PKL_INT ? find_number(u, v, &place.value)
+        !(place.value.kind == PKL_INT ? value_int_open(u, v, &place.value)
                                       : find_bytes(u, v, &place.value))) {
         free(v);
         return;
