@@ -168,8 +168,7 @@ static void count_listed(struct ui *u)
         sum.bytes += row.kind == STORE_OBJECT && row.size < UINT64_MAX - sum.bytes ? row.size : 0;
     }
     buf_init(&text, 200);
-    buf_printf(&text, P_("%s object, %s", "%s objects, %s", sum.objects), TEXT_COUNT(sum.objects),
-               TEXT_SIZE(sum.bytes));
+    marks_text(&text, sum.objects, sum.bytes);
     if (others > 0)
         buf_printf(&text, P_("; %s folder", "; %s folders", others), TEXT_COUNT(others));
     ui_say(u, SAY_INFO, "%s%s", text.data,

@@ -89,6 +89,19 @@ def versions(rig):
         )
 
 
+def not_opened(rig, version):
+    rig.error(
+        "not found",
+        "no such object",
+        "get",
+        rig.bucket,
+        "u/a",
+        rig.file(),
+        "--version",
+        version,
+    )
+
+
 def undelete(rig):
     """What is soft-deleted is listed, cannot be read, and comes back with everything."""
     with Switched(rig, soft_delete=True):
@@ -107,16 +120,7 @@ def undelete(rig):
             line.split("  ")[-2:][0].split()[-1] if "(" in line else line.split()[-1]
             for line in told
         ] == ["x/", "y"], told
-        rig.error(
-            "not found",
-            "no such object",
-            "get",
-            rig.bucket,
-            "u/a",
-            rig.file(),
-            "--version",
-            "deleted",
-        )
+        not_opened(rig, "deleted")
         rig.program("rm", "--version-id", "deleted", where)
         assert rig.head("u/a")["x-ms-meta-n"] == "1"
         assert rig.program("show", where, ".age") == "30\n"
@@ -125,16 +129,7 @@ def undelete(rig):
         rows = rig.rows("u/a")
         assert rows[0] == ("current", True, False) and rows[1][1:] == (False, True), rows
         assert rows[1][0].startswith("deleted:")
-        rig.error(
-            "not found",
-            "no such object",
-            "get",
-            rig.bucket,
-            "u/a",
-            rig.file(),
-            "--version",
-            rows[1][0],
-        )
+        not_opened(rig, rows[1][0])
         rig.program("rm", "--version-id", rows[1][0], where)
         rows = rig.rows("u/a")
         assert rows[1][0].startswith("snapshot:"), rows
