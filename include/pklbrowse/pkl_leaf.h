@@ -32,6 +32,12 @@ void pkl_leaf_release(struct pkl_leaf *l);
 enum pb_err pkl_leaf_read(struct pkl_view *v, const struct pkl_node *node, size_t max,
                           struct pkl_leaf *out, struct error *e) PB_CHECK;
 
+/* Where the bytes of a str, bytes, bytearray or Python 2 str (no reference) stand just as they are,
+ * node->count of them: *at in *src, which stays the document's.  False: they do not, as of a line
+ * of text or of a bytearray that was changed later; pkl_leaf_read() has them. */
+bool pkl_leaf_stands(struct pkl_view *v, const struct pkl_node *node, struct source **src,
+                     uint64_t *at);
+
 /* The names of a global as stored (module, name), and as Python 3 would import them (py2 names
  * mapped). */
 struct pkl_name {

@@ -92,25 +92,20 @@ static bool has_bytes(enum pkl_kind k)
 static enum pb_err put_bytes(struct pkl_view *v, const struct pkl_node *value,
                              const struct sink *to, struct error *e)
 {
-    uint64_t header, payload;
+    struct source *src;
     struct pkl_leaf leaf;
     struct pkl_node n;
-    struct pkl_doc *doc;
+    uint64_t from;
     enum pb_err err = resolve(v, value, &n, e);
 
     if (err != PB_OK)
         return err;
-    doc = v->doc(v, PKL_ID_SOURCE(n.id));
-    if (doc != NULL && n.kind != PKL_PY2STR &&
-        pkl_opcode_length(pkl_doc_source(doc), PKL_ID_OFFSET(n.id), &header, &payload, NULL) ==
-            PB_OK &&
-        payload == n.count && header <= 9) {
-        for (uint64_t at = 0; err == PB_OK && at < payload;) {
-            size_t want = payload - at < PIECE ? (size_t)(payload - at) : PIECE, got = 0;
+    if (n.kind != PKL_PY2STR && pkl_leaf_stands(v, &n, &src, &from)) {
+        for (uint64_t at = 0; err == PB_OK && at < n.count;) {
+            size_t want = n.count - at < PIECE ? (size_t)(n.count - at) : PIECE, got = 0;
             const uint8_t *p;
 
-            err = source_view(pkl_doc_source(doc), PKL_ID_OFFSET(n.id) + header + at, want, &p,
-                              &got, e);
+            err = source_view(src, from + at, want, &p, &got, e);
             if (err == PB_OK && got == 0)
                 err = error_set(e, PB_EIO, "its bytes end too early");
             got = got < want ? got : want;

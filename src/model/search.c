@@ -178,20 +178,12 @@ static bool has_payload(enum pkl_kind k)
 /* A payload that stands in the source as it is (its length says so): *p points to it. */
 static bool plain_payload(struct search *s, const struct pkl_node *n, const uint8_t **p)
 {
-    struct pkl_doc *doc;
-    uint64_t header, payload;
+    struct source *src;
+    uint64_t at;
     size_t got;
 
-    if (n->ref || n->count > WHOLE || n->kind == PKL_PY2STR)
-        return false;
-    doc = s->v->doc(s->v, PKL_ID_SOURCE(n->id));
-    return doc != NULL && !pkl_doc_altered(doc, n->id) &&
-           pkl_opcode_length(pkl_doc_source(doc), PKL_ID_OFFSET(n->id), &header, &payload, NULL) ==
-               PB_OK &&
-           payload == n->count && header <= 9 &&
-           source_view(pkl_doc_source(doc), PKL_ID_OFFSET(n->id) + header, (size_t)payload, p, &got,
-                       NULL) == PB_OK &&
-           got >= payload;
+    return n->count <= WHOLE && n->kind != PKL_PY2STR && pkl_leaf_stands(s->v, n, &src, &at) &&
+           source_view(src, at, (size_t)n->count, p, &got, NULL) == PB_OK && got >= n->count;
 }
 
 static bool matches_fresh(struct search *s, const struct pkl_node *n)
@@ -229,23 +221,15 @@ static bool matches_node(struct search *s, const struct pkl_node *n)
 static bool begin_long(struct search *s, const struct pkl_child *c)
 {
     struct pkl_node n = c->value;
-    struct pkl_doc *doc;
-    uint64_t header, payload;
 
     if (!has_payload(n.kind) || n.count <= WHOLE || s->compiled)
         return false;
     if (n.ref && s->v->node(s->v, n.target, &n, NULL) != PB_OK)
         return false;
-    doc = s->v->doc(s->v, PKL_ID_SOURCE(n.id));
-    if (doc == NULL || pkl_doc_altered(doc, n.id) ||
-        pkl_opcode_length(pkl_doc_source(doc), PKL_ID_OFFSET(n.id), &header, &payload, NULL) !=
-            PB_OK ||
-        payload != n.count)
+    if (!pkl_leaf_stands(s->v, &n, &s->source, &s->at))
         return false;
     s->place = *c;
-    s->source = pkl_doc_source(doc);
-    s->at = PKL_ID_OFFSET(n.id) + header;
-    s->end = s->at + payload;
+    s->end = s->at + n.count;
     return true;
 }
 

@@ -304,3 +304,19 @@ enum pb_err pkl_leaf_read(struct pkl_view *v, const struct pkl_node *node, size_
         err = put_alters(d, op.at, max, out, e);
     return err == PB_OK ? buf_status(&out->data, e) : err;
 }
+
+bool pkl_leaf_stands(struct pkl_view *v, const struct pkl_node *node, struct source **src,
+                     uint64_t *at)
+{
+    struct pkl_doc *d = v->doc(v, PKL_ID_SOURCE(node->id));
+    uint64_t header, payload;
+
+    if (d == NULL || node->ref || pkl_doc_altered(d, node->id) ||
+        pkl_opcode_length(pkl_doc_source(d), PKL_ID_OFFSET(node->id), &header, &payload, NULL) !=
+            PB_OK ||
+        payload != node->count)
+        return false;
+    *src = pkl_doc_source(d);
+    *at = PKL_ID_OFFSET(node->id) + header;
+    return true;
+}

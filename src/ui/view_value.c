@@ -48,9 +48,7 @@ static bool find_bytes(struct ui *u, struct value_view *v, const struct pkl_node
 {
     struct pkl_view *view = tree_view(u->right.tree);
     struct pkl_node n = *node;
-    struct pkl_doc *doc;
     struct pkl_leaf leaf;
-    uint64_t header, payload;
     struct error e;
     size_t len;
     char *copy;
@@ -59,14 +57,8 @@ static bool find_bytes(struct ui *u, struct value_view *v, const struct pkl_node
         ui_error(u, &e);
         return false;
     }
-    doc = view->doc(view, PKL_ID_SOURCE(n.id));
-    if (doc != NULL && n.kind != PKL_PY2STR && !pkl_doc_altered(doc, n.id) &&
-        pkl_opcode_length(pkl_doc_source(doc), PKL_ID_OFFSET(n.id), &header, &payload, NULL) ==
-            PB_OK &&
-        payload == n.count && header <= 9) {
-        v->source = pkl_doc_source(doc);
-        v->base = PKL_ID_OFFSET(n.id) + header;
-        v->size = payload;
+    if (n.kind != PKL_PY2STR && pkl_leaf_stands(view, &n, &v->source, &v->base)) {
+        v->size = n.count;
         return true;
     }
     pkl_leaf_init(&leaf);

@@ -225,6 +225,54 @@ static void test_partial(void **state)
     }
 }
 
+/* What is read straight from the source is what decoding gives. */
+static void test_stands(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *data; /* NULL: it must be decoded */
+    } cases[] = {
+        {BYTES("\x8c\3abc"), "abc"},
+        {BYTES("X\3\0\0\0abc"), "abc"},
+        {BYTES("\x8d\3\0\0\0\0\0\0\0abc"), "abc"},
+        {BYTES("C\3abc"), "abc"},
+        {BYTES("B\3\0\0\0abc"), "abc"},
+        {BYTES("\x8e\3\0\0\0\0\0\0\0abc"), "abc"},
+        {BYTES("\x96\3\0\0\0\0\0\0\0abc"), "abc"},
+        {BYTES("\x96\3\0\0\0\0\0\0\0abcK\0Kxs"), NULL}, /* a byte of it was set */
+        {BYTES("\x96\3\0\0\0\0\0\0\0abcKxa"), NULL},    /* or one was added */
+        {BYTES("Vabc\n"), NULL},
+        {BYTES("Va\\u00e9\n"), NULL},
+        {BYTES("S'abc'\n"), NULL},
+        {BYTES("U\3abc"), "abc"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct source *src, *at_src = NULL;
+        struct pkl_doc *d = index_of(cases[i].bytes, cases[i].n, &src);
+        struct pkl_view *v = pkl_doc_view(d);
+        struct pkl_child root;
+        const uint8_t *p;
+        uint64_t at = 0;
+        size_t n;
+
+        assert_int_equal(pkl_doc_error(d, NULL), PB_OK);
+        assert_int_equal(v->root(v, 0, &root, NULL), PB_OK);
+        if (pkl_leaf_stands(v, &root.value, &at_src, &at) != (cases[i].data != NULL))
+            fail_msg("case %zu", i);
+        if (cases[i].data != NULL) {
+            assert_ptr_equal(at_src, src);
+            assert_int_equal(root.value.count, strlen(cases[i].data));
+            assert_int_equal(source_view(src, at, (size_t)root.value.count, &p, &n, NULL), PB_OK);
+            assert_memory_equal(p, cases[i].data, root.value.count);
+        }
+        pkl_doc_free(d);
+        source_free(src);
+    }
+}
+
 static void test_values(void **state)
 {
     struct source *src;
@@ -375,9 +423,9 @@ static void test_long_ints(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_samples),   cmocka_unit_test(test_partial),
-        cmocka_unit_test(test_values),    cmocka_unit_test(test_names),
-        cmocka_unit_test(test_long_ints),
+        cmocka_unit_test(test_samples), cmocka_unit_test(test_partial),
+        cmocka_unit_test(test_stands),  cmocka_unit_test(test_values),
+        cmocka_unit_test(test_names),   cmocka_unit_test(test_long_ints),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
