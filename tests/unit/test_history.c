@@ -276,9 +276,9 @@ static int keep_many(struct fixture *f, int writer)
         free(name);
         if (in == NULL) /* the others have kept so much since that it is none of the newest */
             continue;
-        (void)fread(got, 1, sizeof got - 1, in);
+        n = fread(got, 1, sizeof got - 1, in);
         (void)fclose(in);
-        if (strcmp(got, bytes) != 0)
+        if (n != strlen(bytes) || strcmp(got, bytes) != 0)
             return 2;
     }
     return 0;
