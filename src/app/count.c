@@ -4,6 +4,7 @@
 
 #include <pklbrowse/clock.h>
 #include <pklbrowse/mem.h>
+#include <pklbrowse/store_pages.h>
 
 #include "app_private.h"
 
@@ -20,15 +21,7 @@ struct app_count {
     int64_t now;
     void (*changed)(void *ctx);
     void *ctx;
-    struct ask { /* a page under way, or the one that was asked for before it came */
-        struct app_count *c;
-        struct store_op *op;
-        char *token; /* it was asked for with; NULL: the first */
-        bool came;
-        struct store_page *page; /* NULL: error */
-        struct error error;
-    } asks[2];
-    unsigned turn; /* which of them comes first */
+    struct store_pages *pages;
 };
 
 static void add(struct app_sum *s, uint64_t bytes)
@@ -37,23 +30,27 @@ static void add(struct app_sum *s, uint64_t bytes)
     s->bytes = s->bytes + bytes < bytes ? UINT64_MAX : s->bytes + bytes;
 }
 
+static struct app_sum *find_class(struct app_count *c, const char *name)
+{
+    for (size_t i = 0; i < c->tally.class_count; i++)
+        if (strcmp(c->classes[i].name, name) == 0)
+            return &c->classes[i].sum;
+    return NULL;
+}
+
 static struct app_sum *sum_of_class(struct app_count *c, const char *name)
 {
     struct app_tally *t = &c->tally;
+    struct app_sum *sum = find_class(c, name != NULL ? name : "");
     char *copy;
 
-    if (name == NULL)
-        name = "";
-    for (size_t i = 0; i < t->class_count; i++)
-        if (strcmp(c->classes[i].name, name) == 0)
-            return &c->classes[i].sum;
-    if (t->class_count == CLASSES_MOST)
-        name = "";
-    copy = mem_strdup(name);
-    if (copy == NULL || t->class_count > CLASSES_MOST) {
-        free(copy);
+    if (sum == NULL && t->class_count >= CLASSES_MOST)
+        sum = find_class(c, name = "");
+    if (sum != NULL)
+        return sum;
+    copy = mem_strdup(name != NULL ? name : "");
+    if (copy == NULL)
         return NULL;
-    }
     c->names[t->class_count] = copy;
     c->classes[t->class_count] = (struct app_tally_class){.name = copy};
     return &c->classes[t->class_count++].sum;
@@ -93,20 +90,10 @@ static enum pb_err count_page(struct app_count *c, const struct store_page *page
 
 /* --- pages ---------------------------------------------------------------------------------- */
 
-static void ask_end(struct ask *a)
-{
-    store_op_cancel(a->op);
-    store_page_free(a->page);
-    free(a->token);
-    *a = (struct ask){.c = a->c};
-}
-
-static enum pb_err ask(struct app_count *c, struct ask *a, const char *token, struct error *e);
-
 static void end(struct app_count *c, const struct error *e)
 {
-    ask_end(&c->asks[0]);
-    ask_end(&c->asks[1]);
+    if (c->pages != NULL)
+        store_pages_stop(c->pages);
     c->tally.running = false;
     if (e != NULL) {
         c->tally.failed = true;
@@ -114,68 +101,39 @@ static void end(struct app_count *c, const struct error *e)
     }
 }
 
-/* The page whose turn it is; what was asked for ahead is the next, or is left. */
-static void take(struct app_count *c, struct ask *a)
+static void take_page(void *ctx, const struct store_page *page, const struct error *why)
 {
-    struct ask *ahead = &c->asks[a == c->asks];
-    struct store_page *page = a->page;
-    struct error e = a->error;
-    enum pb_err err = page != NULL ? count_page(c, page, &e) : e.code;
+    struct app_count *c = ctx;
+    struct error e;
 
-    a->page = NULL;
-    ask_end(a);
-    if (err != PB_OK || page->next == NULL) {
-        end(c, err != PB_OK ? &e : NULL);
-    } else if (ahead->token != NULL && strcmp(ahead->token, page->next) == 0) {
-        c->turn = 1 - c->turn;
-    } else {
-        ask_end(ahead);
-        if (ask(c, a, page->next, &e) != PB_OK)
-            end(c, &e);
-    }
-    store_page_free(page);
+    if (page == NULL)
+        end(c, why);
+    else if (count_page(c, page, &e) != PB_OK)
+        end(c, &e);
+    else if (page->next == NULL)
+        end(c, NULL);
 }
 
-static void on_page(void *ctx, struct store_page *page, const struct error *e)
+static void pages_taken(void *ctx)
 {
-    struct ask *a = ctx;
-    struct app_count *c = a->c;
+    struct app_count *c = ctx;
+    struct error e;
 
-    a->op = NULL;
-    a->came = true;
-    a->page = page;
-    if (e != NULL)
-        a->error = *e;
-    while (c->asks[c->turn].came)
-        take(c, &c->asks[c->turn]);
+    if (c->tally.running && store_pages_next(c->pages, true, &e) != PB_OK)
+        end(c, &e);
     c->changed(c->ctx);
 }
 
-static void on_more(void *ctx, const char *token)
-{
-    struct ask *a = ctx, *ahead = &a->c->asks[a == a->c->asks];
-
-    if (ahead->op == NULL && !ahead->came && ask(a->c, ahead, token, NULL) != PB_OK)
-        ask_end(ahead); /* then in its turn */
-}
-
-static enum pb_err ask(struct app_count *c, struct ask *a, const char *token, struct error *e)
+static enum pb_err begin(struct app_count *c, struct error *e)
 {
     struct store_list_request r = {.container = c->spot.container,
                                    .prefix = c->spot.key,
                                    .prefix_len = c->spot.key_len,
-                                   .recursive = true,
-                                   .token = token,
-                                   .more = on_more};
-    struct error error;
+                                   .recursive = true};
+    struct store_pages_user user = {take_page, pages_taken, c};
+    enum pb_err err = store_pages_new(c->spot.store, &r, &user, &c->pages, e);
 
-    if (token != NULL && (a->token = mem_strdup(token)) == NULL)
-        return error_nomem(e);
-    r.token = a->token;
-    a->op = c->spot.store->ops->list(c->spot.store, &r, on_page, a, &error);
-    if (a->op == NULL && e != NULL)
-        *e = error;
-    return a->op != NULL ? PB_OK : error.code;
+    return err == PB_OK ? store_pages_next(c->pages, true, e) : err;
 }
 
 /* --- from outside --------------------------------------------------------------------------- */
@@ -191,7 +149,6 @@ enum pb_err app_count_start(struct app *a, const struct location *where, void (*
     if (c == NULL)
         return error_nomem(e);
     arena_init(&c->mem);
-    c->asks[0].c = c->asks[1].c = c;
     c->changed = changed;
     c->ctx = ctx;
     c->now = clock_now();
@@ -203,7 +160,7 @@ enum pb_err app_count_start(struct app *a, const struct location *where, void (*
     if (err == PB_OK && c->spot.container == NULL)
         err = error_set(&error, PB_EUSAGE, "objects are counted below a bucket or a folder");
     if (err == PB_OK)
-        err = ask(c, &c->asks[0], NULL, &error);
+        err = begin(c, &error);
     if (err == PB_OK) {
         *out = c;
         return PB_OK;
@@ -236,7 +193,7 @@ void app_count_free(struct app_count *c)
 {
     if (c == NULL)
         return;
-    end(c, NULL);
+    store_pages_free(c->pages);
     for (size_t i = 0; i < c->tally.class_count; i++)
         free(c->names[i]);
     location_release(&c->where);

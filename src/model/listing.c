@@ -21,7 +21,7 @@ uint64_t listing_count(const struct listing *l)
 
 bool listing_loading(const struct listing *l)
 {
-    return l->pulls[0].op != NULL || l->pulls[1].op != NULL;
+    return store_pages_running(l->pages);
 }
 
 bool listing_complete(const struct listing *l)
@@ -290,112 +290,55 @@ void listing_fail(struct listing *l, const struct error *e)
     l->error = *e;
 }
 
-/* The rows of a page, and where the next one begins. */
-static enum pb_err take_page(struct listing *l, struct store_page *page, struct error *e)
+static void take_page(void *ctx, const struct store_page *page, const struct error *why)
 {
+    struct listing *l = ctx;
     enum pb_err err = PB_OK;
-
-    for (size_t i = 0; err == PB_OK && i < page->count; i++)
-        err = add_entry(l, &page->entries[i], e);
-    free(l->next);
-    l->next = page->next ? mem_strdup(page->next) : NULL;
-    l->complete = page->next == NULL;
-    arrange_page(l);
-    if (err == PB_OK && page->next && !l->next)
-        err = error_nomem(e);
-    return err;
-}
-
-static void pull_end(struct pull *p)
-{
-    store_op_cancel(p->op);
-    store_page_free(p->page);
-    free(p->token);
-    *p = (struct pull){.l = p->l};
-}
-
-static void pull(struct listing *l);
-static void more_known(void *ctx, const char *token);
-
-/* Pages are taken in their order; one that was asked for ahead, and is not the next, is left. */
-static void take_pages(struct listing *l)
-{
-    struct pull *p;
-
-    while ((p = &l->pulls[l->turn])->came) {
-        struct pull *ahead = &l->pulls[1 - l->turn];
-        struct error e = p->error;
-        enum pb_err err = p->page != NULL ? take_page(l, p->page, &e) : e.code;
-
-        pull_end(p);
-        if (err != PB_OK)
-            listing_fail(l, &e);
-        if (err == PB_OK && l->next && ahead->token && strcmp(ahead->token, l->next) == 0)
-            l->turn = 1 - l->turn;
-        else
-            pull_end(ahead);
-    }
-}
-
-static void page_arrived(void *ctx, struct store_page *page, const struct error *why)
-{
-    struct pull *p = ctx;
-    struct listing *l = p->l;
-
-    p->op = NULL;
-    p->came = true;
-    p->page = page;
-    if (why)
-        p->error = *why;
-    take_pages(l);
-    pull(l);
-    l->changed(l->ctx);
-}
-
-static enum pb_err ask(struct listing *l, struct pull *p, const char *token, struct error *e)
-{
-    if (token && (p->token = mem_strdup(token)) == NULL)
-        return error_nomem(e);
-    if (!l->container) {
-        p->op = l->store->ops->list_containers(l->store, token, page_arrived, p, e);
-    } else {
-        struct store_list_request r = {.container = l->container,
-                                       .prefix = l->prefix,
-                                       .prefix_len = l->prefix_len,
-                                       .token = token,
-                                       .more = more_known};
-        p->op = l->store->ops->list(l->store, &r, page_arrived, p, e);
-    }
-    return p->op ? PB_OK : e->code;
-}
-
-/* Where all is wanted the server makes the next page while this one is being read. */
-static void more_known(void *ctx, const char *token)
-{
-    struct pull *p = ctx, *ahead = &p->l->pulls[p == p->l->pulls];
     struct error e;
 
-    if (p->l->wanted == UINT64_MAX && !ahead->op && !ahead->came &&
-        ask(p->l, ahead, token, &e) != PB_OK)
-        pull_end(ahead); /* then in its turn */
+    if (!page) {
+        listing_fail(l, why);
+        return;
+    }
+    for (size_t i = 0; err == PB_OK && i < page->count; i++)
+        err = add_entry(l, &page->entries[i], &e);
+    l->complete = page->next == NULL;
+    arrange_page(l);
+    if (err == PB_OK)
+        return;
+    store_pages_stop(l->pages);
+    listing_fail(l, &e);
 }
 
 /* Asks for the next page when rows are wanted that are not here. */
 static void pull(struct listing *l)
 {
-    struct pull *p = &l->pulls[l->turn];
-    bool first = !l->next && !l->complete && l->loaded == 0;
     struct error e;
 
-    if (p->op || l->complete || l->failed || listing_count(l) >= l->wanted)
+    if (l->complete || l->failed || listing_count(l) >= l->wanted)
         return;
-    if ((first || l->next) && ask(l, p, l->next, &e) != PB_OK) {
-        pull_end(p);
+    if (store_pages_next(l->pages, l->wanted == UINT64_MAX, &e) != PB_OK)
         listing_fail(l, &e);
-    }
+}
+
+static void pages_taken(void *ctx)
+{
+    struct listing *l = ctx;
+
+    pull(l);
+    l->changed(l->ctx);
 }
 
 /* --- making and steering ------------------------------------------------------------------- */
+
+static enum pb_err make_pages(struct listing *l)
+{
+    struct store_list_request r = {
+        .container = l->container, .prefix = l->prefix, .prefix_len = l->prefix_len};
+    struct store_pages_user user = {take_page, pages_taken, l};
+
+    return store_pages_new(l->store, &r, &user, &l->pages, NULL);
+}
 
 enum pb_err listing_new(struct store *s, const char *container, const char *prefix,
                         size_t prefix_len, void (*changed)(void *ctx), void *ctx,
@@ -405,7 +348,6 @@ enum pb_err listing_new(struct store *s, const char *container, const char *pref
     if (!l)
         return error_nomem(e);
     arena_init(&l->names);
-    l->pulls[0].l = l->pulls[1].l = l;
     l->store = s;
     l->changed = changed;
     l->ctx = ctx;
@@ -414,7 +356,7 @@ enum pb_err listing_new(struct store *s, const char *container, const char *pref
     while (l->folder_len > 0 && prefix[l->folder_len - 1] != '/')
         l->folder_len--;
     l->container = container ? mem_strdup(container) : NULL;
-    if (!l->prefix || (container && !l->container)) {
+    if (!l->prefix || (container && !l->container) || make_pages(l) != PB_OK) {
         listing_free(l);
         return error_nomem(e);
     }
@@ -427,7 +369,7 @@ void listing_free(struct listing *l)
 {
     if (!l)
         return;
-    listing_stop(l);
+    store_pages_free(l->pages);
     arrange_free(l);
     arena_release(&l->names);
     for (size_t i = 0; i < l->chunks.len; i++)
@@ -439,7 +381,6 @@ void listing_free(struct listing *l)
     for (size_t i = 0; i < l->again.len; i++)
         free(l->again.data[i].name);
     vec_release(&l->again);
-    free(l->next);
     free(l->container);
     free(l->prefix);
     free(l);
@@ -459,7 +400,6 @@ void listing_want_all(struct listing *l)
 
 void listing_stop(struct listing *l)
 {
-    pull_end(&l->pulls[0]);
-    pull_end(&l->pulls[1]);
+    store_pages_stop(l->pages);
     l->wanted = 0;
 }

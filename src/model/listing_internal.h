@@ -7,6 +7,7 @@
 #include <pklbrowse/job.h>
 #include <pklbrowse/listing.h>
 #include <pklbrowse/mem.h>
+#include <pklbrowse/store_pages.h>
 
 #include "rank.h"
 
@@ -79,16 +80,7 @@ struct listing {
         size_t len, cap;
     } again;
 
-    struct pull { /* a page under way, or the one that was asked for before it came */
-        struct listing *l;
-        struct store_op *op; /* NULL: none, or it has come */
-        char *token;         /* that it was asked for with; NULL: the first */
-        bool came;
-        struct store_page *page; /* NULL: error */
-        struct error error;
-    } pulls[2];
-    unsigned turn; /* which of them comes first */
-    char *next;    /* token of the next page */
+    struct store_pages *pages;
     bool complete;
     uint64_t wanted; /* rows asked for */
     bool failed;
