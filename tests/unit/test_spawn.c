@@ -110,12 +110,12 @@ static void children_by_table(void **state)
         {"printf 123456; sleep 20", 5, 0, 137, "", "", PB_ELIMIT, "wrote more than is wanted"},
         {"cat", 100, 0, 0, "", "", PB_OK, ""}, /* stdin is /dev/null */
         {"kill -TERM $$", 100, 0, 143, "", "", PB_OK, ""},
-        {"echo early; sleep 20", 100, 60, 137, "early\n", "", PB_ETIMEOUT,
-         "/bin/sh did not end within 0.1 s"},
+        {"echo early; sleep 20", 100, 500, 137, "early\n", "", PB_ETIMEOUT,
+         "/bin/sh did not end within 0.5 s"},
         {"(sleep 20) & (sleep 20) & sleep 20", 100, 60, 137, "", "", PB_ETIMEOUT, "did not end"},
         {"trap '' TERM INT HUP; while :; do sleep 1; done", 100, 60, 137, "", "", PB_ETIMEOUT, ""},
         /* A grandchild that keeps our pipe open is not waited for. */
-        {"setsid sleep 3 & echo here", 100, 0, 0, "here\n", "", PB_OK, ""},
+        {"setsid sleep 15 & echo here", 100, 0, 0, "here\n", "", PB_OK, ""},
         {"exec >&- 2>&-; exit 4", 100, 0, 4, "", "", PB_OK, ""},
         /* Only 0, 1 and 2 are open; a session of its own: no terminal. */
         {"i=0; while [ $i -lt 300 ]; do [ -e /proc/$$/fd/$i ] && echo $i; i=$((i+1)); done; true",
@@ -138,7 +138,7 @@ static void children_by_table(void **state)
         if (c.status != cases[i].status || c.e.code != cases[i].code ||
             (c.e.code == PB_OK && strcmp(c.out, cases[i].out) != 0) ||
             strncmp(c.err, cases[i].err, strlen(cases[i].err)) != 0 ||
-            strstr(c.e.msg, cases[i].msg) == NULL || since(before) > 2000)
+            strstr(c.e.msg, cases[i].msg) == NULL || since(before) > 8000)
             fail_msg("%s: status %d, out \"%s\", err \"%.50s\", error %d \"%s\", %u ms",
                      cases[i].script, c.status, c.out, c.err, c.e.code, c.e.msg,
                      (unsigned)since(before));
@@ -223,7 +223,7 @@ static void children_that_are_killed(void **state)
     for (int i = 0; i < 20; i++)
         turn(l, 5);
     assert_false(a.done || b.done);
-    assert_true(since(before) < 2000);
+    assert_true(since(before) < 8000);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
@@ -239,7 +239,7 @@ static void children_end_with_the_loop(void **state)
         spawn(l, &c[i], i == 2 ? "exit 0" : "sleep 20", 10, 0);
     loop_kill(l, c[1].handle);
     loop_free(l);
-    assert_true(since(before) < 1000);
+    assert_true(since(before) < 8000);
     assert_false(c[0].done || c[1].done || c[2].done);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
