@@ -7,6 +7,9 @@
 #ifndef PKLBROWSE_MEM_H
 #define PKLBROWSE_MEM_H
 
+#include <stddef.h>
+#include <string.h>
+
 #include <pklbrowse/error.h>
 
 void *mem_alloc(size_t n);                             /* zeroed; NULL when there is no memory */
@@ -34,5 +37,37 @@ bool vec_grow_(void **data, size_t *cap, size_t need, size_t elem);
 #define vec_push(v, value)                                                                         \
     (vec_reserve(v, (v)->len + 1) ? ((v)->data[(v)->len++] = (value), true) : false)
 #define vec_release(v) (free((v)->data), (v)->data = NULL, (v)->len = (v)->cap = 0)
+
+/* In a vector that is sorted by a field, a uint64_t or uint32_t: how many elements are below a key;
+ * how many are not above it. */
+#define vec_lower(v, field, key) vec_search_(VEC_FIELD_(v, field), (key), false)
+#define vec_upper(v, field, key) vec_search_(VEC_FIELD_(v, field), (key), true)
+#define VEC_FIELD_(v, field)                                                                       \
+    (v)->data, (v)->len, sizeof *(v)->data, offsetof(__typeof__(*(v)->data), field),               \
+        sizeof(v)->data->field
+static inline size_t vec_search_(const void *data, size_t len, size_t elem, size_t field,
+                                 size_t size, uint64_t key, bool equal_too)
+{
+    size_t low = 0, high = len;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const char *at = (const char *)data + middle * elem + field;
+        uint32_t short_value;
+        uint64_t value;
+
+        if (size == sizeof short_value) {
+            memcpy(&short_value, at, sizeof short_value);
+            value = short_value;
+        } else {
+            memcpy(&value, at, sizeof value);
+        }
+        if (value < key || (equal_too && value == key))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
 
 #endif

@@ -23,17 +23,7 @@ void source_free(struct source *s)
 /* The first gap at `at` or behind it. */
 static size_t gap_index(const struct source *s, uint64_t at)
 {
-    size_t low = 0, high = s->gaps.len;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (s->gaps.data[middle].at < at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return vec_lower(&s->gaps, at, at);
 }
 
 bool source_gap_add(struct source *s, uint64_t at, uint64_t len)

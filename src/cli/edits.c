@@ -278,17 +278,9 @@ static int by_hash(const void *a, const void *b)
 static enum pb_err check_hash(const struct edit *edits, const struct points *ends, uint64_t hash,
                               size_t number, enum edit_reach reach, struct error *e)
 {
-    size_t low = 0, high = ends->len;
+    size_t low = vec_lower(ends, hash, hash);
     enum pb_err err = PB_OK;
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (ends->data[middle].hash < hash)
-            low = middle + 1;
-        else
-            high = middle;
-    }
     for (; low < ends->len && ends->data[low].hash == hash && err == PB_OK; low++) {
         size_t other = ends->data[low].edit;
         const struct edit *a = &edits[other > number ? other : number];

@@ -79,16 +79,8 @@ enum pb_err diff_same_bytes(struct source *x, uint64_t at, struct source *y, uin
 
 static bool corresponds(const struct diff_stream *s, uint64_t a, uint64_t b)
 {
-    size_t low = 0, high = s->segments.len;
+    size_t low = vec_upper(&s->segments, a, a);
 
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (s->segments.data[mid].a <= a)
-            low = mid + 1;
-        else
-            high = mid;
-    }
     if (low == 0)
         return false;
     return a - s->segments.data[low - 1].a < s->segments.data[low - 1].len &&
@@ -98,17 +90,7 @@ static bool corresponds(const struct diff_stream *s, uint64_t a, uint64_t b)
 /* Regions begin in any order: an item from the end of a list before those in front of it. */
 static size_t region_after(const struct diff_stream *s, uint64_t a)
 {
-    size_t low = 0, high = s->regions.len;
-
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (s->regions.data[mid].a <= a)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
+    return vec_upper(&s->regions, a, a);
 }
 
 /* Opcodes of one reading with the same distance are one segment (`join`: not the first of it), and
@@ -134,17 +116,7 @@ static bool insert_segment(struct diff_stream *s, size_t *at, bool join, uint64_
 
 static size_t segment_after(const struct diff_stream *s, uint64_t a)
 {
-    size_t low = 0, high = s->segments.len;
-
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (s->segments.data[mid].a <= a)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
+    return vec_upper(&s->segments, a, a);
 }
 
 /* ------------------------------------------------------------------- side by side */

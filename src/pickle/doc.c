@@ -114,16 +114,8 @@ void pkl_doc_info(const struct pkl_doc *d, struct pkl_info *out)
 
 unsigned doc_protocol_at(const struct pkl_doc *d, uint64_t at)
 {
-    size_t low = 0, high = d->protos.len;
+    size_t low = vec_upper(&d->protos, offset, at);
 
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (d->protos.data[mid].offset <= at)
-            low = mid + 1;
-        else
-            high = mid;
-    }
     return low > 0 ? d->protos.data[low - 1].protocol : 0;
 }
 

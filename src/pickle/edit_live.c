@@ -16,16 +16,8 @@
 /* The number of the new value whose bytes hold an offset of the second source. */
 static size_t value_holding(const struct pkl_edit *ed, uint64_t off)
 {
-    size_t low = 0, high = ed->values.len;
+    size_t low = vec_upper(&ed->values, node.end, off);
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (ed->values.data[middle].node.end <= off)
-            low = middle + 1;
-        else
-            high = middle;
-    }
     return low < ed->values.len && ed->values.data[low].node.begin <= off ? low + 1 : 0;
 }
 
@@ -110,16 +102,8 @@ struct fetches {
 
 static size_t span_at(const struct edit_gone *g, uint64_t offset)
 {
-    size_t low = 0, high = g->len;
+    size_t low = vec_upper(g, end, offset);
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (g->data[middle].end <= offset)
-            low = middle + 1;
-        else
-            high = middle;
-    }
     return low < g->len && g->data[low].begin <= offset ? low + 1 : 0;
 }
 

@@ -20,16 +20,8 @@ size_t edit_shown_at(struct pkl_edit *ed, pkl_id owner, uint64_t index)
 
 bool edit_link_at(const struct pkl_edit *ed, uint64_t offset, pkl_id *target)
 {
-    size_t low = 0, high = ed->links.len;
+    size_t low = vec_lower(&ed->links, offset, offset);
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (ed->links.data[middle].offset < offset)
-            low = middle + 1;
-        else
-            high = middle;
-    }
     if (low == ed->links.len || ed->links.data[low].offset != offset)
         return false;
     *target = ed->links.data[low].target;

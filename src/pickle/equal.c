@@ -238,15 +238,7 @@ void equals_release(struct equals *q)
 
 uint64_t equals_shown(const struct equals *q, uint64_t index)
 {
-    size_t low = 0, high = q->len;
+    size_t low = vec_lower(q, index, index);
 
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (q->data[mid].index < index)
-            low = mid + 1;
-        else
-            high = mid;
-    }
     return low < q->len && q->data[low].index == index ? q->data[low].shown : index;
 }

@@ -153,16 +153,8 @@ void memo_forget(struct pkl_doc *d, uint64_t at)
 /* Is the put at `at` in the log as one off the dense sequence? */
 static bool is_sparse(const struct pkl_doc *d, uint64_t at)
 {
-    size_t low = 0, high = d->puts.len;
+    size_t low = vec_lower(&d->puts, offset, at);
 
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (d->puts.data[mid].offset < at)
-            low = mid + 1;
-        else
-            high = mid;
-    }
     return low < d->puts.len && d->puts.data[low].offset == at && !d->puts.data[low].dense;
 }
 
@@ -263,19 +255,11 @@ enum pb_err memo_get(struct pkl_doc *d, uint64_t at, uint64_t slot, uint64_t *ma
 
 enum pb_err memo_put_slot(struct pkl_doc *d, uint64_t at, uint64_t *slot, struct error *e)
 {
-    size_t low = 0, high = d->marks.len;
+    size_t low = vec_upper(&d->marks, offset, at);
     uint64_t count = 0;
     struct op op = {.end = 0};
     struct cursor c;
 
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (d->marks.data[mid].offset <= at)
-            low = mid + 1;
-        else
-            high = mid;
-    }
     if (low > 0) {
         op.end = d->marks.data[low - 1].offset;
         count = d->marks.data[low - 1].count_bias >> 24;
@@ -299,16 +283,8 @@ enum pb_err memo_put_slot(struct pkl_doc *d, uint64_t at, uint64_t *slot, struct
 
 static const struct dup *find_dup(const struct pkl_doc *d, uint64_t at)
 {
-    size_t low = 0, high = d->dups.len;
+    size_t low = vec_lower(&d->dups, offset, at);
 
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (d->dups.data[mid].offset < at)
-            low = mid + 1;
-        else
-            high = mid;
-    }
     return low < d->dups.len && d->dups.data[low].offset == at ? &d->dups.data[low] : NULL;
 }
 

@@ -64,17 +64,7 @@ static enum pb_err read_by(struct keep *k, struct splice_put *p, uint64_t get)
 
 static size_t first_put(const struct splice_work *w, uint64_t at)
 {
-    size_t low = 0, high = w->puts.len;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (w->puts.data[middle].offset < at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return vec_lower(&w->puts, offset, at);
 }
 
 /* Can a child that is moved be written where it comes to stand?  Then nothing reads it or its
@@ -208,32 +198,12 @@ static enum pb_err need_targets(struct keep *k, bool *more)
 
 static size_t first_get(const struct splice_work *w, uint64_t at)
 {
-    size_t low = 0, high = w->gets.len;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (w->gets.data[middle].offset < at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return vec_lower(&w->gets, offset, at);
 }
 
 static size_t first_span(const struct splice_work *w, uint64_t at)
 {
-    size_t low = 0, high = w->spans.len;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (w->spans.data[middle].begin < at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return vec_lower(&w->spans, begin, at);
 }
 
 static bool encloses(const struct splice_span *s, const struct splice_part *p)

@@ -32,16 +32,8 @@ void splice_memo_release(struct splice_memo *m)
 
 static bool changes(const struct splice_work *w, uint64_t from, uint64_t to)
 {
-    size_t low = 0, high = w->spans.len;
+    size_t low = vec_lower(&w->spans, begin, from);
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (w->spans.data[middle].begin < from)
-            low = middle + 1;
-        else
-            high = middle;
-    }
     return low < w->spans.len && w->spans.data[low].begin < to;
 }
 

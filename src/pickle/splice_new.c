@@ -123,16 +123,8 @@ static enum pb_err points(struct writer *r, struct writing *f, uint64_t *from, u
 static const struct edit_link *next_link(const struct writer *r, uint64_t from)
 {
     const struct edit_links *links = &r->w->ed->links;
-    size_t low = 0, high = links->len;
+    size_t low = vec_lower(links, offset, from);
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (links->data[middle].offset < from)
-            low = middle + 1;
-        else
-            high = middle;
-    }
     return low < links->len ? &links->data[low] : NULL;
 }
 

@@ -80,16 +80,8 @@ void splice_sort(struct splice_work *w)
 
 struct splice_span *splice_around(struct splice_work *w, uint64_t at)
 {
-    size_t low = 0, high = w->spans.len;
+    size_t low = vec_upper(&w->spans, begin, at);
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (w->spans.data[middle].begin <= at)
-            low = middle + 1;
-        else
-            high = middle;
-    }
     while (low != 0) {
         struct splice_span *s = &w->spans.data[low - 1];
 

@@ -60,18 +60,10 @@ static void next_pickle(struct renumber *r, uint64_t start)
 
 static uint64_t number_of(const struct renumber *r, uint64_t slot)
 {
-    size_t low = 0, high = r->shifts.len;
+    size_t low = vec_upper(&r->shifts, from, slot);
 
     if (slot >= SPLICE_NO_ROOM)
         return r->added.data[slot - SPLICE_NO_ROOM];
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (r->shifts.data[middle].from <= slot)
-            low = middle + 1;
-        else
-            high = middle;
-    }
     return low > 0 ? slot + (uint64_t)r->shifts.data[low - 1].by : slot;
 }
 

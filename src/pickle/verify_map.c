@@ -95,15 +95,7 @@ void verify_join(struct verify_ranges *r)
 const struct verify_range *verify_range_in(const struct verify_ranges *r, uint64_t from,
                                            uint64_t to)
 {
-    size_t low = 0, high = r->len;
+    size_t low = vec_lower(r, end, from);
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (r->data[middle].end < from)
-            low = middle + 1;
-        else
-            high = middle;
-    }
     return low < r->len && r->data[low].begin <= to ? &r->data[low] : NULL;
 }

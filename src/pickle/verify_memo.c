@@ -160,16 +160,8 @@ static bool is_dense(const struct verify_slots *s)
 
 static uint64_t shifted(const struct verify *v, uint64_t slot)
 {
-    size_t low = 0, high = v->shifts.len;
+    size_t low = vec_upper(&v->shifts, from, slot);
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (v->shifts.data[middle].from <= slot)
-            low = middle + 1;
-        else
-            high = middle;
-    }
     return low > 0 ? slot + v->shifts.data[low - 1].by : slot;
 }
 

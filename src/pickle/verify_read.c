@@ -54,17 +54,9 @@ enum pb_err verify_kid(struct verify *v, unsigned side, struct pkl_view *view, p
 /* Does it take children away from its own span? */
 static bool is_straight(const struct pkl_doc *d, pkl_id id)
 {
-    size_t low = 0, high = d->extras.len;
     uint64_t maker = PKL_ID_OFFSET(id);
+    size_t low = vec_lower(&d->extras, maker, maker);
 
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-
-        if (d->extras.data[middle].maker < maker)
-            low = middle + 1;
-        else
-            high = middle;
-    }
     return low == d->extras.len || d->extras.data[low].maker != maker;
 }
 

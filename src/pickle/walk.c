@@ -10,16 +10,8 @@
 
 static uint32_t first_ending_after(const struct pkl_doc *d, uint64_t at)
 {
-    size_t low = 0, high = d->records.len;
+    size_t low = vec_upper(&d->records, end, at);
 
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (d->records.data[mid].end <= at)
-            low = mid + 1;
-        else
-            high = mid;
-    }
     return low < d->records.len ? (uint32_t)low : NO_RECORD;
 }
 

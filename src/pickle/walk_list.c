@@ -329,19 +329,11 @@ enum pb_err walk_standing(struct pkl_doc *d, uint64_t first, size_t count, struc
 enum pb_err walk_root(struct pkl_doc *d, uint64_t n, struct wval *out, uint64_t *start,
                       struct error *e)
 {
-    size_t low = 0, high = d->pickles.len;
+    size_t low = vec_upper(&d->pickles, number, n);
     struct pickle_mark at;
     struct walk w;
     enum pb_err err = PB_OK;
 
-    while (low < high) {
-        size_t mid = low + (high - low) / 2;
-
-        if (d->pickles.data[mid].number <= n)
-            low = mid + 1;
-        else
-            high = mid;
-    }
     if (low == 0)
         return error_set(e, PB_ENOTFOUND, "there is no pickle %llu", (unsigned long long)n);
     at = d->pickles.data[low - 1];

@@ -145,14 +145,45 @@ static void vectors_grow(void **state)
     assert_int_equal(v.cap, 0);
 }
 
+static void sorted_vectors(void **state)
+{
+    struct pair {
+        uint32_t narrow;
+        uint64_t wide;
+    };
+    struct {
+        struct pair *data;
+        size_t len, cap;
+    } v = {0};
+
+    (void)state;
+    assert_int_equal(vec_lower(&v, wide, 0), 0);
+    assert_int_equal(vec_upper(&v, narrow, UINT64_MAX), 0);
+    /* 0 0 0 2 2 2 4 4 4 ..., the wide ones far above 32 bits */
+    for (uint32_t i = 0; i < 100; i++)
+        assert_true(vec_push(&v, ((struct pair){i / 3 * 2, (uint64_t)(i / 3 * 2) << 32})));
+    for (uint32_t key = 0; key < 70; key++) {
+        size_t below = 0, upto = 0;
+
+        for (size_t i = 0; i < v.len; i++) {
+            below += v.data[i].narrow < key;
+            upto += v.data[i].narrow <= key;
+        }
+        assert_int_equal(vec_lower(&v, narrow, key), below);
+        assert_int_equal(vec_upper(&v, narrow, key), upto);
+        assert_int_equal(vec_lower(&v, wide, (uint64_t)key << 32), below);
+        assert_int_equal(vec_upper(&v, wide, (uint64_t)key << 32), upto);
+    }
+    assert_int_equal(vec_lower(&v, narrow, UINT64_MAX), v.len);
+    vec_release(&v);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(allocations),
-        cmocka_unit_test(fails_when_told),
-        cmocka_unit_test(arena_gives_zeroed_aligned_memory),
-        cmocka_unit_test(arena_copies_text),
-        cmocka_unit_test(vectors_grow),
+        cmocka_unit_test(allocations),       cmocka_unit_test(fails_when_told),
+        cmocka_unit_test(sorted_vectors),    cmocka_unit_test(arena_gives_zeroed_aligned_memory),
+        cmocka_unit_test(arena_copies_text), cmocka_unit_test(vectors_grow),
     };
 
     return cmocka_run_group_tests_name("mem", tests, NULL, NULL);
