@@ -11,6 +11,8 @@
 bool num_add(uint64_t a, uint64_t b, uint64_t *out); /* false: overflow */
 bool num_mul(uint64_t a, uint64_t b, uint64_t *out);
 
+int num_digit(char c); /* 0 to 15, of either case; 99: it is no digit */
+
 bool num_parse_u64(const char *s, size_t n, uint64_t *out); /* decimal digits only */
 bool num_parse_i64(const char *s, size_t n, int64_t *out);  /* optional sign */
 /* What float() takes less blanks and underscores, whole, in any locale; what is too large is inf.

@@ -46,6 +46,13 @@ enum pkl_kind {
     PKL_BROKEN  /* what stood on the stack where the pickle breaks */
 };
 
+/* Can there be something to unfold? */
+static inline bool pkl_kind_has_children(enum pkl_kind kind)
+{
+    return (kind >= PKL_LIST && kind <= PKL_FROZENSET) || kind == PKL_OBJECT ||
+           kind == PKL_PERSID || kind == PKL_BROKEN;
+}
+
 /*
  * A value's id: 64 bits of source number, tag and the offset of the opcode that *made* it (']',
  * 't', 'R', 'K' ...; BUILD and SETITEMS keep the maker).  A GET or DUP is a reference with an id of

@@ -36,6 +36,8 @@ enum pb_err aws_write_file(const char *path, const void *p, size_t n, struct err
 const char *aws_configured_endpoint(const struct aws_config *c, const char *profile,
                                     const char *service, const char **where,
                                     const char **where_name);
+/* An address without the slashes at its end, once it is whole; what is wrong with it else. */
+enum pb_err aws_endpoint_check(struct buf *url, struct error *e) PB_CHECK;
 /* The domain that Amazon's hosts of a region are under. */
 const char *aws_partition_domain(const char *region);
 /* Frees a string after wiping it. */

@@ -140,8 +140,6 @@ static enum pb_err endpoint(struct buf *out, const struct aws_session *s, const 
 {
     const char *where, *name;
     const char *url = aws_configured_endpoint(s->config, s->profile, "sts", &where, &name);
-    struct endpoint ep = {0};
-    enum pb_err err;
 
     *region = aws_signing_region(s->region);
     if (url)
@@ -152,13 +150,7 @@ static enum pb_err endpoint(struct buf *out, const struct aws_session *s, const 
         buf_puts(out, "https://sts.amazonaws.com");
     else
         buf_printf(out, "https://sts.%s.%s", *region, aws_partition_domain(*region));
-    while (out->len > 0 && out->data[out->len - 1] == '/')
-        buf_truncate(out, out->len - 1);
-    err = buf_status(out, e);
-    if (err == PB_OK)
-        err = endpoint_parse(&ep, out->data, e);
-    endpoint_release(&ep);
-    return err;
+    return aws_endpoint_check(out, e);
 }
 
 enum pb_err aws_role_read(struct aws_sts_answer *a, const struct http_result *r,

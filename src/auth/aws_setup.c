@@ -119,6 +119,20 @@ static bool endpoints_ignored(const struct aws_config *c, const char *profile)
     return aws_is_true(set ? set : aws_setting(c, profile, "ignore_configured_endpoint_urls"));
 }
 
+enum pb_err aws_endpoint_check(struct buf *url, struct error *e)
+{
+    struct endpoint ep = {0};
+    enum pb_err err;
+
+    while (url->len > 0 && url->data[url->len - 1] == '/')
+        buf_truncate(url, url->len - 1);
+    err = buf_status(url, e);
+    if (err == PB_OK)
+        err = endpoint_parse(&ep, url->data, e);
+    endpoint_release(&ep);
+    return err;
+}
+
 const char *aws_configured_endpoint(const struct aws_config *c, const char *profile,
                                     const char *service, const char **where,
                                     const char **where_name)

@@ -83,8 +83,6 @@ enum pb_err aws_sso_endpoint(struct buf *out, const struct aws_lookup *k, const 
     const char *where, *name;
     const char *url =
         aws_configured_endpoint(k->config, k->session->profile, service, &where, &name);
-    struct endpoint ep = {0};
-    enum pb_err err;
 
     if (!url && !aws_region_valid(region))
         return aws_lookup_error(k, e, PB_EUSAGE, "its sso_region is not a name like us-east-1");
@@ -92,13 +90,7 @@ enum pb_err aws_sso_endpoint(struct buf *out, const struct aws_lookup *k, const 
         buf_puts(out, url);
     else
         buf_printf(out, "https://%s.%s.%s", host, region, aws_partition_domain(region));
-    while (out->len > 0 && out->data[out->len - 1] == '/')
-        buf_truncate(out, out->len - 1);
-    err = buf_status(out, e);
-    if (err == PB_OK)
-        err = endpoint_parse(&ep, out->data, e);
-    endpoint_release(&ep);
-    return err;
+    return aws_endpoint_check(out, e);
 }
 
 void aws_sso_token_free(struct aws_sso_token *t)

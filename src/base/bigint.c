@@ -123,24 +123,13 @@ enum pb_err num_big_to_hex(struct buf *out, const uint8_t *le, size_t n, struct 
     return buf_status(out, e);
 }
 
-static int digit_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return 99;
-}
-
 /* Digits of base 2^shift, the last one lowest.  m has room for all of their bits. */
 static void bits_of_digits(uint8_t *m, const char *digits, size_t n, unsigned shift)
 {
     size_t bit = 0;
 
     for (size_t i = n; i-- > 0; bit += shift) {
-        unsigned v = (unsigned)digit_value(digits[i]) << bit % 8;
+        unsigned v = (unsigned)num_digit(digits[i]) << bit % 8;
 
         m[bit / 8] = (uint8_t)(m[bit / 8] | v);
         if (v > 0xff)
@@ -203,7 +192,7 @@ enum pb_err num_big_parse(struct buf *out_le, const char *digits, size_t n, int 
     if (n == 0)
         return error_set(e, PB_EUSAGE, "a number without digits");
     for (size_t i = 0; i < n; i++) {
-        if (digit_value(digits[i]) >= base)
+        if (num_digit(digits[i]) >= base)
             return error_set(e, PB_EUSAGE, "not a number of base %d", base);
     }
     if (base == 10)

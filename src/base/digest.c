@@ -4,6 +4,7 @@
 
 #include <pklbrowse/digest.h>
 #include <pklbrowse/mem.h>
+#include <pklbrowse/num.h>
 
 static enum pb_err unavailable(const char *name, struct error *e)
 {
@@ -142,20 +143,12 @@ uint32_t crc32_of(uint32_t crc, const void *p, size_t n)
     return ~crc;
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 bool hex_decode(const char *text, size_t n, uint8_t *out)
 {
     for (size_t i = 0; i + 1 < n; i += 2) {
-        int high = hex_digit(text[i]), low = high < 0 ? -1 : hex_digit(text[i + 1]);
+        int high = num_digit(text[i]), low = high > 15 ? high : num_digit(text[i + 1]);
 
-        if (low < 0)
+        if (low > 15)
             return false;
         out[i / 2] = (uint8_t)(high << 4 | low);
     }

@@ -29,22 +29,11 @@ void uri_encode(struct buf *out, const char *s, size_t n, bool keep_slash)
     }
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 void uri_decode(struct buf *out, const char *s, size_t n, bool plus_is_space)
 {
     for (size_t i = 0; i < n; i++) {
-        if (s[i] == '%' && n - i > 2 && hex_value(s[i + 1]) >= 0 && hex_value(s[i + 2]) >= 0) {
-            buf_putc(out, (char)(hex_value(s[i + 1]) * 16 + hex_value(s[i + 2])));
+        if (s[i] == '%' && n - i > 2 && num_digit(s[i + 1]) < 16 && num_digit(s[i + 2]) < 16) {
+            buf_putc(out, (char)(num_digit(s[i + 1]) * 16 + num_digit(s[i + 2])));
             i += 2;
         } else {
             buf_putc(out, s[i] == '+' && plus_is_space ? ' ' : s[i]);

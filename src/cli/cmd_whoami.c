@@ -6,34 +6,10 @@
 #include <pklbrowse/intl.h>
 #include <pklbrowse/text.h>
 
-#include "cli.h"
 #include "whoami.h"
-
-struct asking {
-    struct cli *c;
-    bool done;
-    struct error error;  /* of the credentials: there are none */
-    struct error nobody; /* nobody says whose they are */
-    enum pb_err printed;
-    struct error output; /* when printing failed */
-};
 
 /* --- lines -------------------------------------------------------------------------------------
  */
-
-PB_PRINTF(3, 4)
-static void put_line(struct buf *out, const char *name, const char *fmt, ...)
-{
-    char text[1024];
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    cli_label(out, name);
-    text_escape(out, text, strlen(text));
-    buf_putc(out, '\n');
-}
 
 static void put_endpoint(struct buf *out, const struct aws_setup *s)
 {
@@ -53,59 +29,48 @@ static const char *addressing_name(enum aws_addressing how)
     return how == AWS_ADDRESSING_PATH ? "path" : how == AWS_ADDRESSING_VIRTUAL ? "virtual" : "auto";
 }
 
-static void put_credentials(struct buf *out, const struct asking *w, const struct app_who *who)
+static void put_credentials(struct buf *out, const struct whoami *w, const struct app_who *who)
 {
     const struct aws_credentials *c = who->credentials;
-    struct buf when;
+    struct buf nobody;
 
     if (who->setup->anonymous)
-        put_line(out, N_("credentials"), _("none: anonymous (--no-sign-request)"));
+        whoami_line(out, N_("credentials"), _("none: anonymous (--no-sign-request)"), NULL);
     if (c == NULL)
         return;
-    put_line(out, N_("credentials"), "%s", c->origin);
-    put_line(out, N_("access key"), "%s", c->access_key);
-    if (c->expires != 0) {
-        buf_init(&when, BUF_MAX_LINE);
-        clock_format_iso(&when, c->expires);
-        put_line(out, N_("expires"), "%s", when.data);
-        buf_release(&when);
-    }
+    whoami_line(out, N_("credentials"), c->origin, NULL);
+    whoami_line(out, N_("access key"), c->access_key, NULL);
+    whoami_expires(out, c->expires);
     if (who->identity != NULL) {
-        put_line(out, N_("identity"), "%s", who->identity->arn);
-        put_line(out, N_("account"), "%s", who->identity->account);
-        put_line(out, N_("user id"), "%s", who->identity->user_id);
+        whoami_line(out, N_("identity"), who->identity->arn, NULL);
+        whoami_line(out, N_("account"), who->identity->account, NULL);
+        whoami_line(out, N_("user id"), who->identity->user_id, NULL);
     } else {
-        put_line(out, N_("identity"), _("not known: %s"), w->nobody.msg);
+        buf_init(&nobody, BUF_MAX_TEXT);
+        buf_printf(&nobody, _("not known: %s"), w->nobody.msg);
+        whoami_line(out, N_("identity"), nobody.data, NULL);
+        buf_release(&nobody);
     }
 }
 
-static void put_text(struct buf *out, const struct asking *w, const struct app_who *who)
+static void put_text(struct buf *out, const struct whoami *w, const struct app_who *who)
 {
     const struct aws_setup *s = who->setup;
     struct buf endpoint;
 
     buf_init(&endpoint, BUF_MAX_LINE);
     put_endpoint(&endpoint, s);
-    put_line(out, N_("profile"), "%s (%s)", s->profile, s->profile_origin);
+    whoami_line(out, N_("profile"), s->profile, s->profile_origin);
     put_credentials(out, w, who);
-    put_line(out, N_("region"), "%s (%s)", s->region, s->region_origin);
-    put_line(out, N_("endpoint"), "%s (%s)", endpoint.data,
-             s->endpoint_origin != NULL ? s->endpoint_origin : _("Amazon's own"));
-    put_line(out, N_("addressing"), "%s", addressing_name(s->addressing));
+    whoami_line(out, N_("region"), s->region, s->region_origin);
+    whoami_line(out, N_("endpoint"), endpoint.data,
+                s->endpoint_origin != NULL ? s->endpoint_origin : _("Amazon's own"));
+    whoami_line(out, N_("addressing"), addressing_name(s->addressing), NULL);
     buf_release(&endpoint);
 }
 
 /* --- JSON --------------------------------------------------------------------------------------
  */
-
-static void put_member(struct buf *out, const char *name, const char *value)
-{
-    if (out->len > 0 && out->data[out->len - 1] != '{')
-        buf_puts(out, ", ");
-    json_text(out, name);
-    buf_puts(out, ": ");
-    json_text(out, value);
-}
 
 static void put_json_credentials(struct buf *out, const struct aws_credentials *c)
 {
@@ -115,15 +80,15 @@ static void put_json_credentials(struct buf *out, const struct aws_credentials *
         return;
     }
     buf_putc(out, '{');
-    put_member(out, "provider", c->provider);
-    put_member(out, "from", c->origin);
-    put_member(out, "access_key_id", c->access_key);
+    whoami_member(out, "provider", c->provider);
+    whoami_member(out, "from", c->origin);
+    whoami_member(out, "access_key_id", c->access_key);
     buf_puts(out, ", \"expires\": ");
     json_time(out, c->expires);
     buf_putc(out, '}');
 }
 
-static void put_json(struct buf *out, const struct asking *w, const struct app_who *who)
+static void put_json(struct buf *out, const struct whoami *w, const struct app_who *who)
 {
     const struct aws_setup *s = who->setup;
     const struct error *why = w->error.code != PB_OK ? &w->error : &w->nobody;
@@ -132,26 +97,26 @@ static void put_json(struct buf *out, const struct asking *w, const struct app_w
     buf_init(&endpoint, BUF_MAX_LINE);
     put_endpoint(&endpoint, s);
     buf_putc(out, '{');
-    put_member(out, "profile", s->profile);
-    put_member(out, "profile_from", s->profile_origin);
+    whoami_member(out, "profile", s->profile);
+    whoami_member(out, "profile_from", s->profile_origin);
     put_json_credentials(out, who->credentials);
     buf_printf(out, ", \"anonymous\": %s", s->anonymous ? "true" : "false");
     buf_puts(out, ", \"identity\": ");
     if (who->identity != NULL) {
         buf_putc(out, '{');
-        put_member(out, "arn", who->identity->arn);
-        put_member(out, "account", who->identity->account);
-        put_member(out, "user_id", who->identity->user_id);
+        whoami_member(out, "arn", who->identity->arn);
+        whoami_member(out, "account", who->identity->account);
+        whoami_member(out, "user_id", who->identity->user_id);
         buf_putc(out, '}');
     } else {
         buf_puts(out, "null");
     }
-    put_member(out, "error", why->code != PB_OK ? why->msg : NULL);
-    put_member(out, "region", s->region);
-    put_member(out, "region_from", s->region_origin);
-    put_member(out, "endpoint", endpoint.data);
-    put_member(out, "endpoint_from", s->endpoint_origin);
-    put_member(out, "addressing", addressing_name(s->addressing));
+    whoami_member(out, "error", why->code != PB_OK ? why->msg : NULL);
+    whoami_member(out, "region", s->region);
+    whoami_member(out, "region_from", s->region_origin);
+    whoami_member(out, "endpoint", endpoint.data);
+    whoami_member(out, "endpoint_from", s->endpoint_origin);
+    whoami_member(out, "addressing", addressing_name(s->addressing));
     buf_puts(out, "}\n");
     buf_release(&endpoint);
 }
@@ -161,7 +126,7 @@ static void put_json(struct buf *out, const struct asking *w, const struct app_w
 
 static void on_known(void *ctx, const struct app_who *who, const struct error *e)
 {
-    struct asking *w = ctx;
+    struct whoami *w = ctx;
     struct buf text;
 
     w->done = true;
@@ -174,8 +139,7 @@ static void on_known(void *ctx, const struct app_who *who, const struct error *e
         put_json(&text, w, who);
     else
         put_text(&text, w, who);
-    w->printed = out_buf(&w->c->out, &text, &w->output);
-    buf_release(&text);
+    whoami_print(w, &text);
     /* A server that only speaks S3 need not know people: that is no failure of theirs. */
     if (w->nobody.code != PB_OK && who->setup->endpoint == NULL)
         w->error = w->nobody;
@@ -183,7 +147,7 @@ static void on_known(void *ctx, const struct app_who *who, const struct error *e
 
 static int whoami_s3(struct cli *c)
 {
-    struct asking w = {.c = c};
+    struct whoami w = {.c = c};
     struct app_whoami *job;
     struct error error;
     enum pb_err err = app_whoami_start(c->app, on_known, &w, &job, &error);
@@ -192,11 +156,7 @@ static int whoami_s3(struct cli *c)
         return cli_fail(c, &error);
     err = cli_wait(c, &w.done, NULL, NULL, &error);
     app_whoami_free(job);
-    if (err != PB_OK)
-        return cli_fail(c, &error);
-    if (w.printed != PB_OK)
-        return cli_fail(c, &w.output);
-    return w.error.code != PB_OK ? cli_fail(c, &w.error) : STATUS_OK;
+    return whoami_end(&w, err, &error);
 }
 
 int cmd_whoami(struct cli *c)

@@ -217,28 +217,11 @@ static void drop_caches_below(struct tree *t, const struct tree_node *n, bool it
     }
 }
 
-static bool kind_has_children(enum pkl_kind kind)
-{
-    switch (kind) {
-    case PKL_LIST:
-    case PKL_TUPLE:
-    case PKL_DICT:
-    case PKL_SET:
-    case PKL_FROZENSET:
-    case PKL_OBJECT:
-    case PKL_PERSID:
-    case PKL_BROKEN:
-        return true;
-    default:
-        return false;
-    }
-}
-
 enum pb_err tree_count_children(struct tree *t, const struct pkl_node *n, uint64_t *count,
                                 struct error *e)
 {
     *count = 0;
-    if (!kind_has_children(n->kind))
+    if (!pkl_kind_has_children(n->kind))
         return PB_OK;
     return t->view->count_children(t->view, n->id, count, e);
 }

@@ -7,13 +7,14 @@
 #include <string.h>
 
 #include <pklbrowse/mem.h>
+#include <pklbrowse/num.h>
 #include <pklbrowse/pkl_leaf.h>
 #include <pklbrowse/text.h>
 
 #include "audit.h"
 #include "index.h"
 
-#define LOOK 4096u                        /* bytes a first look takes */
+#define LOOK 4096u                             /* bytes a first look takes */
 #define DECODED_MAX ((size_t)64 * 1024 * 1024) /* of a value that is not its bytes as they are */
 #define SHORTEST 4
 
@@ -186,20 +187,12 @@ static bool from_base64(const uint8_t *s, size_t n, struct buf *out)
     return true;
 }
 
-static int hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 32;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool from_hex(const uint8_t *s, size_t n, struct buf *out)
 {
     for (size_t i = 0; i + 1 < n; i += 2) {
-        int high = hex_digit(s[i]), low = hex_digit(s[i + 1]);
+        int high = num_digit((char)s[i]), low = num_digit((char)s[i + 1]);
 
-        if (high < 0 || low < 0)
+        if (high > 15 || low > 15)
             return false;
         buf_putc(out, (char)(unsigned char)(high << 4 | low));
     }
@@ -292,8 +285,8 @@ static enum pb_err decoded(struct pkl_doc *d, const struct op *op, enum pkl_audi
 }
 
 /* A line is looked at as what its escapes mean. */
-static enum pb_err look_at_line(struct pkl_doc *d, const struct op *op,
-                                enum pkl_audit_place *place, struct error *e)
+static enum pb_err look_at_line(struct pkl_doc *d, const struct op *op, enum pkl_audit_place *place,
+                                struct error *e)
 {
     pkl_id id = PKL_ID(d->no, PKL_TAG_VALUE, op->at);
     struct pkl_node node = {.id = id, .target = id, .kind = op_kind(op->code), .opcode = op->code};

@@ -22,17 +22,6 @@ static void strip(const char **s, size_t *n)
         (*n)--;
 }
 
-static int digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return 99;
-}
-
 /* Digits of the base, single underscores between them (and after a prefix). */
 static bool all_digits(const char *s, size_t n, int base, bool after_prefix)
 {
@@ -41,7 +30,7 @@ static bool all_digits(const char *s, size_t n, int base, bool after_prefix)
     if (n == 0)
         return false;
     for (size_t i = 0; i < n; i++) {
-        if (s[i] == '_' ? !digit : digit_of(s[i]) >= base)
+        if (s[i] == '_' ? !digit : num_digit(s[i]) >= base)
             return false;
         digit = s[i] != '_';
     }
@@ -259,7 +248,7 @@ enum pb_err line_int_value(const struct line_int *l, bool *fits, int64_t *value,
     for (size_t i = 0; i < l->len && small; i++) {
         if (l->digits[i] != '_')
             small = num_mul(v, (uint64_t)l->base, &v) &&
-                    num_add(v, (uint64_t)digit_of(l->digits[i]), &v);
+                    num_add(v, (uint64_t)num_digit(l->digits[i]), &v);
     }
     *fits = small && v <= (uint64_t)INT64_MAX + l->negative;
     if (*fits) {
@@ -299,14 +288,14 @@ bool line_float(const char *s, size_t n, double *out)
         return num_parse_double(s, n, out);
     for (size_t i = 0; i < n; i++) {
         if (s[i] == '_') {
-            if (!digit || i + 1 == n || digit_of(s[i + 1]) > 9)
+            if (!digit || i + 1 == n || num_digit(s[i + 1]) > 9)
                 return false;
         } else {
             if (len == sizeof plain)
                 return false;
             plain[len++] = s[i];
         }
-        digit = digit_of(s[i]) <= 9;
+        digit = num_digit(s[i]) <= 9;
     }
     return num_parse_double(plain, len, out);
 }
@@ -377,7 +366,7 @@ static void unicode_escape(struct unescape *u, char c, struct buf *out)
 
 static bool hex_digit(struct unescape *u, char c, struct buf *out)
 {
-    int d = digit_of(c);
+    int d = num_digit(c);
 
     if (d > 15)
         return false;

@@ -11,13 +11,6 @@ bool lit_at_number(const struct lit_text *t)
     return lit_is_digit(lit_peek(t, 0)) || (lit_peek(t, 0) == '.' && lit_is_digit(lit_peek(t, 1)));
 }
 
-static bool is_digit_of(char c, int base)
-{
-    if (base == 16)
-        return lit_is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-    return c >= '0' && c < '0' + base;
-}
-
 /* Digits with single underscores between them, copied without. */
 static enum pb_err digits(struct lit_text *t, struct buf *out, int base)
 {
@@ -27,10 +20,10 @@ static enum pb_err digits(struct lit_text *t, struct buf *out, int base)
         if (c == '_') {
             t->at++;
             c = lit_peek(t, 0);
-            if (!is_digit_of(c, base))
+            if (num_digit(c) >= base)
                 return lit_bad(t, t->at, "a digit must follow the underscore");
         }
-        if (!is_digit_of(c, base))
+        if (num_digit(c) >= base)
             return PB_OK;
         buf_putc(out, c);
         t->at++;
@@ -78,7 +71,7 @@ static enum pb_err based(struct lit_text *t, int base, size_t start, struct lite
 
     t->at += 2;
     buf_init(&text, BUF_MAX_TEXT);
-    if (!is_digit_of(lit_peek(t, lit_peek(t, 0) == '_'), base))
+    if (num_digit(lit_peek(t, lit_peek(t, 0) == '_')) >= base)
         err = lit_bad(t, t->at, "digits must follow 0%c", t->s[start + 1]);
     else
         err = digits(t, &text, base);

@@ -1,6 +1,7 @@
 /* Strings and bytes as Python spells them: every prefix, escape and kind of quote. */
 #include <string.h>
 
+#include <pklbrowse/num.h>
 #include <pklbrowse/text.h>
 
 #include "literal_lex.h"
@@ -68,14 +69,6 @@ static void put_cp(struct buf *out, uint32_t cp)
     buf_append(out, utf8, utf8_encode(cp, utf8));
 }
 
-static int hex_value(char c)
-{
-    if (lit_is_digit(c))
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* \xhh \uhhhh \Uhhhhhhhh: exactly so many digits. */
 static enum pb_err hex_escape(struct lit_text *t, struct buf *out, const struct quoted *q,
                               int count)
@@ -85,9 +78,9 @@ static enum pb_err hex_escape(struct lit_text *t, struct buf *out, const struct 
 
     t->at += 2;
     for (int i = 0; i < count; i++) {
-        int v = hex_value(lit_peek(t, 0));
+        int v = num_digit(lit_peek(t, 0));
 
-        if (v < 0)
+        if (v > 15)
             return lit_bad(t, start, "this escape needs %d hexadecimal digits", count);
         cp = cp << 4 | (uint32_t)v;
         t->at++;

@@ -85,19 +85,7 @@ void where_free(struct where *w)
 
 static bool is_leaf(const struct pkl_node *n)
 {
-    switch (n->kind) {
-    case PKL_LIST:
-    case PKL_TUPLE:
-    case PKL_DICT:
-    case PKL_SET:
-    case PKL_FROZENSET:
-    case PKL_OBJECT:
-    case PKL_PERSID:
-    case PKL_BROKEN:
-        return n->ref;
-    default:
-        return true;
-    }
+    return n->ref || !pkl_kind_has_children(n->kind);
 }
 
 /* What an object shows comes from several places, each in an order of its own. */

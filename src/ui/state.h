@@ -577,6 +577,8 @@ void right_init(struct ui *u);
 void right_release(struct ui *u);
 /* Opens; what was open is closed.  The caller has asked about unsaved edits. */
 void right_open(struct ui *u, const struct location *where, bool properties);
+/* An object that is being opened is the pane's from now on; what is there was let go of. */
+void right_take(struct ui *u, struct app_object *o, const char *label);
 /* Opens one version (NULL: none), only to be looked at; label: what it is called in the title.
  * When `of` is what is open, that is set aside until Esc comes back to it. */
 void right_look(struct ui *u, const struct location *of, const struct location *where,

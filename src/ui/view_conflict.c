@@ -254,11 +254,7 @@ void aside_show(struct ui *u, struct app_object *o, const char *label)
         r->mine = r->object;
     else
         app_object_close(r->object); /* one version after the other */
-    r->object = o;
-    r->seen = APP_HEAD;
-    r->outdated = NULL;
-    r->since = clock_mono_us();
-    (void)snprintf(r->version, sizeof r->version, "%s", label);
+    right_take(u, o, label);
     u->dirty = true;
 }
 

@@ -235,6 +235,17 @@ void right_object_changed(void *ctx, struct app_object *o)
     settled(u);
 }
 
+void right_take(struct ui *u, struct app_object *o, const char *label)
+{
+    struct right *r = &u->right;
+
+    r->object = o;
+    r->seen = APP_HEAD;
+    r->outdated = NULL;
+    r->since = clock_mono_us();
+    (void)snprintf(r->version, sizeof r->version, "%s", label);
+}
+
 void right_open(struct ui *u, const struct location *where, bool properties)
 {
     struct right *r = &u->right;
@@ -242,9 +253,7 @@ void right_open(struct ui *u, const struct location *where, bool properties)
 
     close_object(u);
     r->properties = properties;
-    r->since = clock_mono_us();
-    r->seen = APP_HEAD;
-    r->outdated = NULL;
+    right_take(u, NULL, "");
     if (app_object_open(u->app, where, right_object_changed, u, &r->object, &e) != PB_OK) {
         r->object = NULL;
         ui_error(u, &e);
@@ -268,11 +277,7 @@ void right_look(struct ui *u, const struct location *of, const struct location *
         aside_show(u, o, label);
     } else {
         close_object(u);
-        r->object = o;
-        r->seen = APP_HEAD;
-        r->outdated = NULL;
-        r->since = clock_mono_us();
-        (void)snprintf(r->version, sizeof r->version, "%s", label);
+        right_take(u, o, label);
     }
     u->right_focus = true;
 }

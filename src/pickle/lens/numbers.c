@@ -475,14 +475,6 @@ static enum pb_err make_fraction(struct maker *m, struct literal **out)
     return make_called(m, 2, args, out);
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* 32 digits, wherever the hyphens stand. */
 static enum pb_err make_uuid(struct maker *m, struct literal **out)
 {
@@ -495,11 +487,11 @@ static enum pb_err make_uuid(struct maker *m, struct literal **out)
     if (err != PB_OK)
         return err;
     for (size_t i = 0; i < text->len; i++) {
-        int v = hex_digit(text->data[i]);
+        int v = num_digit(text->data[i]);
 
-        if (v < 0 && text->data[i] == '-')
+        if (v > 15 && text->data[i] == '-')
             continue;
-        if (v < 0 || digits == 32)
+        if (v > 15 || digits == 32)
             return make_bad(m, text, "a UUID has 32 hexadecimal digits");
         le[15 - digits / 2] |= (uint8_t)(digits % 2 == 0 ? v << 4 : v);
         digits++;
