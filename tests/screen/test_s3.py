@@ -6,7 +6,6 @@ import os
 import pickle
 import re
 import sys
-import threading
 import time
 import xml.etree.ElementTree
 
@@ -71,25 +70,11 @@ def environment(**more):
 
 
 def run(script, where, size=(24, 100), outside=None, check=True, **env):
-    """outside: what happens when the script writes the shot "now": it waits until that is done."""
+    """outside: what is done by somebody else where the script says OUTSIDE."""
     with Stage(samples=False) as stage:
-        signal, done = os.path.join(stage.folder, "shot-1"), os.path.join(stage.folder, "done")
-        watcher = None
         if outside:
-            def watch():
-                until = time.monotonic() + 60
-                while not os.path.exists(signal) and time.monotonic() < until:
-                    time.sleep(0.02)
-                outside()
-                with open(done, "w", encoding="utf-8"):
-                    pass
-            watcher = threading.Thread(target=watch)
-            watcher.start()
-        seen = stage.run(script.replace("OUTSIDE", f"shot now\nwait-for {done}"), where=where,
-                         size=size, env=environment(**env), check=check)
-        if watcher:
-            watcher.join()
-        return seen
+            script = script.replace("OUTSIDE", stage.meanwhile(outside))
+        return stage.run(script, where=where, size=size, env=environment(**env), check=check)
 
 
 def the_whole_path():

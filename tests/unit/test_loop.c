@@ -14,38 +14,9 @@
 
 #include <cmocka.h>
 
-#include <pklbrowse/clock.h>
-#include <pklbrowse/loop.h>
 #include <pklbrowse/mem.h>
 
-static int setup(void **state)
-{
-    struct loop *l;
-
-    if (loop_new(&l, NULL) != PB_OK)
-        return -1;
-    *state = l;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    loop_free(*state);
-    return 0;
-}
-
-static void turn(struct loop *l, int max_wait_ms)
-{
-    struct error e;
-
-    if (loop_turn(l, max_wait_ms, &e) != PB_OK)
-        fail_msg("%s", e.msg);
-}
-
-static uint64_t since(uint64_t before)
-{
-    return (clock_mono_us() - before) / 1000;
-}
+#include "support/loop_rig.h"
 
 static void count(void *ctx)
 {
@@ -622,7 +593,7 @@ static void memory_runs_out(void **state)
     assert_true(loop_idle(l));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, loop_setup, loop_teardown)
 
 int main(void)
 {
