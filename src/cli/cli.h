@@ -84,6 +84,12 @@ void help_command(struct buf *out, enum command_id id);
 void json_bytes(struct buf *out, const char *s, size_t n);
 void json_time(struct buf *out, int64_t t);     /* ISO 8601, or null for 0 */
 void json_text(struct buf *out, const char *s); /* a string, or null for NULL */
+/* Members of an object, after a comma unless they are the first of it. */
+void json_name(struct buf *out, const char *name);
+void json_member(struct buf *out, const char *name, const char *value);
+void json_member_time(struct buf *out, const char *name, int64_t t);
+void json_member_number(struct buf *out, const char *name, uint64_t n);
+void json_member_bool(struct buf *out, const char *name, bool yes);
 
 #define COMMAND(id, name, min, max, operands, help) int cmd_##id(struct cli *c);
 #include "commands.def"

@@ -181,11 +181,12 @@ static enum pb_err json_paths(const struct pkl_difference *d, struct buf *out, s
     if (err == PB_OK && d->kind == PKL_DIFF_CHANGED)
         err = put_path(d, true, &path[1], e);
     if (err == PB_OK) {
-        buf_puts(out, "{\"path\": ");
+        buf_putc(out, '{');
+        json_name(out, "path");
         json_bytes(out, path[0].data, path[0].len);
         if (path[1].len > 0 &&
             (path[0].len != path[1].len || memcmp(path[0].data, path[1].data, path[0].len) != 0)) {
-            buf_puts(out, ", \"new_path\": ");
+            json_name(out, "new_path");
             json_bytes(out, path[1].data, path[1].len);
         }
     }
@@ -202,13 +203,13 @@ static enum pb_err json_line(struct comparison *w, const struct pkl_difference *
     struct buf shown[2];
     enum pb_err err = json_paths(d, out, e);
 
-    buf_printf(out, ", \"change\": \"%s\"", kinds[d->kind]);
+    json_member(out, "change", kinds[d->kind]);
     if (err == PB_OK && d->old.id != 0) {
-        buf_puts(out, ", \"old\": ");
+        json_name(out, "old");
         err = pkl_json(pkl_doc_view(app_object_doc(w->o[0])), &d->old, &to, e);
     }
     if (err == PB_OK && d->new.id != 0) {
-        buf_puts(out, ", \"new\": ");
+        json_name(out, "new");
         err = pkl_json(pkl_doc_view(app_object_doc(w->o[1])), &d->new, &to, e);
     }
     if (err == PB_OK && d->kind == PKL_DIFF_CHANGED) {

@@ -14,22 +14,16 @@
 
 static void put_json(struct buf *line, const struct history_entry *x)
 {
-    buf_puts(line, "{\"id\": ");
-    json_text(line, x->id);
-    buf_puts(line, ", \"location\": ");
-    json_text(line, x->location);
-    buf_puts(line, ", \"replaced\": ");
-    json_time(line, x->replaced);
-    buf_printf(line, ", \"size\": %llu, \"time\": ", (unsigned long long)x->size);
-    json_time(line, x->modified);
-    buf_puts(line, ", \"etag\": ");
-    json_text(line, x->etag);
-    buf_puts(line, ", \"version_id\": ");
-    json_text(line, x->version_id);
-    buf_puts(line, ", \"sha256\": ");
-    json_text(line, x->sha256);
-    buf_puts(line, ", \"file\": ");
-    json_text(line, x->file);
+    buf_putc(line, '{');
+    json_member(line, "id", x->id);
+    json_member(line, "location", x->location);
+    json_member_time(line, "replaced", x->replaced);
+    json_member_number(line, "size", x->size);
+    json_member_time(line, "time", x->modified);
+    json_member(line, "etag", x->etag);
+    json_member(line, "version_id", x->version_id);
+    json_member(line, "sha256", x->sha256);
+    json_member(line, "file", x->file);
     buf_puts(line, "}\n");
 }
 

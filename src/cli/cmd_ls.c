@@ -53,29 +53,28 @@ static void json_line(struct buf *out, const struct location *parent, const stru
     struct buf text;
 
     buf_init(&text, BUF_MAX_TEXT);
-    buf_printf(out, "{\"kind\": \"%s\", \"name\": ", kind_name(n->kind));
+    buf_putc(out, '{');
+    json_member(out, "kind", kind_name(n->kind));
+    json_name(out, "name");
     json_bytes(out, n->name, n->len);
     if (app_child_location(parent, n->kind, n->name, n->len, &loc, NULL) == PB_OK) {
         location_format(&text, &loc);
         location_release(&loc);
-        buf_puts(out, ", \"location\": ");
+        json_name(out, "location");
         json_bytes(out, text.data, text.len);
     }
     if (n->kind == STORE_OBJECT)
-        buf_printf(out, ", \"size\": %llu", (unsigned long long)n->size);
-    buf_puts(out, ", \"time\": ");
-    json_time(out, n->mtime);
+        json_member_number(out, "size", n->size);
+    json_member_time(out, "time", n->mtime);
     if (n->kind == STORE_OBJECT) {
-        buf_puts(out, ", \"etag\": ");
-        json_text(out, n->etag);
-        buf_puts(out, ", \"version_id\": ");
-        json_text(out, version_id);
-        buf_puts(out, ", \"storage_class\": ");
-        json_text(out, n->storage_class);
+        json_member(out, "etag", n->etag);
+        json_member(out, "version_id", version_id);
+        json_member(out, "storage_class", n->storage_class);
     }
-    if (n->kind == STORE_OBJECT && versions)
-        buf_printf(out, ", \"latest\": %s, \"delete_marker\": %s", n->latest ? "true" : "false",
-                   n->deleted ? "true" : "false");
+    if (n->kind == STORE_OBJECT && versions) {
+        json_member_bool(out, "latest", n->latest);
+        json_member_bool(out, "delete_marker", n->deleted);
+    }
     buf_puts(out, "}\n");
     buf_release(&text);
 }

@@ -21,12 +21,11 @@ static enum pb_err print_json(struct removing *w, const struct app_removed *r, s
     buf_init(&line, BUF_MAX_TEXT);
     buf_init(&text, BUF_MAX_TEXT);
     location_format(&text, w->loc);
-    buf_puts(&line, "{\"removed\": ");
+    buf_putc(&line, '{');
+    json_name(&line, "removed");
     json_bytes(&line, text.data, text.len);
-    buf_puts(&line, ", \"delete_marker\": ");
-    json_text(&line, r->marker);
-    buf_puts(&line, ", \"kept\": ");
-    json_text(&line, r->kept);
+    json_member(&line, "delete_marker", r->marker);
+    json_member(&line, "kept", r->kept);
     buf_puts(&line, "}\n");
     err = out_buf(&w->c->out, &line, e);
     buf_release(&line);

@@ -82,19 +82,13 @@ static void put_text(struct buf *out, const struct pkl_audit *a, const char *ver
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 
-static void json_count(struct buf *out, const char *name, uint64_t n)
-{
-    buf_printf(out, ", \"%s\": %llu", name, (unsigned long long)n);
-}
-
 static void json_row(struct buf *out, const struct pkl_audit_row *r)
 {
-    buf_printf(out, "{\"grade\": \"%s\"", pkl_grade_name(r->grade));
+    buf_putc(out, '{');
+    json_member(out, "grade", pkl_grade_name(r->grade));
     if (r->kind == PKL_AUDIT_GLOBAL) {
-        buf_puts(out, ", \"module\": ");
-        json_text(out, r->module);
-        buf_puts(out, ", \"name\": ");
-        json_text(out, r->name);
+        json_member(out, "module", r->module);
+        json_member(out, "name", r->name);
         buf_puts(out, ", \"python3\": [");
         json_text(out, r->py3_module);
         buf_puts(out, ", ");
@@ -103,33 +97,29 @@ static void json_row(struct buf *out, const struct pkl_audit_row *r)
     } else if (r->kind == PKL_AUDIT_EXTENSION) {
         buf_printf(out, ", \"extension\": %lld", (long long)r->code);
     } else {
-        buf_puts(out, ", \"computed\": true");
+        json_member_bool(out, "computed", true);
     }
-    json_count(out, "imported", r->imported);
-    json_count(out, "called", r->called);
-    json_count(out, "built", r->built);
-    json_count(out, "state_given", r->states);
-    json_count(out, "result_called", r->result_called);
-    json_count(out, "changed", r->changed);
-    json_count(out, "offset", r->offset);
-    buf_puts(out, ", \"path\": ");
-    json_text(out, r->path);
-    json_count(out, "pickle", r->pickle);
-    buf_puts(out, ", \"why\": ");
-    json_text(out, r->why);
+    json_member_number(out, "imported", r->imported);
+    json_member_number(out, "called", r->called);
+    json_member_number(out, "built", r->built);
+    json_member_number(out, "state_given", r->states);
+    json_member_number(out, "result_called", r->result_called);
+    json_member_number(out, "changed", r->changed);
+    json_member_number(out, "offset", r->offset);
+    json_member(out, "path", r->path);
+    json_member_number(out, "pickle", r->pickle);
+    json_member(out, "why", r->why);
     buf_putc(out, '}');
 }
 
 static void json_pickle(struct buf *out, const struct pkl_audit_pickle *p)
 {
-    buf_puts(out, "{\"in\": ");
-    json_text(out, pkl_audit_place_name(p->place));
-    json_count(out, "inside", p->inside);
-    json_count(out, "offset", p->offset);
-    buf_puts(out, ", \"path\": ");
-    json_text(out, p->path);
-    buf_puts(out, ", \"error\": ");
-    json_text(out, p->error.code != PB_OK ? p->error.msg : NULL);
+    buf_putc(out, '{');
+    json_member(out, "in", pkl_audit_place_name(p->place));
+    json_member_number(out, "inside", p->inside);
+    json_member_number(out, "offset", p->offset);
+    json_member(out, "path", p->path);
+    json_member(out, "error", p->error.code != PB_OK ? p->error.msg : NULL);
     buf_putc(out, '}');
 }
 
@@ -141,13 +131,12 @@ static void put_json(struct buf *out, const struct location *loc, const struct p
 
     buf_init(&text, BUF_MAX_TEXT);
     location_format(&text, loc);
-    buf_puts(out, "{\"location\": ");
+    buf_putc(out, '{');
+    json_name(out, "location");
     json_bytes(out, text.data, text.len);
     buf_release(&text);
-    buf_puts(out, ", \"verdict\": ");
-    json_text(out, verdict);
-    buf_puts(out, ", \"error\": ");
-    json_text(out, why != NULL ? why->msg : NULL);
+    json_member(out, "verdict", verdict);
+    json_member(out, "error", why != NULL ? why->msg : NULL);
     buf_puts(out, ", \"globals\": [");
     for (size_t i = 0; a != NULL && i < pkl_audit_rows(a); i++) {
         buf_puts(out, i > 0 ? ", " : "");

@@ -74,7 +74,7 @@ static void put_text(struct buf *out, const struct whoami *w, const struct app_w
 
 static void put_json_credentials(struct buf *out, const struct aws_credentials *c)
 {
-    buf_puts(out, ", \"credentials\": ");
+    json_name(out, "credentials");
     if (c == NULL) {
         buf_puts(out, "null");
         return;
@@ -83,8 +83,7 @@ static void put_json_credentials(struct buf *out, const struct aws_credentials *
     whoami_member(out, "provider", c->provider);
     whoami_member(out, "from", c->origin);
     whoami_member(out, "access_key_id", c->access_key);
-    buf_puts(out, ", \"expires\": ");
-    json_time(out, c->expires);
+    json_member_time(out, "expires", c->expires);
     buf_putc(out, '}');
 }
 
@@ -100,8 +99,8 @@ static void put_json(struct buf *out, const struct whoami *w, const struct app_w
     whoami_member(out, "profile", s->profile);
     whoami_member(out, "profile_from", s->profile_origin);
     put_json_credentials(out, who->credentials);
-    buf_printf(out, ", \"anonymous\": %s", s->anonymous ? "true" : "false");
-    buf_puts(out, ", \"identity\": ");
+    json_member_bool(out, "anonymous", s->anonymous);
+    json_name(out, "identity");
     if (who->identity != NULL) {
         buf_putc(out, '{');
         whoami_member(out, "arn", who->identity->arn);

@@ -60,3 +60,35 @@ void json_text(struct buf *out, const char *s)
     else
         json_bytes(out, s, strlen(s));
 }
+
+void json_name(struct buf *out, const char *name)
+{
+    if (out->len > 0 && out->data[out->len - 1] != '{')
+        buf_puts(out, ", ");
+    json_text(out, name);
+    buf_puts(out, ": ");
+}
+
+void json_member(struct buf *out, const char *name, const char *value)
+{
+    json_name(out, name);
+    json_text(out, value);
+}
+
+void json_member_time(struct buf *out, const char *name, int64_t t)
+{
+    json_name(out, name);
+    json_time(out, t);
+}
+
+void json_member_number(struct buf *out, const char *name, uint64_t n)
+{
+    json_name(out, name);
+    buf_printf(out, "%llu", (unsigned long long)n);
+}
+
+void json_member_bool(struct buf *out, const char *name, bool yes)
+{
+    json_name(out, name);
+    buf_puts(out, yes ? "true" : "false");
+}

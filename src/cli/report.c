@@ -171,23 +171,23 @@ static enum pb_err change_json(struct app_object *o, const struct pkl_change *ch
 
     buf_init(&path, BUF_MAX_TEXT);
     err = app_change_path(o, change, PATH_FORM_PYTHON, &path, e);
-    buf_puts(out, "{\"path\": ");
+    buf_putc(out, '{');
+    json_name(out, "path");
     json_bytes(out, path.data, path.len);
     buf_release(&path);
     if (change->what != PKL_CHANGE_SET) {
-        buf_puts(out, ", \"what\": ");
-        json_text(out, what_word(change->what));
+        json_member(out, "what", what_word(change->what));
     }
     if (err == PB_OK && (change->what & PKL_CHANGE_RENAMED) != 0) {
-        buf_puts(out, ", \"key\": ");
+        json_name(out, "key");
         err = pkl_json(app_object_view(o), &change->new_key, &to, e);
     }
     if (err == PB_OK && change->old.id != 0) {
-        buf_puts(out, ", \"old\": ");
+        json_name(out, "old");
         err = pkl_json(old_view(o, change), &change->old, &to, e);
     }
     if (err == PB_OK && (change->what & PKL_CHANGE_DELETED) == 0) {
-        buf_puts(out, ", \"new\": ");
+        json_name(out, "new");
         err = pkl_json(app_object_view(o), &change->place.value, &to, e);
     }
     buf_putc(out, '}');
@@ -209,16 +209,13 @@ static void outcome_json(const struct report *r, struct buf *out)
     const struct app_saved *s = r->saved;
     bool written = s != NULL && s->now != NULL;
 
-    buf_printf(out, ", \"written\": %s", written ? "true" : "false");
+    json_member_bool(out, "written", written);
     if (!written)
         return;
-    buf_printf(out, ", \"checked\": %s", s->outcome == APP_SAVED ? "true" : "false");
-    buf_puts(out, ", \"etag\": ");
-    json_text(out, s->now->etag);
-    buf_puts(out, ", \"version_id\": ");
-    json_text(out, s->now->version_id);
-    buf_puts(out, ", \"kept\": ");
-    json_text(out, s->kept);
+    json_member_bool(out, "checked", s->outcome == APP_SAVED);
+    json_member(out, "etag", s->now->etag);
+    json_member(out, "version_id", s->now->version_id);
+    json_member(out, "kept", s->kept);
 }
 
 static void doubts_json(const struct report *r, struct buf *out)
@@ -243,14 +240,10 @@ static void wrapping_json(const struct report *r, struct buf *out)
     buf_init(&name, BUF_MAX_LINE);
     app_object_wrapping(r->object, &name);
     if (name.len > 0) {
-        buf_puts(out, ", \"wrapping\": ");
-        json_text(out, name.data);
-        buf_printf(out,
-                   ", \"decoded_before\": %llu, \"decoded_after\": %llu, "
-                   "\"decoded_untouched\": %llu",
-                   (unsigned long long)r->review->plain_before,
-                   (unsigned long long)r->review->plain_after,
-                   (unsigned long long)r->review->plain_untouched);
+        json_member(out, "wrapping", name.data);
+        json_member_number(out, "decoded_before", r->review->plain_before);
+        json_member_number(out, "decoded_after", r->review->plain_after);
+        json_member_number(out, "decoded_untouched", r->review->plain_untouched);
     }
     buf_release(&name);
 }
@@ -258,7 +251,7 @@ static void wrapping_json(const struct report *r, struct buf *out)
 static void renumbered_json(const struct report *r, struct buf *out)
 {
     if (r->review->splice.renumbered > 0)
-        buf_printf(out, ", \"renumbered\": %llu", (unsigned long long)r->review->splice.renumbered);
+        json_member_number(out, "renumbered", r->review->splice.renumbered);
 }
 
 enum pb_err report_json(const struct report *r, struct buf *out, struct error *e)
@@ -267,10 +260,11 @@ enum pb_err report_json(const struct report *r, struct buf *out, struct error *e
     size_t n = pkl_edit_changes(ed);
     enum pb_err err = PB_OK;
 
-    buf_puts(out, "{\"location\": ");
+    buf_putc(out, '{');
+    json_name(out, "location");
     location_json(out, app_object_location(r->object));
     if (r->to != NULL) {
-        buf_puts(out, ", \"output\": ");
+        json_name(out, "output");
         location_json(out, r->to);
     }
     buf_puts(out, ", \"changes\": [");
@@ -285,9 +279,10 @@ enum pb_err report_json(const struct report *r, struct buf *out, struct error *e
     }
     if (err != PB_OK)
         return err;
-    buf_printf(out, "], \"bytes_before\": %llu, \"bytes_after\": %llu, \"untouched\": %llu",
-               (unsigned long long)r->review->size_before,
-               (unsigned long long)r->review->size_after, (unsigned long long)r->review->untouched);
+    buf_putc(out, ']');
+    json_member_number(out, "bytes_before", r->review->size_before);
+    json_member_number(out, "bytes_after", r->review->size_after);
+    json_member_number(out, "untouched", r->review->untouched);
     wrapping_json(r, out);
     doubts_json(r, out);
     renumbered_json(r, out);

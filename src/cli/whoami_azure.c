@@ -62,8 +62,7 @@ static void put_json(struct buf *out, const struct app_azure_who *who,
     whoami_member(out, "client", id->client);
     whoami_member(out, "object", id->object);
     whoami_member(out, "tenant", id->tenant);
-    buf_puts(out, ", \"expires\": ");
-    json_time(out, who->token != NULL ? who->token->expires : 0);
+    json_member_time(out, "expires", who->token != NULL ? who->token->expires : 0);
     whoami_member(out, "account", s->account);
     whoami_member(out, "account_from", s->account_origin);
     whoami_member(out, "endpoint", endpoint);

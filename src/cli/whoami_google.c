@@ -42,8 +42,7 @@ static void put_json(struct buf *out, const struct app_google_who *who, const st
     whoami_member(out, "kind", google_kind_name(who->anonymous ? GOOGLE_ANONYMOUS : s->kind));
     whoami_member(out, "from", credentials_of(who));
     whoami_member(out, "account", who->account);
-    buf_puts(out, ", \"expires\": ");
-    json_time(out, who->expires);
+    json_member_time(out, "expires", who->expires);
     whoami_member(out, "project", who->project);
     whoami_member(out, "project_from", s->project_origin);
     whoami_member(out, "user_project", s->user_project);
