@@ -65,6 +65,7 @@ void pkl_doc_free(struct pkl_doc *d)
     vec_release(&d->scan.stack);
     vec_release(&d->scan.marks);
     free(d->hash.slot);
+    memo_sure_forget(d);
     free(d->cache);
     free(d->ahead);
     nd_book_free(d->book);
@@ -106,7 +107,7 @@ void pkl_doc_info(const struct pkl_doc *d, struct pkl_info *out)
         d->frames.cap * sizeof *d->frames.data + d->scan.stack.cap * sizeof *d->scan.stack.data;
     memory += d->scan.marks.cap * sizeof *d->scan.marks.data + d->hash.size * sizeof *d->hash.slot;
     memory += d->protos.cap * sizeof *d->protos.data;
-    memory += d->alters.cap * sizeof *d->alters.data;
+    memory += memo_sure_memory(d) + d->alters.cap * sizeof *d->alters.data;
     for (size_t i = 0; i < d->records.len; i++)
         memory += d->records.data[i].points.cap * sizeof *d->records.data[i].points.data;
     out->memory = memory;

@@ -81,8 +81,11 @@ enum sval_flags {
     SV_STATE = 8,       /* has had a BUILD */
     SV_UNHASHABLE = 16, /* cannot be a key; of a run: one at an even place */
     SV_UNHASHABLE_ODD = 32,
-    SV_ODD = 64 /* stands at an odd place above its mark; runs stand at even ones */
+    SV_ODD = 64,   /* stands at an odd place above its mark; runs stand at even ones */
+    SV_DOUBT = 128 /* whether it can be a key has to be looked for: a reference, a tuple with one
+                      inside; of a run: one at an even place */
 };
+#define SV_DOUBT_ODD SV_STATE /* of a run, which has no state */
 struct sval {
     uint64_t begin, maker;
     uint32_t n;     /* items so far */
@@ -209,6 +212,34 @@ struct memo_hash {
     size_t size, used;
 };
 
+/* Memo slots that hold what can be a key: memo_sure.c. */
+#define SURE_PAGE 512u
+struct sure_page {
+    uint64_t *bits; /* NULL: none is set */
+    uint32_t read;  /* so many slots of it */
+};
+/* Values above a mark. */
+struct sure_level {
+    uint64_t last;     /* the last ones: bit 0 is the top; set: it can be a key */
+    uint64_t doubtful; /* how many perhaps cannot */
+    uint64_t n;
+};
+struct memo_sure {
+    struct {
+        struct sure_page *data;
+        size_t len, cap;
+    } pages; /* of the dense sequence */
+    /* How far was read: the next opcode, UINT64_MAX: nothing was; dense PUTs in front of it. */
+    uint64_t at, count;
+    struct {
+        struct sure_level *data;
+        size_t len, cap;
+    } levels;
+    uint64_t from, range; /* slots from there on, so many, are sure */
+    uint32_t pages_read, looks;
+    bool all; /* is read, from the first slot on */
+};
+
 struct wval;
 struct walk_ahead;
 struct nd_book;
@@ -268,6 +299,7 @@ struct pkl_doc {
     } notes;
     uint64_t note_count;
     struct memo_hash hash;
+    struct memo_sure sure;
     uint64_t checkpoint_count;
 
     bool viewed;         /* somebody else looked at the source: views are gone */
@@ -403,6 +435,27 @@ enum pb_err value_kind(struct pkl_doc *d, uint64_t maker, enum pkl_kind *kind, u
                        struct error *e) PB_CHECK;
 /* Forgets puts from `at` on. */
 void memo_forget(struct pkl_doc *d, uint64_t at);
+/* During the pass: was the slot filled otherwise than in the dense sequence alone?  Is the PUT at
+ * `at` none of that sequence?  Where to begin to count it so that a slot of it is met. */
+bool memo_is_logged(const struct pkl_doc *d, uint64_t slot);
+bool memo_is_sparse(const struct pkl_doc *d, uint64_t at);
+void memo_mark_before(const struct pkl_doc *d, uint64_t slot, uint64_t *at, uint64_t *count);
+
+/* memo_sure.c: during the pass; slots that hold what can be a key. */
+static inline bool memo_is_sure(const struct pkl_doc *d, uint64_t slot)
+{
+    uint64_t place = slot - d->scan.memo_bias, page = place / SURE_PAGE;
+
+    return page < d->sure.pages.len && d->sure.pages.data[page].bits != NULL &&
+           (d->sure.pages.data[page].bits[place % SURE_PAGE / 64] >> place % 64 & 1) != 0;
+}
+/* Is that known by the opcodes alone?  If not, only what is in the slot tells. */
+enum pb_err memo_sure_find(struct pkl_doc *d, uint64_t slot, bool *sure, struct error *e) PB_CHECK;
+/* Somebody looked: it is sure. */
+enum pb_err memo_sure_note(struct pkl_doc *d, uint64_t slot, struct error *e) PB_CHECK;
+void memo_sure_drop(struct pkl_doc *d, uint64_t slot); /* it is filled anew */
+void memo_sure_forget(struct pkl_doc *d);              /* another memo begins */
+uint64_t memo_sure_memory(const struct pkl_doc *d);
 /* Start and number of the pickle around `at`. */
 enum pb_err pickle_around(struct pkl_doc *d, uint64_t at, struct pickle_mark *out,
                           struct error *e) PB_CHECK;

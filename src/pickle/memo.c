@@ -84,6 +84,11 @@ bool memo_occupied(const struct pkl_doc *d, uint64_t slot)
     return dense_has(&d->scan, slot) || latest(d, slot, d->scan.epoch) != NULL;
 }
 
+bool memo_is_logged(const struct pkl_doc *d, uint64_t slot)
+{
+    return !dense_has(&d->scan, slot) || latest(d, slot, d->scan.epoch) != NULL;
+}
+
 static enum pb_err log_put(struct pkl_doc *d, uint64_t slot, uint64_t at, bool dense, bool fresh,
                            struct error *e)
 {
@@ -133,6 +138,8 @@ enum pb_err memo_put(struct pkl_doc *d, uint64_t slot, bool implicit, uint64_t a
         return log_put(d, slot, at, true, false, e);
     }
     fresh = !logged && !dense_has(s, slot);
+    if (!fresh)
+        memo_sure_drop(d, slot);
     s->memo_sparse += fresh;
     return log_put(d, slot, at, false, fresh, e);
 }
@@ -151,7 +158,7 @@ void memo_forget(struct pkl_doc *d, uint64_t at)
 }
 
 /* Is the put at `at` in the log as one off the dense sequence? */
-static bool is_sparse(const struct pkl_doc *d, uint64_t at)
+bool memo_is_sparse(const struct pkl_doc *d, uint64_t at)
 {
     size_t low = vec_lower(&d->puts, offset, at);
 
@@ -178,6 +185,15 @@ static struct memo_mark mark_before(const struct pkl_doc *d, uint64_t from, uint
     return low > 0 && d->marks.data[low - 1].offset >= from ? d->marks.data[low - 1] : start;
 }
 
+void memo_mark_before(const struct pkl_doc *d, uint64_t slot, uint64_t *at, uint64_t *count)
+{
+    const struct scan *s = &d->scan;
+    struct memo_mark m = mark_before(d, s->shared ? 0 : s->start, s->at, slot);
+
+    *at = m.offset;
+    *count = m.count_bias >> 24;
+}
+
 /* Counts dense puts from a mark to that of `slot`. */
 static enum pb_err count_to(struct pkl_doc *d, const struct memo_mark *from, uint64_t at,
                             uint64_t slot, uint64_t *maker, struct error *e)
@@ -200,7 +216,7 @@ static enum pb_err count_to(struct pkl_doc *d, const struct memo_mark *from, uin
                 last = pos;
             continue;
         }
-        if (is_sparse(d, pos))
+        if (memo_is_sparse(d, pos))
             continue;
         put = count;
         if (op.code != 0x94 && !cursor_slot(&op, &put))

@@ -61,6 +61,7 @@ static void begin_pickle(struct pkl_doc *d, uint64_t at, uint64_t number)
     if (!s->shared) {
         s->memo_count = s->memo_sparse = 0;
         s->memo_bias = NO_BIAS;
+        memo_sure_forget(d);
         s->epoch = (uint32_t)number;
         s->next_mark = at + d->grain.memo_mark;
     }
@@ -305,6 +306,7 @@ static void restart(struct pkl_doc *d, bool shared)
     d->scan.shared_tried = true;
     d->scan.memo_count = d->scan.memo_sparse = 0;
     d->scan.memo_bias = NO_BIAS;
+    memo_sure_forget(d);
     d->scan.epoch = 0;
     d->scan.next_mark = d->grain.memo_mark;
     begin_pickle(d, 0, 0);
@@ -431,6 +433,7 @@ enum pb_err pkl_doc_step(struct pkl_doc *d, uint64_t budget, bool *done, struct 
             until = UINT64_MAX;
     }
     if (d->done) {
+        memo_sure_forget(d);
         d->seen_size = d->src->size;
         finish_info(d);
         if (d->extras.len > 1)

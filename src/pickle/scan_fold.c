@@ -9,15 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "scan_hash.h"
 #include "walk.h"
 
 #define KEEP 256u /* on top */
 #define RUN_LEAST 8u
-
-static bool is_mutable(uint8_t kind)
-{
-    return kind == PKL_LIST || kind == PKL_DICT || kind == PKL_SET || kind == PKL_BYTEARRAY;
-}
 
 static bool foldable(const struct sval *v)
 {
@@ -68,10 +64,11 @@ static void put_run(struct folder *f, size_t n)
                        .kind = PKL_BROKEN,
                        .flags = SV_RUN};
 
-    for (size_t i = 0; i < n; i++) {
-        if (is_mutable(v[i].kind))
-            run.flags |= i % 2 == 0 ? SV_UNHASHABLE : SV_UNHASHABLE_ODD;
-    }
+    struct scan_above all = scan_look_above(v, v + n);
+
+    run.flags |= all.even;
+    run.flags |=
+        (all.odd & SV_UNHASHABLE ? SV_UNHASHABLE_ODD : 0) | (all.odd & SV_DOUBT ? SV_DOUBT_ODD : 0);
     f->s->stack.data[f->out++] = run;
     f->in += n;
     f->place += n;
@@ -128,7 +125,8 @@ static struct sval entry_of(const struct wval *w)
     struct sval v = {.begin = w->begin, .maker = w->maker};
 
     v.kind = w->ref ? KIND_REF : (uint8_t)op_kind(w->opcode);
-    v.flags = w->ref ? SV_REF : 0;
+    /* Of a tuple only its run knew whether there is doubt. */
+    v.flags = w->ref ? SV_REF | SV_DOUBT : v.kind == PKL_TUPLE && w->items > 0 ? SV_DOUBT : 0;
     /* What is folded is small. */
     v.n = (uint32_t)w->items;
     v.pairs = (uint16_t)w->pairs;

@@ -8,6 +8,7 @@
 
 #include "lens/lens.h"
 #include "line.h"
+#include "scan_hash.h"
 
 #define NOTES_MAX 1000u /* that are kept; all are counted */
 
@@ -21,16 +22,15 @@ static const char *const kind_names[] = {
     "Python 2 str", "list",          "tuple",     "dict",   "set",   "frozenset", "global",
     "object",       "persistent id", "extension", "buffer", "broken"};
 
+const char *scan_kind_name(enum pkl_kind kind)
+{
+    return kind_names[kind];
+}
+
 /* Nobody but its class knows what such a value can do. */
 static bool is_opaque(enum pkl_kind k)
 {
     return k >= PKL_GLOBAL;
-}
-
-static bool is_mutable(const struct sval *v)
-{
-    return v->kind == PKL_LIST || v->kind == PKL_DICT || v->kind == PKL_SET ||
-           v->kind == PKL_BYTEARRAY || (v->flags & SV_UNHASHABLE);
 }
 
 /* The kind of an entry; that of a reference is looked for. */
@@ -134,37 +134,11 @@ static enum pb_err expect_arguments(struct pkl_doc *d, const struct op *op, size
     return err;
 }
 
-/* Keys and members: every per-th value from `first` on. */
-static enum pb_err expect_hashable(const struct scan *s, size_t first, size_t per, struct error *e)
-{
-    uint64_t place = 0;
-
-    for (size_t i = first; i < s->stack.len; i++) {
-        const struct sval *v = &s->stack.data[i];
-
-        if (v->flags & SV_RUN) {
-            if (v->flags & SV_UNHASHABLE || (per == 1 && v->flags & SV_UNHASHABLE_ODD))
-                return wrong(e, "an unhashable value as a key or member");
-            place += v->n;
-            continue;
-        }
-        if (place % per == 0 && is_mutable(v))
-            return error_set(e, PB_EPICKLE, "unhashable type: a %s as a key or member",
-                             v->flags & SV_REF ? "reference" : kind_names[v->kind]);
-        place++;
-    }
-    return PB_OK;
-}
-
 static uint8_t tuple_flags(const struct scan *s, size_t first)
 {
-    for (size_t i = first; i < s->stack.len; i++) {
-        const struct sval *v = &s->stack.data[i];
+    struct scan_above a = scan_look_above(s->stack.data + first, s->stack.data + s->stack.len);
 
-        if (is_mutable(v) || v->flags & SV_UNHASHABLE_ODD)
-            return SV_UNHASHABLE;
-    }
-    return 0;
+    return scan_hash_tuple(&a);
 }
 
 /* Takes the topmost mark away; *first is the entry above it. */
@@ -202,9 +176,9 @@ static enum pb_err make_marked(struct pkl_doc *d, const struct op *op, struct er
     } else if (op->code == 'd') {
         if (scan_count(s, first) % 2 != 0)
             return wrong(e, "an odd number of keys and values");
-        err = expect_hashable(s, first, 2, e);
+        err = scan_hash_check(d, first, 2, e);
     } else if (op->code == 0x91) {
-        err = expect_hashable(s, first, 1, e);
+        err = scan_hash_check(d, first, 1, e);
     } else if (op->code == 't') {
         flags = tuple_flags(s, first);
     } else if (op->code == 'i') {
@@ -397,7 +371,7 @@ static enum pb_err group_single(struct pkl_doc *d, const struct op *op, enum pha
     if (err == PB_OK)
         err = check_target(d, op, kids - 1, phase, e);
     if (err == PB_OK && phase == PH_PAIR)
-        err = expect_hashable(s, kids, 2, e);
+        err = scan_hash_check(d, kids, 2, e);
     return err == PB_OK ? scan_touch(d, kids - 1, phase, kids, false, op->end, e) : err;
 }
 
@@ -434,9 +408,9 @@ enum pb_err scan_op_group(struct pkl_doc *d, const struct op *op, struct error *
     if (err == PB_OK && phase == PH_PAIR && scan_count(s, kids) % 2 != 0)
         return wrong(e, "an odd number of keys and values");
     if (err == PB_OK && phase == PH_PAIR)
-        err = expect_hashable(s, kids, 2, e);
+        err = scan_hash_check(d, kids, 2, e);
     if (err == PB_OK && op->code == 0x90)
-        err = expect_hashable(s, kids, 1, e);
+        err = scan_hash_check(d, kids, 1, e);
     s->open_mark = mark;
     return err == PB_OK ? scan_touch(d, kids - 1, phase, kids, true, op->end, e) : err;
 }
@@ -520,6 +494,7 @@ static const char no_slot[] = "that is no number of a memo slot, or one above 2^
 enum pb_err scan_op_ref(struct pkl_doc *d, const struct op *op, struct error *e)
 {
     struct scan *s = &d->scan;
+    uint8_t flags = SV_REF | SV_DOUBT;
     enum pb_err err;
     uint64_t slot;
 
@@ -545,12 +520,14 @@ enum pb_err scan_op_ref(struct pkl_doc *d, const struct op *op, struct error *e)
             s->slot_missing = true;
             return error_set(e, PB_EPICKLE, "memo slot %llu is empty", (unsigned long long)slot);
         }
+        if (memo_is_sure(d, slot))
+            flags = SV_REF;
         d->info.memo_gets++;
         err = note_slot(d, op, e);
         if (err != PB_OK)
             return err;
     }
-    return scan_push(d, op->at, op->at, KIND_REF, SV_REF) ? PB_OK : error_nomem(e);
+    return scan_push(d, op->at, op->at, KIND_REF, flags) ? PB_OK : error_nomem(e);
 }
 
 enum pb_err scan_op_put(struct pkl_doc *d, const struct op *op, struct error *e)

@@ -16,6 +16,9 @@ struct window {
     bool last; /* ends where the source ends */
 };
 
+/* As messages call it. */
+const char *scan_kind_name(enum pkl_kind kind);
+
 enum pb_err scan_op_make(struct pkl_doc *d, const struct op *op, struct error *e) PB_CHECK;
 enum pb_err scan_op_group(struct pkl_doc *d, const struct op *op, struct error *e) PB_CHECK;
 /* POP, POP_MARK, READONLY_BUFFER */

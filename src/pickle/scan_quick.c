@@ -30,37 +30,6 @@ static inline bool has_singles(const struct quick *q, ptrdiff_t n)
     return true;
 }
 
-static inline bool is_mutable(const struct sval *v)
-{
-    return v->kind == PKL_LIST || v->kind == PKL_DICT || v->kind == PKL_SET ||
-           v->kind == PKL_BYTEARRAY || (v->flags & SV_UNHASHABLE);
-}
-
-/* How many values stand above an entry, and whether one at an even or an odd place is no key. */
-struct above {
-    uint64_t n;
-    bool mutable_even, mutable_odd;
-};
-static inline struct above look_above(const struct quick *q, const struct sval *first)
-{
-    struct above a = {0, false, false};
-
-    for (const struct sval *v = first; v < q->top; v++) {
-        if (v->flags & SV_RUN) {
-            a.n += v->n;
-            a.mutable_even |= (v->flags & SV_UNHASHABLE) != 0;
-            a.mutable_odd |= (v->flags & SV_UNHASHABLE_ODD) != 0;
-            continue;
-        }
-        if (a.n % 2 == 0)
-            a.mutable_even |= is_mutable(v);
-        else
-            a.mutable_odd |= is_mutable(v);
-        a.n++;
-    }
-    return a;
-}
-
 static inline void drop_to(struct quick *q, struct sval *top)
 {
     q->top = top;
@@ -114,19 +83,17 @@ static inline bool marked(struct quick *q)
 {
     enum pkl_kind kind = *q->p == 'l' ? PKL_LIST : *q->p == 'd' ? PKL_DICT : PKL_TUPLE;
     struct sval *first = q->fence, *v;
-    struct above a;
+    struct scan_above a;
     uint64_t begin;
-    bool fixed;
 
     if (q->mark == q->marks || quick_is_costly(q, q->mark[-1].offset))
         return false;
-    a = look_above(q, first);
-    if (kind == PKL_DICT && (a.n % 2 != 0 || a.mutable_even))
+    a = scan_look_above(first, q->top);
+    if (kind == PKL_DICT && (a.n % 2 != 0 || a.even != 0))
         return false;
-    fixed = kind != PKL_TUPLE || !(a.mutable_even || a.mutable_odd);
     begin = q->mark[-1].offset;
     quick_drop_mark(q);
-    v = replace(q, first, begin, kind, fixed ? 0 : SV_UNHASHABLE);
+    v = replace(q, first, begin, kind, kind == PKL_TUPLE ? scan_hash_tuple(&a) : 0);
     if (kind == PKL_DICT)
         v->pairs = (uint16_t)(a.n / 2);
     else
@@ -139,13 +106,12 @@ static inline bool tuple(struct quick *q)
 {
     ptrdiff_t n = *q->p - 0x84;
     struct sval *first = q->top - n;
-    struct above a;
+    struct scan_above a;
 
     if (!has_singles(q, n) || quick_is_costly(q, first->begin))
         return false;
-    a = look_above(q, first);
-    replace(q, first, first->begin, PKL_TUPLE, a.mutable_even || a.mutable_odd ? SV_UNHASHABLE : 0)
-        ->n = (uint32_t)n;
+    a = scan_look_above(first, q->top);
+    replace(q, first, first->begin, PKL_TUPLE, scan_hash_tuple(&a))->n = (uint32_t)n;
     return true;
 }
 
@@ -202,13 +168,13 @@ static inline bool take(struct quick *q, struct sval *first, enum pkl_kind want)
 {
     struct sval *v = first - 1;
     bool recorded = (v->flags & SV_RECORDED) != 0;
-    struct above a;
+    struct scan_above a;
 
     if (v->kind != want || (v->flags & (SV_REF | SV_RUN)) ||
         (!recorded && quick_is_costly(q, v->begin)))
         return false;
-    a = look_above(q, first);
-    if ((want != PKL_LIST && a.mutable_even) || (want == PKL_SET && a.mutable_odd) ||
+    a = scan_look_above(first, q->top);
+    if ((want != PKL_LIST && a.even != 0) || (want == PKL_SET && a.odd != 0) ||
         (want == PKL_DICT && a.n % 2 != 0) || (recorded && !take_recorded(q, v, a.n)))
         return false;
     if (!recorded && want == PKL_DICT)
@@ -333,7 +299,8 @@ static inline bool fields(struct quick *q)
     for (const uint8_t *p = q->p; p < q->stop && *p == 'g'; n++) {
         const uint8_t *value = slot_line(p + 1, &slot), *end;
 
-        if (value == NULL || slot - q->bias >= q->filled || ++value >= q->stop)
+        if (value == NULL || slot - q->bias >= q->filled || !memo_is_sure(q->d, slot) ||
+            ++value >= q->stop)
             break;
         end = value_line(q, value, &put);
         if (end == NULL || *end != 's' || end >= q->stop ||
@@ -554,6 +521,8 @@ void scan_quick(struct pkl_doc *d, const struct window *w, uint64_t until)
                        .stop = stop,
                        .last = d->scan.last,
                        .payload = d->grain.payload,
+                       .sure = d->sure.from,
+                       .range = d->sure.range,
                        .vector = d->vector};
     if (!load_stacks(&q))
         return;

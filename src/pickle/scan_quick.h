@@ -13,6 +13,7 @@
 #ifndef PICKLE_SCAN_QUICK_H
 #define PICKLE_SCAN_QUICK_H
 
+#include "scan_hash.h"
 #include "scan_ops.h"
 #include "scan_vector.h"
 
@@ -33,6 +34,7 @@ struct quick {
     /* The memo: slots from `bias` on are in use, `filled` of them; so many dense PUTs may follow.
      */
     uint64_t bias, filled, room;
+    uint64_t sure, range;     /* slots from `sure` on, `range` of them, hold what can be a key */
     uint64_t last, ops, gets; /* as in struct scan and struct pkl_info */
     uint64_t payload;         /* d->grain.payload */
     bool vector;              /* vector_run() works; what it has met: */

@@ -52,6 +52,7 @@ static const bool takes_all[256] = {
 #define SINGLES 4u   /* left single for opcodes that take values one by one */
 #define RUN_LEAST 6u /* fewer are pushed one by one */
 #define MANY 32u     /* of mixed ones in a run */
+#define FEW 16u      /* references that are looked at one by one */
 #define ALIKE 16u    /* so many of one opcode in a row: more will follow */
 
 struct run {
@@ -62,6 +63,8 @@ struct run {
      * be missing there. */
     const uint8_t *tail;
     size_t late, late_end;
+    unsigned
+        doubt; /* has references that may be no keys: bit 0 at even places, bit 1 at odd ones */
 };
 
 /* Of a value of fixed length or a reference. */
@@ -241,6 +244,12 @@ static inline bool take_leaf(struct quick *q, struct run *r, const uint8_t *end)
     return true;
 }
 
+/* For the n-th value. */
+static inline unsigned doubt_of(const struct quick *q, uint64_t slot, size_t n)
+{
+    return slot - q->sure < q->range ? 0 : (unsigned)!memo_is_sure(q->d, slot) << (n & 1);
+}
+
 /* Texts with a length of one byte and a MEMOIZE behind them, one after the other. */
 static inline bool take_texts(struct quick *q, struct run *r, bool one)
 {
@@ -271,6 +280,7 @@ static inline bool take_get(struct quick *q, struct run *r, uint64_t slot, const
 {
     if (slot - q->bias >= q->filled)
         return false;
+    r->doubt |= doubt_of(q, slot, r->n);
     run_add(q, r, end);
     q->gets++;
     return true;
@@ -293,9 +303,15 @@ static inline bool take_keyed(struct quick *q, struct run *r)
 {
     const uint8_t *p = q->p, *stop = q->stop, *end;
     bool *seen = q->d->seen;
+    unsigned doubt = 0;
     size_t n = r->n;
 
-    while (*p == 'h' && p < stop && p[1] - q->bias < q->filled) {
+    while (*p == 'h' && p < stop) {
+        if (p[1] - q->sure >= q->range) {
+            if (p[1] - q->bias >= q->filled)
+                break;
+            doubt |= doubt_of(q, p[1], n);
+        }
         r->starts[n++ % KEPT] = r->last = p;
         q->gets++;
         p += 2;
@@ -320,7 +336,19 @@ static inline bool take_keyed(struct quick *q, struct run *r)
     seen['h'] = true;
     q->p = p;
     r->n = n;
+    r->doubt |= doubt;
     return true;
+}
+
+/* BINGETs and LONG_BINGETs up to `end`. */
+static inline unsigned doubt_of_few(const struct quick *q, const struct run *r, const uint8_t *end)
+{
+    unsigned doubt = 0;
+    size_t n = r->n;
+
+    for (const uint8_t *p = q->p; p < end; p += known_length(*p))
+        doubt |= doubt_of(q, *p == 'h' ? p[1] : op_le32(p + 1), n++);
+    return doubt;
 }
 
 /* Many of them. */
@@ -335,6 +363,7 @@ static inline bool take_many_gets(struct quick *q, struct run *r)
     v = vector_gets(q->p, q->stop, (uint32_t)q->bias, (uint32_t)most, &met);
     q->met = met;
     q->gets += v.n;
+    r->doubt |= v.n > FEW ? 3 : doubt_of_few(q, r, v.end);
     run_add_all(q, r, &v);
     return v.n > 0;
 }
@@ -349,11 +378,16 @@ static inline bool take_gets(struct quick *q, struct run *r)
     if (!few && n >= MANY && take_many_gets(q, r))
         return true;
     while (p < stop && (few || n < MANY)) {
-        if (*p == 'j' && op_le32(p + 1) - q->bias < q->filled) {
+        if (*p == 'j' && op_le32(p + 1) - q->sure < q->range) {
+            r->starts[n++ % KEPT] = r->last = p;
+            p += 5;
+        } else if (*p == 'j' && op_le32(p + 1) - q->bias < q->filled) {
+            r->doubt |= doubt_of(q, op_le32(p + 1), n);
             r->starts[n++ % KEPT] = r->last = p;
             p += 5;
         } else if (*p == 'h' && n > r->n && p[1] - q->bias < q->filled) {
             q->d->seen['h'] = true;
+            r->doubt |= doubt_of(q, p[1], n);
             r->starts[n++ % KEPT] = r->last = p;
             p += 2;
         } else {
@@ -439,15 +473,19 @@ static inline void push_run(struct quick *q, const uint8_t *first, struct run *r
     if (n > 0) {
         const uint8_t *end = alone > 0 ? r->starts[n % KEPT] : q->p;
 
-        quick_push(q, quick_offset(q, first), quick_offset(q, end), PKL_BROKEN, SV_RUN)->n =
-            (uint32_t)n;
+        quick_push(
+            q, quick_offset(q, first), quick_offset(q, end), PKL_BROKEN,
+            (uint8_t)(SV_RUN | (r->doubt & 1 ? SV_DOUBT : 0) | (r->doubt & 2 ? SV_DOUBT_ODD : 0)))
+            ->n = (uint32_t)n;
     }
     for (size_t i = n; i < r->n; i++) {
         const uint8_t *p = r->starts[i % KEPT];
         uint64_t at = quick_offset(q, p);
 
         quick_push(q, at, at, *p == 'I' && quick_is_bool(p + 1) ? PKL_BOOL : kinds[*p],
-                   (uint8_t)((forms[*p] >= GET1 ? SV_REF : 0) | place));
+                   (uint8_t)(place | (forms[*p] < GET1          ? 0
+                                      : r->doubt >> (i & 1) & 1 ? SV_REF | SV_DOUBT
+                                                                : SV_REF)));
         place ^= SV_ODD;
     }
 }
@@ -490,6 +528,8 @@ static inline bool give_run(struct quick *q, const struct run *r)
 
     if (v == NULL)
         return false;
+    if (v->kind == PKL_DICT && r->doubt & 1)
+        return false;
     if (v->kind == PKL_DICT)
         v->pairs = (uint16_t)(v->pairs + r->n / 2);
     else
@@ -507,7 +547,7 @@ static inline bool take_run(struct quick *q)
     bool odd = quick_place(q) != 0;
     struct run r;
 
-    r.n = r.late = r.late_end = 0;
+    r.n = r.late = r.late_end = r.doubt = 0;
     r.last = r.tail = first;
     while (take_values(q, &r, odd) && !odd && forms[*q->p] != NO_LEAF && q->p < q->stop)
         ;

@@ -476,7 +476,28 @@ CASES = [
     (b']q\0h\0\x85q\1a0h\1.', SAME, 'a tuple in its own list'),
     (b']\x94h\0h\0\x85a.', SAME, ''),
     (b'}\x94K\1h\0s.', SAME, ''),
-    (b'(]\x94(h\0\x910h\0t.', '([], [])', 'a list as a member through the memo: not looked for'),
+    (b'(]\x94(h\0\x910h\0t.', SAME, 'a list as a member through the memo'),
+    (b'}]q\x00h\x00K\x01s.', SAME, ''),
+    (b']q\x00}(h\x00K\x01u.', SAME, 'a list as a key, fetched'),
+    (b']q\x00}(K\x01h\x00u.', SAME, 'as a value'),
+    (b']q\x000(h\x00K\x01d.', SAME, ''),
+    (b']q\x00\x85q\x010}h\x01K\x01s.', SAME, 'a tuple with a list inside'),
+    (b']q\x00h\x00\x85\x85\x85q\x010\x8f(h\x01\x90.', SAME, 'deep inside, fetched itself'),
+    (b'K\x01q\x00h\x00\x85\x85\x85q\x010\x8f(h\x01\x90.', SAME, 'the same with an int'),
+    (b'(]tq\x000}h\x00K\x01s.', SAME, ''),
+    (b'(K\x01tq\x000}h\x00K\x01s.', SAME, ''),
+    (b'\x80\x04](\x8f\x94K\x01e(h\x00\x91.', SAME, 'a set in a frozenset'),
+    (b'\x80\x04](\x8f\x94(K\x01\x91\x94e(h\x01\x91.', SAME, 'a frozenset in another'),
+    (b']2\x85q\x000}h\x00K\x01s.', SAME, 'through a DUP'),
+    (b'}]2K\x01s.', SAME, ''),
+    (b'}K\x012s.', SAME, ''),
+    (b']q\x000K\x01q\x000}h\x00K\x05s.', SAME, 'the slot holds something else by now'),
+    (b'K\x01q\x000}h\x00K\x05s]q\x000h\x00K\x06s.', SAME, 'and the other way round'),
+    (b'K\x01q\x00}(h\x00K\x05h\x00K\x06u0]q\x00}h\x00K\x06s.', SAME, ''),
+    (b']q\x00h\x00\x85q\x01a0}h\x01K\x05s.', SAME, 'a tuple in itself'),
+    (b'\x96' + u8(1) + b'aq\x000}h\x00K\x05s.', SAME, 'a bytearray'),
+    (b'cm\nC\n)Rq\x000}h\x00K\x05s.', '{<m.C>: 5}', 'an object: nobody knows'),
+    (b'Pabc\nq\x000}h\x00K\x05s.', "{<persistent 'abc'>: 5}", 'nobody knows what it is'),
     (b'\x8f\x94(](h\0\x85e\x901.', SAME, ''),
     # --- what is called, with its result thrown away
     (b'K\1cbuiltins\nlen\n](K\1e\x85R0.', SAME, 'a state setter leaves nothing'),
@@ -586,6 +607,63 @@ def by_number():
             check(want in p.stdout.decode(), args, p.stdout)
 
 
+def keyed(r):
+    """A random program with keys and members that come through the memo, some of them no keys."""
+    out, good = [b'('], []
+    bad = r.random() < 0.5
+    fill = b'h\0' if r.random() < 0.3 else b''
+    for slot in range(r.choice((3, 30, 300, 1200))):
+        kind = r.randrange(12)
+        fetched = b''.join(get(r.randrange(slot)) for _ in range(r.randrange(3))) if slot else b''
+        value = {
+            0: b']' if bad else b'K\x07',
+            1: b'(' + fetched + b't',
+            2: b'](' + fetched + b'e\x85' if bad else b'N',
+            3: b'K\x01' + (get(r.randrange(slot)) if slot else b'N') + b'\x86',
+            4: b'K\x01\x8c\x01x\x86',
+            5: b'(K\x01(K\x02)tNt',
+            6: b'cbuiltins\nint\n',
+            7: b'}' if bad and r.random() < 0.1 else b'K\x01',
+        }.get(kind, b'\x8c\x02%c%c' % (65 + slot % 26, 65 + slot // 26 % 26))
+        out.append(value + b'\x94' + (fill if slot else b''))
+        good.append(slot)
+        if slot % 7 == 0:
+            n = r.choice((1, 2, 9, 40))
+            some = [get(r.choice(good)) for _ in range(n)]
+            pairs = b''.join(k + r.choice((b'K\x01', b'N', r.choice(some))) for k in some)
+            out.append(
+                r.choice((b'}(' + pairs + b'u', b'(' + pairs + b'd', b'}' + some[0] + b'Ns'))
+                if r.random() < 0.6
+                else r.choice(
+                    (b'\x8f(' + b''.join(some) + b'\x90', b'(' + b''.join(some) + b'\x91')
+                )
+            )
+    return b''.join(out) + b't.'
+
+
+def get(slot):
+    return b'h' + bytes([slot]) if slot < 256 else b'j' + u4(slot)
+
+
+def keys():
+    """Which of them Python takes; in a fine index, and in pieces, too."""
+    r = random.Random(suite.SEED)
+    programs = [keyed(r) for _ in range(300)]
+    taken = 0
+    for grain, piece in (('4096', None), ('16', None), ('64', '7')):
+        os.environ.update({'PKL_GRAIN': grain, **({'PKL_PIECE': piece} if piece else {})})
+        for program, (lines, status) in zip(programs, ours(programs)):
+            try:
+                pickle.loads(program)
+                want = True
+            except TypeError:
+                want = False
+            taken += want
+            check((status == 'ok') == want, grain, piece, program, status, want)
+    check(100 < taken < 800, taken, 'of 900 are taken')
+    del os.environ['PKL_GRAIN'], os.environ['PKL_PIECE']
+
+
 def text_of(value):
     """As repr writes it; what we do not make is what Python made of the pid."""
     return repr(value)
@@ -616,6 +694,7 @@ def main():
         else:
             check(got == want, what)
     by_number()
+    keys()
     for kind, n in sorted(differ.items()):
         print('  %3d %s' % (n, kind))
     return suite.end()
