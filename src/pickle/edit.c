@@ -137,10 +137,10 @@ enum pb_err edit_need(struct pkl_edit *ed, pkl_id owner, enum pkl_step step, siz
     if (known != NULL)
         return PB_OK;
     /* Where a child's bytes are says nothing about what becomes of them then. */
-    if (ed->doc->alters.len > 0)
-        return error_set(e, PB_EREFUSED,
-                         "the pickle sets items of a list or bytes of a bytearray by their number: "
-                         "it can be read, not edited");
+    if (PKL_ID_SOURCE(owner) == 0 && pkl_doc_altered(ed->doc, owner))
+        return error_set(e, PB_EREADONLY,
+                         "the pickle sets items of this list by their number: it can be read, or "
+                         "replaced as a whole, but its items cannot be changed one by one");
     err = stored(ed, owner, step, &count, e);
     if (err != PB_OK)
         return err;

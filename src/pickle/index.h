@@ -279,7 +279,7 @@ struct pkl_doc {
         size_t len, cap;
     } alters;             /* by maker, index and time when the pass is done */
     struct idmap altered; /* makers + 1 to pairs of a list, bytes behind the end of a bytearray */
-    struct idmap viewed_as_buffer; /* makers + 1 of bytearrays */
+    struct idmap viewed_as_buffer; /* makers + 1 of bytearrays to READONLY_BUFFER + 1, 0: gone */
     uint64_t alter_serial;
     struct {
         struct pickle_mark *data;
@@ -394,6 +394,10 @@ bool scan_alter_is(enum pkl_kind kind, enum phase phase);
 /* The values from `kids` on change the target, at scan.at. */
 enum pb_err scan_alter(struct pkl_doc *d, const struct sval *target, enum pkl_kind kind,
                        enum phase phase, size_t kids, struct error *e) PB_CHECK;
+/* The bytearray becomes a memoryview, at `at`; such a value leaves the stack. */
+enum pb_err scan_alter_viewed(struct pkl_doc *d, uint64_t maker, uint64_t at,
+                              struct error *e) PB_CHECK;
+enum pb_err scan_alter_dropped(struct pkl_doc *d, const struct sval *v, struct error *e) PB_CHECK;
 void scan_alter_sort(struct pkl_doc *d);
 void scan_alter_forget(struct pkl_doc *d, uint64_t at);
 void scan_alter_release(struct pkl_doc *d);
@@ -430,6 +434,9 @@ enum pb_err memo_get(struct pkl_doc *d, uint64_t at, uint64_t slot, uint64_t *ma
 enum pb_err memo_put_slot(struct pkl_doc *d, uint64_t at, uint64_t *slot, struct error *e) PB_CHECK;
 /* Maker of what the GET or DUP at `at` refers to. */
 enum pb_err memo_target(struct pkl_doc *d, uint64_t at, uint64_t *maker, struct error *e) PB_CHECK;
+/* Where what the GET or DUP at `at`, the last of its slot, means was stored: the PUT when it is not
+ * right behind the opcode that made the value, else 0; the DUP itself. */
+enum pb_err memo_stored_at(struct pkl_doc *d, uint64_t at, uint64_t *put, struct error *e) PB_CHECK;
 /* Kind of the value made at `maker`. */
 enum pb_err value_kind(struct pkl_doc *d, uint64_t maker, enum pkl_kind *kind, uint8_t *opcode,
                        struct error *e) PB_CHECK;

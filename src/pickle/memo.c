@@ -326,6 +326,25 @@ enum pb_err memo_target(struct pkl_doc *d, uint64_t at, uint64_t *maker, struct 
     return memo_get(d, at, slot, maker, e);
 }
 
+enum pb_err memo_stored_at(struct pkl_doc *d, uint64_t at, uint64_t *put, struct error *e)
+{
+    const struct memo_put *p;
+    uint64_t slot = UINT64_MAX;
+    struct cursor c;
+    struct op op;
+    enum pb_err err;
+
+    d->viewed = true;
+    cursor_init(&c, d->src);
+    err = cursor_read(&c, at, &op, e);
+    *put = at;
+    if (err != PB_OK || op.code == '2' || !cursor_slot(&op, &slot))
+        return err;
+    p = latest(d, slot, d->scan.epoch);
+    *put = p != NULL ? p->offset : 0;
+    return PB_OK;
+}
+
 enum pb_err value_kind(struct pkl_doc *d, uint64_t maker, enum pkl_kind *kind, uint8_t *opcode,
                        struct error *e)
 {

@@ -133,6 +133,44 @@ static enum pb_err add_byte(struct pkl_doc *d, uint64_t maker, const struct sval
     return err;
 }
 
+enum pb_err scan_alter_viewed(struct pkl_doc *d, uint64_t maker, uint64_t at, struct error *e)
+{
+    return idmap_put(&d->viewed_as_buffer, maker + 1, at + 1) ? PB_OK : error_nomem(e);
+}
+
+enum pb_err scan_alter_dropped(struct pkl_doc *d, const struct sval *v, struct error *e)
+{
+    uint64_t at = 0;
+
+    if (d->viewed_as_buffer.count == 0 || v->flags & SV_REF ||
+        !idmap_get(&d->viewed_as_buffer, v->maker + 1, &at) || at == 0)
+        return PB_OK;
+    for (size_t i = d->puts.len; i > 0 && d->puts.data[i - 1].offset >= at; i--) {
+        if (d->puts.data[i - 1].maker == v->maker)
+            return PB_OK;
+    }
+    return idmap_put(&d->viewed_as_buffer, v->maker + 1, 0) ? PB_OK : error_nomem(e);
+}
+
+/* READONLY_BUFFER made a memoryview of the bytearray: is that the target, or the bytearray itself,
+ * fetched as it was stored before? */
+static enum pb_err check_view(struct pkl_doc *d, const struct sval *target, uint64_t maker,
+                              enum phase phase, struct error *e)
+{
+    uint64_t at = 0, put = UINT64_MAX;
+    enum pb_err err = PB_OK;
+
+    if (!idmap_get(&d->viewed_as_buffer, maker + 1, &at) || at == 0)
+        return PB_OK;
+    if (target->flags & SV_REF)
+        err = memo_stored_at(d, target->maker, &put, e);
+    if (err == PB_OK && put >= at)
+        return error_set(e, PB_EPICKLE, "a memoryview that cannot be written");
+    if (err == PB_OK && phase == PH_ITEM)
+        return error_set(e, PB_EPICKLE, "a bytearray cannot grow while a memoryview shows it");
+    return err;
+}
+
 bool scan_alter_is(enum pkl_kind kind, enum phase phase)
 {
     return (kind == PKL_LIST && phase == PH_PAIR) ||
@@ -144,13 +182,13 @@ enum pb_err scan_alter(struct pkl_doc *d, const struct sval *target, enum pkl_ki
 {
     struct scan *s = &d->scan;
     size_t per = phase == PH_PAIR ? 2 : 1;
-    uint64_t maker = target->maker, none;
+    uint64_t maker = target->maker;
     enum pb_err err = PB_OK;
 
     if (target->flags & SV_REF)
         err = memo_target(d, target->maker, &maker, e);
-    if (err == PB_OK && idmap_get(&d->viewed_as_buffer, maker + 1, &none))
-        return error_set(e, PB_EPICKLE, "a bytearray that a memoryview was made of");
+    if (err == PB_OK)
+        err = check_view(d, target, maker, phase, e);
     for (size_t i = kids; i < s->stack.len && err == PB_OK; i++) {
         if (s->stack.data[i].flags & SV_RUN)
             err = scan_unfold(d, i, e);

@@ -423,8 +423,8 @@ static enum pb_err note_memoryview(struct pkl_doc *d, const struct op *op, struc
 
     if (top->flags & SV_REF)
         err = memo_target(d, top->maker, &maker, e);
-    if (err == PB_OK && !idmap_put(&d->viewed_as_buffer, maker + 1, 1))
-        err = error_nomem(e);
+    if (err == PB_OK)
+        err = scan_alter_viewed(d, maker, op->at, e);
     return err == PB_OK ? scan_note(d, op, "what it makes of a bytearray is a memoryview", e) : err;
 }
 
@@ -468,6 +468,8 @@ enum pb_err scan_op_other(struct pkl_doc *d, const struct op *op, struct error *
         return err;
     if (op->code == '0') {
         err = note_setter(d, op, e);
+        if (err == PB_OK)
+            err = scan_alter_dropped(d, &s->stack.data[s->stack.len - 1], e);
         s->stack.len -= err == PB_OK;
         return err;
     }

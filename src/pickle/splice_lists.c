@@ -139,6 +139,11 @@ static enum pb_err value_span(struct splice_list *l, const struct pkl_node *n, b
         return err;
     out->made = maker + header + payload;
     err = splice_memo_end(l->src, out->made, &first, &out->end, l->w->e);
+    if (err == PB_OK && n->ref && n->end > out->end)
+        return error_set(l->w->e, PB_EREADONLY,
+                         "at offset %llu the pickle puts more into a value that stands there by "
+                         "reference: another cannot come in its place",
+                         (unsigned long long)n->begin);
     *leaf = n->ref || (is_single(n) && n->end <= out->end);
     if (err != PB_OK || *leaf || n->end <= out->made)
         return err;

@@ -332,7 +332,16 @@ CASES = [
     (b'\x96' + u8(1) + b'aJ\xff\xff\xff\xffa.', SAME, ''),
     (b'\x96' + u8(1) + b'a\x98K\x01a.', SAME, 'a memoryview'),
     (b'\x96' + u8(1) + b'a\x98K\x00K\x01s.', SAME, 'a memoryview'),
-    (b'\x96' + u8(1) + b'aq\x00\x98h\x00K\x00K\x01s\x86.', STRICT, 'the bytearray beside it'),
+    (
+        b'\x96' + u8(1) + b'aq\x00\x98h\x00K\x00K\x01s\x86.',
+        "(bytearray(b'\\x01'), bytearray(b'\\x01'))",
+        'the bytearray beside it',
+    ),
+    (b'\x96' + u8(1) + b'aq\x00\x98h\x00K\x01a\x86.', SAME, 'which cannot grow'),
+    (b'\x96' + u8(1) + b'aq\x00\x980h\x00K\x01a.', SAME, 'but when the memoryview is gone'),
+    (b'\x96' + u8(1) + b'a\x98q\x00h\x00K\x00K\x01s\x86.', SAME, 'the memoryview, fetched'),
+    (b'\x96' + u8(1) + b'aq\x00\x98q\x010h\x00K\x01a.', SAME, 'kept in the memo'),
+    (b'\x96' + u8(1) + b'aq\x00\x98q\x00h\x00K\x00K\x01s\x86.', SAME, 'stored over it'),
     (b'\x96' + u8(1) + b'aG\0\0\0\0\0\0\0\0a.', SAME, ''),
     (b'\x96' + u8(1) + b'aX\x01\0\0\0xa.', SAME, ''),
     (b'\x96' + u8(1) + b'aJ\0\x01\0\0a.', SAME, ''),
@@ -585,6 +594,8 @@ def by_number():
             want = repr(pickle.loads(program))
             check(status == 'ok' and lines[0] == want, grain, program, status, lines, want)
     del os.environ['PKL_GRAIN']
+    edited = sum(edit_beside(r, program) for program in programs[:60])
+    check(10 < edited < 60, edited, 'of 60 are edited')
     with tempfile.NamedTemporaryFile() as f:
         f.write(b'(](K\x01]eq\0K\x00X\2\0\0\0his\x96' + u8(3) + b'abcK\x07aK\x00K\x41sh\0t.')
         f.flush()
@@ -596,15 +607,63 @@ def by_number():
             ),
             (['show', '--tree', '--depth', '1'], 'shared'),
             (['dis', '--paths'], '[0][1]'),
-            (['set', '-n'], 'it can be read, not edited'),
+            (['set', '-n'], 'its items cannot be changed one by one'),
         ):
-            edit = ['[1]=5'] if args[0] == 'set' else []
+            edit = ['[0][0]=5'] if args[0] == 'set' else []
             p = subprocess.run(
                 [suite.PROGRAM, *args, f.name, *edit],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
             )
             check(want in p.stdout.decode(), args, p.stdout)
+
+
+def spots(value, path=()):
+    """Every place in lists and tuples, each list once."""
+    todo, met = [(value, path)], set()
+    while todo:
+        value, path = todo.pop()
+        if isinstance(value, (list, tuple)) and id(value) not in met:
+            met.add(id(value))
+            for i, item in enumerate(value):
+                yield path + (i,)
+                todo.append((item, path + (i,)))
+
+
+def changed(value, path, new):
+    """As Python would change it; of tuples on the way new ones are made."""
+    if not path:
+        return new
+    inner = changed(value[path[0]], path[1:], new)
+    if isinstance(value, tuple):
+        return value[: path[0]] + (inner,) + value[path[0] + 1 :]
+    if inner is not value[path[0]]:
+        value[path[0]] = inner
+    return value
+
+
+def edit_beside(r, program):
+    """Only what is set by number is read-only."""
+    path = r.choice(list(spots(pickle.loads(program))))
+    text = ''.join('[%d]' % i for i in path)
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(program)
+        f.flush()
+        p = subprocess.run(
+            [suite.PROGRAM, 'set', f.name, text + "='new'"],
+            env={**os.environ, 'XDG_STATE_HOME': os.path.join(os.environ['TEST_TMP'], 'state')},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        with open(f.name, 'rb') as g:
+            result = g.read()
+    if p.returncode != 0:
+        why = (b'cannot be changed one by one', b'by reference: another cannot come in its place')
+        check(any(w in p.stderr for w in why) and result == program, program, p.stderr)
+        return False
+    want = repr(changed(pickle.loads(program), path, 'new'))
+    check(repr(pickle.loads(result)) == want, program, text, result, want)
+    return True
 
 
 def keyed(r):
