@@ -50,7 +50,10 @@ def main():
     for module in MODULES:
         m = importlib.import_module(module)
         for name, value in vars(m).items():
-            text = None if name.startswith("__") else stable(value)
+            hidden = name.startswith("__") and (
+                module != "builtins" or not isinstance(value, types.BuiltinFunctionType)
+            )
+            text = None if hidden else stable(value)
             if text is None:
                 continue
             rows[module, name] = text

@@ -69,7 +69,7 @@ CLASSES = [int, str, list, dict, object, type, type(None), type(...), type(NotIm
            pathlib.PurePosixPath,
            fractions.Fraction, uuid.UUID, ipaddress.IPv4Address, types.SimpleNamespace, array.array,
            re.Pattern, zoneinfo.ZoneInfo, io.BytesIO, collections.abc.Mapping]
-FUNCTIONS = [len, print, math.sqrt, sorted, str.join, dict.fromkeys, min, ord]
+FUNCTIONS = [len, print, math.sqrt, sorted, str.join, dict.fromkeys, min, ord, __import__]
 WORDS = ['', 'a', 'key', 'É', '名前', "it's", '"', '\n', '\x00', '\u202e', '😀', 'a' * 40,
          '\\', '\ud800']
 
@@ -164,6 +164,7 @@ def address():
     return rnd.choice([
         lambda: ipaddress.IPv4Address(four), lambda: ipaddress.IPv6Address(six),
         lambda: ipaddress.IPv6Address('fe80::1%eth0'),
+        lambda: ipaddress.IPv6Network('fe80::1%eth0/128'),
         lambda: ipaddress.ip_network((four, rnd.randrange(33)), strict=False),
         lambda: ipaddress.ip_network((six, rnd.randrange(129)), strict=False),
         lambda: ipaddress.IPv4Interface((four, rnd.randrange(33))),
@@ -186,11 +187,34 @@ def alias():
     return types.GenericAlias(origin, args)
 
 
+class Called:
+    """A built-in type that is called with a value of its own."""
+
+    def __init__(self, *call):
+        self.call = call
+
+    def __reduce__(self):
+        return self.call
+
+
+def unicode_error():
+    of = rnd.choice([b'\xff', bytearray(b'\xff')])
+    return rnd.choice([
+        lambda: UnicodeDecodeError('ascii', of, 0, 1, text()),
+        lambda: UnicodeEncodeError('ascii', text(), 0, 1, text()),
+        lambda: UnicodeTranslateError(text(), integer() % 9, 1, text())])()
+
+
 LEAVES = [
     date, time, datetime_, timedelta, tz, a_decimal, fraction, an_array, pattern, address, path,
     text, number,
     lambda: zoneinfo.ZoneInfo(rnd.choice(ZONES)),
-    lambda: uuid.UUID(int=rnd.choice([0, 5, rnd.getrandbits(128), 2 ** 128 - 1])),
+    lambda: uuid.UUID(int=rnd.choice([0, 5, rnd.getrandbits(128), 2 ** 128 - 1]),
+                      is_safe=rnd.choice(list(uuid.SafeUUID))),
+    lambda: Called(*rnd.choice([
+        (int, ()), (int, (integer(),)), (str, ()), (str, (text(),)), (float, (number_or_zero(),)),
+        (bool, (True,)), (tuple, ((1, 'a'),)), (bool, ()), (float, ()), (tuple, ())])),
+    unicode_error,
     lambda: complex(number_or_zero(), number_or_zero()),
     lambda: range(integer(), integer(), rnd.choice([1, -1, 2, 2 ** 70])),
     lambda: slice(rnd.choice([None, integer()]), integer(), rnd.choice([None, 2])),
@@ -198,7 +222,8 @@ LEAVES = [
     lambda: bytearray(rnd.randrange(256) for _ in range(rnd.randrange(6))),
     lambda: rnd.choice([Ellipsis, NotImplemented, None, True, False]),
 ]
-NAMES = [lambda: rnd.choice(CLASSES), lambda: rnd.choice(FUNCTIONS), alias]
+NAMES = [lambda: rnd.choice(CLASSES), lambda: rnd.choice(FUNCTIONS), alias,
+         lambda: next(iter(alias()))]
 
 
 def number_or_zero():

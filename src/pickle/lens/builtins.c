@@ -130,7 +130,45 @@ static enum pb_err read_slice(struct lens_reader *r, const struct lens_call *c, 
     return err;
 }
 
+/* int(5), str('a'), tuple((1, 2)): of a value of that very type; without one what is empty. */
+static enum pb_err read_same(struct lens_reader *r, const struct lens_call *c, struct lens *l,
+                             struct error *e)
+{
+    static const struct {
+        enum pkl_kind kind;
+        const char *empty;
+    } types[] = {{PKL_BOOL, "False"},
+                 {PKL_INT, "0"},
+                 {PKL_FLOAT, "0.0"},
+                 {PKL_STR, "''"},
+                 {PKL_TUPLE, "()"}};
+    enum pkl_kind kind = (enum pkl_kind)c->row->detail;
+
+    for (size_t i = 0; c->count == 0 && i < sizeof types / sizeof types[0]; i++) {
+        if (types[i].kind == kind)
+            buf_puts(&l->text, types[i].empty);
+    }
+    if (c->count == 0)
+        return PB_OK;
+    if (c->arg[0].kind != kind)
+        return lens_refuse(l, "its argument is of another type");
+    if (kind == PKL_INT) {
+        enum pb_err err = lens_leaf(r, &c->arg[0], l, e);
+
+        if (err != PB_OK)
+            return err;
+        if (r->leaf.kind != PKL_INT) /* an INT line may turn out to be a bool */
+            return lens_refuse(l, "its argument is of another type");
+    }
+    return lens_value(l, &c->arg[0]) ? PB_OK : error_nomem(e);
+}
+
 static const struct lens_row rows[] = {
+    {"builtins", "bool", "bool", LENS_BOTH, 0, 1, read_same, PKL_BOOL},
+    {"builtins", "int", "int", LENS_BOTH, 0, 1, read_same, PKL_INT},
+    {"builtins", "float", "float", LENS_BOTH, 0, 1, read_same, PKL_FLOAT},
+    {"builtins", "str", "str", LENS_BOTH, 0, 1, read_same, PKL_STR},
+    {"builtins", "tuple", "tuple", LENS_BOTH, 0, 1, read_same, PKL_TUPLE},
     {"_codecs", "encode", "bytes", LENS_CALL, 2, 2, read_encode, 0},
     {"builtins", "bytes", "bytes", LENS_BOTH, 0, 0, read_bytes, 0},
     {"builtins", "bytearray", "bytearray", LENS_CALL, 0, 2, read_bytearray, 0},

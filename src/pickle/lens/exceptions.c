@@ -82,21 +82,44 @@ static enum pb_err os_name(struct lens_reader *r, const struct lens_call *c, con
     return err;
 }
 
+/* Bytes or a bytearray, in whichever form a protocol writes them. */
+static enum pb_err is_binary(struct lens_reader *r, const struct pkl_node *n, bool *is,
+                             struct error *e)
+{
+    struct lens inner;
+    enum pb_err err = PB_OK;
+
+    *is = n->kind == PKL_BYTES || n->kind == PKL_BYTEARRAY;
+    if (n->kind != PKL_OBJECT)
+        return PB_OK;
+    lens_init(&inner);
+    err = lens_read(r, n, 0, &inner, e);
+    if (err == PB_OK && inner.row != NULL)
+        *is = inner.kind == PKL_BYTES || inner.kind == PKL_BYTEARRAY;
+    lens_release(&inner);
+    return err;
+}
+
 /* Arguments are those of a text in an encoding: kinds as Python demands them. */
-static bool unicode_args(const struct lens_call *c)
+static enum pb_err unicode_args(struct lens_reader *r, const struct lens_call *c, struct lens *l,
+                                struct error *e)
 {
     static const char *const wanted[] = {"ssiis", "sbiis", "siis"}; /* str, bytes, int */
     const char *w = wanted[c->row->detail - EXC_ENCODE];
+    bool fits = c->count == strlen(w);
+    enum pb_err err = PB_OK;
 
-    if (c->count != strlen(w))
-        return false;
-    for (size_t i = 0; i < c->count; i++) {
-        enum pkl_kind k = c->arg[i].kind;
-
-        if (w[i] == 'i' ? k != PKL_INT : w[i] == 'b' ? k != PKL_BYTES : k != PKL_STR)
-            return false;
+    for (size_t i = 0; i < c->count && fits && err == PB_OK; i++) {
+        if (w[i] == 'i')
+            fits = c->arg[i].kind == PKL_INT;
+        else if (w[i] == 'b')
+            err = is_binary(r, &c->arg[i], &fits, e);
+        else
+            err = lens_str(r, &c->arg[i], "an argument", l, e);
     }
-    return true;
+    if (err != PB_OK)
+        return err;
+    return fits ? PB_OK : lens_refuse(l, "its arguments are not those Python demands");
 }
 
 static enum pb_err check_args(struct lens_reader *r, const struct lens_call *c, const char **name,
@@ -116,8 +139,7 @@ static enum pb_err check_args(struct lens_reader *r, const struct lens_call *c, 
     case EXC_ENCODE:
     case EXC_DECODE:
     case EXC_TRANSLATE:
-        return unicode_args(c) ? PB_OK
-                               : lens_refuse(l, "its arguments are not those Python demands");
+        return unicode_args(r, c, l, e);
     case EXC_GROUP:
         if (c->count != 2 || c->arg[0].kind != PKL_STR || c->arg[1].count == 0 ||
             (c->arg[1].kind != PKL_LIST && c->arg[1].kind != PKL_TUPLE))

@@ -127,7 +127,7 @@ static enum pb_err from_text(struct lens_reader *r, const struct lens_call *c, s
     }
     if (!parse_address(text, v6, &a))
         return lens_refuse(l, "its text is no address");
-    if ((detail & IP_WHAT) == IP_NETWORK && (host_bits(&a, (unsigned)prefix) || *a.scope != '\0'))
+    if ((detail & IP_WHAT) == IP_NETWORK && host_bits(&a, (unsigned)prefix))
         return lens_refuse(l, "the network has host bits set");
     return put_ip(l, strrchr(c->row->type, '.') + 1, &a, address ? -1 : (int)prefix);
 }
@@ -231,7 +231,7 @@ static enum pb_err make_ip(struct maker *m, struct literal **out)
     }
     if (!parse_address(text, v6, &a))
         return make_bad(m, arg, "this is no address");
-    if ((detail & IP_WHAT) == IP_NETWORK && (host_bits(&a, (unsigned)prefix) || *a.scope != '\0'))
+    if ((detail & IP_WHAT) == IP_NETWORK && host_bits(&a, (unsigned)prefix))
         return make_bad(m, arg, "the network has host bits set");
     return made_address(m, &a, address ? -1 : (int)prefix, out);
 }

@@ -332,12 +332,47 @@ static enum pb_err put_uuid(struct lens_reader *r, const struct pkl_node *n, str
     return PB_OK;
 }
 
+/* uuid.SafeUUID(-1), as older Pythons keep it in a UUID. */
+static enum pb_err read_safe(struct lens_reader *r, const struct lens_call *c, struct lens *l,
+                             struct error *e)
+{
+    int64_t safe;
+    enum pb_err err;
+
+    if (c->arg[0].kind == PKL_NONE) {
+        buf_puts(&l->text, "<SafeUUID.unknown: None>");
+        return PB_OK;
+    }
+    err = lens_int(r, &c->arg[0], -1, 0, "is_safe", &safe, l, e);
+    if (err == PB_OK)
+        buf_puts(&l->text, safe == 0 ? "<SafeUUID.safe: 0>" : "<SafeUUID.unsafe: -1>");
+    return err;
+}
+
+static enum pb_err check_safe(struct lens_reader *r, const struct pkl_node *n, struct lens *l,
+                              struct error *e)
+{
+    struct lens inner;
+    int64_t safe;
+    enum pb_err err;
+
+    if (n->kind == PKL_NONE)
+        return PB_OK;
+    if (n->kind != PKL_OBJECT)
+        return lens_int(r, n, -1, 0, "is_safe", &safe, l, e);
+    lens_init(&inner);
+    err = lens_read(r, n, LENS_TEXT_MAX, &inner, e);
+    if (err == PB_OK && (inner.row == NULL || inner.row->read != read_safe))
+        err = lens_refuse(l, "its state is not that of a UUID");
+    lens_release(&inner);
+    return err;
+}
+
 static enum pb_err read_uuid(struct lens_reader *r, const struct lens_call *c, struct lens *l,
                              struct error *e)
 {
     struct pkl_child kids[3];
     const struct pkl_node *value = NULL;
-    int64_t safe;
     size_t got;
     enum pb_err err;
 
@@ -352,8 +387,8 @@ static enum pb_err read_uuid(struct lens_reader *r, const struct lens_call *c, s
             value = &kids[i].value;
         else if (strcmp(r->leaf.data.data, "is_safe") != 0)
             err = lens_refuse(l, "its state is not that of a UUID");
-        else if (kids[i].value.kind != PKL_NONE)
-            err = lens_int(r, &kids[i].value, -1, 0, "is_safe", &safe, l, e);
+        else
+            err = check_safe(r, &kids[i].value, l, e);
     }
     if (err != PB_OK)
         return err;
@@ -364,6 +399,7 @@ static const struct lens_row rows[] = {
     {"builtins", "complex", "complex", LENS_BOTH, 2, 2, read_complex, 0},
     {"decimal", "Decimal", "decimal.Decimal", LENS_BOTH, 1, 1, read_decimal, 0},
     {"fractions", "Fraction", "fractions.Fraction", LENS_BOTH, 1, 2, read_fraction, 0},
+    {"uuid", "SafeUUID", "uuid.SafeUUID", LENS_CALL, 1, 1, read_safe, 0},
     {"uuid", "UUID", "uuid.UUID", LENS_NEW | LENS_STATE, 0, 0, read_uuid, 0},
 };
 const struct lens_family lens_numbers = {rows, sizeof rows / sizeof rows[0]};

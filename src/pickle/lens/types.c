@@ -70,6 +70,39 @@ static enum pb_err read_alias(struct lens_reader *r, const struct lens_call *c, 
     return err;
 }
 
+/* next(iter(list[int])) is *list[int]. */
+static enum pb_err read_starred(struct lens_reader *r, const struct lens_call *c, struct lens *l,
+                                struct error *e)
+{
+    struct pkl_child class, args, alias;
+    struct lens inner;
+    size_t got = 0;
+    bool is = false;
+    enum pb_err err = PB_ENOTFOUND;
+
+    if (c->arg[0].kind == PKL_OBJECT)
+        err = r->view->part(r->view, c->arg[0].target, PKL_CLASS, &class, e);
+    if (err == PB_OK)
+        err = lens_is_builtin(r, &class.value, "iter", &is, e);
+    if (err == PB_OK && is)
+        err = r->view->part(r->view, c->arg[0].target, PKL_ARGS, &args, e);
+    if (err == PB_OK && is)
+        err = r->view->children(r->view, args.value.target, 0, 1, &alias, &got, e);
+    if (err != PB_OK && err != PB_ENOTFOUND)
+        return err;
+    if (got == 0 || args.value.count != 1 || alias.value.kind != PKL_OBJECT)
+        return lens_refuse(l, "it is the next of something else");
+    lens_init(&inner);
+    err = lens_read(r, &alias.value, 64, &inner, e);
+    if (err == PB_OK && (inner.row == NULL || inner.row->read != read_alias))
+        err = lens_refuse(l, "it is the next of something else");
+    lens_release(&inner);
+    if (err != PB_OK)
+        return err;
+    buf_putc(&l->text, '*');
+    return lens_value(l, &alias.value) ? PB_OK : error_nomem(e);
+}
+
 /* type(None), type(Ellipsis), type(NotImplemented) */
 static enum pb_err read_type(struct lens_reader *r, const struct lens_call *c, struct lens *l,
                              struct error *e)
@@ -110,6 +143,7 @@ static enum pb_err read_getattr(struct lens_reader *r, const struct lens_call *c
 
 static const struct lens_row rows[] = {
     {"types", "GenericAlias", "types.GenericAlias", LENS_BOTH, 2, 2, read_alias, 0},
+    {"builtins", "next", "types.GenericAlias", LENS_CALL, 1, 1, read_starred, 0},
     {"builtins", "type", "type", LENS_CALL | LENS_NAMED, 1, 1, read_type, 0},
     {"builtins", "getattr", "attribute", LENS_CALL | LENS_NAMED, 2, 2, read_getattr, 0},
 };
