@@ -310,6 +310,9 @@ class Gen:
             made = cls(*[self.value(depth) for _ in range(rnd.randrange(3))])
         if rnd.random() < .3:
             made.note = self.value(depth)
+        if rnd.random() < .1 and not issubclass(cls, OSError):
+            args = tuple(self.value(depth) for _ in range(rnd.randrange(3)))
+            made = Called(cls, made.args, {'args': args})       # as Python 3.12 does
         return made
 
 

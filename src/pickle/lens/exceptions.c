@@ -31,9 +31,10 @@ static const struct by_errno {
     {111, "ConnectionRefusedError"}, {114, "BlockingIOError"},  {115, "BlockingIOError"},
 };
 
-/* Attributes are set one by one; some would change what is shown. */
-static enum pb_err check_state(struct lens_reader *r, const struct lens_call *c, struct lens *l,
-                               struct error *e)
+/* Attributes are set one by one; some would change what is shown: the class, and the arguments,
+ * which AttributeError and others of Python 3.12 on have there once more. */
+static enum pb_err check_state(struct lens_reader *r, const struct lens_call *c,
+                               struct pkl_node *args, struct lens *l, struct error *e)
 {
     struct pkl_child kids[AT_ONCE];
     enum pb_err err = PB_OK;
@@ -52,8 +53,13 @@ static enum pb_err check_state(struct lens_reader *r, const struct lens_call *c,
             break;
         for (size_t i = 0; i < got && err == PB_OK; i++, at++) {
             err = lens_str(r, &kids[i].key, "a name in its state", l, e);
-            if (err == PB_OK && (strcmp(r->leaf.data.data, "args") == 0 ||
-                                 strcmp(r->leaf.data.data, "__class__") == 0))
+            if (err != PB_OK)
+                break;
+            if (strcmp(r->leaf.data.data, "args") == 0 && kids[i].value.kind == PKL_TUPLE &&
+                c->row->detail == EXC_PLAIN)
+                *args = kids[i].value;
+            else if (strcmp(r->leaf.data.data, "args") == 0 ||
+                     strcmp(r->leaf.data.data, "__class__") == 0)
                 err = lens_refuse(l, "its state changes its arguments or its class");
         }
     }
@@ -155,28 +161,29 @@ static enum pb_err read_exception(struct lens_reader *r, const struct lens_call 
                                   struct error *e)
 {
     const char *name = c->row->type;
+    struct pkl_node args = c->args;
+    struct pkl_child shown[2];
+    size_t got = 0;
     bool two = false;
     enum pb_err err = check_args(r, c, &name, &two, l, e);
 
     if (err == PB_OK)
-        err = check_state(r, c, l, e);
+        err = check_state(r, c, &args, l, e);
+    if (err == PB_OK && (two || args.count == 1))
+        err = r->view->children(r->view, args.target, 0, two ? 2 : 1, shown, &got, e);
     if (err != PB_OK)
         return err;
     l->nested = true;
     buf_puts(&l->text, name);
-    if (c->count == 0) {
-        buf_puts(&l->text, "()");
-    } else if (c->count == 1 || two) {
-        buf_putc(&l->text, '(');
-        for (size_t i = 0; i < (two ? 2u : 1u); i++) {
-            buf_puts(&l->text, i > 0 ? ", " : "");
-            if (!lens_value(l, &c->arg[i]))
-                return error_nomem(e);
-        }
-        buf_putc(&l->text, ')');
-    } else if (!lens_value(l, &c->args)) {
-        return error_nomem(e);
+    if (got == 0 && args.count > 0)
+        return lens_value(l, &args) ? PB_OK : error_nomem(e);
+    buf_putc(&l->text, '(');
+    for (size_t i = 0; i < got; i++) {
+        buf_puts(&l->text, i > 0 ? ", " : "");
+        if (!lens_value(l, &shown[i].value))
+            return error_nomem(e);
     }
+    buf_putc(&l->text, ')');
     return PB_OK;
 }
 
