@@ -219,7 +219,8 @@ static inline size_t plain_run(const void *p, size_t n, char quote, enum text_pl
         if (at >= tried) {
             used = quick_run(s + at, n - at, quote, utf8);
             at += used;
-            tried = at + FEW;
+            /* Where it got far, one letter stopped it: behind that it goes on. */
+            tried = used > 0 ? at + 1 : at + FEW;
             if (used > 0)
                 continue;
         }

@@ -173,11 +173,12 @@ static size_t back_to_character(const unsigned char *s, size_t at)
     return at;
 }
 
-VECTOR size_t utf8_vector_check(const unsigned char *s, size_t n, bool surrogates)
+/* From `at` on, in front of which all is right; the character that `at` cuts, if it does, counts.
+ */
+VECTOR static size_t check_from(const unsigned char *s, size_t at, size_t n, bool surrogates)
 {
     struct tables t = load_tables(surrogates);
-    __m128i before = _mm_setzero_si128();
-    size_t at = 0;
+    __m128i before = at >= 16 ? load(s + at - 16) : _mm_setzero_si128();
 
     for (; n - at >= 64; at += 64) {
         __m128i a = load(s + at), b = load(s + at + 16);
@@ -214,8 +215,10 @@ VECTOR static bool whole(const unsigned char *s, size_t n)
 
 /* ------------------------------------------------------------- 32 bytes at a time */
 
+#define MANY 256u /* bytes for which that pays when the rest is checked the other way */
+
 struct wide_tables {
-    __m256i high, low, second;
+    __m256i high, low, second, ignored;
 };
 
 WIDE static inline __m256i load_wide(const unsigned char *p)
@@ -234,7 +237,15 @@ WIDE static inline __m256i load_twice(const unsigned char *p)
     return _mm256_broadcastsi128_si256(v);
 }
 
-/* As faults(), surrogates being none. */
+WIDE static inline struct wide_tables load_wide_tables(bool surrogates)
+{
+    struct wide_tables t = {load_twice(first_high), load_twice(first_low), load_twice(second_high),
+                            _mm256_set1_epi8(surrogates ? (char)SURROGATE : 0)};
+
+    return t;
+}
+
+/* As faults(). */
 WIDE static inline __m256i wide_faults(const struct wide_tables *t, __m256i before, __m256i v)
 {
     const __m256i half = _mm256_set1_epi8(15);
@@ -252,13 +263,12 @@ WIDE static inline __m256i wide_faults(const struct wide_tables *t, __m256i befo
     __m256i fourth = _mm256_subs_epu8(prev3, _mm256_set1_epi8((char)(0xf0 - 0x80)));
     __m256i must = _mm256_and_si256(_mm256_or_si256(third, fourth), _mm256_set1_epi8((char)0x80));
 
-    pairs = _mm256_andnot_si256(_mm256_set1_epi8(SURROGATE), pairs);
-    return _mm256_xor_si256(pairs, must);
+    return _mm256_xor_si256(_mm256_andnot_si256(t->ignored, pairs), must);
 }
 
 WIDE static bool wide_whole(const unsigned char *s, size_t n)
 {
-    struct wide_tables t = {load_twice(first_high), load_twice(first_low), load_twice(second_high)};
+    struct wide_tables t = load_wide_tables(true);
     __m256i before = _mm256_setzero_si256(), wrong = before, v;
     size_t at = 0;
 
@@ -270,6 +280,33 @@ WIDE static bool wide_whole(const unsigned char *s, size_t n)
     v = _mm256_and_si256(load_wide(s + at), load_wide(keep_first + 32 - (n - at)));
     wrong = _mm256_or_si256(wrong, wide_faults(&t, before, v));
     return _mm256_testz_si256(wrong, wrong) != 0;
+}
+
+/* How much of s, a multiple of 64, has nothing wrong with it but a character that its end cuts. */
+WIDE static size_t wide_right(const unsigned char *s, size_t n, bool surrogates)
+{
+    struct wide_tables t = load_wide_tables(surrogates);
+    __m256i before = _mm256_setzero_si256();
+    size_t at = 0;
+
+    for (; n - at >= 64; at += 64) {
+        __m256i a = load_wide(s + at), b = load_wide(s + at + 32);
+        __m256i wrong = wide_faults(&t, before, a);
+
+        if (_mm256_movemask_epi8(_mm256_or_si256(a, b)) != 0)
+            wrong = _mm256_or_si256(wrong, wide_faults(&t, a, b));
+        if (_mm256_testz_si256(wrong, wrong) == 0)
+            break;
+        before = b;
+    }
+    return at;
+}
+
+size_t utf8_vector_check(const unsigned char *s, size_t n, bool surrogates)
+{
+    size_t at = n >= MANY && __builtin_cpu_supports("avx2") ? wide_right(s, n, surrogates) : 0;
+
+    return check_from(s, at, n, surrogates);
 }
 
 bool utf8_vector_whole(const unsigned char *s, size_t n)

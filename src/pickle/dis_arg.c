@@ -99,10 +99,6 @@ static void put_text(struct dis_out *o, const uint8_t *p, size_t n, enum form fo
     struct buf *out = &o->buf;
     size_t at = 0;
 
-    if (form == BYTES || form == BYTEARRAY) {
-        repr_bytes_piece(out, p, n, quote, form == BYTEARRAY);
-        return;
-    }
     while (at < n) {
         size_t run = plain(p + at, n - at, quote, form, o->checked);
 
@@ -162,6 +158,15 @@ static enum pb_err decode(struct unescape *u, struct buf *scratch, const uint8_t
     return buf_status(scratch, e);
 }
 
+static void put_piece(struct dis_out *o, const uint8_t *p, size_t n, enum form form,
+                      struct byte_texts *texts)
+{
+    if (form <= BYTEARRAY)
+        repr_bytes_piece(&o->buf, p, n, texts);
+    else
+        put_text(o, p, n, form, texts->quote);
+}
+
 /* Goes over a text in pieces: once to see its quotes (out NULL) until they decide, once to write
  * it. */
 static enum pb_err each_piece(struct source *src, const struct text *t, struct dis_out *out,
@@ -170,9 +175,11 @@ static enum pb_err each_piece(struct source *src, const struct text *t, struct d
     struct unescape u = {.kind = t->form == ESCAPED ? UNESCAPE_STRING : UNESCAPE_UNICODE};
     size_t most = out != NULL && t->form <= BYTEARRAY ? BYTES_PIECE : PIECE;
     uint64_t at = t->from;
+    struct byte_texts texts;
     struct buf scratch;
     enum pb_err err = PB_OK;
 
+    byte_texts_init(&texts, quote, t->form == BYTEARRAY);
     buf_init(&scratch, 4 * (size_t)PIECE);
     while (at < t->end && err == PB_OK && (out != NULL || !*twice)) {
         size_t want = t->end - at < most ? (size_t)(t->end - at) : most, n;
@@ -197,7 +204,7 @@ static enum pb_err each_piece(struct source *src, const struct text *t, struct d
             *single = *single || memchr(p, '\'', n) != NULL;
             *twice = *twice || memchr(p, '"', n) != NULL;
         } else {
-            put_text(out, p, n, form, quote);
+            put_piece(out, p, n, form, &texts);
             err = dis_flush(out, false, e);
         }
     }
@@ -259,14 +266,16 @@ static void short_text(struct dis_out *o, const struct op *op, const struct text
 {
     const uint8_t *p = op->p + (t->from - op->at);
     size_t n = (size_t)(t->end - t->from);
+    struct byte_texts texts;
     char quote;
 
     if (t->form == UTF8 && plain_text(o, p, n))
         return;
     quote = memchr(p, '\'', n) != NULL && memchr(p, '"', n) == NULL ? '"' : '\'';
+    byte_texts_init(&texts, quote, t->form == BYTEARRAY);
 
     open_quote(&o->buf, op->code, quote);
-    put_text(o, p, n, t->form, quote);
+    put_piece(o, p, n, t->form, &texts);
     close_quote(&o->buf, op->code, quote);
 }
 

@@ -21,6 +21,7 @@ struct reader {
     /* What the first reading found: */
     bool single, twice; /* quotes */
     bool beyond_ascii, surrogates;
+    struct byte_texts texts;
     struct buf rest; /* of the piece before: a character or three bytes not complete yet */
 };
 
@@ -71,7 +72,7 @@ static void put(struct reader *r, const char *s, size_t n)
         base64_encode(out, s, n);
         break;
     default:
-        repr_bytes_piece(out, s, n, r->quote, r->form == FORM_BYTEARRAY);
+        repr_bytes_piece(out, s, n, &r->texts);
         break;
     }
 }
@@ -138,6 +139,7 @@ static enum pb_err put_repr(struct reader *r, struct error *e)
     enum pb_err err;
 
     r->quote = r->single && !r->twice ? '"' : '\'';
+    byte_texts_init(&r->texts, r->quote, r->form == FORM_BYTEARRAY);
     buf_puts(out, r->form == FORM_BYTEARRAY ? "bytearray(b" : r->form == FORM_BYTES ? "b" : "");
     buf_putc(out, r->quote);
     err = read_all(r, true, e);

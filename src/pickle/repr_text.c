@@ -1,8 +1,8 @@
 #include "repr_text.h"
 
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
+#ifdef __x86_64__
+#include <immintrin.h>
 #endif
 
 #include <pklbrowse/num.h>
@@ -96,114 +96,148 @@ static bool stands_for_itself(uint8_t c, char quote, bool array)
     return c >= 0x20 && c < 0x7f && c != '\\' && c != (uint8_t)quote && !(array && c == '\'');
 }
 
-/* All bytes' texts side by side. */
-struct byte_texts {
-    char text[256][4];
-    uint8_t len[256];
-};
+void byte_texts_init(struct byte_texts *t, char quote, bool array)
+{
+    t->quote = quote;
+    t->array = array;
+    t->filled = false;
+}
 
-static void fill_texts(struct byte_texts *t, char quote, bool array)
+static void fill_texts(struct byte_texts *t)
 {
     for (unsigned c = 0; c < 256; c++) {
-        bool itself = stands_for_itself((uint8_t)c, quote, array);
+        bool itself = stands_for_itself((uint8_t)c, t->quote, t->array);
+        char text[4] = {(char)c};
+        size_t n = itself ? 1 : put_byte_escape(text, (uint8_t)c);
+        uint32_t four;
 
-        memset(t->text[c], (int)c, sizeof t->text[c]);
-        t->len[c] = (uint8_t)(itself ? 1 : put_byte_escape(t->text[c], (uint8_t)c));
+        memcpy(&four, text, sizeof four);
+        t->of[c] = four | (uint64_t)n << 32;
     }
+    t->filled = true;
 }
 
-#define BLOCK 16u
+#define BLOCK 32u
+#define MIXED 128u /* bytes written one by one before blocks are tried again */
 
-#ifdef __SSE2__
+#ifdef __x86_64__
 
-static inline __m128i is(__m128i v, char c)
+#define WIDE __attribute__((target("avx2")))
+
+WIDE static inline __m256i is(__m256i v, char c)
 {
-    return _mm_cmpeq_epi8(v, _mm_set1_epi8(c));
-}
-
-/* Of numbers below 16. */
-static inline __m128i hex_digits(__m128i v)
-{
-    __m128i letter = _mm_cmpgt_epi8(v, _mm_set1_epi8(9));
-
-    v = _mm_add_epi8(v, _mm_set1_epi8('0'));
-    return _mm_add_epi8(v, _mm_and_si128(letter, _mm_set1_epi8('a' - '0' - 10)));
+    return _mm256_cmpeq_epi8(v, _mm256_set1_epi8(c));
 }
 
 /* As \xNN, one behind the other. */
-static inline void put_hex_block(char *to, __m128i v)
+WIDE static inline void put_hex_block(char *to, __m256i v)
 {
-    const __m128i start = _mm_set1_epi16('\\' | 'x' << 8), nibble = _mm_set1_epi8(15);
-    __m128i high = hex_digits(_mm_and_si128(_mm_srli_epi16(v, 4), nibble));
-    __m128i low = hex_digits(_mm_and_si128(v, nibble));
-    __m128i first = _mm_unpacklo_epi8(high, low), second = _mm_unpackhi_epi8(high, low);
+    const __m256i digits =
+        _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)"0123456789abcdef"));
+    const __m256i start = _mm256_set1_epi16('\\' | 'x' << 8), nibble = _mm256_set1_epi8(15);
+    __m256i high = _mm256_shuffle_epi8(digits, _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble));
+    __m256i low = _mm256_shuffle_epi8(digits, _mm256_and_si256(v, nibble));
+    /* Of bytes 0 to 7 and 16 to 23, and of the others: unpacking leaves the halves apart. */
+    __m256i first = _mm256_unpacklo_epi8(high, low), second = _mm256_unpackhi_epi8(high, low);
+    __m256i a = _mm256_unpacklo_epi16(start, first), b = _mm256_unpackhi_epi16(start, first);
+    __m256i c = _mm256_unpacklo_epi16(start, second), d = _mm256_unpackhi_epi16(start, second);
 
-    _mm_storeu_si128((void *)to, _mm_unpacklo_epi16(start, first));
-    _mm_storeu_si128((void *)(to + BLOCK), _mm_unpackhi_epi16(start, first));
-    _mm_storeu_si128((void *)(to + 2 * BLOCK), _mm_unpacklo_epi16(start, second));
-    _mm_storeu_si128((void *)(to + 3 * BLOCK), _mm_unpackhi_epi16(start, second));
+    _mm256_storeu_si256((void *)to, _mm256_permute2x128_si256(a, b, 0x20));
+    _mm256_storeu_si256((void *)(to + BLOCK), _mm256_permute2x128_si256(c, d, 0x20));
+    _mm256_storeu_si256((void *)(to + 2 * BLOCK), _mm256_permute2x128_si256(a, b, 0x31));
+    _mm256_storeu_si256((void *)(to + 3 * BLOCK), _mm256_permute2x128_si256(c, d, 0x31));
 }
 
-/* Bytes that all stand for themselves, or are all written as \xNN; 0: they are not alike. */
-static inline size_t put_block(char *to, const uint8_t *s, char quote, bool array)
+/* Blocks of bytes that all stand for themselves, or are all written as \xNN, up to the first whose
+ * bytes are not alike; how many bytes those were. */
+WIDE static size_t put_alike(char **to, const uint8_t *s, size_t n, const struct byte_texts *t)
 {
-    __m128i v = _mm_loadu_si128((const void *)s), special;
-    __m128i low = _mm_cmplt_epi8(v, _mm_set1_epi8(0x20)); /* and those above 0x7f: signed */
-    unsigned outside = (unsigned)_mm_movemask_epi8(_mm_or_si128(low, is(v, 0x7f)));
+    const __m256i other = _mm256_set1_epi8(t->array ? '\'' : t->quote);
+    size_t at = 0;
 
-    if (outside == 0) {
-        special =
-            _mm_or_si128(is(v, '\\'), _mm_or_si128(is(v, quote), is(v, array ? '\'' : quote)));
-        if (_mm_movemask_epi8(special) != 0)
-            return 0;
-        _mm_storeu_si128((void *)to, v);
-        return BLOCK;
+    for (; n - at >= BLOCK; at += BLOCK) {
+        __m256i v = _mm256_loadu_si256((const void *)(s + at)), special;
+        /* Below a blank, and above 0x7f: signed. */
+        __m256i outside =
+            _mm256_or_si256(_mm256_cmpgt_epi8(_mm256_set1_epi8(0x20), v), is(v, 0x7f));
+
+        if (_mm256_testz_si256(outside, outside)) {
+            special = _mm256_or_si256(_mm256_cmpeq_epi8(v, other),
+                                      _mm256_or_si256(is(v, '\\'), is(v, t->quote)));
+            if (!_mm256_testz_si256(special, special))
+                break;
+            _mm256_storeu_si256((void *)*to, v);
+            *to += BLOCK;
+            continue;
+        }
+        special = _mm256_or_si256(is(v, '\t'), _mm256_or_si256(is(v, '\n'), is(v, '\r')));
+        if (_mm256_movemask_epi8(_mm256_andnot_si256(special, outside)) != -1)
+            break;
+        put_hex_block(*to, v);
+        *to += 4 * (size_t)BLOCK;
     }
-    special = _mm_or_si128(is(v, '\t'), _mm_or_si128(is(v, '\n'), is(v, '\r')));
-    if (outside != 0xffff || _mm_movemask_epi8(special) != 0)
-        return 0;
-    put_hex_block(to, v);
-    return 4 * BLOCK;
+    return at;
+}
+
+static bool alike_works(void)
+{
+    return __builtin_cpu_supports("avx2");
 }
 
 #else
 
-static inline size_t put_block(char *to, const uint8_t *s, char quote, bool array)
+static size_t put_alike(char **to, const uint8_t *s, size_t n, const struct byte_texts *t)
 {
-    (void)to, (void)s, (void)quote, (void)array;
+    (void)to, (void)s, (void)n, (void)t;
     return 0;
+}
+
+static bool alike_works(void)
+{
+    return false;
 }
 
 #endif
 
-static size_t put_many(char *to, const uint8_t *s, size_t n, const struct byte_texts *t, char quote,
-                       bool array)
+/* Each byte on its own: four are written whatever it takes, the next ones over them. */
+static char *put_each(char *to, const uint8_t *s, size_t n, const struct byte_texts *t)
 {
+    for (size_t i = 0; i < n; i++) {
+        uint64_t of = t->of[s[i]];
+        uint32_t four = (uint32_t)of;
+
+        memcpy(to, &four, sizeof four);
+        to += of >> 32;
+    }
+    return to;
+}
+
+static size_t put_many(char *to, const uint8_t *s, size_t n, const struct byte_texts *t)
+{
+    bool wide = alike_works();
     char *end = to;
 
     while (n > 0) {
-        size_t used = n >= BLOCK ? put_block(end, s, quote, array) : 0;
-        size_t block = n < BLOCK ? n : BLOCK;
+        size_t used = wide ? put_alike(&end, s, n, t) : 0, block;
 
-        end += used;
-        for (size_t i = 0; used == 0 && i < block; i++) {
-            memcpy(end, t->text[s[i]], sizeof t->text[s[i]]);
-            end += t->len[s[i]];
-        }
+        s += used;
+        n -= used;
+        /* Where some bytes are not alike, those behind them hardly are. */
+        block = n < MIXED ? n : MIXED;
+        end = put_each(end, s, block, t);
         s += block;
         n -= block;
     }
     return (size_t)(end - to);
 }
 
-void repr_bytes_piece(struct buf *out, const void *p, size_t n, char quote, bool array)
+void repr_bytes_piece(struct buf *out, const void *p, size_t n, struct byte_texts *t)
 {
     const uint8_t *s = p;
-    struct byte_texts texts;
-    bool many = n >= BYTES_MANY;
+    bool many = n >= BYTES_MANY || t->filled;
 
-    if (many)
-        fill_texts(&texts, quote, array);
+    if (many && !t->filled)
+        fill_texts(t);
     while (n > 0) {
         size_t piece = n < BYTES_AT_ONCE ? n : BYTES_AT_ONCE, used = 0;
         char *to = buf_room(out, piece * 4);
@@ -211,9 +245,9 @@ void repr_bytes_piece(struct buf *out, const void *p, size_t n, char quote, bool
         if (to == NULL)
             return;
         if (many)
-            used = put_many(to, s, piece, &texts, quote, array);
+            used = put_many(to, s, piece, t);
         for (size_t i = 0; !many && i < piece; i++) {
-            if (stands_for_itself(s[i], quote, array))
+            if (stands_for_itself(s[i], t->quote, t->array))
                 to[used++] = (char)s[i];
             else
                 used += put_byte_escape(to + used, s[i]);
@@ -228,10 +262,12 @@ void repr_bytes_piece(struct buf *out, const void *p, size_t n, char quote, bool
 static void put_bytes(struct buf *out, const void *p, size_t n, bool array)
 {
     char quote = n > 0 ? quote_for(p, n) : '\'';
+    struct byte_texts texts;
 
+    byte_texts_init(&texts, quote, array);
     buf_putc(out, 'b');
     buf_putc(out, quote);
-    repr_bytes_piece(out, p, n, quote, array);
+    repr_bytes_piece(out, p, n, &texts);
     buf_putc(out, quote);
 }
 

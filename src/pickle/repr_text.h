@@ -16,9 +16,17 @@ enum pb_err repr_big(struct buf *out, const struct pkl_leaf *l, struct error *e)
 /* "module.name" of a global, escaped; what is computed as "?". */
 enum pb_err repr_name(struct pkl_view *v, const struct pkl_node *global, struct buf *out,
                       struct error *e) PB_CHECK;
-/* Parts of what stands between the quotes: of a str whole characters; of a bytearray, `array`. */
+/* Parts of what stands between the quotes: of a str whole characters. */
 void repr_str_piece(struct buf *out, const char *utf8, size_t n, char quote, bool ascii);
-void repr_bytes_piece(struct buf *out, const void *p, size_t n, char quote, bool array);
+/* Of a bytes value or, `array`, a bytearray: what each byte is written as, found out once for all
+ * parts and when that pays. */
+struct byte_texts {
+    uint64_t of[256]; /* the length above, four bytes of text as they lie in memory below */
+    char quote;
+    bool array, filled;
+};
+void byte_texts_init(struct byte_texts *t, char quote, bool array);
+void repr_bytes_piece(struct buf *out, const void *p, size_t n, struct byte_texts *t);
 bool repr_is_ascii(const struct buf *b);
 
 #endif
