@@ -181,23 +181,49 @@ void hex_text(char *out, const void *p, size_t n)
 static const char base64_digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
+#define BASE64_AT_ONCE ((size_t)4096) /* threes */
+
+static void put_four(char *to, uint32_t v)
+{
+    to[0] = base64_digits[v >> 18];
+    to[1] = base64_digits[v >> 12 & 0x3f];
+    to[2] = base64_digits[v >> 6 & 0x3f];
+    to[3] = base64_digits[v & 0x3f];
+}
+
+/* Whole threes, of which there are so many. */
+static void put_threes(struct buf *out, const uint8_t *s, size_t threes)
+{
+    char *to = buf_room(out, threes * 4);
+
+    if (to == NULL)
+        return;
+    for (size_t i = 0; i < threes; i++, s += 3, to += 4)
+        put_four(to, (uint32_t)s[0] << 16 | (uint32_t)s[1] << 8 | s[2]);
+    out->len += threes * 4;
+}
+
 void base64_encode(struct buf *out, const void *p, size_t n)
 {
     const uint8_t *s = p;
+    char four[4];
 
-    for (size_t i = 0; i < n; i += 3) {
-        size_t have = n - i < 3 ? n - i : 3;
-        uint32_t v = (uint32_t)s[i] << 16;
-        char four[4] = {0, 0, '=', '='};
+    /* The last ones are appended, which ends the text. */
+    while (n > 3) {
+        size_t threes = (n - 1) / 3 < BASE64_AT_ONCE ? (n - 1) / 3 : BASE64_AT_ONCE;
 
-        if (have > 1)
-            v |= (uint32_t)s[i + 1] << 8;
-        if (have > 2)
-            v |= s[i + 2];
-        for (size_t k = 0; k <= have; k++)
-            four[k] = base64_digits[v >> (18 - 6 * k) & 0x3f];
-        buf_append(out, four, 4);
+        put_threes(out, s, threes);
+        s += threes * 3;
+        n -= threes * 3;
     }
+    if (n == 0)
+        return;
+    put_four(four, (uint32_t)s[0] << 16 | (n > 1 ? (uint32_t)s[1] << 8 : 0) | (n > 2 ? s[2] : 0));
+    if (n < 3)
+        four[3] = '=';
+    if (n < 2)
+        four[2] = '=';
+    buf_append(out, four, 4);
 }
 
 /* 0 to 63, or 64 for what is no digit. */
