@@ -11,6 +11,7 @@
 
 #include <pklbrowse/pkl_edit.h>
 
+#include "batch.h"
 #include "idmap.h"
 #include "key_index.h"
 #include "path_finder.h"
@@ -111,6 +112,7 @@ struct edit_level {
     pkl_id id;
     uint64_t next, count;
     uint64_t begin, end; /* its bytes; none: it was entered by reference */
+    struct batch batch;
 };
 struct edit_walk {
     struct pkl_edit *ed;

@@ -12,8 +12,6 @@
 #include "opcode_bytes.h"
 #include "splice_private.h"
 
-#define BATCH 64
-
 /* Of what is met by reference: how often, and what else is known of it. */
 #define MET_AT_HOME 1u
 #define MET_ENTERED 2u
@@ -106,14 +104,14 @@ static enum pb_err seen_elsewhere(struct edit_walk *w, const struct edit_level *
 static enum pb_err some(struct edit_walk *w)
 {
     struct edit_level top = w->levels.data[w->levels.len - 1];
-    struct pkl_child kids[BATCH];
+    struct pkl_child kids[BATCH_MOST];
     uint64_t left = top.count - top.next;
     size_t got = 0, depth = w->levels.len;
     enum pb_err err = PB_OK;
 
     if (left > 0)
-        err = w->v->children(w->v, top.id, top.next, left < BATCH ? (size_t)left : BATCH, kids,
-                             &got, w->e);
+        err =
+            w->v->children(w->v, top.id, top.next, batch_size(&top.batch, left), kids, &got, w->e);
     if (err == PB_OK && got == 0)
         w->levels.len--;
     for (size_t i = 0; i < got && err == PB_OK && w->levels.len == depth; i++) {
@@ -124,6 +122,8 @@ static enum pb_err some(struct edit_walk *w)
         if (err == PB_OK && !seen)
             err = place(w, &kids[i]);
     }
+    if (got > 0)
+        batch_done(&w->levels.data[depth - 1].batch, w->levels.len > depth);
     return err;
 }
 

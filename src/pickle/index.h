@@ -315,6 +315,7 @@ struct pkl_doc {
     struct wval *cache;           /* containers located lately */
     struct pickle_mark last_root; /* the pickle that was asked for last */
     struct walk_ahead *ahead;     /* of some containers */
+    uint64_t ahead_turn;
     struct {
         uint64_t *data;
         size_t len, cap;

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch.h"
 #include "idmap.h"
 #include "path_finder.h"
 #include "path_private.h"
 
-#define BATCH 64
 #define ELEMENTS 1024 /* of an array that are looked at */
 #define FEW 48        /* so many children are looked at one by one */
 #define NEAR 8        /* and so many behind the one that was found last */
@@ -152,6 +152,7 @@ static enum pb_err still_leads(struct pkl_view *v, const struct wanted *w,
 struct level {
     pkl_id id;
     uint64_t next, count;
+    struct batch batch;
     bool class_seen; /* what an object is made by may be an object, too */
 };
 
@@ -261,14 +262,14 @@ static enum pb_err step(struct search *s, bool *found)
 {
     size_t depth = s->levels.len;
     struct level *lv = &s->levels.data[depth - 1];
-    struct pkl_child batch[BATCH];
+    struct pkl_child batch[BATCH_MOST];
     uint64_t left = lv->count - lv->next;
     size_t got = 0;
     enum pb_err err = PB_OK;
 
     if (left > 0)
-        err = s->v->children(s->v, lv->id, lv->next, (size_t)(left < BATCH ? left : BATCH), batch,
-                             &got, s->e);
+        err =
+            s->v->children(s->v, lv->id, lv->next, batch_size(&lv->batch, left), batch, &got, s->e);
     if (err != PB_OK)
         return err;
     if (got == 0 && !lv->class_seen) {
@@ -292,6 +293,8 @@ static enum pb_err step(struct search *s, bool *found)
         s->levels.data[depth - 1].next++;
         err = enter(s, &batch[i], found);
     }
+    if (s->levels.len >= depth)
+        batch_done(&s->levels.data[depth - 1].batch, s->levels.len > depth);
     return err;
 }
 

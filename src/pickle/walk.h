@@ -26,6 +26,7 @@ struct wval {
 struct walk_ahead {
     uint64_t maker, first, asked; /* asked: the first one then */
     uint64_t size;                /* of the source then */
+    uint64_t used;                /* turn of its last use */
     enum phase phase;
     size_t got;
     bool all; /* no more follow */

@@ -274,22 +274,34 @@ static bool look_ahead(struct pkl_doc *d, struct walk_ahead *a, uint64_t first)
 static struct walk_ahead *ahead_of(struct pkl_doc *d, uint64_t maker, enum phase phase)
 {
     struct walk_ahead *a = d->ahead;
-    size_t i = 0;
+    size_t found = 0;
 
     if (a == NULL)
         a = d->ahead = mem_alloc(AHEADS * sizeof *a);
     if (a == NULL)
         return NULL;
-    while (i + 1 < AHEADS && !(a[i].maker == maker && a[i].phase == phase))
-        i++;
-    if (i > 1) { /* the last two stay where they are while they take turns */
-        struct walk_ahead used = a[i];
-
-        memmove(a + 1, a, i * sizeof *a);
-        a[0] = used;
-        i = 0;
+    for (size_t i = 0; i < AHEADS; i++) {
+        if (a[i].maker == maker && a[i].phase == phase) {
+            found = i;
+            break;
+        }
+        if (a[i].used < a[found].used)
+            found = i;
     }
-    return &a[i];
+    a[found].used = ++d->ahead_turn;
+    return &a[found];
+}
+
+/* Everything but the values, which are many and not looked at. */
+static void begin_ahead(struct pkl_doc *d, struct walk_ahead *a, uint64_t maker, enum phase phase,
+                        uint64_t first)
+{
+    a->maker = maker;
+    a->phase = phase;
+    a->size = d->src->size;
+    a->asked = a->first = first;
+    a->got = 0;
+    a->all = false;
 }
 
 /* Whoever goes through a container child by child would otherwise run from a checkpoint to each of
@@ -309,7 +321,7 @@ enum pb_err walk_list(struct pkl_doc *d, uint64_t maker, enum phase phase, uint6
     if (goes_on && was_ahead(d, a, first, count, out, got))
         return PB_OK;
     goes_on = goes_on && first >= a->asked && first - a->asked <= WALK_AHEAD;
-    *a = (struct walk_ahead){.maker = maker, .phase = phase, .size = d->src->size, .asked = first};
+    begin_ahead(d, a, maker, phase, first);
     if (goes_on && look_ahead(d, a, first) && was_ahead(d, a, first, count, out, got))
         return PB_OK;
     return list_now(d, maker, phase, first, count, out, got, e);
