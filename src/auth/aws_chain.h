@@ -1,7 +1,8 @@
 /*
  * What the files of auth share: the providers of credentials, and a walk along them.  Private.
  *
- *   aws_session.c        credentials as they stand now: who waits for them, when they are renewed
+ *   aws_session.c        credentials as they stand now
+ *   renewal.c            who waits for those of any cloud, when they are renewed
  *   aws_lookup.c         one walk along the table of providers, for one profile
  *   provider_*.c         a provider each: a row of the table
  *   aws_role_request.c   AssumeRole and its like: what is sent to STS, what comes back
@@ -18,7 +19,7 @@
 #include <pklbrowse/aws.h>
 #include <pklbrowse/mem.h>
 
-#include "waiters.h"
+#include "renewal.h"
 
 /* An environment variable; NULL when it is not set or empty. */
 const char *aws_environment(const char *name);
@@ -54,15 +55,11 @@ struct aws_session {
     struct aws_config *reread; /* the files as they were later; config then points to it */
     char *profile, *region;
     bool profile_named, region_named, fips;
-    bool fixed;   /* the credentials: there are no others */
-    int64_t skew; /* STS's clock less ours, once it complained */
+    bool fixed; /* the credentials: there are no others */
 
     struct aws_credentials now;
-    int64_t renew_at, must_at; /* 0: never */
-    bool refused;              /* a server said that they have expired */
-    struct aws_lookup *lookup; /* running */
-    bool starting;             /* ... in the next turn */
-    struct auth_waiters waiters;
+    struct auth_renewal renewal;     /* its skew: STS's clock less ours */
+    struct aws_lookup *lookup;       /* running */
     uint64_t metadata_dead_until_us; /* nobody answers there: not asked again before */
 
     aws_ask_fn ask; /* NULL: nobody can be asked */

@@ -177,7 +177,7 @@ enum pb_err aws_sts_request(struct aws_request *r, struct aws_session *s, const 
     buf_init(&body, BODY_MAX);
     aws_request_init(r, s->http, "POST");
     r->service = "sts";
-    r->skew = &s->skew;
+    r->skew = &s->renewal.skew;
     err = endpoint(&base, s, &region, e);
     if (err == PB_OK) {
         r->region = region;

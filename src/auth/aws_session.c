@@ -2,18 +2,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <pklbrowse/clock.h>
 #include <pklbrowse/log.h>
 #include <pklbrowse/text.h>
 
 #include "aws_chain.h"
 
-/* How long before their end they are renewed: beside the work, and before anything else.  Those of
- * a short life get a part of it. */
-#define RENEW_S 900
-#define MUST_S 600
-/* After a renewal beside the work failed. */
-#define RETRY_S 60
+static void begin(void *ctx);
+
+static const struct auth_renewal_kind renewal = {
+    .what = "the credentials", .renew_s = 900, .must_s = 600, .retry_s = 60, .begin = begin};
 
 void aws_credentials_release(struct aws_credentials *c)
 {
@@ -34,6 +31,7 @@ enum pb_err aws_session_new(struct loop *l, struct http *h, const struct aws_con
     if (!s)
         return error_nomem(e);
     s->loop = l;
+    auth_renewal_init(&s->renewal, &renewal, l, s);
     s->http = h;
     s->config = c;
     s->profile = mem_strdup(setup->profile);
@@ -60,7 +58,8 @@ enum pb_err aws_session_new_fixed(struct loop *l, struct aws_credentials *c,
         return error_nomem(e);
     }
     s->loop = l;
-    s->fixed = true;
+    auth_renewal_init(&s->renewal, &renewal, l, s);
+    s->fixed = s->renewal.held = true;
     s->now = *c;
     *c = (struct aws_credentials){0};
     return PB_OK;
@@ -70,9 +69,8 @@ void aws_session_free(struct aws_session *s)
 {
     if (!s)
         return;
-    loop_unpost(s->loop, s);
+    auth_renewal_release(&s->renewal);
     aws_lookup_free(s->lookup);
-    vec_release(&s->waiters);
     http_free(s->metadata);
     http_free(s->container);
     aws_credentials_release(&s->now);
@@ -99,23 +97,6 @@ const char *aws_session_source(const struct aws_config *c, const struct aws_setu
 }
 
 /* --------------------------------------------------------------------------- waiting */
-
-/* By the clock of whoever gave them, as far as that is known. */
-static int64_t time_of(const struct aws_session *s)
-{
-    return clock_now() + s->skew;
-}
-
-static void set_times(struct aws_session *s)
-{
-    int64_t now = time_of(s), life = s->now.expires - now;
-
-    s->renew_at = s->must_at = 0;
-    if (s->now.expires == 0)
-        return;
-    s->renew_at = s->now.expires - (life / 2 < RENEW_S ? life / 2 : RENEW_S);
-    s->must_at = s->now.expires - (life / 4 < MUST_S ? life / 4 : MUST_S);
-}
 
 /* Where credentials were looked for, when nobody had any. */
 static enum pb_err none_found(const struct aws_session *s, struct error *e)
@@ -145,9 +126,7 @@ static enum pb_err none_found(const struct aws_session *s, struct error *e)
 static void looked_up(void *ctx, struct aws_lookup *k, const struct error *e)
 {
     struct aws_session *s = ctx;
-    int64_t now = time_of(s);
     struct error why = {0};
-    bool usable;
 
     s->lookup = NULL;
     if (e)
@@ -156,22 +135,13 @@ static void looked_up(void *ctx, struct aws_lookup *k, const struct error *e)
         aws_credentials_release(&s->now);
         s->now = k->found;
         k->found = (struct aws_credentials){0};
-        s->refused = false;
-        set_times(s);
+        auth_renewal_took(&s->renewal, s->now.expires);
     } else if (!e) {
         (void)none_found(s, &why);
         e = &why;
     }
     aws_lookup_free(k);
-    usable = s->now.access_key && !s->refused && (s->now.expires == 0 || s->now.expires > now);
-    if (e && usable) { /* what we have still holds: later again */
-        log_line("the credentials could not be renewed: %s", why.msg);
-        s->renew_at = now + RETRY_S;
-        if (s->must_at < s->renew_at)
-            s->must_at = s->now.expires < s->renew_at ? s->now.expires : s->renew_at;
-        e = NULL;
-    }
-    auth_waiters_tell(&s->waiters, e ? &why : NULL);
+    auth_renewal_end(&s->renewal, e ? &why : NULL);
 }
 
 /* The files may say something else by now. */
@@ -194,18 +164,12 @@ static void begin(void *ctx)
     struct aws_session *s = ctx;
     struct error e = {0};
 
-    s->starting = false;
-    if (loop_interrupted(s->loop)) {
-        (void)error_set(&e, PB_ECANCELED, "cancelled");
-        auth_waiters_tell(&s->waiters, &e);
-        return;
-    }
     if (s->now.access_key)
         read_again(s);
     s->lookup = aws_lookup_new(s, s->profile);
     if (!s->lookup) {
         (void)error_nomem(&e);
-        auth_waiters_tell(&s->waiters, &e);
+        auth_renewal_end(&s->renewal, &e);
         return;
     }
     s->lookup->done = looked_up;
@@ -213,46 +177,25 @@ static void begin(void *ctx)
     aws_lookup_start(s->lookup);
 }
 
-static enum pb_err look_up(struct aws_session *s, struct error *e)
-{
-    enum pb_err err = PB_OK;
-
-    if (s->lookup || s->starting)
-        return PB_OK;
-    err = loop_post(s->loop, begin, s, e);
-    s->starting = err == PB_OK;
-    return err;
-}
-
 bool aws_session_ready(struct aws_session *s)
 {
-    int64_t now = time_of(s);
-
-    if (!s->now.access_key || s->refused || (s->must_at != 0 && now >= s->must_at))
-        return false;
-    if (s->renew_at != 0 && now >= s->renew_at && look_up(s, NULL) != PB_OK)
-        log_line("no memory to renew the credentials");
-    return true;
+    return auth_renewal_ready(&s->renewal);
 }
 
 enum pb_err aws_session_wait(struct aws_session *s, aws_ready_fn ready, void *ctx, struct error *e)
 {
-    enum pb_err err = look_up(s, e);
-
-    if (err == PB_OK && !auth_waiters_add(&s->waiters, ready, ctx))
-        err = error_nomem(e);
-    return err;
+    return auth_renewal_wait(&s->renewal, ready, ctx, e);
 }
 
 void aws_session_forget(struct aws_session *s, void *ctx)
 {
-    auth_waiters_forget(&s->waiters, ctx);
+    auth_renewal_forget(&s->renewal, ctx);
 }
 
 void aws_session_refuse(struct aws_session *s, const char *access_key)
 {
     if (!s->fixed && s->now.access_key && strcmp(s->now.access_key, access_key) == 0)
-        s->refused = true;
+        s->renewal.refused = true;
 }
 
 /* ---------------------------------------------------------------------------- asking */

@@ -6,7 +6,7 @@
  *   azure_config.c      ~/.azure/config
  *   azure_url.c         addresses, and what typed ones say
  *   azure_key.c         Shared Key signatures
- *   azure_session.c     tokens as they stand now: who waits, when they are renewed
+ *   azure_session.c     tokens as they stand now (renewal.c: who waits, when they are renewed)
  *   azure_token.c       the sources of tokens, one after the other
  *   azure_identity.c    whom a token belongs to
  */
@@ -43,11 +43,8 @@ struct azure_session {
     struct http *metadata; /* at first use: no proxy, short limits */
     char *authority;
     struct azure_token now; /* text NULL: none */
-    int64_t renew_at, must_at;
-    bool refused;
-    bool starting; /* in the next turn */
-    struct azure_lookup *lookup;
-    struct auth_waiters waiters;
+    struct auth_renewal renewal;
+    struct azure_lookup *lookup;     /* running */
     uint64_t metadata_dead_until_us; /* nobody answers there: not asked again before */
 };
 

@@ -11,17 +11,13 @@
 #include <string.h>
 #include <strings.h>
 
-#include <pklbrowse/clock.h>
 #include <pklbrowse/intl.h>
 #include <pklbrowse/log.h>
 #include <pklbrowse/text.h>
 
 #include "google.h"
-#include "waiters.h"
+#include "renewal.h"
 
-#define RENEW_S 225 /* the metadata server gives new ones from 5 minutes before the end */
-#define MUST_S 60
-#define RETRY_S 30
 #define LIFE_MAX_S 86400
 #define SKEW_SUSPECT_S 60
 #define MACHINE_MS 1000
@@ -32,18 +28,22 @@ struct google_session {
     struct loop *loop;
     struct http *http, *machine;
     const struct google_setup *setup;
-    struct auth_waiters waiters;
+    struct auth_renewal renewal; /* its skew: the token server's clock less ours */
 
     char *token;
-    int64_t expires, renew_at, must_at; /* 0: not known */
-    bool refused, anonymous;            /* anonymous: nobody has any */
-    char *project;                      /* the machine's */
+    bool anonymous; /* nobody has any */
+    char *project;  /* the machine's */
 
     struct aws_request request; /* the one that runs */
     enum step step;
-    bool starting, skewed;
-    int64_t skew;
+    bool skewed;
 };
+
+static void begin(void *ctx);
+
+/* The metadata server gives new ones from 5 minutes before the end. */
+static const struct auth_renewal_kind renewal = {
+    .what = "the access token", .renew_s = 225, .must_s = 60, .retry_s = 30, .begin = begin};
 
 enum pb_err google_session_new(struct loop *l, struct http *h, const struct google_setup *setup,
                                struct google_session **out, struct error *e)
@@ -54,6 +54,7 @@ enum pb_err google_session_new(struct loop *l, struct http *h, const struct goog
     if (!s)
         return error_nomem(e);
     s->loop = l;
+    auth_renewal_init(&s->renewal, &renewal, l, s);
     s->http = h;
     s->setup = setup;
     s->anonymous = setup->kind == GOOGLE_ANONYMOUS || setup->kind == GOOGLE_HMAC;
@@ -61,6 +62,7 @@ enum pb_err google_session_new(struct loop *l, struct http *h, const struct goog
         google_session_free(s);
         return error_nomem(e);
     }
+    s->renewal.held = s->token != NULL;
     *out = s;
     return PB_OK;
 }
@@ -69,10 +71,9 @@ void google_session_free(struct google_session *s)
 {
     if (!s)
         return;
-    loop_unpost(s->loop, s);
+    auth_renewal_release(&s->renewal);
     aws_request_release(&s->request);
     http_free(s->machine);
-    vec_release(&s->waiters);
     aws_wipe(&s->token);
     free(s->project);
     free(s);
@@ -97,25 +98,16 @@ const char *google_session_account(const struct google_session *s)
 
 int64_t google_session_expires(const struct google_session *s)
 {
-    return s->expires;
+    return s->renewal.expires;
 }
 
 /* ---------------------------------------------------------------------------- the end */
 
 static void finish(struct google_session *s, const struct error *e)
 {
-    int64_t now = clock_now() + s->skew;
-    bool usable = s->token && !s->refused && (s->expires == 0 || s->expires > now);
-
     aws_request_release(&s->request);
     s->step = STEP_NONE;
-    if (e && usable) { /* what we have still holds: later again */
-        log_line("the access token could not be renewed: %s", e->msg);
-        s->renew_at = now + RETRY_S;
-        s->must_at = s->expires;
-        e = NULL;
-    }
-    auth_waiters_tell(&s->waiters, e);
+    auth_renewal_end(&s->renewal, e);
 }
 
 static void fail(struct google_session *s, enum pb_err code, const char *why)
@@ -128,7 +120,6 @@ static void fail(struct google_session *s, enum pb_err code, const char *why)
 
 static void take(struct google_session *s, const char *token, int64_t life)
 {
-    int64_t now = clock_now() + s->skew;
     char *copy = mem_strdup(token);
 
     if (!copy || strpbrk(token, "\r\n")) {
@@ -138,12 +129,9 @@ static void take(struct google_session *s, const char *token, int64_t life)
     }
     aws_wipe(&s->token);
     s->token = copy;
-    s->refused = s->anonymous = false;
-    if (life > LIFE_MAX_S)
-        life = LIFE_MAX_S;
-    s->expires = now + life;
-    s->renew_at = s->expires - (life / 2 < RENEW_S ? life / 2 : RENEW_S);
-    s->must_at = s->expires - (life / 4 < MUST_S ? life / 4 : MUST_S);
+    s->anonymous = false;
+    auth_renewal_took(&s->renewal,
+                      auth_renewal_now(&s->renewal) + (life > LIFE_MAX_S ? LIFE_MAX_S : life));
 }
 
 /* ------------------------------------------------------------------------- in words */
@@ -213,7 +201,7 @@ static enum pb_err put_grant(struct google_session *s, const struct google_key *
                                          .scope = GOOGLE_SCOPE,
                                          .audience = k->token_uri,
                                          .key_id = k->key_id,
-                                         .now = clock_now() + s->skew};
+                                         .now = auth_renewal_now(&s->renewal)};
     struct buf jwt;
     enum pb_err err = PB_OK;
 
@@ -320,14 +308,14 @@ static void token_answered(struct google_session *s, const struct http_result *r
     struct error e = {0};
     int64_t life;
     char *token;
-    int64_t off = r->date != 0 ? r->date - clock_now() - s->skew : 0;
+    int64_t off = r->date != 0 ? r->date - auth_renewal_now(&s->renewal) : 0;
 
     if (r->status == 400 && !s->skewed && (off > SKEW_SUSPECT_S || off < -SKEW_SUSPECT_S)) {
         const struct google_key *k = s->setup->key;
 
         log_line("the token server's clock is %lld s ahead of ours", (long long)off);
         s->skewed = true;
-        s->skew += off;
+        s->renewal.skew += off;
         if (ask_token(s, k->source ? k->source : k, &e) != PB_OK)
             fail(s, e.code, e.msg);
         return;
@@ -354,7 +342,7 @@ static void impersonated(struct google_session *s, const struct http_result *r)
 {
     json_t *o = aws_json_object(r->body.data, r->body.len);
     const char *token = aws_json_text(o, "accessToken");
-    int64_t until = 0, now = clock_now() + s->skew;
+    int64_t until = 0, now = auth_renewal_now(&s->renewal);
 
     if (r->status / 100 != 2) {
         fail_answer(s, r);
@@ -435,12 +423,8 @@ static void begin(void *ctx)
     struct error e = {0};
     enum pb_err err = PB_OK;
 
-    s->starting = false;
     if (setup->problem.code != PB_OK) {
         finish(s, &setup->problem);
-    } else if (loop_interrupted(s->loop)) {
-        (void)error_set(&e, PB_ECANCELED, "cancelled");
-        finish(s, &e);
     } else if (setup->kind == GOOGLE_MACHINE) {
         err = ask_machine(s, STEP_MACHINE, &e);
     } else if (setup->key) {
@@ -452,45 +436,22 @@ static void begin(void *ctx)
         fail(s, e.code, e.msg);
 }
 
-static enum pb_err look_up(struct google_session *s, struct error *e)
-{
-    enum pb_err err;
-
-    if (s->step != STEP_NONE || s->starting)
-        return PB_OK;
-    err = loop_post(s->loop, begin, s, e);
-    s->starting = err == PB_OK;
-    return err;
-}
-
 bool google_session_ready(struct google_session *s)
 {
-    int64_t now = clock_now() + s->skew;
-
     if (s->setup->problem.code != PB_OK)
         return false;
-    if (s->anonymous)
-        return true;
-    if (!s->token || s->refused || (s->must_at != 0 && now >= s->must_at))
-        return false;
-    if (s->renew_at != 0 && now >= s->renew_at && look_up(s, NULL) != PB_OK)
-        log_line("no memory to renew the access token");
-    return true;
+    return s->anonymous || auth_renewal_ready(&s->renewal);
 }
 
 enum pb_err google_session_wait(struct google_session *s, google_ready_fn ready, void *ctx,
                                 struct error *e)
 {
-    enum pb_err err = look_up(s, e);
-
-    if (err == PB_OK && !auth_waiters_add(&s->waiters, ready, ctx))
-        err = error_nomem(e);
-    return err;
+    return auth_renewal_wait(&s->renewal, ready, ctx, e);
 }
 
 void google_session_forget(struct google_session *s, void *ctx)
 {
-    auth_waiters_forget(&s->waiters, ctx);
+    auth_renewal_forget(&s->renewal, ctx);
 }
 
 bool google_session_refuse(struct google_session *s, const char *token)
@@ -498,6 +459,6 @@ bool google_session_refuse(struct google_session *s, const char *token)
     if (!s->token || s->setup->kind == GOOGLE_TOKEN)
         return false;
     if (strcmp(s->token, token) == 0)
-        s->refused = true;
+        s->renewal.refused = true;
     return true;
 }

@@ -294,7 +294,7 @@ static enum aws_verdict ask(struct aws_lookup *k, struct error *e)
         err = look_for_source(k, e);
     if (err != PB_OK)
         return AWS_FAILED;
-    if (!k->session->refused && aws_role_cache_read(&r->key, &kept, NULL) == PB_OK) {
+    if (!k->session->renewal.refused && aws_role_cache_read(&r->key, &kept, NULL) == PB_OK) {
         err = take(k, &kept, "the aws command line's cache", e);
         aws_sts_answer_release(&kept);
         return err == PB_OK ? AWS_FOUND : AWS_FAILED;

@@ -135,7 +135,7 @@ static enum aws_verdict ask(struct aws_lookup *k, struct error *e)
                                "role_arn)");
         return AWS_FAILED;
     }
-    if (!k->session->refused && aws_role_cache_read(&w->key, &kept, NULL) == PB_OK) {
+    if (!k->session->renewal.refused && aws_role_cache_read(&w->key, &kept, NULL) == PB_OK) {
         err = take(k, &kept, e);
         aws_sts_answer_release(&kept);
         return err == PB_OK ? AWS_FOUND : AWS_FAILED;
