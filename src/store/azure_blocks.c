@@ -17,22 +17,13 @@
 
 #include "azure_plan.h"
 #include "azure_write.h"
+#include "cloud_pieces.h"
 
-#define SIDE_BY_SIDE 4
 #define ID_BYTES 24 /* of new ids, where there are none yet */
 #define ID_BYTES_MAX 64
 #define ID_BYTES_MIN 16 /* shorter ones leave no room for what tells ours from them */
 #define WHOLE_MAX ((uint64_t)4000 << 20) /* that goes in one piece */
 #define ID_TEXT_MAX 96
-
-struct slot {
-    struct azure_blocks *b;
-    struct azure_request request;
-    struct cloud_digest digest;
-    struct source *body;
-    size_t piece;
-    bool busy;
-};
 
 struct old_block {
     char *id; /* base64 */
@@ -49,27 +40,16 @@ struct azure_blocks {
     size_t id_bytes;
     char nonce[2 * ID_BYTES_MAX + 1];
     struct azure_plan plan;
-    size_t next, done; /* the piece to be begun next; how many are there */
-    uint64_t sent;
-    struct slot slots[SIDE_BY_SIDE];
-    struct source *nothing; /* the body of a copy */
+    struct cloud_pieces pieces; /* the blocks of the plan, as they are made */
+    struct source *nothing;     /* the body of a copy */
     struct buf list;
     struct source *list_source;
 };
 
 static void make_plan(struct azure_write_op *w);
-static void begin_pieces(struct azure_blocks *b);
+static const struct cloud_pieces_kind blocks_kind;
 
 /* ----------------------------------------------------------------------------- its life */
-
-static void slot_release(struct slot *s)
-{
-    cloud_request_release(&s->request.q);
-    cloud_digest_release(&s->digest);
-    source_free(s->body);
-    s->body = NULL;
-    s->busy = false;
-}
 
 static void forget_old(struct azure_blocks *b)
 {
@@ -82,8 +62,7 @@ void azure_blocks_free(struct azure_blocks *b)
 {
     if (!b)
         return;
-    for (size_t i = 0; i < SIDE_BY_SIDE; i++)
-        slot_release(&b->slots[i]);
+    cloud_pieces_reset(&b->pieces, 0, 0);
     forget_old(b);
     vec_release(&b->old);
     azure_plan_release(&b->plan);
@@ -104,8 +83,7 @@ enum pb_err azure_blocks_new(struct azure_write_op *w, struct azure_blocks **out
     b->id_bytes = ID_BYTES;
     b->copies = !azure_write_store(w)->no_copy;
     buf_init(&b->list, SIZE_MAX / 2);
-    for (size_t i = 0; i < SIDE_BY_SIDE; i++)
-        b->slots[i].b = b;
+    cloud_pieces_init(&b->pieces, &blocks_kind, &w->c);
     b->nothing = source_mem("", 0, false);
     if (!b->nothing) {
         azure_blocks_free(b);
@@ -117,19 +95,7 @@ enum pb_err azure_blocks_new(struct azure_write_op *w, struct azure_blocks **out
 
 void azure_blocks_progress(const struct azure_blocks *b, struct http_progress *out)
 {
-    *out = (struct http_progress){.sent = b->sent, .send_total = b->plan.sent};
-    for (size_t i = 0; i < SIDE_BY_SIDE; i++) {
-        const struct slot *s = &b->slots[i];
-        struct http_progress p;
-
-        if (!s->busy || !s->request.q.call)
-            continue;
-        http_progress(s->request.q.call, &p);
-        out->rate += p.rate;
-        out->sent += p.sent; /* of a copy: nothing */
-        if (p.attempt > out->attempt)
-            out->attempt = p.attempt;
-    }
+    cloud_pieces_progress(&b->pieces, out);
 }
 
 /* ------------------------------------------------------------------ the blocks there are */
@@ -288,9 +254,8 @@ static void make_plan(struct azure_write_op *w)
         return;
     }
     b->planned = true;
-    b->next = b->done = 0;
-    b->sent = 0;
-    begin_pieces(b);
+    cloud_pieces_reset(&b->pieces, b->plan.len, b->plan.sent);
+    cloud_pieces_go(&b->pieces);
 }
 
 /* The id of a piece of ours: a number and enough of the nonce, as long as the others. */
@@ -308,6 +273,16 @@ static void put_id(struct buf *out, const struct azure_blocks *b, size_t piece)
 
 /* -------------------------------------------------------------------------- the pieces */
 
+static struct azure_write_op *write_of(const struct cloud_slot *s)
+{
+    return (struct azure_write_op *)s->all->w;
+}
+
+static const struct azure_piece *block_of(const struct cloud_slot *s)
+{
+    return &write_of(s)->blocks->plan.data[s->piece];
+}
+
 static void send_everything(struct azure_write_op *w, const char *why)
 {
     struct azure_blocks *b = w->blocks;
@@ -315,21 +290,20 @@ static void send_everything(struct azure_write_op *w, const char *why)
     log_line("%s: it is sent instead", why);
     azure_write_store(w)->no_copy = true;
     b->copies = false;
-    for (size_t i = 0; i < SIDE_BY_SIDE; i++)
-        slot_release(&b->slots[i]);
+    cloud_pieces_reset(&b->pieces, 0, 0);
     make_plan(w);
 }
 
 /* Takes the whole write with it. */
-static void piece_failed(struct slot *s, const struct http_result *r)
+static void block_failed(struct cloud_slot *s, const struct http_result *r)
 {
-    struct azure_write_op *w = s->b->w;
-    const struct azure_piece *piece = &s->b->plan.data[s->piece];
+    struct azure_write_op *w = write_of(s);
+    const struct azure_piece *piece = block_of(s);
     struct cloud_problem p;
     struct error e = {0};
 
     azure_problem_read(&p, r);
-    (void)cloud_problem_error(&p, &s->request.q, r, &e);
+    (void)cloud_problem_error(&p, s->request, r, &e);
     if (piece->kind == AZURE_COPY && cloud_problem_is(&p, "SourceConditionNotMet"))
         cloud_write_conflict(&w->c);
     else if (piece->kind == AZURE_COPY && r->status / 100 != 2)
@@ -338,29 +312,20 @@ static void piece_failed(struct slot *s, const struct http_result *r)
         cloud_write_fail(&w->c, &e);
 }
 
-static void piece_answered(void *ctx, const struct http_result *r, const struct error *e)
+static bool block_answered(struct cloud_slot *s, const struct http_result *r)
 {
-    struct slot *s = ctx;
-    struct azure_blocks *b = s->b;
-    const struct azure_piece *piece = &b->plan.data[s->piece];
-
-    if (e) {
-        cloud_write_fail(&b->w->c, e);
-    } else if (r->status / 100 != 2) {
-        piece_failed(s, r);
-    } else {
-        b->done++;
-        b->sent += piece->kind == AZURE_SEND ? piece->len : 0;
-        slot_release(s);
-        begin_pieces(b);
-    }
+    if (r->status / 100 == 2)
+        return true;
+    block_failed(s, r);
+    return false;
 }
 
-static enum pb_err copy_headers(struct slot *s, const struct azure_piece *piece, struct error *e)
+static enum pb_err copy_headers(struct cloud_slot *s, struct error *e)
 {
-    const struct store_identity *old = &s->b->w->c.before.identity;
+    const struct store_identity *old = &s->all->w->before.identity;
+    const struct azure_piece *piece = block_of(s);
     struct buf text;
-    enum pb_err err = azure_request_source(&s->request, e);
+    enum pb_err err = azure_request_source((struct azure_request *)s->request, e);
 
     buf_init(&text, BUF_MAX_LINE);
     buf_printf(&text, "bytes=%llu-%llu", (unsigned long long)piece->from,
@@ -368,99 +333,59 @@ static enum pb_err copy_headers(struct slot *s, const struct azure_piece *piece,
     if (err == PB_OK)
         err = buf_status(&text, e);
     if (err == PB_OK)
-        err = cloud_header(&s->request.q, "x-ms-source-range", text.data, e);
+        err = cloud_header(s->request, "x-ms-source-range", text.data, e);
     if (err == PB_OK && old->etag)
-        err = cloud_header(&s->request.q, "x-ms-source-if-match", old->etag, e);
+        err = cloud_header(s->request, "x-ms-source-if-match", old->etag, e);
     if (err == PB_OK)
-        err = cloud_header(&s->request.q, "x-ms-source-content-md5", s->digest.checks.md5, e);
+        err = cloud_header(s->request, "x-ms-source-content-md5", s->digest.checks.md5, e);
     buf_release(&text);
     return err;
 }
 
-static enum pb_err send_piece(struct slot *s, struct error *e)
+static enum pb_err ask_block(struct cloud_slot *s, struct error *e)
 {
-    const struct azure_write_op *w = s->b->w;
-    const struct azure_piece *piece = &s->b->plan.data[s->piece];
+    const struct azure_blocks *b = write_of(s)->blocks;
+    bool copied = block_of(s)->kind == AZURE_COPY;
     struct buf id;
     enum pb_err err;
 
-    cloud_request_release(&s->request.q);
-    err = cloud_request_init(&s->request.q, w->c.op.store, AZURE_BLOCK, w->c.container, w->c.key,
-                             w->c.key_len, e);
-    s->request.q.speaks_of = AZURE_PUT;
-    s->request.q.done = piece_answered;
-    s->request.q.ctx = s;
-    s->request.q.body = piece->kind == AZURE_COPY ? s->b->nothing : s->body;
+    s->request->body = copied ? b->nothing : s->body;
     buf_init(&id, BUF_MAX_LINE);
-    put_id(&id, s->b, s->piece);
+    put_id(&id, b, s->piece);
+    err = buf_status(&id, e);
     if (err == PB_OK)
-        err = buf_status(&id, e);
+        err = cloud_param(s->request, "comp", "block", e);
     if (err == PB_OK)
-        err = cloud_param(&s->request.q, "comp", "block", e);
-    if (err == PB_OK)
-        err = cloud_param(&s->request.q, "blockid", id.data, e);
+        err = cloud_param(s->request, "blockid", id.data, e);
     buf_release(&id);
-    if (err == PB_OK && piece->kind == AZURE_COPY)
-        err = copy_headers(s, piece, e);
-    else if (err == PB_OK)
-        err = cloud_header(&s->request.q, "Content-MD5", s->digest.checks.md5, e);
-    return err == PB_OK ? cloud_request_send(&s->request.q, e) : err;
+    if (err != PB_OK)
+        return err;
+    return copied ? copy_headers(s, e)
+                  : cloud_header(s->request, "Content-MD5", s->digest.checks.md5, e);
 }
 
-static void piece_digested(void *ctx, const struct error *e)
+static struct cloud_piece piece_of(const struct cloud_write *c, size_t i)
 {
-    struct slot *s = ctx;
-    struct error error = {0};
+    const struct azure_piece *p = &((const struct azure_write_op *)c)->blocks->plan.data[i];
 
-    if (e)
-        cloud_write_fail(&s->b->w->c, e);
-    else if (send_piece(s, &error) != PB_OK)
-        cloud_write_fail(&s->b->w->c, &error);
+    return (struct cloud_piece){.at = p->at,
+                                .len = p->len,
+                                .there = p->kind == AZURE_REUSE,
+                                .sent = p->kind == AZURE_SEND,
+                                .summed = true};
 }
 
-static enum pb_err begin_piece(struct slot *s, struct error *e)
+static void blocks_there(struct cloud_write *c)
 {
-    const struct azure_write_op *w = s->b->w;
-    const struct azure_piece *piece = &s->b->plan.data[s->piece];
-
-    s->busy = true;
-    s->body = source_slice(w->c.body, piece->at, piece->len);
-    if (!s->body)
-        return error_nomem(e);
-    return cloud_digest_start(&s->digest, CLOUD_MD5, w->c.op.store->loop, s->body, piece_digested,
-                              s, e);
+    azure_blocks_go((struct azure_write_op *)c);
 }
 
-/* Those that are there already need nothing. */
-static void pass_reused(struct azure_blocks *b)
-{
-    while (b->next < b->plan.len && b->plan.data[b->next].kind == AZURE_REUSE) {
-        b->next++;
-        b->done++;
-    }
-}
-
-/* As many as may run; when all are there, the end. */
-static void begin_pieces(struct azure_blocks *b)
-{
-    struct error e = {0};
-
-    for (size_t i = 0; i < SIDE_BY_SIDE; i++) {
-        struct slot *s = &b->slots[i];
-
-        pass_reused(b);
-        if (s->busy || b->next == b->plan.len)
-            continue;
-        s->piece = b->next++;
-        if (begin_piece(s, &e) != PB_OK) {
-            cloud_write_fail(&b->w->c, &e);
-            return;
-        }
-    }
-    pass_reused(b);
-    if (b->done == b->plan.len)
-        azure_blocks_go(b->w);
-}
+static const struct cloud_pieces_kind blocks_kind = {.action = AZURE_BLOCK,
+                                                     .checks = CLOUD_MD5,
+                                                     .piece = piece_of,
+                                                     .ask = ask_block,
+                                                     .answered = block_answered,
+                                                     .all_there = blocks_there};
 
 /* ----------------------------------------------------------------------------- its end */
 
@@ -517,8 +442,8 @@ void azure_blocks_go(struct azure_write_op *w)
         ask_list(w);
     else if (!b->planned)
         make_plan(w);
-    else if (b->done < b->plan.len)
-        begin_pieces(b);
+    else if (b->pieces.done < b->pieces.count)
+        cloud_pieces_go(&b->pieces);
     else
         put_list(w);
 }

@@ -9,6 +9,7 @@
  *   cloud_read.c     HEAD and GET
  *   cloud_ranges.c   GET of a large object, in ranges side by side
  *   cloud_write.c    the careful write, as far as it is the same everywhere
+ *   cloud_pieces.c   the same of a large object, in pieces side by side
  *   cloud_copy.c     a copy that the service makes by itself
  *   cloud_remove.c   DELETE
  *   cloud_details.c  tags and access lists (cloud_tags.c)

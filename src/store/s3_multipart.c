@@ -7,59 +7,36 @@
 
 #include <pklbrowse/log.h>
 
+#include "cloud_pieces.h"
 #include "s3_parts.h"
 
-#define SIDE_BY_SIDE 4
 #define ETAG_MAX 128
 #define ELEMENT_MAX 512
-
-struct slot {
-    struct s3_multipart *m;
-    struct s3_request request;
-    struct cloud_digest digest;
-    struct source *body; /* of a part that is sent */
-    size_t part;
-    bool busy;
-};
 
 struct s3_multipart {
     struct write_op *w;
     struct s3_parts parts;
     char (*etags)[ETAG_MAX];
-    size_t next, done; /* the part to be begun next; how many are there */
-    uint64_t sent;     /* bytes of the sent parts that are there */
-    char *id;          /* of the upload; NULL: not begun */
-    bool completed;    /* nothing is to be aborted */
-    bool looked;       /* just now: still what was read */
-    struct slot slots[SIDE_BY_SIDE];
-    struct buf list; /* the body of the request that completes it */
+    struct cloud_pieces pieces; /* the parts, as they are made */
+    char *id;                   /* of the upload; NULL: not begun */
+    bool completed;             /* nothing is to be aborted */
+    bool looked;                /* just now: still what was read */
+    struct buf list;            /* the body of the request that completes it */
     struct source *list_source;
     char list_hash[2 * SHA256_LEN + 1];
 };
 
 /* ---------------------------------------------------------------------------- its life */
 
-static void slot_release(struct slot *s)
-{
-    cloud_request_release(&s->request.q);
-    cloud_digest_release(&s->digest);
-    source_free(s->body);
-    s->body = NULL;
-    s->busy = false;
-}
-
 /* Ends what runs and forgets the upload, so that it can be begun anew. */
 static void drop_upload(struct s3_multipart *m)
 {
-    for (size_t i = 0; i < SIDE_BY_SIDE; i++)
-        slot_release(&m->slots[i]);
+    cloud_pieces_reset(&m->pieces, 0, 0);
     if (m->id && !m->completed)
         s3_abort_upload(s3_write_store(m->w), m->w->c.container, m->w->c.key, m->w->c.key_len,
                         m->id);
     free(m->id);
     m->id = NULL;
-    m->next = m->done = 0;
-    m->sent = 0;
 }
 
 void s3_multipart_free(struct s3_multipart *m)
@@ -83,8 +60,11 @@ static enum pb_err plan(struct s3_multipart *m, const struct store_range *same, 
         return err;
     free(m->etags);
     m->etags = mem_alloc(m->parts.len * sizeof *m->etags);
+    cloud_pieces_reset(&m->pieces, m->parts.len, m->parts.sent);
     return m->etags ? PB_OK : error_nomem(e);
 }
+
+static const struct cloud_pieces_kind parts_kind;
 
 enum pb_err s3_multipart_new(struct write_op *w, const struct store_write_request *q,
                              struct s3_multipart **out, struct error *e)
@@ -103,8 +83,7 @@ enum pb_err s3_multipart_new(struct write_op *w, const struct store_write_reques
         return error_nomem(e);
     m->w = w;
     buf_init(&m->list, SIZE_MAX / 2);
-    for (size_t i = 0; i < SIDE_BY_SIDE; i++)
-        m->slots[i].m = m;
+    cloud_pieces_init(&m->pieces, &parts_kind, &w->c);
     err = plan(m, known ? q->unchanged : NULL, known ? q->unchanged_count : 0, e);
     if (err == PB_OK && m->parts.sent > q->body->size / 2 && q->body->size <= S3_PUT_MAX) {
         s3_multipart_free(m); /* nothing is gained */
@@ -125,19 +104,7 @@ void s3_multipart_completed(struct s3_multipart *m)
 
 void s3_multipart_progress(const struct s3_multipart *m, struct http_progress *out)
 {
-    *out = (struct http_progress){.sent = m->sent, .send_total = m->parts.sent};
-    for (size_t i = 0; i < SIDE_BY_SIDE; i++) {
-        const struct slot *s = &m->slots[i];
-        struct http_progress p;
-
-        if (!s->busy || !s->request.q.call)
-            continue;
-        http_progress(s->request.q.call, &p);
-        out->rate += p.rate;
-        out->sent += p.sent; /* of a copy: nothing */
-        if (p.attempt > out->attempt)
-            out->attempt = p.attempt;
-    }
+    cloud_pieces_progress(&m->pieces, out);
 }
 
 /* ------------------------------------------------------------------------- what it says */
@@ -156,7 +123,15 @@ static bool succeeded(const struct http_result *r)
 
 /* --------------------------------------------------------------------------- the parts */
 
-static void begin_parts(struct s3_multipart *m);
+static struct write_op *write_of(const struct cloud_slot *s)
+{
+    return (struct write_op *)s->all->w;
+}
+
+static const struct s3_part *part_of(const struct cloud_slot *s)
+{
+    return &write_of(s)->multipart->parts.data[s->piece];
+}
 
 /* Amazon holds a copy against its condition. */
 static bool is_checked(const struct write_op *w)
@@ -179,17 +154,17 @@ static void send_everything(struct write_op *w, const char *why)
 }
 
 /* Takes the whole write with it. */
-static void part_failed(struct slot *s, const struct http_result *r)
+static void part_failed(struct cloud_slot *s, const struct http_result *r)
 {
-    struct write_op *w = s->m->w;
+    struct write_op *w = write_of(s);
     struct cloud_problem p;
     struct error e = {0};
 
     s3_problem_read(&p, r);
-    (void)cloud_problem_error(&p, &s->request.q, r, &e);
+    (void)cloud_problem_error(&p, s->request, r, &e);
     if (r->status == 412 || r->status == 416 || cloud_problem_is(&p, "PreconditionFailed")) {
         cloud_write_conflict(&w->c);
-    } else if (s->m->parts.data[s->part].copied &&
+    } else if (part_of(s)->copied &&
                (r->status == 404 || r->status == 501 || cloud_problem_is(&p, "NotImplemented"))) {
         /* Some look for another name where there is a '%' in it. */
         send_everything(w, "the server does not copy parts of it");
@@ -200,159 +175,110 @@ static void part_failed(struct slot *s, const struct http_result *r)
 
 /* Is it the copy that was asked for?  A server may have looked elsewhere and ignored the condition;
  * then its MD5 is another one. */
-static bool is_wrong_copy(const struct slot *s)
+static bool is_wrong_copy(const struct cloud_slot *s)
 {
-    const struct write_op *w = s->m->w;
+    const struct write_op *w = write_of(s);
+    const char *all = w->multipart->etags[s->piece];
     const char *sse = http_headers_get(&w->c.before.keep, "x-amz-server-side-encryption");
-    const char *etag = s->m->etags[s->part] + (s->m->etags[s->part][0] == '"');
+    const char *etag = all + (all[0] == '"');
     uint8_t sum[MD5_LEN];
 
-    return s->m->parts.data[s->part].copied && is_checked(w) &&
-           !(sse && strcmp(sse, "AES256") != 0) && hex_decode(etag, 2 * MD5_LEN, sum) &&
+    return part_of(s)->copied && is_checked(w) && !(sse && strcmp(sse, "AES256") != 0) &&
+           hex_decode(etag, 2 * MD5_LEN, sum) &&
            strncasecmp(etag, s->digest.checks.md5_hex, 2 * (size_t)MD5_LEN) != 0;
 }
 
-static bool keep_etag(struct slot *s, const struct http_result *r)
+static bool keep_etag(const struct cloud_slot *s, const struct http_result *r)
 {
-    const struct s3_part *part = &s->m->parts.data[s->part];
     const char *etag = http_headers_get(&r->headers, "ETag");
     char text[ELEMENT_MAX];
 
-    if (part->copied) {
+    if (part_of(s)->copied) {
         s3_read_element(r, "CopyPartResult/ETag", text, sizeof text);
         etag = text;
     }
     if (!etag || !*etag || strlen(etag) >= ETAG_MAX)
         return false;
-    memcpy(s->m->etags[s->part], etag, strlen(etag) + 1);
+    memcpy(write_of(s)->multipart->etags[s->piece], etag, strlen(etag) + 1);
     return true;
 }
 
-static void part_answered(void *ctx, const struct http_result *r, const struct error *e)
+static bool part_answered(struct cloud_slot *s, const struct http_result *r)
 {
-    struct slot *s = ctx;
-    struct s3_multipart *m = s->m;
-    const struct s3_part *part = &m->parts.data[s->part];
+    struct write_op *w = write_of(s);
 
-    if (e) {
-        cloud_write_fail(&m->w->c, e);
-    } else if (!succeeded(r)) {
+    if (!succeeded(r)) {
         part_failed(s, r);
     } else if (!keep_etag(s, r)) {
-        cloud_write_fail_with(&m->w->c, PB_ESERVER,
+        cloud_write_fail_with(&w->c, PB_ESERVER,
                               "the server does not say what it stored of a part");
     } else if (is_wrong_copy(s)) {
-        send_everything(m->w, "the server copied other bytes than were asked for");
+        send_everything(w, "the server copied other bytes than were asked for");
     } else {
-        m->done++;
-        m->sent += part->copied ? 0 : part->len;
-        slot_release(s);
-        begin_parts(m);
+        return true;
     }
+    return false;
 }
 
-static enum pb_err begin_request(struct slot *s, struct error *e)
+static enum pb_err copy_headers(struct cloud_slot *s, struct error *e)
 {
-    const struct write_op *w = s->m->w;
-    char number[32];
+    const struct write_op *w = write_of(s);
+    const struct s3_part *part = part_of(s);
     struct buf text;
-    enum pb_err err;
-
-    cloud_request_release(&s->request.q);
-    err = cloud_request_init(&s->request.q, w->c.op.store, S3_PART, w->c.container, w->c.key,
-                             w->c.key_len, e);
-    s->request.q.speaks_of = S3_PUT;
-    s->request.q.done = part_answered;
-    s->request.q.reject = hides_error;
-    s->request.q.ctx = s;
-    buf_init(&text, sizeof number);
-    buf_printf(&text, "%zu", s->part + 1);
-    if (err == PB_OK)
-        err = cloud_param(&s->request.q, "partNumber", text.data, e);
-    if (err == PB_OK)
-        err = cloud_param(&s->request.q, "uploadId", s->m->id, e);
-    buf_release(&text);
-    return err;
-}
-
-static enum pb_err copy_headers(struct slot *s, struct error *e)
-{
-    const struct write_op *w = s->m->w;
-    const struct s3_part *part = &s->m->parts.data[s->part];
-    struct buf text;
-    enum pb_err err = s3_copy_source(&s->request.q, w->c.container, w->c.key, w->c.key_len,
+    enum pb_err err = s3_copy_source(s->request, w->c.container, w->c.key, w->c.key_len,
                                      &w->c.before.identity, e);
 
     buf_init(&text, BUF_MAX_LINE);
     buf_printf(&text, "bytes=%llu-%llu", (unsigned long long)part->from,
                (unsigned long long)(part->from + part->len - 1));
     if (err == PB_OK)
-        err = cloud_header(&s->request.q, "x-amz-copy-source-range", text.data, e);
+        err = cloud_header(s->request, "x-amz-copy-source-range", text.data, e);
     buf_release(&text);
     return err;
 }
 
-static enum pb_err sent_headers(struct slot *s, struct error *e)
+static enum pb_err sent_headers(struct cloud_slot *s, struct error *e)
 {
-    s->request.payload_hash = s->digest.checks.sha256_hex;
-    s->request.q.body = s->body;
-    return cloud_header(&s->request.q, "Content-MD5", s->digest.checks.md5, e);
+    ((struct s3_request *)s->request)->payload_hash = s->digest.checks.sha256_hex;
+    s->request->body = s->body;
+    return cloud_header(s->request, "Content-MD5", s->digest.checks.md5, e);
 }
 
-static enum pb_err send_part(struct slot *s, struct error *e)
+static enum pb_err ask_part(struct cloud_slot *s, struct error *e)
 {
-    enum pb_err err = begin_request(s, e);
+    enum pb_err err;
 
+    s->request->reject = hides_error;
+    err = cloud_param_number(s->request, "partNumber", s->piece + 1, e);
     if (err == PB_OK)
-        err = s->m->parts.data[s->part].copied ? copy_headers(s, e) : sent_headers(s, e);
-    return err == PB_OK ? cloud_request_send(&s->request.q, e) : err;
+        err = cloud_param(s->request, "uploadId", write_of(s)->multipart->id, e);
+    if (err != PB_OK)
+        return err;
+    return part_of(s)->copied ? copy_headers(s, e) : sent_headers(s, e);
 }
 
-static void part_digested(void *ctx, const struct error *e)
+static struct cloud_piece piece_of(const struct cloud_write *c, size_t i)
 {
-    struct slot *s = ctx;
-    struct error error = {0};
+    const struct write_op *w = (const struct write_op *)c;
+    const struct s3_part *part = &w->multipart->parts.data[i];
 
-    if (e)
-        cloud_write_fail(&s->m->w->c, e);
-    else if (send_part(s, &error) != PB_OK)
-        cloud_write_fail(&s->m->w->c, &error);
+    return (struct cloud_piece){.at = part->at,
+                                .len = part->len,
+                                .sent = !part->copied,
+                                .summed = !part->copied || is_checked(w)};
 }
 
-static enum pb_err begin_part(struct slot *s, struct error *e)
+static void parts_there(struct cloud_write *c)
 {
-    const struct write_op *w = s->m->w;
-    const struct s3_part *part = &s->m->parts.data[s->part];
-
-    s->busy = true;
-    if (part->copied && !is_checked(w))
-        return send_part(s, e);
-    s->body = source_slice(w->c.body, part->at, part->len);
-    if (!s->body)
-        return error_nomem(e);
-    return cloud_digest_start(&s->digest, CLOUD_SHA256 | CLOUD_MD5, w->c.op.store->loop, s->body,
-                              part_digested, s, e);
+    s3_multipart_go((struct write_op *)c);
 }
 
-/* As many as may run; when all are there, the end. */
-static void begin_parts(struct s3_multipart *m)
-{
-    struct error e = {0};
-
-    for (size_t i = 0; i < SIDE_BY_SIDE && m->next < m->parts.len; i++) {
-        struct slot *s = &m->slots[i];
-
-        if (s->busy)
-            continue;
-        s->part = m->next++;
-        if (begin_part(s, &e) != PB_OK) {
-            cloud_write_fail(&m->w->c, &e);
-            return;
-        }
-    }
-    if (m->done == m->parts.len)
-        s3_multipart_go(m->w);
-}
+static const struct cloud_pieces_kind parts_kind = {.action = S3_PART,
+                                                    .checks = CLOUD_SHA256 | CLOUD_MD5,
+                                                    .piece = piece_of,
+                                                    .ask = ask_part,
+                                                    .answered = part_answered,
+                                                    .all_there = parts_there};
 
 /* --------------------------------------------------------------------------- its begin */
 
@@ -383,7 +309,7 @@ static void created(void *ctx, const struct http_result *r, const struct error *
         cloud_write_fail(&w->c, &error);
         return;
     }
-    begin_parts(w->multipart);
+    cloud_pieces_go(&w->multipart->pieces);
 }
 
 static enum pb_err create(struct write_op *w, struct error *e)
@@ -553,8 +479,8 @@ void s3_multipart_go(struct write_op *w)
     if (!m->id) {
         if (create(w, &e) != PB_OK)
             cloud_write_fail(&w->c, &e);
-    } else if (m->done < m->parts.len) {
-        begin_parts(m);
+    } else if (m->pieces.done < m->pieces.count) {
+        cloud_pieces_go(&m->pieces);
     } else if (w->c.condition == STORE_IF_SAME && !m->looked) {
         m->looked = true;
         cloud_write_look(&w->c, looked_again);
