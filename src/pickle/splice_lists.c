@@ -221,30 +221,34 @@ struct taken {
     uint64_t by, after; /* where that stands and ends */
 };
 
-static enum pb_err taken_by(struct splice_list *l, const struct pkl_child *c, struct taken *t)
+static enum pb_err taken_by(struct splice_list *l, uint64_t index, const struct pkl_child *c,
+                            struct taken *t)
 {
-    uint64_t header, payload, at;
+    uint64_t header, payload, to = l->src->size;
     struct splice_span s;
+    struct pkl_child next;
     const uint8_t *p;
     size_t n;
     bool leaf;
     enum pb_err err = value_span(l, &c->value, &leaf, &s);
 
     *t = (struct taken){.end = s.end};
-    for (at = s.end; err == PB_OK && at < l->src->size;) {
-        enum op_class class;
-
-        err = source_view(l->src, at, 1, &p, &n, l->w->e);
-        if (err != PB_OK || n == 0)
-            return err;
-        t->code = *p;
-        class = (enum op_class)op_info[*p].class;
-        err = pkl_opcode_length(l->src, at, &header, &payload, l->w->e);
-        t->by = at;
-        t->after = at += err == PB_OK ? header + payload : 0;
-        if (class != OP_PUT && class != OP_FRAME && class != OP_PROTO)
-            break;
+    if (err == PB_OK && !is_parts(l) && index + 1 < l->c->now.originals) {
+        err = child_at(l, index + 1, &next);
+        to = l->pairs ? next.key.begin : next.value.begin;
+        to = to >= s.end ? to : l->src->size;
     }
+    if (err == PB_OK)
+        err = splice_taker(l->src, s.end, to, &t->by, l->w->e);
+    t->after = t->by;
+    if (err != PB_OK || t->by >= l->src->size)
+        return err;
+    err = source_view(l->src, t->by, 1, &p, &n, l->w->e);
+    if (err != PB_OK || n == 0)
+        return err;
+    t->code = *p;
+    err = pkl_opcode_length(l->src, t->by, &header, &payload, l->w->e);
+    t->after += err == PB_OK ? header + payload : 0;
     t->lone = t->code == (l->pairs ? CODE_SETITEM : CODE_APPEND);
     return err;
 }
@@ -258,7 +262,7 @@ static enum pb_err remove_child(struct splice_list *l, uint64_t index)
     if (err == PB_OK && is_parts(l))
         return error_set(l->w->e, PB_EREADONLY, "a part of an object cannot be taken away");
     if (err == PB_OK)
-        err = taken_by(l, &c, &t);
+        err = taken_by(l, index, &c, &t);
     if (err == PB_OK && l->pairs)
         err = replace(l, &c.key, 0);
     if (err == PB_OK)
@@ -361,7 +365,7 @@ static enum pb_err put_before(struct splice_list *l, uint64_t index)
         return PB_OK;
     err = child_at(l, index, &c);
     if (err == PB_OK)
-        err = taken_by(l, &c, &t);
+        err = taken_by(l, index, &c, &t);
     if (err == PB_OK)
         err =
             insert(l, l->pairs ? c.key.begin : c.value.begin, true, 1, !t.lone, 0, l->pending.len);
@@ -404,7 +408,7 @@ static enum pb_err put_last(struct splice_list *l)
         return put_first(l);
     err = child_at(l, n - 1, &c);
     if (err == PB_OK)
-        err = taken_by(l, &c, &t);
+        err = taken_by(l, n - 1, &c, &t);
     if (err != PB_OK)
         return err;
     if (t.lone)

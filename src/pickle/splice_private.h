@@ -241,6 +241,11 @@ enum pb_err splice_memo_end(struct source *src, uint64_t at, uint64_t *first, ui
 /* The number of a target, entered when it is new. */
 enum pb_err splice_target(struct splice_work *w, pkl_id id, uint64_t *number) PB_CHECK;
 
+/* splice_taker.c: where, in [from, to), the opcode is that takes the value that stands on top at
+ * `from`; `to`: none does. */
+enum pb_err splice_taker(struct source *src, uint64_t from, uint64_t to, uint64_t *at,
+                         struct error *e) PB_CHECK;
+
 /* splice_memo.c: sees every memo opcode, in order. */
 struct splice_memo {
     struct splice_work *w;

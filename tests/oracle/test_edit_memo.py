@@ -182,8 +182,46 @@ def numbers():
             becomes('the second', two, ['insert @1[0]\t@1[0]'], value, [[copy, copy]] + value)
 
 
+class Six:
+    """The state is set by a function: a call stands behind the object, its result dropped."""
+
+    def __init__(self, **state):
+        self.__dict__.update(state)
+
+    def __reduce__(self):
+        return Six, (), self.__dict__, None, None, set_state
+
+    def __repr__(self):
+        return 'Six%r' % self.__dict__
+
+
+def set_state(obj, state):
+    obj.__dict__.update(state)
+
+
+def dropped_calls():
+    """Items beside such a call go and come, in groups and alone."""
+    a, b = Six(a=1), Six(b=[2])
+    for protocol in range(6):
+        name = 'setter, protocol %d' % protocol
+        for value in ([a], [a, 5], [a, b, 7, a]):
+            data = pickle.dumps(value, protocol)
+            becomes(name, data, ['del [0]'], value[1:])
+            becomes(name, data, ['add [0]=4'], [4] + value)
+            becomes(name, data, ['add []=4'], value + [4])
+            becomes(name, data, ['del [0]', 'add []=4', 'add [0]=3'], [3] + value[1:] + [4])
+            becomes(name, data, ['set [-1]=9', 'add []=4'], value[:-1] + [9, 4])
+        becomes(name, data, ['move 0 [1]'], [b, a, 7, a])
+        becomes(name, data, ['del [1]', 'del [1]'], [a, a])
+        data = pickle.dumps({'x': a}, protocol)
+        becomes(name, data, ['del [\'x\']'], {})
+        becomes(name, data, ['add [\'y\']=4'], {'x': a, 'y': 4})
+        becomes(name, data, ['del [\'x\']', 'add [\'y\']=4'], {'y': 4})
+
+
 def main():
     new_values()
+    dropped_calls()
     pickles()
     numbers()
     return suite.end()
