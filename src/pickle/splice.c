@@ -84,10 +84,12 @@ static enum pb_err sort(struct planner *p)
     if (err == PB_OK)
         err = splice_events(w, 1);
     pkl_memo_walk_init(&p->walk, w->ed->doc);
+    if (err == PB_OK)
+        err = splice_memo_begin(&p->memo, w);
     /* Slots that are free again would be looked for from the beginning. */
-    if (err == PB_OK && w->spans.len > 0 && w->targets.len == 0)
+    if (err == PB_OK && w->spans.len > 0 && w->targets.len == 0 && !p->memo.on.both)
         err = pkl_memo_walk_seek(&p->walk, w->spans.data[0].begin, w->e);
-    return err == PB_OK ? splice_memo_begin(&p->memo, w) : err;
+    return err;
 }
 
 static enum pb_err memo(struct planner *p, bool *done)

@@ -48,16 +48,21 @@ static enum pb_err keep_all(struct keep *k, uint64_t key, uint64_t begin, uint64
 
 /* A GET that stays reads this.  What was stored behind a value that is replaced may be a reference:
  * then that is what stays. */
-static enum pb_err read_by(struct keep *k, struct splice_put *p, uint64_t get)
+static enum pb_err read_by(struct keep *k, struct splice_put *p, uint64_t get, bool on)
 {
     struct pkl_view *v = k->w->ed->base;
     const struct splice_span *s = splice_around(k->w, p->offset);
     struct pkl_node n;
+    uint64_t maker;
     enum pb_err err;
 
     p->get = get;
     if (s != NULL && p->offset >= s->made)
         return keep_all(k, PKL_ID(0, PKL_TAG_REF, p->offset), s->begin, s->end);
+    if (on) {
+        err = memo_get(k->w->ed->doc, p->end, p->slot, &maker, k->w->e);
+        return err == PB_OK ? need(k, PKL_ID(0, PKL_TAG_VALUE, maker), p->end) : err;
+    }
     err = v->node(v, PKL_ID(0, PKL_TAG_REF, get), &n, k->w->e);
     return err == PB_OK ? need(k, n.target, p->end) : err;
 }
@@ -224,7 +229,7 @@ static enum pb_err enliven(struct keep *k, const struct splice_part *p)
         const struct splice_span *s = splice_around(w, w->gets.data[i].offset);
 
         if ((s == NULL || encloses(s, p)) && put->get == 0)
-            err = read_by(k, put, w->gets.data[i].offset);
+            err = read_by(k, put, w->gets.data[i].offset, w->gets.data[i].on);
     }
     for (size_t i = first_span(w, p->begin); i < w->spans.len && err == PB_OK; i++) {
         struct splice_span *s = &w->spans.data[i];
@@ -263,7 +268,7 @@ static enum pb_err first_round(struct keep *k)
 
     for (size_t i = 0; i < w->puts.len && err == PB_OK; i++) {
         if (w->puts.data[i].get != 0)
-            err = read_by(k, &w->puts.data[i], w->puts.data[i].get);
+            err = read_by(k, &w->puts.data[i], w->puts.data[i].get, w->puts.data[i].on);
     }
     for (size_t i = 0; i < w->spans.len && err == PB_OK; i++) {
         if (w->spans.data[i].parent == 0)

@@ -14,6 +14,7 @@
 enum pb_err splice_memo_begin(struct splice_memo *m, struct splice_work *w)
 {
     *m = (struct splice_memo){.w = w};
+    m->on.both = splice_on_both(w->ed->doc);
     for (size_t i = 0; i < w->targets.len; i++) {
         const struct splice_target *t = &w->targets.data[i];
 
@@ -28,6 +29,7 @@ void splice_memo_release(struct splice_memo *m)
     idmap_release(&m->slots);
     idmap_release(&m->put_of);
     idmap_release(&m->of_slot);
+    splice_on_release(&m->on);
 }
 
 static bool changes(const struct splice_work *w, uint64_t from, uint64_t to)
@@ -35,6 +37,17 @@ static bool changes(const struct splice_work *w, uint64_t from, uint64_t to)
     size_t low = vec_lower(&w->spans, begin, from);
 
     return low < w->spans.len && w->spans.data[low].begin < to;
+}
+
+/* The slots of the pickles in front are read, too. */
+static void read_on(struct splice_work *w, const struct pkl_memo_event *ev)
+{
+    for (size_t i = 0; i + 1 < w->tables.len; i++) {
+        const struct splice_table *t = &w->tables.data[i];
+
+        if (ev->slot < t[1].first - t->first)
+            w->slots.data[t->first + ev->slot].last = ev->end;
+    }
 }
 
 /* Slots that are free again are looked for in the pickles that change. */
@@ -64,6 +77,8 @@ static bool watch(struct splice_memo *m, const struct pkl_memo_event *ev, bool o
     f = &w->slots.data[t->first + ev->slot];
     f->last = ev->end;
     f->occupied = f->occupied || (outside && ev->op != PKL_MEMO_GET);
+    if (m->on.both && ev->op == PKL_MEMO_GET)
+        read_on(w, ev);
     return true;
 }
 
@@ -105,7 +120,7 @@ static bool follow(struct splice_memo *m, const struct pkl_memo_event *ev)
     return idmap_put(&m->of_slot, ev->slot + 1, number);
 }
 
-static bool put(struct splice_memo *m, const struct pkl_memo_event *ev)
+static bool put_own(struct splice_memo *m, const struct pkl_memo_event *ev)
 {
     struct splice_work *w = m->w;
     struct splice_put p = {.offset = ev->offset,
@@ -129,6 +144,30 @@ static bool put(struct splice_memo *m, const struct pkl_memo_event *ev)
     return vec_push(&w->puts, p) && idmap_put(&m->slots, ev->slot + 1, w->puts.len);
 }
 
+static bool put(struct splice_memo *m, const struct pkl_memo_event *ev)
+{
+    return put_own(m, ev) &&
+           (!m->on.both || splice_on_put(&m->on, ev, m->open != 0 ? m->w->puts.len : 0));
+}
+
+/* The slot that is read if the memo goes on. */
+static bool get_on(struct splice_memo *m, const struct pkl_memo_event *ev)
+{
+    struct splice_work *w = m->w;
+    uint64_t number = splice_on_get(&m->on, ev->slot);
+    struct splice_get g = {.offset = ev->offset, .put = (size_t)number - 1, .on = true};
+
+    if (number == 0)
+        return true;
+    if (m->open != 0)
+        return vec_push(&w->gets, g);
+    if (w->puts.data[g.put].get == 0) {
+        w->puts.data[g.put].get = ev->offset;
+        w->puts.data[g.put].on = true;
+    }
+    return true;
+}
+
 static bool get(struct splice_memo *m, const struct pkl_memo_event *ev)
 {
     struct splice_work *w = m->w;
@@ -141,12 +180,15 @@ static bool get(struct splice_memo *m, const struct pkl_memo_event *ev)
         w->spans.data[i - 1].any_get = true;
     if (w->targets.len > 0 && !watch(m, ev, false))
         return false;
+    if (m->on.both && ev->pickle > 0 && !get_on(m, ev))
+        return false;
     if (!idmap_get(&m->slots, ev->slot + 1, &number) || number == 0)
         return true;
     g.put = (size_t)number - 1;
     if (m->open != 0)
         return vec_push(&w->gets, g);
     w->puts.data[g.put].get = ev->offset;
+    w->puts.data[g.put].on = false;
     return true;
 }
 

@@ -60,6 +60,7 @@ struct splice_span {
 struct splice_put {
     uint64_t offset, end, slot;
     bool implicit;
+    bool on;      /* it does so if the memo goes on */
     uint64_t get; /* a GET that stays and reads it; 0: none */
 };
 
@@ -67,6 +68,7 @@ struct splice_put {
 struct splice_get {
     uint64_t offset;
     size_t put;
+    bool on; /* it does so if the memo goes on */
 };
 
 /* A value that must be had from the memo. */
@@ -246,8 +248,25 @@ enum pb_err splice_target(struct splice_work *w, pkl_id id, uint64_t *number) PB
 enum pb_err splice_taker(struct source *src, uint64_t from, uint64_t to, uint64_t *at,
                          struct error *e) PB_CHECK;
 
+/* splice_on.c: the memo of a stream of pickles as it is if one Unpickler reads them all.  What was
+ * written by one Pickler with MEMOIZE cannot always be told from what several wrote: then values
+ * stay what they are both ways. */
+struct splice_on {
+    bool both;             /* it cannot be told */
+    struct idmap slots;    /* slot + 1 -> put + 1; 0: defined outside since */
+    struct idmap sparse;   /* slots in use behind the first ones */
+    uint64_t dense, count; /* those; all of them */
+};
+bool splice_on_both(struct pkl_doc *d);
+/* `number`: of the put + 1; 0: it is in no span.  False: no memory. */
+bool splice_on_put(struct splice_on *on, const struct pkl_memo_event *ev, uint64_t number);
+/* The put + 1 that a GET reads; 0: none inside a span. */
+uint64_t splice_on_get(const struct splice_on *on, uint64_t slot);
+void splice_on_release(struct splice_on *on);
+
 /* splice_memo.c: sees every memo opcode, in order. */
 struct splice_memo {
+    struct splice_on on;
     struct splice_work *w;
     size_t span, open;            /* the next span; the innermost one that is open, + 1 */
     struct idmap slots;           /* slot + 1 -> put + 1; 0: defined outside since */

@@ -87,6 +87,8 @@ static enum pb_err work(struct verify *v, bool *done)
         return verify_frames(v, done);
     case VERIFY_MEMO:
         return verify_memo(v, done);
+    case VERIFY_MEMO_ON:
+        return verify_memo_on(v, done);
     case VERIFY_VALUES:
         return verify_values(v, done);
     case VERIFY_DONE:
@@ -115,6 +117,7 @@ static void progress(struct verify *v)
         done = size / 2;
         break;
     case VERIFY_MEMO:
+    case VERIFY_MEMO_ON:
         done = size / 2 + v->at / 4;
         break;
     case VERIFY_VALUES:

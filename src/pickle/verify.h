@@ -14,6 +14,8 @@
  *   frames   those that changed hold whole opcodes and end where they did
  *   memo     every GET that was copied, or given another number, reads the definition that it
  *            read before
+ *            (again with a memo that goes on from one pickle to the next, where it may be that one
+ *            Unpickler is meant to read them all)
  *   values   what is not simply copied is compared value by value
  *
  * Why copied spans need no comparison.  A stack machine does the same on the same opcodes, as far
@@ -53,6 +55,7 @@ enum verify_phase {
     VERIFY_INDEX,
     VERIFY_FRAMES,
     VERIFY_MEMO,
+    VERIFY_MEMO_ON,
     VERIFY_VALUES,
     VERIFY_DONE
 };
@@ -127,6 +130,7 @@ struct verify {
     uint64_t off;     /* memo: the original is passed up to here */
     uint64_t ends[2]; /* of the pickles, in the original and in the result */
     bool begun, in_gap, gap_begun;
+    bool goes_on;     /* the memo, from one pickle to the next, though it need not */
     bool apart;       /* what stands on top was left there by opcodes that are not the same */
     uint64_t last[2]; /* of those */
     bool made[2];     /* they make a container of what stood there */
@@ -178,6 +182,7 @@ enum pb_err verify_account(struct verify *v, bool *done) PB_CHECK;
 enum pb_err verify_bytes(struct verify *v, bool *done) PB_CHECK;
 enum pb_err verify_frames(struct verify *v, bool *done) PB_CHECK;
 enum pb_err verify_memo(struct verify *v, bool *done) PB_CHECK;
+enum pb_err verify_memo_on(struct verify *v, bool *done) PB_CHECK;
 enum pb_err verify_values(struct verify *v, bool *done) PB_CHECK;
 
 /* verify_map.c: from the original to the result and back. */

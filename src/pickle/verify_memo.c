@@ -186,10 +186,8 @@ static bool differs(const struct verify *v, uint64_t was, uint64_t is)
     return was >= v->drift || shifted(v, was) != is || marked(v, 0, was) || marked(v, 1, is);
 }
 
-static void next_pickle(struct verify *v)
+static void forget_all(struct verify *v)
 {
-    if (v->doc->scan.shared)
-        return;
     forget(&v->was);
     forget(&v->is);
     idmap_release(&v->differ[0]);
@@ -199,6 +197,12 @@ static void next_pickle(struct verify *v)
     v->shifts.len = 0;
     v->kept_unread = 0;
     v->drift = UINT64_MAX;
+}
+
+static void next_pickle(struct verify *v)
+{
+    if (!v->doc->scan.shared && !v->goes_on)
+        forget_all(v);
 }
 
 /* The range of what went that holds an offset of the original, or is the next one; NULL: none.
@@ -233,7 +237,7 @@ static bool read_part(struct verify *v, uint64_t slot, uint64_t at)
     if (v->kept_unread == 0 || !idmap_get(&v->kept, slot + 1, &was) || was == 0)
         return true;
     v->kept_unread--;
-    return idmap_put(&v->kept, slot + 1, 0) && vec_push(&v->readers, reader);
+    return idmap_put(&v->kept, slot + 1, 0) && (v->goes_on || vec_push(&v->readers, reader));
 }
 
 /* ------------------------------------------------------------------------------ steps */
@@ -293,6 +297,11 @@ static enum pb_err both(struct verify *v, const struct opcode *op, uint64_t at, 
     if (class == OP_STOP) {
         next_pickle(v);
     } else if (class == OP_REF && op->code != CODE_DUP) {
+        if (differs(v, op->slot, is) && v->goes_on)
+            return error_set(v->e, PB_EREADONLY,
+                             "the pickles may be meant for one Unpickler: then the one at offset "
+                             "%llu would read something else than it does now",
+                             (unsigned long long)v->off);
         if (differs(v, op->slot, is))
             return verify_refuse(v,
                                  "a memo slot read at offset %llu of the original would hold "
@@ -536,4 +545,21 @@ enum pb_err verify_memo(struct verify *v, bool *done)
         err = gap(v, &old, &new, &budget);
     *done = err == PB_OK && v->segment == v->plan->count && v->off >= v->ends[0];
     return err;
+}
+
+enum pb_err verify_memo_on(struct verify *v, bool *done)
+{
+    struct pkl_info info;
+
+    pkl_doc_info(v->doc, &info);
+    if (!v->goes_on) {
+        *done = info.pickles < 2 || v->doc->scan.shared || !v->doc->seen[CODE_MEMOIZE];
+        if (*done)
+            return PB_OK;
+        forget_all(v);
+        v->goes_on = true;
+        v->begun = v->gap_begun = v->apart = false;
+        v->gone_at = 0;
+    }
+    return verify_memo(v, done);
 }

@@ -8,6 +8,7 @@ one object, from the C and the pure-Python unpickler.
 import io
 import pickle
 import pickletools
+import random
 import subprocess
 import sys
 
@@ -58,11 +59,18 @@ def graph(v, seen):
     return '%s(%s)' % (type(v).__name__, ', '.join(inside))
 
 
-def loaded(data, unpickler):
+def loaded(data, unpickler, one=False):
+    """one: a single Unpickler, of which the memo goes on."""
     f, found = io.BytesIO(data), []
+    only = unpickler(f)
     while f.tell() < len(data):
-        found.append(unpickler(f).load())
+        found.append((only if one else unpickler(f)).load())
     return [graph(v, {}) for v in found]
+
+
+def refused(what, data, commands, why):
+    answer, undone = saved(data, commands)
+    check(undone is None and why in answer, '%s: %s: %s' % (what, commands, answer))
 
 
 def becomes(what, data, commands, *wanted):
@@ -179,7 +187,10 @@ def numbers():
             two = data + data
             value = value[1:] + [last]
             copy = [9]
-            becomes('the second', two, ['insert @1[0]\t@1[0]'], value, [[copy, copy]] + value)
+            if protocol == 4:
+                refused('the second', two, ['insert @1[0]\t@1[0]'], 'one Unpickler')
+            two = pickletools.optimize(pickle.dumps([1], 3)) + data
+            becomes('behind', two, ['insert @1[0]\t@1[0]'], [1], [[copy, copy]] + value)
 
 
 class Six:
@@ -219,8 +230,104 @@ def dropped_calls():
         becomes(name, data, ['del [\'x\']', 'add [\'y\']=4'], {'y': 4})
 
 
+def has_root(data, i, n):
+    """Is value n itself part of value i, if one Unpickler reads both?"""
+    f = io.BytesIO(data)
+    only, values = pickle.Unpickler(f), []
+    while f.tell() < len(data):
+        values.append(only.load())
+    todo, seen = [values[i]], set()
+    while todo:
+        v = todo.pop()
+        if isinstance(v, (list, dict)) and id(v) not in seen:
+            seen.add(id(v))
+            todo += v.values() if isinstance(v, dict) else v
+    return id(values[n]) in seen
+
+
+def some(rng, known, depth=0):
+    """A value in which those made before come again."""
+    if known and rng.random() < 0.4:
+        return rng.choice(known)
+    kind = rng.randrange(3 if depth < 3 else 1)
+    if kind == 0:
+        v = ''.join(rng.choices('abcdefgh', k=rng.randrange(1, 5))) + str(rng.randrange(100))
+    elif kind == 1:
+        v = [some(rng, known, depth + 1) for _ in range(rng.randrange(4))]
+    else:
+        v = {some(rng, [], 3): some(rng, known, depth + 1) for _ in range(rng.randrange(3))}
+    known.append(v)
+    return v
+
+
+def edits_of(rng, n, length):
+    """Of the items of pickle n, which is a list of so many."""
+    for _ in range(rng.randrange(1, 4)):
+        at, what = rng.randrange(max(length, 1)), rng.randrange(5)
+        if length == 0 or what == 0:
+            yield 'add @%d[]=[[%d]]' % (n, at)
+            length += 1
+        elif what == 1:
+            yield 'del @%d[%d]' % (n, at)
+            length -= 1
+        elif what == 2:
+            yield "set @%d[%d]='new'" % (n, at)
+        elif what == 3:
+            yield 'insert @%d[%d]\t@%d[%d]' % (n, at, n, rng.randrange(length))
+            length += 1
+        else:
+            yield 'add @%d[%d]=5' % (n, at)
+            length += 1
+
+
+def both_ways():
+    """Whether one Pickler wrote several pickles cannot always be told: then what is not edited
+    stays what it is for one Unpickler and for one each."""
+    rng, done = random.Random(suite.SEED), 0
+    x = [1, 'q']
+    for protocol in (4, 5):
+        f = io.BytesIO()
+        pickler = pickle.Pickler(f, protocol)
+        for v in ([x, 5, 'a'], [['k'], ['l'], [3], x]):
+            pickler.dump(v)
+        for edit in ('del @0[0]', 'set @0[0]=7', 'del @0[2]', 'set @0[2]=1', 'add @0[0]=[9]'):
+            after, _ = saved(f.getvalue(), [edit])
+            for u in (pickle.Unpickler, pickle._Unpickler):
+                for one in (False, True):
+                    was, now = loaded(f.getvalue(), u, one), loaded(after, u, one)
+                    check(was[1] == now[1], edit, was, now)
+    for case in range(150):
+        f, known, lengths = io.BytesIO(), [], []
+        pickler = pickle.Pickler(f, 4)
+        several = rng.random() < 0.5
+        for _ in range(rng.randrange(2, 4)):
+            value = [some(rng, known) for _ in range(rng.randrange(1, 8))]
+            if several:
+                pickler, known = pickle.Pickler(f, 4), []
+            pickler.dump(value)
+            lengths.append(len(value))
+        n = rng.randrange(len(lengths))
+        try:
+            was = [loaded(f.getvalue(), pickle.Unpickler, one) for one in (False, True)]
+        except (pickle.UnpicklingError, TypeError):
+            continue  # it can be told
+        commands = list(edits_of(rng, n, lengths[n]))
+        after, undone = saved(f.getvalue(), commands)
+        if undone is None:
+            check('one Unpickler' in after, case, f.getvalue(), commands, after)
+            continue
+        done += 1
+        for one in (False, True):
+            now = loaded(after, pickle.Unpickler, one)
+            for i, (a, b) in enumerate(zip(was[one], now)):
+                whole = i != n and not (one and has_root(f.getvalue(), i, n))
+                check(not whole or a == b, 'case', case, f.getvalue(), commands, after, a, b)
+    check(done > 30, 'of random streams only', done, 'were edited')
+
+
 def main():
     new_values()
+    both_ways()
     dropped_calls()
     pickles()
     numbers()
