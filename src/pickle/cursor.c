@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include <pklbrowse/intl.h>
+
 #include "line.h"
 
 #define WINDOW 16384u
@@ -11,12 +13,22 @@ static enum pb_err fill(struct cursor *c, uint64_t at, size_t want, struct error
 {
     enum pb_err err = source_view(c->src, at, want, &c->p, &c->n, e);
 
-    if (err == PB_EAGAIN && c->n > 0)
+    c->partial = err == PB_EAGAIN;
+    if (c->partial && c->n > 0)
         err = PB_OK;
     c->off = at;
     if (err != PB_OK)
         c->n = 0;
     return err;
+}
+
+/* More of the opcode is needed than there is. */
+static enum pb_err cut_off(const struct cursor *c, const struct op *op, const char *why,
+                           struct error *e)
+{
+    if (c->partial)
+        return error_set(e, PB_EAGAIN, "the rest of an opcode is not here yet");
+    return error_pickle(e, op->at, op->code, "%s", _(why));
 }
 
 /* Finds the end of the lines of a text argument; the window grows while that is small. */
@@ -38,7 +50,7 @@ static enum pb_err find_lines(struct cursor *c, struct op *op, unsigned lines, s
             if (err != PB_OK)
                 return err;
             if (c->n <= had)
-                return error_pickle(e, op->at, op->code, "the line of text has no end");
+                return cut_off(c, op, N_("the line of text has no end"), e);
             op->p = c->p;
             op->n = c->n;
         } else {
@@ -78,7 +90,7 @@ enum pb_err cursor_read(struct cursor *c, uint64_t at, struct op *op, struct err
     if (op_is_text(op->code))
         return find_lines(c, op, op_info[op->code].arg == ARG_LINES ? 2 : 1, e);
     if (op->n < op_info[op->code].header)
-        return error_pickle(e, at, op->code, "the pickle ends inside an opcode");
+        return cut_off(c, op, N_("the pickle ends inside an opcode"), e);
     if (!op_payload(op->p, &op->payload))
         return error_pickle(e, at, op->code, "negative length");
     if (op->code == 'b' && c->src->gaps.len > 0)

@@ -21,6 +21,7 @@ struct cursor {
     const uint8_t *p;
     uint64_t off;
     size_t n;
+    bool partial; /* more of what was asked for last will arrive */
 };
 
 static inline void cursor_init(struct cursor *c, struct source *src)

@@ -100,6 +100,9 @@ void pkl_doc_info(const struct pkl_doc *d, struct pkl_info *out)
     uint64_t memory = sizeof *d;
 
     *out = d->info;
+    /* How many they are may become known after they were found to be no pickle. */
+    if (d->done && !d->broken && d->src->size != SOURCE_SIZE_UNKNOWN)
+        out->trailing = d->src->size - d->end;
     memory += d->records.cap * sizeof *d->records.data + d->marks.cap * sizeof *d->marks.data;
     memory += d->puts.cap * sizeof *d->puts.data + d->dups.cap * sizeof *d->dups.data;
     memory += d->extras.cap * sizeof *d->extras.data + d->pickles.cap * sizeof *d->pickles.data;

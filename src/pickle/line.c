@@ -168,8 +168,8 @@ static const char *int_note(const char *s, size_t n)
         return N_("only Python 2 takes the L");
     if (!line_int(s, n, &l))
         return NULL;
-    if (l.boolean && *s != '0')
-        return N_("C's unpickler takes it for a bool, Python's for an int");
+    if (l.boolean)
+        return *s == '0' ? NULL : N_("C's unpickler takes it for a bool, Python's for an int");
     if (l.base == 8 && memchr(s, 'o', n) == NULL && memchr(s, 'O', n) == NULL)
         return N_("octal to C's unpickler, refused by Python's");
     return is_spelled_out(s, n) ? N_("newer versions take decimal digits alone") : NULL;

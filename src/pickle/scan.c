@@ -393,7 +393,6 @@ static void finish_info(struct pkl_doc *d)
     i->pickles = d->scan.number;
     i->frames = d->frames.len;
     i->end = d->end;
-    i->trailing = d->broken || d->src->size == SOURCE_SIZE_UNKNOWN ? 0 : d->src->size - d->end;
     i->records = d->records.len;
     i->checkpoints = d->checkpoint_count;
 }
