@@ -72,8 +72,10 @@ enum pb_err cli_path(struct arena *mem, const char *text, struct pkl_path *out,
                      struct error *e) PB_CHECK;
 /* Of what takes whole objects only: what LOCATION!/FILE is when no object has that name. */
 void cli_whole(struct error *e, const struct location *where);
-/* "TEXT: why (at character N)" */
+/* "TEXT: why (at byte N)" */
 enum pb_err cli_at(struct error *e, const char *text, size_t at);
+/* "TEXT: why", of one operand among several */
+void cli_of(struct error *e, const char *text);
 
 /* help.c */
 void help_program(struct buf *out);

@@ -448,8 +448,11 @@ static enum pb_err apply_all(struct pkl_edit *ed, struct pkl_uses *uses, struct 
         order[i] = &edits[i];
     qsort(order, n, sizeof *order, by_place);
     shift_spots(order, n);
-    for (size_t i = 0; i < n && err == PB_OK; i++)
+    for (size_t i = 0; i < n && err == PB_OK; i++) {
         err = apply(ed, uses, order[i], e);
+        if (err != PB_OK)
+            cli_of(e, order[i]->text);
+    }
     return err;
 }
 

@@ -27,17 +27,34 @@ enum pb_err cli_location(const char *text, struct location *out, struct error *e
     return err;
 }
 
+static void put_operand(struct buf *out, const char *text)
+{
+    buf_init(out, BUF_MAX_LINE);
+    if (text_escape_cols(out, text, strlen(text), 60))
+        buf_puts(out, "...");
+}
+
 enum pb_err cli_at(struct error *e, const char *text, size_t at)
 {
     struct error why = *e;
     struct buf shown;
 
-    buf_init(&shown, BUF_MAX_LINE);
-    if (text_escape_cols(&shown, text, strlen(text), 60))
-        buf_puts(&shown, "...");
+    put_operand(&shown, text);
     error_set(e, PB_EUSAGE, "%s: %s (at byte %zu)", shown.data, why.msg, at + 1);
     buf_release(&shown);
     return PB_EUSAGE;
+}
+
+void cli_of(struct error *e, const char *text)
+{
+    struct error why = *e;
+    struct buf shown;
+
+    if (e->code == PB_ENOMEM)
+        return;
+    put_operand(&shown, text);
+    error_set(e, why.code, "%s: %s", shown.data, why.msg);
+    buf_release(&shown);
 }
 
 void cli_whole(struct error *e, const struct location *where)
