@@ -80,6 +80,7 @@ void pkl_edit_free(struct pkl_edit *ed)
     edit_counts_release(&ed->counts);
     path_finder_release(&ed->finders[0]);
     path_finder_release(&ed->finders[1]);
+    free(ed->stands);
     pkl_doc_free(ed->news);
     source_free(ed->bytes);
     free(ed);

@@ -13,8 +13,7 @@
 #include "index.h"
 #include "opcode_bytes.h"
 
-/* The number of the new value whose bytes hold an offset of the second source. */
-static size_t value_holding(const struct pkl_edit *ed, uint64_t off)
+size_t edit_value_holding(const struct pkl_edit *ed, uint64_t off)
 {
     size_t low = vec_upper(&ed->values, node.end, off);
 
@@ -23,7 +22,7 @@ static size_t value_holding(const struct pkl_edit *ed, uint64_t off)
 
 bool edit_is_live(const struct pkl_edit *ed, uint64_t offset)
 {
-    size_t value = value_holding(ed, offset);
+    size_t value = edit_value_holding(ed, offset);
 
     return value != 0 && ed->values.data[value - 1].live;
 }

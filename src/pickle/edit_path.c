@@ -222,8 +222,13 @@ enum pb_err pkl_edit_change_path(struct pkl_edit *ed, const struct pkl_change *c
     known = in_document && first_stood(ed, place, &was);
     if (in_document || change->what != PKL_CHANGE_DELETED) {
         size_t before = out->len;
+        bool found;
 
-        err = path_of_place(finder, v, place, known ? &was.value.begin : NULL, form, out, e);
+        err = edit_way_into_new(ed, finder, place->owner, place->index, &found, e);
+        if (err == PB_OK && found)
+            return path_chain_text(finder, v, form, out, e);
+        if (err == PB_OK)
+            err = path_of_place(finder, v, place, known ? &was.value.begin : NULL, form, out, e);
         if (err != PB_ENOTFOUND || PKL_ID_SOURCE(place->owner) != 0)
             return err == PB_OK ? buf_status(out, e) : err;
         /* What it was added to is no longer reached: it is told as it was. */
@@ -235,8 +240,13 @@ enum pb_err pkl_edit_change_path(struct pkl_edit *ed, const struct pkl_change *c
             PKL_ID_TAG(place->owner) == PKL_TAG_ITEMS || PKL_ID_TAG(place->owner) == PKL_TAG_ENTRIES
                 ? PKL_ID(1, PKL_TAG_VALUE, PKL_ID_OFFSET(place->owner))
                 : place->owner;
+        bool found;
 
-        err = pkl_path_of(v, owner, form, out, e);
+        err = edit_way_into_new(ed, finder, owner, UINT64_MAX, &found, e);
+        if (err == PB_OK && found)
+            err = path_chain_text(finder, v, form, out, e);
+        else if (err == PB_OK)
+            err = pkl_path_of(v, owner, form, out, e);
     }
     if (err == PB_OK)
         err = pkl_path_step_text(v, place, form, out, e);

@@ -183,7 +183,9 @@ struct pkl_edit {
     struct edit_counts counts;
     struct path_finder finders[2]; /* of changes: in the document, in what there is now */
     uint64_t finder_stamp;         /* the state of the second one */
-    struct edit_changes changes;   /* against the document */
+    struct edit_stand *stands;     /* edit_way.c: of every new value */
+    uint64_t stands_stamp;
+    struct edit_changes changes; /* against the document */
     struct edit_changes since_saved;
     struct edit_gone asked_gone; /* of these bytes it was asked whether they are fetched */
     size_t asked_links;
@@ -306,6 +308,13 @@ enum pb_err edit_arguments_stay(struct pkl_edit *ed, pkl_id list, struct error *
  * told; none when nothing leads there any more. */
 enum pb_err edit_change_way(struct pkl_edit *ed, const struct pkl_change *change,
                             struct path_chain *way, struct error *e) PB_CHECK;
+/* edit_way.c: f->chain becomes the way to a child of a container that is inside of a new value, or
+ * (index UINT64_MAX) to that itself.  Not *found: it must be looked for. */
+enum pb_err edit_way_into_new(struct pkl_edit *ed, struct path_finder *f, pkl_id owner,
+                              uint64_t index, bool *found, struct error *e) PB_CHECK;
+/* edit_live.c: the number of the new value whose bytes hold an offset of the second source, 0:
+ * none. */
+size_t edit_value_holding(const struct pkl_edit *ed, uint64_t off);
 /* edit_takes.c: the list of children that something is added to. */
 struct edit_target {
     pkl_id list; /* 0: a state that is not there yet */

@@ -343,6 +343,17 @@ static enum pb_err among(struct pkl_view *v, const struct wanted *w, struct path
     return err;
 }
 
+/* The way to where the last one stands was followed in this state. */
+static enum pb_err beside(struct path_finder *f, struct pkl_view *v, const struct wanted *w,
+                          bool *found, struct error *e)
+{
+    *found = false;
+    if (w->id != 0 || f->chain.len <= 1 || f->chain.data[f->chain.len - 1].owner != w->owner)
+        return PB_OK;
+    f->chain.len--;
+    return among(v, w, &f->chain, found, e);
+}
+
 /* A place that is none of the document's, by what holds it. */
 static enum pb_err by_owner(struct pkl_view *v, const struct wanted *w, struct path_finder *f,
                             bool *found, struct error *e)
@@ -370,14 +381,9 @@ static enum pb_err find_way(struct path_finder *f, struct pkl_view *v, const str
     struct pkl_doc *doc = off != NULL ? v->doc(v, 0) : NULL;
     enum pb_err err = PB_OK;
 
-    *found = false;
-    /* The way to where the last one stands was followed in this state. */
-    if (w->id == 0 && f->chain.len > 1 && f->chain.data[f->chain.len - 1].owner == w->owner) {
-        f->chain.len--;
-        err = among(v, w, &f->chain, found, e);
-        if (err != PB_OK || *found)
-            return err;
-    }
+    err = beside(f, v, w, found, e);
+    if (err != PB_OK || *found)
+        return err;
     if (doc != NULL)
         err = by_bytes(pkl_doc_view(doc), w, *off, f, found, e);
     if (err == PB_OK && *found && v != pkl_doc_view(doc))
@@ -403,18 +409,70 @@ static enum pb_err find(struct path_finder *f, struct pkl_view *v, const struct 
 
     if (err == PB_OK && !found)
         err = not_reached(e);
-    for (size_t i = 0; i < f->chain.len && err == PB_OK; i++)
-        err = pkl_path_step_text(v, &f->chain.data[i], form, out, e);
+    if (err == PB_OK)
+        err = path_chain_text(f, v, form, out, e);
     if (err != PB_OK)
         f->chain.len = 0;
     return err;
 }
 
+enum pb_err path_chain_text(const struct path_finder *f, struct pkl_view *v, enum path_form form,
+                            struct buf *out, struct error *e)
+{
+    enum pb_err err = PB_OK;
+
+    for (size_t i = 0; i < f->chain.len && err == PB_OK; i++)
+        err = pkl_path_step_text(v, &f->chain.data[i], form, out, e);
+    return err;
+}
+
+static struct wanted wanted_of(pkl_id owner, uint64_t index)
+{
+    struct wanted w = {.owner = owner, .index = index};
+
+    if (index == UINT64_MAX)
+        w.id = owner;
+    return w;
+}
+
+enum pb_err path_beside(struct path_finder *f, struct pkl_view *v, pkl_id owner, uint64_t index,
+                        bool *found, struct error *e)
+{
+    struct wanted w = wanted_of(owner, index);
+
+    return beside(f, v, &w, found, e);
+}
+
+enum pb_err path_go_on(struct path_finder *f, struct pkl_view *v, pkl_id owner, uint64_t index,
+                       bool *found, struct error *e)
+{
+    struct wanted w = wanted_of(owner, index);
+    struct path_chain *ch = &f->chain;
+    uint64_t off = PKL_ID_OFFSET(owner);
+    bool inside = ch->len > 0;
+    enum pb_err err = PB_OK;
+
+    *found = false;
+    while (err == PB_OK && inside && !*found) {
+        const struct pkl_child *last = &ch->data[ch->len - 1];
+        struct pkl_child c;
+
+        *found = w.id != 0 && is_it(&w, last);
+        inside = !*found && has_children(last->value.kind);
+        if (inside)
+            err = child_at(v, last->value.id, off, NULL, &c, &inside, e);
+        inside = inside && PKL_ID_SOURCE(c.value.id) == PKL_ID_SOURCE(owner) && !c.value.ref;
+        if (err == PB_OK && inside && !vec_push(ch, c))
+            return error_nomem(e);
+    }
+    return err == PB_OK && w.id == 0 ? among(v, &w, ch, found, e) : err;
+}
+
 enum pb_err path_way_to(struct path_finder *f, struct pkl_view *v, pkl_id owner, uint64_t index,
                         struct error *e)
 {
-    bool whole = index == UINT64_MAX, found;
-    struct wanted w = {.id = whole ? owner : 0, .owner = owner, .index = index};
+    struct wanted w = wanted_of(owner, index);
+    bool found;
     enum pb_err err = find_way(f, v, &w, NULL, &found, e);
 
     if (err == PB_OK && !found)

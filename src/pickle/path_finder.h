@@ -28,6 +28,15 @@ enum pb_err path_of_place(struct path_finder *f, struct pkl_view *v, const struc
 /* f->chain becomes the way to the child `index` of `owner`; UINT64_MAX: to that itself. */
 enum pb_err path_way_to(struct path_finder *f, struct pkl_view *v, pkl_id owner, uint64_t index,
                         struct error *e) PB_CHECK;
+/* The same for a child of what holds the one that was found last. */
+enum pb_err path_beside(struct path_finder *f, struct pkl_view *v, pkl_id owner, uint64_t index,
+                        bool *found, struct error *e) PB_CHECK;
+/* f->chain goes on to something inside of what it leads to, down through what holds the bytes. */
+enum pb_err path_go_on(struct path_finder *f, struct pkl_view *v, pkl_id owner, uint64_t index,
+                       bool *found, struct error *e) PB_CHECK;
+/* What f->chain says. */
+enum pb_err path_chain_text(const struct path_finder *f, struct pkl_view *v, enum path_form form,
+                            struct buf *out, struct error *e) PB_CHECK;
 /* Does everything on the way to a place of the document stand where its bytes are? */
 enum pb_err path_in_bytes(struct path_finder *f, struct pkl_view *v, const struct pkl_child *place,
                           bool *in, struct error *e) PB_CHECK;

@@ -62,11 +62,21 @@ static size_t fence(const struct walk *w)
     return w->marks.len > 0 ? w->marks.data[w->marks.len - 1].height : 0;
 }
 
-/* Takes values away, into another one or into none; the target may be among them. */
+/* What was met is likely to be asked for next; once taken by another value it is final. */
+void walk_remember(struct pkl_doc *d, const struct wval *v)
+{
+    if (d->cache != NULL && !v->ref && op_kind(v->opcode) >= PKL_LIST)
+        d->cache[(v->maker ^ v->maker >> 10) & (CACHE - 1)] = *v;
+}
+
+/* Takes values away, into another one or into none; the target may be among them.  Who looks for
+ * one value often looks for those beside it next. */
 static void drop(struct walk *w, size_t to, const struct wval *into)
 {
-    for (size_t i = to; i < w->vals.len && !w->gone; i++) {
-        if (w->vals.data[i].maker == w->target) {
+    for (size_t i = to; i < w->vals.len; i++) {
+        if (into != NULL)
+            walk_remember(w->d, &w->vals.data[i]);
+        if (w->vals.data[i].maker == w->target && !w->gone) {
             w->found = w->vals.data[i];
             w->holder = into != NULL ? into->maker : UINT64_MAX;
             w->fetched = into != NULL && into->ref;
@@ -74,13 +84,6 @@ static void drop(struct walk *w, size_t to, const struct wval *into)
         }
     }
     w->vals.len = to;
-}
-
-/* What was met is likely to be asked for next; once taken by another value it is final. */
-void walk_remember(struct pkl_doc *d, const struct wval *v)
-{
-    if (d->cache != NULL && !v->ref && op_kind(v->opcode) >= PKL_LIST)
-        d->cache[(v->maker ^ v->maker >> 10) & (CACHE - 1)] = *v;
 }
 
 void walk_picked(struct pkl_doc *d, struct pick *p, const struct wval *v, size_t n)
@@ -524,6 +527,19 @@ static const struct wval *standing(const struct walk *w, uint64_t maker)
     return NULL;
 }
 
+/* At a checkpoint what stands beside a value is as final as that, and likely to be asked for next;
+ * but not what the walk is inside of. */
+static void remember_standing(const struct walk *w)
+{
+    struct pkl_doc *d = w->d;
+    uint64_t inside = w->ceiling != NO_RECORD ? d->records.data[w->ceiling].maker : UINT64_MAX;
+
+    for (size_t i = 0; d->done && !d->broken && i < w->vals.len; i++) {
+        if (w->vals.data[i].maker != inside)
+            walk_remember(d, &w->vals.data[i]);
+    }
+}
+
 static enum pb_err locate(struct pkl_doc *d, uint64_t maker, struct wval *out, struct error *e)
 {
     uint32_t r = record_of(d, maker);
@@ -542,6 +558,8 @@ static enum pb_err locate(struct pkl_doc *d, uint64_t maker, struct wval *out, s
     v = w.gone ? &w.found : standing(&w, maker);
     if (err == PB_OK && v == NULL)
         err = error_pickle(e, maker, -1, "no value is made here");
+    if (err == PB_OK && !w.gone)
+        remember_standing(&w);
     if (err == PB_OK)
         *out = *v;
     walk_release(&w);
