@@ -8,13 +8,22 @@
  * last value at the first one's place.  What has no Python text of its own uses one documented
  * form: <module.Class args=(...) kwargs={...} state={...} items=[...] entries={...}> with only the
  * parts present, <global module.name>, <persistent 'id'>, <extension 240>, <buffer 0>.
- * PKL_REPR_INDENT is the same text over several lines, four spaces a level.
+ * PKL_REPR_INDENT is the same text over several lines, four spaces a level, which end at
+ * PKL_INDENT_MOST: the text must not grow with the square of the depth.
  * Streams to a sink; memory does not grow with the output; no recursion in C.
  */
 #ifndef PKLBROWSE_PKL_REPR_H
 #define PKLBROWSE_PKL_REPR_H
 
 #include <pklbrowse/pkl_leaf.h>
+
+#define PKL_INDENT_MOST 100u
+
+/* Spaces in front of a line of that level. */
+static inline size_t pkl_indent(size_t level)
+{
+    return (level < PKL_INDENT_MOST ? level : PKL_INDENT_MOST) * 4;
+}
 
 enum pkl_repr_style { PKL_REPR_LINE, PKL_REPR_INDENT };
 

@@ -70,7 +70,7 @@ static enum pb_err print_row(struct cli *c, const struct tree_row *r, unsigned i
     enum pb_err err;
 
     buf_init(&line, BUF_MAX_TEXT);
-    buf_fill(&line, ' ', (size_t)indent * 4);
+    buf_fill(&line, ' ', pkl_indent(indent));
     buf_append(&line, r->label.data, r->label.len);
     if (r->label.len > 0)
         buf_puts(&line, "  ");

@@ -70,7 +70,7 @@ void plain_new_line(struct plain *w)
     if (w->indent == NULL)
         return;
     buf_putc(w->out, '\n');
-    buf_fill(w->out, ' ', (size_t)*w->indent * 4);
+    buf_fill(w->out, ' ', pkl_indent(*w->indent));
 }
 
 /* ------------------------------------------------------------------------ classes */

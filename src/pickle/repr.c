@@ -100,7 +100,7 @@ static void new_line(struct printer *p)
     if (p->opts.style != PKL_REPR_INDENT)
         return;
     buf_putc(&p->out, '\n');
-    buf_fill(&p->out, ' ', (size_t)p->indent * 4);
+    buf_fill(&p->out, ' ', pkl_indent(p->indent));
 }
 
 static enum pb_err flush_much(void *ctx, struct error *e)

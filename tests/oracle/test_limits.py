@@ -77,6 +77,8 @@ def deep():
     check(show(path) == '[' * n + ']' * n, 'repr of nested lists')
     status, out = run(PROGRAM, 'show', '--json', path)
     check(status == 0 and out.strip() == b'[' * n + b']' * n, 'JSON of nested lists')
+    status, out = run(PROGRAM, 'show', path)
+    check(status == 0 and out.count(b'[') == n and len(out) < n * 1000, 'lines of nested lists')
     n = 20000
     path = write('lists', b'\x80\x04' + b']\x94' * n + b'a' * (n - 1) + b'.')
     check(show(path, '[0]' * 500) == '[' * (n - 500) + ']' * (n - 500), 'a place in nested lists')
