@@ -102,159 +102,79 @@ struct store_op *cloud_head(struct store *s, const char *container, const char *
 /* -------------------------------------------------------------------------------- GET */
 
 struct read_op {
-    struct store_op op; /* first */
-    struct cloud_request *request;
-    char *version_id;
-    struct store_identity expect; /* what must be read; after the first answer: what is read */
-    bool expected, plain;         /* plain: without If-Match, comparing the answer is enough */
-    struct cloud_transfer transfer;
-    bool begun;
-    struct store_object object;
-    enum pb_err (*begin)(void *ctx, const struct store_object *o, struct error *e);
-    store_read_fn done;
-    void *ctx;
+    struct cloud_reading r; /* first */
+    bool plain;             /* without If-Match, comparing the answer is enough */
 };
 
-static void read_free(struct read_op *r)
-{
-    store_op_end(&r->op);
-    cloud_request_free(r->request);
-    store_identity_release(&r->expect);
-    store_object_release(&r->object);
-    free(r->version_id);
-    free(r);
-}
-
-static void read_stop(struct store_op *op)
-{
-    read_free((struct read_op *)op);
-}
-
-static void read_resume(struct store_op *op)
-{
-    struct read_op *r = (struct read_op *)op;
-
-    if (r->request->call)
-        http_resume(r->request->call);
-}
-
-/* Bytes to be read in all. */
-static uint64_t wanted(const struct read_op *r)
-{
-    return cloud_transfer_wanted(&r->transfer, r->object.identity.size);
-}
-
-static void read_progress(const struct store_op *op, struct http_progress *out)
-{
-    const struct read_op *r = (const struct read_op *)op;
-
-    if (r->request->call)
-        http_progress(r->request->call, out);
-    out->received = r->transfer.given;
-    out->receive_total = r->begun ? wanted(r) : r->transfer.length;
-}
-
-static const struct store_op_class read_class = {
-    .stop = read_stop, .resume = read_resume, .progress = read_progress};
-
-/* Takes the operation with it. */
-static void read_finish(struct read_op *r, const struct error *e)
-{
-    struct error error = e ? *e : (struct error){0};
-    struct store_object o = r->object;
-    store_read_fn done = r->done;
-    void *ctx = r->ctx;
-
-    store_object_init(&r->object);
-    read_free(r);
-    done(ctx, e ? NULL : &o, e ? &error : NULL);
-    store_object_release(&o);
-}
-
-static enum pb_err changed(struct read_op *r, struct error *e)
-{
-    return cloud_error(r->request, PB_ECHANGED, "it was changed by someone else meanwhile", e);
-}
-
 /* The first answer says what is read; each later one must be of the same version. */
-static enum pb_err take_object(struct read_op *r, const struct http_result *a, struct error *e)
+static enum pb_err take_object(struct read_op *o, const struct http_result *a, struct error *e)
 {
-    struct store_object o;
-    enum pb_err err = r->request->store->kind->object_from(&o, a, e);
+    struct cloud_reading *r = &o->r;
+    struct store_object now;
+    enum pb_err err = r->request->store->kind->object_from(&now, a, e);
     bool same;
 
     if (err != PB_OK)
         return err;
-    same = !r->expected || store_identity_same(&r->expect, &o.identity);
-    if (!same || r->begun) {
-        store_object_release(&o);
-        return same ? PB_OK : changed(r, e);
-    }
-    if (r->transfer.offset > o.identity.size) {
-        store_object_release(&o);
-        return cloud_error(r->request, PB_ECHANGED, "it is shorter than expected", e);
-    }
-    r->object = o;
-    store_identity_release(&r->expect);
-    err = store_identity_copy(&r->expect, &o.identity, e);
-    if (err != PB_OK)
-        return err;
-    r->expected = r->begun = true;
-    return r->begin ? r->begin(r->ctx, &r->object, e) : PB_OK;
+    if (!r->begun)
+        return cloud_reading_begin(r, &now, e);
+    same = store_identity_same(&r->expect, &now.identity);
+    store_object_release(&now);
+    return same ? PB_OK : cloud_reading_changed(r, e);
 }
 
 static enum pb_err on_head(void *ctx, const struct http_result *a, struct error *e)
 {
-    struct read_op *r = ctx;
+    struct read_op *o = ctx;
 
-    if (!cloud_transfer_head(&r->transfer, a))
-        return cloud_error(r->request, PB_ESERVER, "the server sent another part of it", e);
-    return take_object(r, a, e);
+    if (!cloud_transfer_head(&o->r.transfer, a))
+        return cloud_error(o->r.request, PB_ESERVER, "the server sent another part of it", e);
+    return take_object(o, a, e);
 }
 
 static enum pb_err on_body(void *ctx, const void *p, size_t n, struct error *e)
 {
-    return cloud_transfer_take(&((struct read_op *)ctx)->transfer, p, n, e);
+    return cloud_transfer_take(&((struct read_op *)ctx)->r.transfer, p, n, e);
 }
 
-static enum pb_err read_send(struct read_op *r, struct error *e)
+static enum pb_err read_send(struct read_op *o, struct error *e)
 {
+    struct cloud_reading *r = &o->r;
     enum pb_err err;
 
     http_headers_clear(&r->request->headers);
     err = cloud_transfer_ask(&r->transfer, r->request, e);
-    if (err == PB_OK && r->expected && r->expect.etag && !r->plain)
+    if (err == PB_OK && r->expected && r->expect.etag && !o->plain)
         err = cloud_header(r->request, "If-Match", r->expect.etag, e);
     return err == PB_OK ? cloud_request_send(r->request, e) : err;
 }
 
-static enum pb_err judge(struct read_op *r, const struct http_result *a, bool *more,
+static enum pb_err judge(struct read_op *o, const struct http_result *a, bool *more,
                          struct error *e)
 {
+    const struct cloud_reading *r = &o->r;
     enum pb_err err;
 
     *more = false;
-    if (a->status == 412 && r->expected && !r->plain) {
+    if (a->status == 412 && r->expected && !o->plain) {
         /* Changed, or a server that matches ETags in another spelling: compare its answer. */
-        r->plain = *more = true;
+        o->plain = *more = true;
         return PB_OK;
     }
     if (a->status / 100 != 2) {
         err = cloud_answer_error(r->request, a, e);
-        if (err == PB_ENOTFOUND && r->begun)
-            return changed(r, e);
-        return err;
+        return err == PB_ENOTFOUND && r->begun ? cloud_reading_changed(r, e) : err;
     }
     if (!r->begun)
         return cloud_error(r->request, PB_ESERVER, "the server's answer makes no sense", e);
-    if (r->transfer.given != wanted(r))
+    if (r->transfer.given != cloud_reading_wanted(r))
         return cloud_error(r->request, PB_ENET, "the server sent less than it announced", e);
     return PB_OK;
 }
 
 static void read_answered(void *ctx, const struct http_result *a, const struct error *e)
 {
-    struct read_op *r = ctx;
+    struct read_op *o = ctx;
     struct error error = {0};
     enum pb_err err;
     bool more;
@@ -262,70 +182,45 @@ static void read_answered(void *ctx, const struct http_result *a, const struct e
     if (e) {
         error = *e;
         err = e->code;
-        more = r->begun && r->expect.etag && cloud_transfer_goes_on(&r->transfer, e);
+        more = o->r.begun && o->r.expect.etag && cloud_transfer_goes_on(&o->r.transfer, e);
     } else {
-        err = judge(r, a, &more, &error);
+        err = judge(o, a, &more, &error);
     }
     if (more) {
-        err = read_send(r, &error);
+        err = read_send(o, &error);
         if (err == PB_OK)
             return;
     }
-    read_finish(r, err == PB_OK ? NULL : &error);
-}
-
-static enum pb_err copy_request(struct read_op *r, const struct store_read_request *q,
-                                struct error *e)
-{
-    r->transfer.offset = q->offset;
-    r->transfer.length = q->length;
-    r->transfer.to = q->to;
-    r->begin = q->begin;
-    if (q->version_id && !(r->version_id = mem_strdup(q->version_id)))
-        return error_nomem(e);
-    r->expected = q->expect != NULL;
-    return q->expect ? store_identity_copy(&r->expect, q->expect, e) : PB_OK;
+    cloud_reading_finish(&o->r, err == PB_OK ? NULL : &error);
 }
 
 bool cloud_read_is_part(const struct store_op *op)
 {
-    return ((const struct read_op *)op)->transfer.part;
+    return ((const struct cloud_reading *)op)->transfer.part;
 }
 
 void cloud_read_to_the_end(struct store_op *op)
 {
-    ((struct read_op *)op)->transfer.length = 0;
+    ((struct cloud_reading *)op)->transfer.length = 0;
 }
 
 struct store_op *cloud_read_one(struct store *s, const struct store_read_request *q,
                                 store_read_fn done, void *ctx, struct error *e)
 {
-    struct read_op *r = mem_alloc(sizeof *r);
-    enum pb_err err;
+    struct cloud_reading *r;
+    enum pb_err err = cloud_reading_new(&r, sizeof(struct read_op), s, q, done, ctx, e);
 
-    if (!r) {
-        (void)error_nomem(e);
-        return NULL;
-    }
-    store_op_begin(&r->op, &read_class, s);
-    store_object_init(&r->object);
-    r->done = done;
-    r->ctx = ctx;
-    err = cloud_request_new(&r->request, s, ((struct cloud_store *)s)->kind->get, q->container,
-                            q->key, q->key_len, e);
     if (err == PB_OK) {
         r->request->on_head = on_head;
         r->request->on_body = on_body;
         r->request->done = read_answered;
         r->request->ctx = r;
-        err = copy_request(r, q, e);
+        err = cloud_version(r->request, r->version_id, e);
     }
     if (err == PB_OK)
-        err = cloud_version(r->request, r->version_id, e);
-    if (err == PB_OK)
-        err = read_send(r, e);
+        err = read_send((struct read_op *)r, e);
     if (err == PB_OK)
         return &r->op;
-    read_free(r);
+    cloud_reading_free(r);
     return NULL;
 }

@@ -32,6 +32,39 @@ enum pb_err cloud_transfer_take(struct cloud_transfer *t, const void *p, size_t 
 /* It broke off with e: is it to be asked for once more? */
 bool cloud_transfer_goes_on(struct cloud_transfer *t, const struct error *e);
 
+/* A read on its way: also of a store whose reads are its own, in whose struct it is first. */
+struct cloud_reading {
+    struct store_op op;            /* first */
+    struct cloud_request *request; /* the one that runs */
+    char *version_id;              /* or NULL */
+    struct store_identity expect;  /* what must be read; after the first answer: what is read */
+    bool expected, begun;          /* begun: object says what is read */
+    struct cloud_transfer transfer;
+    struct store_object object;
+    void (*release)(struct cloud_reading *r); /* of what the store added; may be NULL */
+    enum pb_err (*begin)(void *ctx, const struct store_object *o, struct error *e);
+    store_read_fn done;
+    void *ctx;
+};
+
+/* size: of the struct that begins with it, all zero behind.  *out is to be freed even when it
+ * fails (cloud_reading_free()), but not where it is NULL. */
+enum pb_err cloud_reading_new(struct cloud_reading **out, size_t size, struct store *s,
+                              const struct store_read_request *q, store_read_fn done, void *ctx,
+                              struct error *e) PB_CHECK;
+void cloud_reading_free(struct cloud_reading *r); /* NULL is fine */
+/* The end: takes the operation with it. */
+void cloud_reading_finish(struct cloud_reading *r, const struct error *e);
+/* A request in place of the last one. */
+enum pb_err cloud_reading_request(struct cloud_reading *r, unsigned action, cloud_answer_fn done,
+                                  struct error *e) PB_CHECK;
+/* Of what was answered first: is it what is wanted?  Becomes r->object; begin() is called. */
+enum pb_err cloud_reading_begin(struct cloud_reading *r, struct store_object *o,
+                                struct error *e) PB_CHECK;
+enum pb_err cloud_reading_changed(const struct cloud_reading *r, struct error *e);
+/* Bytes to be read in all. */
+uint64_t cloud_reading_wanted(const struct cloud_reading *r);
+
 /* --------------------------------------------------------------------- cloud_read.c */
 
 struct store_op *cloud_read_one(struct store *s, const struct store_read_request *r,
