@@ -184,6 +184,7 @@ struct sigv4 {
     const char *query;                  /* canonical */
     const struct http_headers *headers; /* everything to be sent, Host included */
     const char *payload_hash;           /* hex SHA-256, or UNSIGNED-PAYLOAD */
+    bool goog4;                         /* GOOG4-HMAC-SHA256, for Google's XML API; not a query */
 };
 enum pb_err sigv4_canonical_request(const struct sigv4 *s, struct buf *out,
                                     struct buf *signed_headers, struct error *e) PB_CHECK;

@@ -8,6 +8,7 @@
 #include <pklbrowse/mem.h>
 
 #define ALGORITHM "AWS4-HMAC-SHA256"
+#define GOOGLE_ALGORITHM "GOOG4-HMAC-SHA256"
 #define DATE_LEN 8 /* 20261122 of 20261122T100203Z */
 
 /*
@@ -131,6 +132,16 @@ enum pb_err sigv4_canonical_request(const struct sigv4 *s, struct buf *out,
     return err == PB_OK ? buf_status(out, e) : err;
 }
 
+static const char *algorithm(const struct sigv4 *s)
+{
+    return s->goog4 ? GOOGLE_ALGORITHM : ALGORITHM;
+}
+
+static const char *terminator(const struct sigv4 *s)
+{
+    return s->goog4 ? "goog4_request" : "aws4_request";
+}
+
 /* 20261122/us-east-1/s3/aws4_request */
 static void put_scope(const struct sigv4 *s, struct buf *out)
 {
@@ -138,7 +149,7 @@ static void put_scope(const struct sigv4 *s, struct buf *out)
 
     buf_init(&date, BUF_MAX_LINE);
     clock_format_basic(&date, s->time);
-    buf_printf(out, "%.*s/%s/%s/aws4_request", DATE_LEN, date.data, s->region, s->service);
+    buf_printf(out, "%.*s/%s/%s/%s", DATE_LEN, date.data, s->region, s->service, terminator(s));
     buf_release(&date);
 }
 
@@ -150,7 +161,7 @@ enum pb_err sigv4_string_to_sign(const struct sigv4 *s, const struct buf *canoni
 
     if (err != PB_OK)
         return err;
-    buf_puts(out, ALGORITHM "\n");
+    buf_printf(out, "%s\n", algorithm(s));
     clock_format_basic(out, s->time);
     buf_putc(out, '\n');
     put_scope(s, out);
@@ -162,14 +173,14 @@ enum pb_err sigv4_string_to_sign(const struct sigv4 *s, const struct buf *canoni
 /* key = HMAC(... HMAC(HMAC("AWS4" + secret, date), region) ..., "aws4_request") */
 static enum pb_err derive_key(const struct sigv4 *s, uint8_t key[SHA256_LEN], struct error *e)
 {
-    const char *const parts[] = {s->region, s->service, "aws4_request"};
+    const char *const parts[] = {s->region, s->service, terminator(s)};
     struct buf secret, date;
     enum pb_err err;
     size_t i;
 
     buf_init(&secret, BUF_MAX_LINE);
     buf_init(&date, BUF_MAX_LINE);
-    buf_printf(&secret, "AWS4%s", s->credentials->secret_key);
+    buf_printf(&secret, "%s%s", s->goog4 ? "GOOG4" : "AWS4", s->credentials->secret_key);
     clock_format_basic(&date, s->time);
     err = buf_status(&secret, e);
     if (err == PB_OK)
@@ -216,7 +227,7 @@ enum pb_err sigv4_authorization(const struct sigv4 *s, struct buf *out, struct e
     if (err == PB_OK)
         err = sigv4_signature(s, &text, &signature, e);
     if (err == PB_OK) {
-        buf_printf(out, ALGORITHM " Credential=%s/", s->credentials->access_key);
+        buf_printf(out, "%s Credential=%s/", algorithm(s), s->credentials->access_key);
         put_scope(s, out);
         buf_printf(out, ", SignedHeaders=%s, Signature=%s", names.data, signature.data);
         err = buf_status(out, e);

@@ -8,6 +8,7 @@
  *   s3_versions.c pages of versions
  *   s3_details.c  tags and access lists
  *   s3_links.c    addresses of an object, signed ones among them
+ *   s3_google.c   Google's dialect: writes held to a generation
  *   s3_headers.c  between an answer's headers and a struct store_object
  *   s3_copy.c     CopyObject
  *   s3_thaw.c     RestoreObject
@@ -76,6 +77,7 @@ enum s3_action {
 struct s3_request {
     struct cloud_request q;   /* first */
     const char *payload_hash; /* hex; NULL: no body */
+    bool goog4;               /* signed and said in Google's way, not Amazon's */
     bool moved, skewed;       /* followed once already */
     char signed_by[132];      /* the access key of the last attempt */
 };
@@ -92,6 +94,11 @@ static inline struct s3_store *s3_of(const struct cloud_request *r)
 /* Does the answer say something (region, address, clock) that makes another attempt worth its
  * while? Requests that only read ask this themselves. */
 bool s3_request_learn(struct s3_request *r, const struct http_result *answer);
+
+/* ----------------------------------------------------------------------- s3_google.c */
+
+/* Amazon's words in them become Google's. */
+enum pb_err s3_google_words(struct http_headers *h, struct error *e) PB_CHECK;
 
 /* ----------------------------------------------------------------------- s3_error.c */
 

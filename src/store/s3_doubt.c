@@ -38,6 +38,8 @@ static void still_the_old(struct write_op *w)
 {
     if (w->doubt != DOUBT_REFUSED) {
         put_again(w);
+    } else if (*w->generation) {
+        cloud_write_conflict(&w->c); /* another generation, though of the same bytes */
     } else if (!w->other_tried && w->c.condition == STORE_IF_SAME) {
         log_line("the object is unchanged: trying the other spelling of its ETag");
         w->other_tried = true;

@@ -99,6 +99,8 @@ enum pb_err s3_put_condition(struct write_op *w, struct error *e)
 
     if (w->unconditional || w->c.condition == STORE_ALWAYS)
         return PB_OK;
+    if (*w->generation)
+        return s3_google_condition(w, e);
     if (w->c.condition == STORE_IF_ABSENT)
         return cloud_header(&w->request.q, "If-None-Match", "*", e);
     if (!w->c.before.identity.etag)

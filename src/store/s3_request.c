@@ -55,6 +55,11 @@ struct aws_setup s3_view(struct s3_store *s, const char *bucket)
     return view;
 }
 
+static const char *payload_hash(const struct s3_request *r)
+{
+    return r->payload_hash ? r->payload_hash : EMPTY_SHA256;
+}
+
 static enum pb_err add_signing_headers(const struct s3_request *r, const struct aws_credentials *c,
                                        int64_t now, struct http_headers *h, struct error *e)
 {
@@ -68,8 +73,7 @@ static enum pb_err add_signing_headers(const struct s3_request *r, const struct 
     if (err == PB_OK)
         err = http_headers_set(h, "x-amz-date", date.data, e);
     if (err == PB_OK)
-        err = http_headers_set(h, "x-amz-content-sha256",
-                               r->payload_hash ? r->payload_hash : EMPTY_SHA256, e);
+        err = http_headers_set(h, "x-amz-content-sha256", payload_hash(r), e);
     if (err == PB_OK && token)
         err = http_headers_set(h, "x-amz-security-token", token, e);
     if (err == PB_OK && s3_of(&r->q)->setup.request_payer)
@@ -87,13 +91,14 @@ static enum pb_err authorize(const struct s3_request *r, const struct aws_creden
     struct http_headers all = {NULL, m->headers.len + 1, 0};
     struct sigv4 s = {.credentials = c,
                       .region = aws_signing_region(view->region),
-                      .service = "s3",
+                      .service = r->goog4 ? "storage" : "s3",
+                      .goog4 = r->goog4,
                       .time = now,
                       .method = m->method,
                       .path = url->path.data,
                       .query = r->q.query.data,
                       .headers = &all,
-                      .payload_hash = http_headers_get(&m->headers, "x-amz-content-sha256")};
+                      .payload_hash = payload_hash(r)};
     struct buf value;
     enum pb_err err;
 
@@ -123,6 +128,8 @@ static enum pb_err sign(struct s3_request *r, const struct aws_setup *view,
         return error_set(e, PB_EDENIED, "there are no credentials any more");
     (void)snprintf(r->signed_by, sizeof r->signed_by, "%s", c->access_key);
     err = add_signing_headers(r, c, now, &m->headers, e);
+    if (err == PB_OK && r->goog4)
+        err = s3_google_words(&m->headers, e);
     return err == PB_OK ? authorize(r, c, view, url, now, m, e) : err;
 }
 

@@ -65,7 +65,7 @@ void s3_write_saved(struct cloud_write *c, const struct store_identity *now)
 static bool is_conditional(const struct write_op *w)
 {
     return http_headers_get(&w->request.q.headers, "If-Match") != NULL ||
-           http_headers_get(&w->request.q.headers, "If-None-Match") != NULL;
+           http_headers_get(&w->request.q.headers, "If-None-Match") != NULL || w->request.goog4;
 }
 
 static bool may_have_written(const struct cloud_problem *p, int status)
@@ -103,6 +103,8 @@ static void put_refused(struct write_op *w, const struct http_result *r)
         cloud_write_deleted(&w->c);
     } else if (w->c.puts < S3_PUTS_MAX && s3_request_learn(&w->request, r)) {
         s3_write_put(&w->c);
+    } else if (s3_google_refused(w, r)) {
+        cloud_write_look_before(&w->c);
     } else if (may_have_written(&p, r->status)) {
         s3_write_find_out(w, DOUBT_LOST, &error);
     } else {
@@ -226,6 +228,7 @@ static void send(struct cloud_write *c)
 static const struct cloud_write_kind write_kind = {
     .release = release,
     .progress = progress,
+    .look_again = s3_google_note,
     .absent = absent,
     .check = s3_put_check,
     .keeps_tags = true,
@@ -245,8 +248,7 @@ static enum pb_err learn(struct write_op *w, struct error *e)
     if (!b)
         return error_nomem(e);
     w->plain_etag = b->plain_etag;
-    /* Its condition for writes (x-goog-if-generation-match) may not stand beside x-amz- headers. */
-    w->unconditional = s3_write_store(w)->google;
+    w->unconditional = s3_write_store(w)->google; /* until a generation is known */
     return PB_OK;
 }
 

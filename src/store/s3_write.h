@@ -32,9 +32,11 @@ struct write_op {
     bool differs;       /* and are others */
 
     /* How far it is. */
-    bool plain_etag;    /* the other spelling than received is sent */
-    bool other_tried;   /* both were */
-    bool unconditional; /* the server does not do conditions */
+    bool plain_etag;          /* the other spelling than received is sent */
+    bool other_tried;         /* both were */
+    bool unconditional;       /* the server does not do conditions */
+    char generation[24];      /* of what was there, in Google's store; "": not known */
+    bool generations_refused; /* it does not take them */
     enum doubt doubt;
     unsigned looks;
 };
@@ -47,6 +49,11 @@ static inline struct s3_store *s3_write_store(const struct write_op *w)
 /* The steps: each goes on by itself, or ends it. */
 void s3_write_put(struct cloud_write *c);
 void s3_write_find_out(struct write_op *w, enum doubt doubt, const struct error *why);
+/* In Google's dialect (s3_google.c).  Notes the generation of what was looked at; always false. */
+bool s3_google_note(struct cloud_write *c, const struct http_result *r);
+enum pb_err s3_google_condition(struct write_op *w, struct error *e) PB_CHECK;
+/* The server does not take such a condition: it is to be written without, held against a HEAD. */
+bool s3_google_refused(struct write_op *w, const struct http_result *r);
 /* For the table of hooks. */
 void s3_write_saved(struct cloud_write *c, const struct store_identity *now);
 void s3_write_found(struct cloud_write *c, const struct store_object *o);

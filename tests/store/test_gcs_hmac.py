@@ -1,13 +1,17 @@
 #!/usr/bin/python3
-"""gs:// with HMAC keys: the S3 client in Google's dialect, against a real S3 server."""
+"""gs:// with HMAC keys: the S3 client in Google's dialect, against a real S3 server, and against
+one of ours for what that cannot be: generations, and both ways to sign."""
 import os
 import pickle
 import subprocess
 import sys
 import tempfile
 
-from rig import run_table
+from rig import TOP, run_table
 from s3_rig import Rig
+
+sys.path.insert(0, os.path.join(TOP, "tests", "servers"))
+from gcsxml import GcsXml  # noqa: E402
 
 PROGRAM = os.environ["PKLBROWSE"]
 RECORD = {"name": "John", "age": 30, "city": "New York"}
@@ -79,10 +83,108 @@ def changed_meanwhile(rig):
     assert rig.get("c") == b"theirs"
 
 
+def by_generation(server, key="data.pickle"):
+    """The service's own XML API: what it has, and a save there."""
+    server.gcs.put("b", key, pickle.dumps(RECORD), contentType="application/x-pickle",
+                   storageClass="NEARLINE", metadata={"team": "a"})
+    return f"gs://b/{key}"
+
+
+def google(status, server, *words):
+    class Theirs:
+        env = {"ACCESS_KEY": server.access_key, "SECRET_KEY": server.secret,
+               "ENDPOINT": server.url}
+    return program(Theirs, status, *words)
+
+
+def with_server(test):
+    def run(_):
+        server = GcsXml("GOOGKEY1", "secret/of+it").start()
+        server.gcs.bucket("b")
+        try:
+            test(server)
+        finally:
+            server.stop()
+    run.__name__ = test.__name__
+    return run
+
+
+def puts_of(server):
+    return [headers for method, _, headers in server.seen if method == "PUT"]
+
+
+@with_server
+def held_to_the_generation(server):
+    """A save says which generation it replaces, signed in Google's way, all else kept."""
+    where = by_generation(server)
+    generation = server.gcs.get("b", "data.pickle").generation
+    said = google(0, server, "set", where, ".age=31")
+    assert "30 → 31" in said and "condition" not in said, said
+    put, = puts_of(server)
+    assert put["x-goog-if-generation-match"] == str(generation)
+    assert put["authorization"].startswith("GOOG4-HMAC-SHA256 Credential=GOOGKEY1/")
+    assert "/auto/storage/goog4_request" in put["authorization"]
+    assert not any(name.startswith("x-amz-") for name in put), put
+    now = server.gcs.get("b", "data.pickle")
+    assert pickle.loads(now.data) == dict(RECORD, age=31) and now.generation != generation
+    assert now.properties["metadata"] == {"team": "a"}
+    assert now.properties["storageClass"] == "NEARLINE"
+    assert now.properties["contentType"] == "application/x-pickle"
+
+
+@with_server
+def overtaken(server):
+    """Somebody else between the look and the write: the service itself refuses."""
+    where = by_generation(server)
+    server.meanwhile["PUT"] = lambda: server.gcs.put("b", "data.pickle", b"theirs")
+    google(4, server, "set", where, ".age=31")
+    assert server.gcs.get("b", "data.pickle").data == b"theirs"
+    same = pickle.dumps(RECORD)                 # the same bytes, and yet another generation
+    by_generation(server)
+    server.meanwhile["PUT"] = lambda: server.gcs.put("b", "data.pickle", same)
+    google(4, server, "set", where, ".age=31")
+    assert server.gcs.get("b", "data.pickle").data == same
+
+
+@with_server
+def only_where_nothing_is(server):
+    """A new object: generation 0 is asked for."""
+    file = os.path.join(os.environ.get("TEST_TMP") or os.getcwd(), "new.pickle")
+    with open(file, "wb") as f:
+        f.write(pickle.dumps(RECORD))
+    google(0, server, "cp", file, "gs://b/new.pickle")
+    put, = puts_of(server)
+    assert put["x-goog-if-generation-match"] == "0", put
+    server.meanwhile["PUT"] = lambda: server.gcs.put("b", "other.pickle", b"theirs")
+    google(4, server, "cp", file, "gs://b/other.pickle")
+    assert server.gcs.get("b", "other.pickle").data == b"theirs"
+
+
+@with_server
+def answer_lost(server):
+    """Written, and the answer says otherwise: looked at, not written twice."""
+    where = by_generation(server)
+    server.first["PUT"] = 503
+    google(0, server, "set", where, ".age=31")
+    assert pickle.loads(server.gcs.get("b", "data.pickle").data)["age"] == 31
+    assert len(puts_of(server)) == 1
+
+
+@with_server
+def not_googles_way(server):
+    """A server that shows generations but takes Amazon's signature alone: said."""
+    where = by_generation(server)
+    server.knows_goog4 = False
+    said = google(0, server, "set", where, ".age=31")
+    assert "checks no condition" in said or "not check" in said, said
+    assert [put["authorization"].partition("-")[0] for put in puts_of(server)] == ["GOOG4", "AWS4"]
+    assert pickle.loads(server.gcs.get("b", "data.pickle").data)["age"] == 31
+
+
 def which_kind(rig):
     said = program(rig, 0, "whoami", "gs://")
     assert "HMAC key " + rig.env["ACCESS_KEY"] in said and "GS_ACCESS_KEY_ID" in said
-    assert "S3 (writes are held against a HEAD only)" in said
+    assert "XML, as S3 (writes are held to the generation: GOOG4)" in said
     said = program(rig, 0, "whoami", "gs://", GOOGLE_OAUTH_ACCESS_TOKEN="t")
     assert "access token (GOOGLE_OAUTH_ACCESS_TOKEN)" in said and "JSON" in said
 
@@ -94,7 +196,8 @@ def refused(rig):
     assert "cannot list gs://" in said and "access key is not known" in said, said
 
 
-TESTS = (worked_example, dialect, front_end, changed_meanwhile, which_kind, refused)
+TESTS = (worked_example, dialect, front_end, changed_meanwhile, held_to_the_generation, overtaken,
+         only_where_nothing_is, answer_lost, not_googles_way, which_kind, refused)
 
 
 def main():
