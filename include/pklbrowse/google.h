@@ -56,6 +56,7 @@ struct google_setup {
     struct google_key *key;
     char *hmac_key, *hmac_secret;
     bool named;           /* somebody said something about Google */
+    bool at_google;       /* this machine is one of Google's, as far as it can be told unasked */
     struct error problem; /* why the credentials that were named cannot be used */
 };
 /* What is wrong with credentials goes into out->problem; an error is want of memory. */

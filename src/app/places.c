@@ -170,14 +170,14 @@ static enum pb_err add_profiles(struct app *a, struct error *e)
     return err;
 }
 
-/* Only what is said without asking anybody: a metadata server is no place yet. */
+/* Only what is said without asking anybody: the metadata server counts where there must be one. */
 static enum pb_err add_google(struct app *a, struct error *e)
 {
     const struct google_setup *s = NULL;
     struct buf title;
     enum pb_err err = app_google_setup(a, &s, e);
 
-    if (err != PB_OK || !s->named)
+    if (err != PB_OK || !(s->named || s->at_google))
         return err;
     buf_init(&title, BUF_MAX_LINE);
     buf_puts(&title, "gs  ");

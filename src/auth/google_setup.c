@@ -309,6 +309,21 @@ static enum pb_err use_hmac(struct google_setup *s, const char *key, const char 
     return err == PB_OK ? set_kind(s, GOOGLE_HMAC, key, "GS_ACCESS_KEY_ID", e) : err;
 }
 
+/* The machine says so itself, or its environment does; nobody is asked. */
+static bool is_at_google(void)
+{
+    struct buf product;
+    bool is;
+
+    if (aws_environment("GCE_METADATA_HOST") || aws_environment("K_SERVICE"))
+        return true;
+    buf_init(&product, BUF_MAX_LINE);
+    is = aws_read_file("/sys/class/dmi/id/product_name", &product, NULL) == PB_OK &&
+         product.len >= 6 && strncmp(product.data, "Google", 6) == 0;
+    buf_release(&product);
+    return is;
+}
+
 /* gcloud's file, if there is one; else the machine's, unless that cannot be meant. */
 static enum pb_err use_what_is_there(struct google_setup *s, struct error *e)
 {
@@ -326,6 +341,7 @@ static enum pb_err use_what_is_there(struct google_setup *s, struct error *e)
         err = set_kind(s, GOOGLE_ANONYMOUS, NULL, "no credentials were found", e);
     else
         err = set_kind(s, GOOGLE_MACHINE, NULL, NULL, e);
+    s->at_google = s->kind == GOOGLE_MACHINE && is_at_google();
     aws_wipe_buf(&text);
     buf_release(&path);
     return err;

@@ -9,7 +9,8 @@
 
 static const char *api_name(const struct google_setup *s)
 {
-    return s->kind == GOOGLE_HMAC ? _("XML, as S3 (writes are held to the generation: GOOG4)") : "JSON";
+    return s->kind == GOOGLE_HMAC ? _("XML, as S3 (writes are held to the generation: GOOG4)")
+                                  : "JSON";
 }
 
 static const char *credentials_of(const struct app_google_who *who)

@@ -184,5 +184,19 @@ def one_places_view():
         assert not os.path.exists(stage.path("ran")), "a command was run unasked"
 
 
+def a_machine_of_googles():
+    """Nothing is named, but there is a metadata server: its place is offered, and opens."""
+    with Google() as google:
+        google.gcs.bucket("of-the-machine", project="machine-project")
+        google.gcs.metadata = "https://www.googleapis.com/auth/devstorage.read_write"
+        google.run("""
+            expect gs  metadata server
+            key G Enter
+            await of-the-machine
+        """, where=[], size=(24, 120), GOOGLE_OAUTH_ACCESS_TOKEN=None, GOOGLE_CLOUD_PROJECT=None,
+            GCE_METADATA_HOST=google.gcs.url.partition("//")[2])
+
+
 if __name__ == "__main__":
-    sys.exit(main([the_whole_path, mine_on_theirs, generations, refusals, one_places_view]))
+    sys.exit(main([the_whole_path, mine_on_theirs, generations, refusals, one_places_view,
+                   a_machine_of_googles]))

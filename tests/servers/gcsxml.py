@@ -3,16 +3,16 @@
 
     gcsxml.py [--port N] --key ID:SECRET [--bucket NAME]...
 
-What Ceph cannot be: it verifies both signatures, knows generations and their conditions, and refuses
-words of the one dialect in the other. State is that of gcs.py. Tests import it: GcsXml(key, secret),
-and look into .gcs, .seen.
+What Ceph cannot be: it verifies both signatures, knows generations and their conditions, and
+refuses words of the one dialect in the other. State is that of gcs.py. Tests import it: GcsXml(key,
+secret), and look into .gcs, .seen.
 
-The rules are those of cloud.google.com/storage/docs: migrating ("simple migration": AWS4-HMAC-SHA256
-with x-amz- headers, not mixed with x-goog- ones; x-amz-project-id), authentication/signatures and
+The rules are those of cloud.google.com/storage/docs: aws-simple-migration (AWS4-HMAC-SHA256 with
+x-amz- headers, not mixed with x-goog- ones; x-amz-project-id), authentication/signatures and
 authentication/canonical-requests (GOOG4-HMAC-SHA256, x-goog-date, x-goog-content-sha256, scope
 DATE/LOCATION/storage/goog4_request), xml-api/reference-headers (x-goog-if-generation-match,
-x-goog-generation, x-goog-hash), xml-api/reference-status (errors), request-preconditions (If-Match is
-not for writes).
+x-goog-generation, x-goog-hash), xml-api/reference-status (errors), request-preconditions (If-Match
+is not for writes).
 """
 import argparse
 import calendar

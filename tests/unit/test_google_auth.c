@@ -225,6 +225,7 @@ static const char *const variables[] = {
     "GOOGLE_CLOUD_QUOTA_PROJECT",
     "STORAGE_EMULATOR_HOST",
     "GCE_METADATA_HOST",
+    "K_SERVICE",
     "NO_GCE_CHECK",
     "CLOUDSDK_ACTIVE_CONFIG_NAME",
     "CLOUDSDK_CONFIG",
@@ -276,6 +277,23 @@ static void expect(const struct google_options *o, enum google_kind kind, const 
     google_setup_release(&s);
 }
 
+/* Elsewhere, whatever the machine is that runs this, its firmware counts too. */
+static void expect_at_google(const struct google_options *o, bool named)
+{
+    struct google_setup s;
+    struct error e;
+    char product[8] = "";
+    FILE *f = fopen("/sys/class/dmi/id/product_name", "r");
+
+    if (f) {
+        (void)!fread(product, 1, 6, f);
+        (void)fclose(f);
+    }
+    assert_int_equal(google_setup_resolve(&s, o, &e), PB_OK);
+    assert_int_equal(s.at_google, named || strcmp(product, "Google") == 0);
+    google_setup_release(&s);
+}
+
 /* From the last of Google's order to the first: each beats those before. */
 static void test_order(void **state)
 {
@@ -286,6 +304,12 @@ static void test_order(void **state)
     (void)state;
     clean();
     expect(&none, GOOGLE_MACHINE, "metadata server", NULL);
+    expect_at_google(&none, false);
+    setenv("K_SERVICE", "mine", 1);
+    expect_at_google(&none, true);
+    unsetenv("K_SERVICE");
+    setenv("GCE_METADATA_HOST", "127.0.0.1:1", 1);
+    expect_at_google(&none, true);
     setenv("NO_GCE_CHECK", "true", 1);
     expect(&none, GOOGLE_ANONYMOUS, "anonymous", NULL);
     write_file("application_default_credentials.json", "{" USER "}");

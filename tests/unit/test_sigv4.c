@@ -243,7 +243,8 @@ static void check_stages(const char *dir, const char *name, const char *form,
                       r->path.data,
                       r->query.data,
                       &r->headers,
-                      hash};
+                      hash,
+                      false};
     struct buf canonical, names, text, signature, header, want;
 
     buf_init(&canonical, BUF_MAX_TEXT);
@@ -355,7 +356,8 @@ static void check_presigned(const char *dir, const char *name)
                           r.path.data,
                           "",
                           &r.headers,
-                          hash.data};
+                          hash.data,
+                          false};
 
         assert_int_equal(sigv4_presign(&s, &q, 3600, &out, NULL), PB_OK);
     }
@@ -429,7 +431,8 @@ static void test_s3_example(void **state)
                                        (char[]){"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"}};
     const char *empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     struct http_headers h = {0};
-    struct sigv4 s = {&keys, "us-east-1", "s3", 1369353600, "GET", "/test.txt", "", &h, empty};
+    struct sigv4 s = {&keys,       "us-east-1", "s3", 1369353600, "GET",
+                      "/test.txt", "",          &h,   empty,      false};
     struct buf out;
 
     (void)state;
@@ -457,7 +460,7 @@ static void test_unsigned_headers(void **state)
         "Accept-Encoding", "Authorization", "Transfer-Encoding"};
     struct aws_credentials keys = {.access_key = (char[]){"A"}, .secret_key = (char[]){"S"}};
     struct http_headers h = {0};
-    struct sigv4 s = {&keys, "us-east-1", "s3", 0, "GET", "/", "", &h, "UNSIGNED-PAYLOAD"};
+    struct sigv4 s = {&keys, "us-east-1", "s3", 0, "GET", "/", "", &h, "UNSIGNED-PAYLOAD", false};
     struct buf out, signed_names;
     size_t i;
 
