@@ -24,6 +24,7 @@ struct app_options { /* from the command line; strings are borrowed for the life
     bool screen; /* a person waits: local folders that hang must not */
     const char *version_id;
     const char *project;   /* Google's */
+    const char *sse_c_key; /* file of a key that objects are encrypted with, or NULL */
     uint64_t decode_limit; /* bytes that may come out of a compression; 0: as CODEC_LIMIT says */
     uint64_t big; /* objects above this many bytes are fetched only when asked for; 0: APP_BIG */
 };

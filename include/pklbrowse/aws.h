@@ -60,6 +60,14 @@ struct aws_options { /* from the command line; NULL: not given */
     enum aws_addressing addressing;
     bool no_sign_request;
 };
+/* A key of the person's own, that objects are encrypted with (SSE-C); base64, as headers say it. */
+struct aws_customer_key {
+    char key[48], md5[28];
+};
+/* The file holds 32 bytes, or those in base64.  What it holds is in no message. */
+enum pb_err aws_customer_key_read(const char *path, struct aws_customer_key *out,
+                                  struct error *e) PB_CHECK;
+
 struct aws_setup {
     char *profile, *profile_origin;
     bool profile_named;               /* on the command line: the environment's keys do not count */
@@ -69,6 +77,7 @@ struct aws_setup {
     bool fips, dual_stack, accelerate; /* other hosts of Amazon's */
     bool anonymous;
     bool request_payer; /* signed requests agree to pay; set by whoever reads the options */
+    const struct aws_customer_key *customer; /* borrowed, or NULL; set by the same */
 };
 /* A profile that is not in the files is PB_EUSAGE.  out is empty when it fails. */
 enum pb_err aws_setup_resolve(struct aws_setup *out, const struct aws_config *c,

@@ -51,5 +51,9 @@ struct endpoint {
 };
 enum pb_err endpoint_parse(struct endpoint *ep, const char *url, struct error *e) PB_CHECK;
 void endpoint_release(struct endpoint *ep);
+/* Nobody between: localhost (and what is below it), 127.0.0.0/8, [::1]. */
+bool endpoint_is_loopback(const struct endpoint *ep);
+/* Secrets go over TLS, or stay on this machine. */
+bool url_is_safe(const char *url);
 
 #endif

@@ -19,6 +19,8 @@ enum pb_err app_new(const struct app_options *o, struct app **out, struct error 
     if (a->options.big == 0)
         a->options.big = APP_BIG;
     err = loop_new(&a->loop, e);
+    if (err == PB_OK && o->sse_c_key)
+        err = aws_customer_key_read(o->sse_c_key, &a->customer, e);
     if (err == PB_OK)
         err = app_aws_init(a, e);
     if (err == PB_OK && o->demo)
@@ -50,6 +52,7 @@ void app_free(struct app *a)
         loop_free(a->loop);
     demo_free(a->demo);
     app_protect_nothing(a);
+    explicit_bzero(&a->customer, sizeof a->customer);
     free(a);
 }
 

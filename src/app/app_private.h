@@ -12,6 +12,7 @@
 
 struct app {
     struct app_options options;
+    struct aws_customer_key customer; /* of --sse-c-key; key "": none */
     struct loop *loop;
     struct app_aws *aws, *first_aws; /* the one chosen; all, that of the start first */
     struct app_aws *asking;          /* whose question is open, or NULL */

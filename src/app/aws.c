@@ -104,6 +104,7 @@ static enum pb_err resolve(struct app_aws *w, struct error *e)
         err = aws_setup_resolve(&w->setup, w->config, &o, e);
         w->have_setup = err == PB_OK;
         w->setup.request_payer = w->app->options.request_payer;
+        w->setup.customer = *w->app->customer.key ? &w->app->customer : NULL;
     }
     return err;
 }

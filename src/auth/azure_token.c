@@ -164,19 +164,6 @@ static bool is_plain(const char *text)
                strlen(text);
 }
 
-/* Secrets go over TLS, or stay on this machine. */
-static bool may_be_told(const char *url)
-{
-    struct endpoint ep = {0};
-    bool ok =
-        endpoint_parse(&ep, url, NULL) == PB_OK &&
-        (ep.https || strcmp(ep.host, "localhost") == 0 || strcmp(ep.host, "[::1]") == 0 ||
-         (strncmp(ep.host, "127.", 4) == 0 && strspn(ep.host, "0123456789.") == strlen(ep.host)));
-
-    endpoint_release(&ep);
-    return ok;
-}
-
 static void put_field(struct buf *out, const char *name, const char *value)
 {
     if (out->len > 0)
@@ -195,7 +182,7 @@ static enum verdict post(struct azure_lookup *k, const char *tenant, struct buf 
         (void)error_set(e, PB_EUSAGE, "AZURE_TENANT_ID is not the name of a tenant");
         return FAILED;
     }
-    if (!may_be_told(k->session->authority)) {
+    if (!url_is_safe(k->session->authority)) {
         (void)error_set(
             e, PB_EDENIED,
             "AZURE_AUTHORITY_HOST is not reached by https: no token is asked for there");

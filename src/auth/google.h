@@ -16,7 +16,4 @@
 #define GOOGLE_SCOPE "https://www.googleapis.com/auth/devstorage.full_control"
 #define GOOGLE_TOKEN_URI "https://oauth2.googleapis.com/token"
 
-/* Secrets may be sent there: https, or this machine. */
-bool google_url_is_safe(const char *url);
-
 #endif

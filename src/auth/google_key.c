@@ -25,27 +25,6 @@ void google_key_free(struct google_key *k)
     free(k);
 }
 
-bool google_url_is_safe(const char *url)
-{
-    const char *host = strstr(url, "://");
-    struct endpoint ep;
-    struct buf base;
-    bool safe;
-
-    if (!host)
-        return false;
-    buf_init(&base, BUF_MAX_LINE);
-    buf_append(&base, url, (size_t)(host - url) + 3 + strcspn(host + 3, "/?#"));
-    safe = buf_status(&base, NULL) == PB_OK && endpoint_parse(&ep, base.data, NULL) == PB_OK;
-    buf_release(&base);
-    if (!safe)
-        return false;
-    safe = ep.https || strcmp(ep.host, "localhost") == 0 || strcmp(ep.host, "127.0.0.1") == 0 ||
-           strcmp(ep.host, "[::1]") == 0 || strcmp(ep.host, "::1") == 0;
-    endpoint_release(&ep);
-    return safe;
-}
-
 /* --------------------------------------------------------------------------- members */
 
 struct reader {
@@ -79,7 +58,7 @@ static void address(struct reader *r, const char *member, const char *otherwise,
     optional(r, member, to);
     if (r->err == PB_OK && !*to && otherwise && !(*to = mem_strdup(otherwise)))
         r->err = error_nomem(r->e);
-    if (r->err == PB_OK && (!*to || !google_url_is_safe(*to)))
+    if (r->err == PB_OK && (!*to || !url_is_safe(*to)))
         r->err =
             error_set(r->e, PB_EDENIED, "%s names no https address as \"%s\"", r->name, member);
 }

@@ -358,7 +358,7 @@ static enum pb_err set_credentials(struct google_setup *s, const struct google_o
 
     if (o->anonymous)
         return set_kind(s, GOOGLE_ANONYMOUS, NULL, "--no-sign-request", e);
-    if (!google_url_is_safe(s->endpoint))
+    if (!url_is_safe(s->endpoint))
         return set_kind(s, GOOGLE_ANONYMOUS, NULL, "no secrets without https to another machine",
                         e);
     for (i = 0; i < sizeof tokens / sizeof *tokens; i++)

@@ -32,13 +32,10 @@ static void stop(struct aws_lookup *k)
  * their agents. */
 static bool allowed(const struct endpoint *ep)
 {
-    static const char *const hosts[] = {"localhost", "[::1]", "169.254.170.2", "169.254.170.23",
-                                        "[fd00:ec2::23]"};
+    static const char *const hosts[] = {"169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"};
     size_t i;
 
-    if (ep->https)
-        return true;
-    if (strncmp(ep->host, "127.", 4) == 0 && strspn(ep->host, "0123456789.") == strlen(ep->host))
+    if (ep->https || endpoint_is_loopback(ep))
         return true;
     for (i = 0; i < sizeof hosts / sizeof *hosts; i++)
         if (strcmp(ep->host, hosts[i]) == 0)

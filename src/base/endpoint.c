@@ -99,9 +99,40 @@ enum pb_err endpoint_parse(struct endpoint *ep, const char *url, struct error *e
     return PB_OK;
 }
 
+bool endpoint_is_loopback(const struct endpoint *ep)
+{
+    static const char local[] = "localhost";
+    size_t n = strlen(ep->host), len = sizeof local - 1;
+
+    if (n >= len && strcmp(ep->host + n - len, local) == 0)
+        return n == len || ep->host[n - len - 1] == '.';
+    return strcmp(ep->host, "[::1]") == 0 || strcmp(ep->host, "::1") == 0 ||
+           (strncmp(ep->host, "127.", 4) == 0 && strspn(ep->host, "0123456789.") == n);
+}
+
 void endpoint_release(struct endpoint *ep)
 {
     free(ep->host);
     free(ep->path);
     memset(ep, 0, sizeof *ep);
+}
+
+bool url_is_safe(const char *url)
+{
+    const char *host = strstr(url, "://");
+    struct endpoint ep = {0};
+    struct buf base;
+    bool safe;
+
+    if (!host)
+        return false;
+    buf_init(&base, BUF_MAX_LINE);
+    buf_append(&base, url, (size_t)(host - url) + 3 + strcspn(host + 3, "/?#"));
+    safe = buf_status(&base, NULL) == PB_OK && endpoint_parse(&ep, base.data, NULL) == PB_OK;
+    buf_release(&base);
+    if (!safe)
+        return false;
+    safe = ep.https || endpoint_is_loopback(&ep);
+    endpoint_release(&ep);
+    return safe;
 }

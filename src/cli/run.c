@@ -236,6 +236,7 @@ static void app_options_of(const struct args *a, struct app_options *o)
         .insecure = a->given[OPT_no_verify_ssl],
         .request_payer = a->given[OPT_request_payer],
         .project = a->text[OPT_project],
+        .sse_c_key = a->text[OPT_sse_c_key],
         .screen = a->command == CMD_screen,
         .version_id = a->text[OPT_version_id],
         .decode_limit = a->decode_limit,

@@ -121,6 +121,7 @@ static const struct {
     {"x-ms-access-tier", "Hot", N_("storage class")},
     {"storageClass", "\"STANDARD\"", N_("storage class")},
     {"x-amz-server-side-encryption", "AES256", N_("encryption")},
+    {"x-amz-server-side-encryption-customer-algorithm", NULL, N_("encryption")},
     {"x-ms-encryption-scope", "$account-encryption-key", N_("encryption")},
     {"kmsKeyName", NULL, N_("encryption")},
     {"x-amz-website-redirect-location", NULL, N_("redirect")},

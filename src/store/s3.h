@@ -11,6 +11,7 @@
  *   s3_google.c   Google's dialect: writes held to a generation
  *   s3_headers.c  between an answer's headers and a struct store_object
  *   s3_copy.c     CopyObject
+ *   s3_customer.c keys of one's own that objects are encrypted with
  *   s3_thaw.c     RestoreObject
  *   s3_write.c    the careful write (s3_put.c, s3_doubt.c)
  *   s3_multipart.c  the same of a large object, in parts (s3_parts.c, s3_abort.c)
@@ -31,6 +32,7 @@ struct s3_bucket {
     bool by_host;    /* that address had the bucket in its host name */
     bool list_v1;    /* knows only the first version of listings */
     bool plain_etag; /* If-Match of a PUT matches only without quotes */
+    bool bare;       /* the last object there was read without the key of --sse-c-key */
 };
 
 struct s3_store {
@@ -79,6 +81,8 @@ struct s3_request {
     const char *payload_hash; /* hex; NULL: no body */
     bool goog4;               /* signed and said in Google's way, not Amazon's */
     bool moved, skewed;       /* followed once already */
+    bool bare;                /* of what reads: without the key of --sse-c-key */
+    unsigned turns;           /* how often that was changed */
     char signed_by[132];      /* the access key of the last attempt */
 };
 
@@ -117,8 +121,26 @@ bool s3_words(const struct cloud_request *q, struct cloud_problem *p, int status
 
 /* What is copied, and on which condition, into the headers of r. */
 enum pb_err s3_copy_source(struct cloud_request *r, const char *bucket, const char *key,
-                           size_t key_len, const struct store_identity *id,
+                           size_t key_len, const struct store_identity *id, bool customer,
                            struct error *e) PB_CHECK;
+
+/* ------------------------------------------------------------------- s3_customer.c */
+
+/* Is it encrypted with a key of the person's? */
+bool s3_customer_has(const struct http_headers *keep);
+/* Is what is to be written: something new, and there is a key? */
+bool s3_customer_new(const struct s3_store *s, bool there);
+/* A header that says another encryption: it cannot stand beside. */
+bool s3_customer_instead(const char *name);
+/* What is written is (source: what is copied from); the key comes when it is sent. */
+enum pb_err s3_customer_say(struct cloud_request *r, bool source, struct error *e) PB_CHECK;
+/* For s3_kind: the keys into the message of one attempt; what reads is tried with and without. */
+void s3_customer_begin(struct s3_request *r);
+enum pb_err s3_customer_prepare(const struct s3_request *r, struct http_message *m,
+                                struct error *e) PB_CHECK;
+bool s3_customer_again(struct s3_request *r, const struct http_result *a);
+bool s3_customer_words(const struct s3_request *r, const struct cloud_problem *p, int status,
+                       struct buf *why);
 
 /* --------------------------------------------------------------------- s3_headers.c */
 

@@ -8,7 +8,8 @@
 #include "s3.h"
 
 enum pb_err s3_copy_source(struct cloud_request *r, const char *bucket, const char *key,
-                           size_t key_len, const struct store_identity *id, struct error *e)
+                           size_t key_len, const struct store_identity *id, bool customer,
+                           struct error *e)
 {
     struct buf text;
     enum pb_err err;
@@ -27,6 +28,8 @@ enum pb_err s3_copy_source(struct cloud_request *r, const char *bucket, const ch
         err = cloud_header(r, "x-amz-copy-source", text.data, e);
     if (err == PB_OK && id->etag)
         err = cloud_header(r, "x-amz-copy-source-if-match", id->etag, e);
+    if (err == PB_OK && customer)
+        err = s3_customer_say(r, true, e);
     buf_release(&text);
     return err;
 }
@@ -47,11 +50,13 @@ static enum pb_err check(const struct cloud_copy *c, struct error *e)
 static enum pb_err say_again(struct cloud_copy *c, struct error *e)
 {
     const struct http_headers *keep = &c->c.keep.keep;
-    enum pb_err err = PB_OK;
+    bool customer = s3_customer_new((const struct s3_store *)c->c.op.store, c->c.there);
+    enum pb_err err = customer ? s3_customer_say(c->c.request, false, e) : PB_OK;
 
     for (size_t i = 0; err == PB_OK && i < keep->len; i++)
         if (strncasecmp(keep->data[i].name, "x-amz-", 6) == 0 &&
-            strncasecmp(keep->data[i].name, "x-amz-meta-", 11) != 0)
+            strncasecmp(keep->data[i].name, "x-amz-meta-", 11) != 0 &&
+            !(customer && s3_customer_instead(keep->data[i].name)))
             err = cloud_header(c->c.request, keep->data[i].name, keep->data[i].value, e);
     return err;
 }
@@ -63,7 +68,8 @@ static enum pb_err fill(struct cloud_copy *c, struct error *e)
     enum pb_err err;
 
     source.version_id = c->version_id ? c->version_id : source.version_id;
-    err = s3_copy_source(r, c->from_container, c->from_key, c->from_len, &source, e);
+    err = s3_copy_source(r, c->from_container, c->from_key, c->from_len, &source,
+                         s3_customer_has(&c->c.keep.keep), e);
     if (err == PB_OK)
         err = say_again(c, e);
     /* Amazon checks these; of others it is not known. */
@@ -83,6 +89,7 @@ static bool is_of_another(const struct cloud_copy *c, const char *etag)
     uint8_t sum[MD5_LEN];
 
     if (c->c.request->store->kind->copies->is_checked(c->c.op.store) ||
+        s3_customer_has(&c->c.keep.keep) || s3_customer_has(&c->c.request->headers) ||
         (sse && strcmp(sse, "AES256") != 0))
         return false;
     return n == 2 * MD5_LEN + 2 && hex_decode(source + 1, 2 * MD5_LEN, sum) && *etag &&

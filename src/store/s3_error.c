@@ -158,6 +158,8 @@ bool s3_words(const struct cloud_request *q, struct cloud_problem *p, int status
             buf_puts(why, _(", in region "));
             text_escape(why, p->region, strlen(p->region));
         }
+    } else if (s3_customer_words((const struct s3_request *)q, p, status, why)) {
+        *err = PB_EDENIED;
     } else if (!*p->code && status == 404 && !q->key) {
         buf_puts(why, _("there is no such bucket"));
     } else {

@@ -17,6 +17,7 @@ static const char *const kept[] = {
     "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-server-side-encryption-context",
     "x-amz-server-side-encryption-bucket-key-enabled",
+    "x-amz-server-side-encryption-customer-algorithm",
     "x-amz-website-redirect-location",
     "x-amz-object-lock-mode",
     "x-amz-object-lock-retain-until-date",

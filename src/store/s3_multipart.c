@@ -184,7 +184,7 @@ static bool is_wrong_copy(const struct cloud_slot *s)
     uint8_t sum[MD5_LEN];
 
     return part_of(s)->copied && is_checked(w) && !(sse && strcmp(sse, "AES256") != 0) &&
-           hex_decode(etag, 2 * MD5_LEN, sum) &&
+           !s3_put_has_customer(w) && hex_decode(etag, 2 * MD5_LEN, sum) &&
            strncasecmp(etag, s->digest.checks.md5_hex, 2 * (size_t)MD5_LEN) != 0;
 }
 
@@ -226,7 +226,7 @@ static enum pb_err copy_headers(struct cloud_slot *s, struct error *e)
     const struct s3_part *part = part_of(s);
     struct buf text;
     enum pb_err err = s3_copy_source(s->request, w->c.container, w->c.key, w->c.key_len,
-                                     &w->c.before.identity, e);
+                                     &w->c.before.identity, s3_customer_has(&w->c.before.keep), e);
 
     buf_init(&text, BUF_MAX_LINE);
     buf_printf(&text, "bytes=%llu-%llu", (unsigned long long)part->from,
@@ -252,6 +252,8 @@ static enum pb_err ask_part(struct cloud_slot *s, struct error *e)
     err = cloud_param_number(s->request, "partNumber", s->piece + 1, e);
     if (err == PB_OK)
         err = cloud_param(s->request, "uploadId", write_of(s)->multipart->id, e);
+    if (err == PB_OK && s3_put_has_customer(write_of(s)))
+        err = s3_customer_say(s->request, false, e);
     if (err != PB_OK)
         return err;
     return part_of(s)->copied ? copy_headers(s, e) : sent_headers(s, e);

@@ -113,16 +113,24 @@ enum pb_err s3_put_condition(struct write_op *w, struct error *e)
     return err;
 }
 
+bool s3_put_has_customer(const struct write_op *w)
+{
+    return s3_customer_new(s3_write_store(w), w->c.there) ||
+           s3_customer_has(cloud_write_properties(&w->c));
+}
+
 enum pb_err s3_put_properties(struct write_op *w, struct error *e)
 {
     const struct http_headers *keep = cloud_write_properties(&w->c);
     struct s3_request *r = &w->request;
     bool typed = http_headers_get(keep, "Content-Type") != NULL;
-    enum pb_err err = PB_OK;
+    bool customer = s3_customer_new(s3_write_store(w), w->c.there);
+    enum pb_err err = customer ? s3_customer_say(&r->q, false, e) : PB_OK;
     size_t i;
 
     for (i = 0; err == PB_OK && i < keep->len; i++)
-        err = cloud_header(&r->q, keep->data[i].name, keep->data[i].value, e);
+        if (!customer || !s3_customer_instead(keep->data[i].name))
+            err = cloud_header(&r->q, keep->data[i].name, keep->data[i].value, e);
     if (err == PB_OK && !typed)
         err = cloud_header(&r->q, "Content-Type", "application/octet-stream", e);
     if (err == PB_OK && w->c.tagging.len > 0)

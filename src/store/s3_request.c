@@ -149,6 +149,8 @@ static enum pb_err prepare(struct cloud_request *r, struct http_message *out, st
     }
     if (err == PB_OK)
         err = cloud_add_headers(r, out, e);
+    if (err == PB_OK)
+        err = s3_customer_prepare(own(r), out, e);
     if (err == PB_OK && s->project && r->action == S3_LIST_BUCKETS)
         err = http_headers_add(&out->headers, "x-amz-project-id", s->project, e);
     if (err == PB_OK && !view.anonymous)
@@ -279,7 +281,7 @@ static bool again(struct cloud_request *r, const struct http_result *answer)
     struct cloud_problem p;
     size_t i;
 
-    if (s3_request_learn(own(r), answer))
+    if (s3_request_learn(own(r), answer) || s3_customer_again(own(r), answer))
         return true;
     s3_problem_read(&p, answer);
     for (i = 0; i < sizeof transient / sizeof *transient; i++)
@@ -333,7 +335,10 @@ static bool refused(struct cloud_request *r, const struct http_result *a)
 
 static enum pb_err check(struct cloud_request *r, struct error *e)
 {
-    return r->container && !s3_bucket(s3_of(r), r->container) ? error_nomem(e) : PB_OK;
+    if (r->container && !s3_bucket(s3_of(r), r->container))
+        return error_nomem(e);
+    s3_customer_begin(own(r));
+    return PB_OK;
 }
 
 static enum pb_err ask_version(struct cloud_request *r, const char *version_id, struct error *e)

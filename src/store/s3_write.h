@@ -69,6 +69,8 @@ void s3_write_put_done(struct write_op *w, const struct http_result *r, const ch
 enum pb_err s3_put_headers(struct write_op *w, struct error *e) PB_CHECK;
 enum pb_err s3_put_properties(struct write_op *w, struct error *e) PB_CHECK;
 enum pb_err s3_put_condition(struct write_op *w, struct error *e) PB_CHECK;
+/* Is it encrypted with a key of the person's? */
+bool s3_put_has_customer(const struct write_op *w);
 /* PB_OK, or what an overwrite would lose and we cannot send again. */
 enum pb_err s3_put_check(const struct cloud_write *c, struct error *e) PB_CHECK;
 /* Sets the tags of what was just written again, as `now`; ends in saved. */

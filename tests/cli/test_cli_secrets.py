@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 """Secrets stay where they are: every command and the screen, at the highest log level, then a
 search through all that they printed, logged, kept and were called with."""
+import base64
 import os
 import pickle
 import re
 import shlex
 import signal
 import sys
+import tempfile
 import time
 import urllib.parse
 
@@ -22,8 +24,9 @@ GOOGLE = "ya29.a-secret-of-google"
 KEY = "c2VjcmV0LWtleS1vZi1henVyZS1zdG9yYWdlLWFjY291bnQ="
 SAS = "sv=2021-08-06&sr=c&sp=rl&se=2099-01-01T00:00:00Z&sig=c2VjcmV0LW9mLXNhcw%3D%3D"
 PRESIGNED = "0123456789abcdef" * 4
-SECRETS = [S["SECRET_KEY"], TOKEN, urllib.parse.quote(TOKEN, safe=""), GOOGLE,
-           KEY, "c2VjcmV0LW9mLXNhcw", PRESIGNED]
+CUSTOMER = bytes(range(33, 65))               # SSE-C
+SECRETS = [S["SECRET_KEY"], TOKEN, urllib.parse.quote(TOKEN, safe=""), GOOGLE, KEY, PRESIGNED,
+           "c2VjcmV0LW9mLXNhcw", CUSTOMER.decode(), base64.b64encode(CUSTOMER).decode()]
 
 
 def commands():
@@ -86,12 +89,34 @@ def s3_env(proxy):
             "AWS_REGION": S.get("REGION", "us-east-1")}
 
 
+def customer_key():
+    """A file, where nobody searches."""
+    file = tempfile.NamedTemporaryFile(prefix="pklbrowse-key.")
+    file.write(CUSTOMER)
+    file.flush()
+    return file
+
+
+def put_encrypted(where, key):
+    put(where, key, SSECustomerAlgorithm="AES256", SSECustomerKey=CUSTOMER)
+
+
 def test_every_command(p: Place):
     proxy, name = s3_proxy(), bucket()
     proxy.rule("do=pass strip=x-amz-security-token")
     put(name, "a.pickle")
     at = f"s3://{name}/"
+    encrypted = bucket()
+    put_encrypted(encrypted, "key.pickle")
     watch = Watch(p, s3_env(proxy))
+    with customer_key() as key:
+        own = f"s3://{encrypted}/key.pickle"
+        for words in (["show", own], ["set", own, ".age=31"], ["cp", own, own + "2"],
+                      ["scan", own], ["mv", own + "2", own + "3"]):
+            watch.run(*words, "--sse-c-key", key.name)
+        watch.run("show", own, status=5)
+        watch.run("ls", at, "--sse-c-key", p.put("no-key", CUSTOMER[1:]), status=2)
+        os.unlink(p.path("no-key"))
     for words in (
         ["ls", "s3://"], ["ls", "-l", "-r", at], ["ls", "--versions", "--json", at],
         ["show", at + "a.pickle"], ["show", "--json", at + "a.pickle", ".age"],
@@ -132,7 +157,7 @@ def test_the_screen(p: Place):
     refusal = f"body=<Error><Code>BadThing</Code><Token-0>{TOKEN}</Token-0></Error>"
     proxy.rule("method=PUT n=1 do=answer status=400 " + shlex.quote(refusal))
     proxy.rule("do=pass strip=x-amz-security-token")
-    put(name, "a.pickle")
+    put_encrypted(name, "a.pickle")
     shots = [p.path(f"shot-{i}") for i in range(6)]
     steps = [":save-screen " + shots[0], "key i", ":save-screen " + shots[1], "key i",
              "key j j e ^U", "type 31", "key Enter", "key s Enter", "key ^O",
@@ -142,13 +167,15 @@ def test_the_screen(p: Place):
     script = p.put("script", "\n".join(steps + [""]).encode())
     env = {**s3_env(proxy), "LINES": "30", "COLUMNS": "120", "PKLBROWSE_SCRIPT": script}
     watch = Watch(p, env)
-    process = p.start("--verbose", "--log-file", watch.log, f"s3://{name}/a.pickle", env=env,
-                      stdin=-3, stdout=-1, stderr=-1)
+    key = customer_key()
+    process = p.start("--verbose", "--log-file", watch.log, f"s3://{name}/a.pickle",
+                      "--sse-c-key", key.name, env=env, stdin=-3, stdout=-1, stderr=-1)
     until = time.monotonic() + 30
     while not os.path.exists(shots[5]) and process.poll() is None and time.monotonic() < until:
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=30)
+    key.close()
     watch.shown["the screen's end"] = out + err
     proxy.stop()
     kept = [os.path.join(base, name) for base, _, names in os.walk(p.home) for name in names]
