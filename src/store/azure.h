@@ -33,6 +33,9 @@ struct azure_store {
 /* What is soft-deleted has a row that begins so, as a delete marker has elsewhere: to remove it is
  * to undelete the blob, with all of its versions and snapshots that are soft-deleted. */
 #define AZURE_DELETED "deleted"
+/* Of a blob that is deleted while its versions are not: nothing is undeleted, one of them is to be
+ * copied over it. */
+#define AZURE_VERSIONS_ONLY AZURE_DELETED "-with-versions"
 
 /* ------------------------------------------------------------------- azure_request.c */
 

@@ -26,6 +26,7 @@ struct parse {
     size_t cap;
     struct buf name; /* of the element that is open, decoded */
     bool known_root, encoded, soft_deleted, nomem;
+    bool versions_only; /* the blob is deleted, its versions are not */
     struct store_entry entry;
     char *snapshot;
 };
@@ -80,7 +81,10 @@ static void set_version(struct parse *p, struct store_entry *x)
 {
     if (p->l->request->action != AZURE_LIST_VERSIONS || x->kind != STORE_OBJECT)
         return;
-    if (p->soft_deleted) {
+    if (p->versions_only) {
+        x->deleted = x->latest = true;
+        name_version(p, x, AZURE_VERSIONS_ONLY, "");
+    } else if (p->soft_deleted) {
         bool old = p->snapshot || (x->version_id && !x->latest);
 
         name_version(p, x, old ? AZURE_DELETED ":" : AZURE_DELETED,
@@ -103,7 +107,7 @@ static void entry_over(struct parse *p)
 {
     p->entry = (struct store_entry){.name = NULL};
     p->snapshot = NULL;
-    p->soft_deleted = false;
+    p->soft_deleted = p->versions_only = false;
 }
 
 /* Versions and a delimiter cannot be asked for together: what is further down is folded here, into
@@ -191,6 +195,8 @@ static void element(struct parse *p, const char *path, const char *text, size_t 
         p->entry.latest = strcmp(text, "true") == 0;
     } else if (strcmp(path + len, "Deleted") == 0) {
         p->soft_deleted = strcmp(text, "true") == 0;
+    } else if (strcmp(path + len, "HasVersionsOnly") == 0) {
+        p->versions_only = strcmp(text, "true") == 0;
     } else if (strcmp(path + len, "Snapshot") == 0 && n > 0) {
         keep(p, &p->snapshot, text, n);
     } else if (strncmp(path + len, "Properties/", 11) == 0) {
@@ -311,7 +317,7 @@ static enum pb_err add_params(struct cloud_list *l, struct error *e)
             err = cloud_param(r, "delimiter", "/", e);
     }
     if (err == PB_OK && r->action == AZURE_LIST_VERSIONS)
-        err = cloud_param(r, "include", "snapshots,versions,deleted", e);
+        err = cloud_param(r, "include", "snapshots,versions,deleted,deletedwithversions", e);
     if (err == PB_OK && l->token)
         err = cloud_param(r, "marker", l->token, e);
     if (err == PB_OK && l->max > 0) {

@@ -61,6 +61,9 @@ static enum pb_err name_version(struct aws_query *q, const char *version_id, str
 
 static enum pb_err ask_version(struct cloud_request *r, const char *version_id, struct error *e)
 {
+    if (r->action == AZURE_DELETE && strcmp(version_id, AZURE_VERSIONS_ONLY) == 0)
+        return cloud_error(r, PB_EUNSUPPORTED,
+                           "its versions are still there: bring one of them back instead", e);
     if (r->action == AZURE_DELETE &&
         strncmp(version_id, AZURE_DELETED, strlen(AZURE_DELETED)) == 0) {
         r->action = r->speaks_of = AZURE_UNDELETE;

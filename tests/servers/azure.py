@@ -392,6 +392,16 @@ class Answers(http.server.BaseHTTPRequestHandler):
         lines.append("</Properties></Blob>")
         return "".join(lines)
 
+    def versions_only_xml(self, key, last):
+        """The blob itself is deleted, versions of it are not (List Blobs: deletedwithversions)."""
+        when = email.utils.formatdate(last.written, usegmt=True)
+        return (
+            f"<Blob>{self.name_xml(key)}<HasVersionsOnly>true</HasVersionsOnly><Properties>"
+            f"<Last-Modified>{when}</Last-Modified><Etag>{last.etag.strip(chr(34))}</Etag>"
+            f"<Content-Length>{len(last.data)}</Content-Length><BlobType>{last.kind}</BlobType>"
+            "</Properties></Blob>"
+        )
+
     def list_blobs(self, container):
         p, blobs = self.params, self.azure.containers[container]
         include = set(filter(None, p.get("include", "").split(",")))
@@ -419,6 +429,10 @@ class Answers(http.server.BaseHTTPRequestHandler):
                 )
                 if listed:
                     rows.append(self.blob_xml(key, blob, include))
+            kept = [blob for blob in blobs[key] if blob.version]
+            stands = self.azure.live(container, key)
+            if kept and not stands and "deletedwithversions" in include:
+                rows.append(self.versions_only_xml(key, kept[-1]))
         at, most = int(p.get("marker") or 0), int(p.get("maxresults", 5000))
         following = str(at + most) if at + most < len(rows) else ""
         body = "".join(rows[at : at + most])

@@ -70,8 +70,20 @@ def versions(rig):
         assert len(rig.rows("v")) == 3
         # Deleted: no version stands for the name any more, all of them are still there.
         rig.ok("rm", rig.bucket, "v")
-        gone = rig.rows("v")
+        marker, *gone = rig.rows("v")
+        assert marker == ("deleted-with-versions", True, True), marker
         assert len(gone) == 3 and not any(row[1] for row in gone), gone
+        told = rig.program("ls", "--versions", f"az://{rig.bucket}/")
+        assert "(deleted)" in told, told
+        rig.error(
+            "not supported",
+            "bring one of them back",
+            "rm",
+            rig.bucket,
+            "v",
+            "--version",
+            marker[0],
+        )
         rig.error("not found", "no such object", "get", rig.bucket, "v", rig.file())
         rig.program("cp", "--version-id", gone[0][0], where, where)
         assert rig.get("v") == b"one"
