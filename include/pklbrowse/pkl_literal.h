@@ -22,7 +22,8 @@ enum literal_parts {
     LITERAL_NEW = 1 << 0, /* made by __new__ alone, else by a call */
     LITERAL_ITEMS = 1 << 1,
     LITERAL_ENTRIES = 1 << 2,
-    LITERAL_STATE = 1 << 3
+    LITERAL_STATE = 1 << 3,
+    LITERAL_FOLD = 1 << 4 /* its bytes hold a fold, of which Python 2 knows nothing */
 };
 /* Where an object is written in another way. */
 enum literal_where { LITERAL_BELOW_3 /* protocols 0 to 2 */, LITERAL_PY2 /* by Python 2 */ };

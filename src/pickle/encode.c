@@ -261,6 +261,8 @@ enum pb_err enc_put_global(struct enc *c, const char *module, const char *name)
         enc_put_op(c->out, CODE_STACK_GLOBAL);
         return err;
     }
+    if (c->style->py2 && !name_known_to_python2(module, name))
+        return error_set(c->e, PB_EUSAGE, "Python 2, which wrote this, has no %s.%s", module, name);
     if (c->style->protocol <= 2)
         name_in_python2(c->style->py2, &module, &name);
     enc_put_op(c->out, CODE_GLOBAL);

@@ -175,8 +175,11 @@ static enum pb_err open_container(struct enc *c, struct stack *st, const struct 
 {
     const struct literal *l = as_written(c, given);
     struct open o = {.node = l, .child = l->first, .part = is_part(st, l)};
-    enum pb_err err = begin_container(c, &o);
+    enum pb_err err;
 
+    if (c->style->py2 && (l->parts & LITERAL_FOLD))
+        return error_set(c->e, PB_EUSAGE, "Python 2, which wrote this, knows no fold");
+    err = begin_container(c, &o);
     if (err != PB_OK)
         return err;
     return vec_push(st, o) ? PB_OK : error_nomem(c->e);

@@ -86,6 +86,47 @@ void name_in_python2(bool py2, const char **module, const char **name)
     }
 }
 
+bool name_known_to_python2(const char *module, const char *name)
+{
+    static const char *const later[][2] = {
+        {"datetime", "timezone"},
+        {"zoneinfo", "ZoneInfo"},
+        {"zoneinfo", "ZoneInfo._unpickle"},
+        {"types", "SimpleNamespace"},
+        {"types", "GenericAlias"},
+        {"collections", "ChainMap"},
+        {"collections", "UserDict"}, /* its UserDict is made in another way */
+        {"builtins", "BaseExceptionGroup"},
+        {"builtins", "BlockingIOError"},
+        {"builtins", "BrokenPipeError"},
+        {"builtins", "ChildProcessError"},
+        {"builtins", "ConnectionAbortedError"},
+        {"builtins", "ConnectionError"},
+        {"builtins", "ConnectionRefusedError"},
+        {"builtins", "ConnectionResetError"},
+        {"builtins", "EncodingWarning"},
+        {"builtins", "ExceptionGroup"},
+        {"builtins", "FileExistsError"},
+        {"builtins", "FileNotFoundError"},
+        {"builtins", "InterruptedError"},
+        {"builtins", "IsADirectoryError"},
+        {"builtins", "ModuleNotFoundError"},
+        {"builtins", "NotADirectoryError"},
+        {"builtins", "PermissionError"},
+        {"builtins", "ProcessLookupError"},
+        {"builtins", "PythonFinalizationError"},
+        {"builtins", "RecursionError"},
+        {"builtins", "ResourceWarning"},
+        {"builtins", "StopAsyncIteration"},
+        {"builtins", "TimeoutError"}};
+
+    for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
+        if (strcmp(module, later[i][0]) == 0 && strcmp(name, later[i][1]) == 0)
+            return false;
+    }
+    return true;
+}
+
 /* A name with a NUL in it is no other name: the NUL becomes two bytes that are no UTF-8, and shown
  * as such. */
 static char *copy_name(const char *s, size_t n)

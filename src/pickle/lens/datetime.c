@@ -322,11 +322,14 @@ static enum pb_err time_args(struct maker *m, size_t at, uint8_t *p, bool *fold)
 }
 
 static enum pb_err make_packed(struct maker *m, const uint8_t *p, size_t n, struct literal *zone,
-                               struct literal **out)
+                               bool fold, struct literal **out)
 {
     struct literal *args[2] = {make_bytes(m, p, n), zone};
+    enum pb_err err = make_called(m, zone != NULL && zone->kind != PKL_NONE ? 2 : 1, args, out);
 
-    return make_called(m, zone != NULL && zone->kind != PKL_NONE ? 2 : 1, args, out);
+    if (err == PB_OK && fold)
+        (*out)->parts |= LITERAL_FOLD;
+    return err;
 }
 
 static enum pb_err make_date(struct maker *m, struct literal **out)
@@ -334,7 +337,7 @@ static enum pb_err make_date(struct maker *m, struct literal **out)
     uint8_t p[4];
     enum pb_err err = day_args(m, p);
 
-    return err == PB_OK ? make_packed(m, p, sizeof p, NULL, out) : err;
+    return err == PB_OK ? make_packed(m, p, sizeof p, NULL, false, out) : err;
 }
 
 static enum pb_err make_time(struct maker *m, struct literal **out)
@@ -346,7 +349,7 @@ static enum pb_err make_time(struct maker *m, struct literal **out)
     if (err != PB_OK)
         return err;
     p[0] |= fold ? FOLD_BIT : 0;
-    return make_packed(m, p, sizeof p, m->arg[4], out);
+    return make_packed(m, p, sizeof p, m->arg[4], fold, out);
 }
 
 static enum pb_err make_datetime_of(struct maker *m, struct literal **out)
@@ -360,7 +363,7 @@ static enum pb_err make_datetime_of(struct maker *m, struct literal **out)
     if (err != PB_OK)
         return err;
     p[2] |= fold ? FOLD_BIT : 0;
-    return make_packed(m, p, sizeof p, m->arg[7], out);
+    return make_packed(m, p, sizeof p, m->arg[7], fold, out);
 }
 
 /* days, seconds, microseconds, milliseconds, minutes, hours, weeks */
