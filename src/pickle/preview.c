@@ -7,6 +7,7 @@
 
 #include "equal.h"
 #include "lens/lens.h"
+#include "rebuilt.h"
 #include "repr_text.h"
 
 #define KIDS_AT_ONCE 8
@@ -72,12 +73,17 @@ static enum pb_err put_leaf(struct preview *p, const struct pkl_node *node, stru
     return err;
 }
 
+/* What it is an instance of, also where protocols 0 and 1 call copyreg._reconstructor() for one. */
 static enum pb_err put_class(struct preview *p, const struct pkl_node *node, struct error *e)
 {
-    struct pkl_child part;
+    struct pkl_child part, arg[REBUILT_ARGS];
     struct error why;
-    enum pb_err err = p->v->part(p->v, node->target, PKL_CLASS, &part, &why);
+    bool rebuilt;
+    enum pb_err err = rebuilt_read(p->v, node->target, &rebuilt, arg, e);
 
+    if (err != PB_OK || rebuilt)
+        return err == PB_OK ? repr_name(p->v, &arg[0].value, &p->text, e) : err;
+    err = p->v->part(p->v, node->target, PKL_CLASS, &part, &why);
     if (err == PB_OK && part.value.kind == PKL_GLOBAL)
         return repr_name(p->v, &part.value, &p->text, e);
     buf_puts(&p->text, "object");
