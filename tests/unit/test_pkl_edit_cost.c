@@ -196,9 +196,54 @@ static uint64_t everywhere(unsigned many)
     return end(&p, many + 1);
 }
 
+/* Lists in a list, each with one and the same list in it. */
+static void one_shared(struct buf *b, unsigned many)
+{
+    put(b, "\x80\x04](](K\x01K\x02\x65\x94\x30", 13);
+    for (unsigned i = 0; i < many; i++) {
+        put(b, "](h\x00", 4);
+        put_filler(b);
+        put(b, "e", 1);
+    }
+    put(b, "e.", 2);
+}
+
+/* The shared list is changed in every place, for that place alone. */
+static uint64_t here(unsigned many)
+{
+    struct literal bad = {.kind = PKL_STR, .data = "bad", .len = 3};
+    struct pkl_child(*way)[4] = test_calloc(many, sizeof *way);
+    struct pkl_uses *uses;
+    struct pickle p;
+
+    begin(&p, many, one_shared);
+    assert_int_equal(pkl_uses_new(p.edit, &uses, &p.e), PB_OK);
+    for (unsigned i = 0; i < many; i++) {
+        struct pkl_view *v = pkl_edit_view(p.edit);
+        size_t got;
+
+        assert_int_equal(v->root(v, 0, &way[i][0], &p.e), PB_OK);
+        for (size_t k = 1; k < 4; k++)
+            assert_int_equal(
+                v->children(v, way[i][k - 1].value.id, k == 1 ? i : 0, 1, &way[i][k], &got, &p.e),
+                PB_OK);
+        assert_int_equal(pkl_uses_add(uses, way[i], 4, false, &p.e), PB_OK);
+    }
+    assert_int_equal(pkl_uses_count(uses, &p.e), PB_OK);
+    pkl_edit_group_begin(p.edit);
+    for (unsigned i = 0; i < many; i++) {
+        assert_int_equal(pkl_uses_own(uses, way[i], 4, false, &p.e), PB_OK);
+        assert_int_equal(pkl_edit_set(p.edit, &way[i][3], &bad, &p.e), PB_OK);
+    }
+    pkl_edit_group_end(p.edit);
+    pkl_uses_free(uses);
+    test_free(way);
+    return end(&p, 2 * (size_t)many - 1);
+}
+
 static void test_linear(void **state)
 {
-    static uint64_t (*const work[])(unsigned many) = {in_one_dict, everywhere};
+    static uint64_t (*const work[])(unsigned many) = {in_one_dict, everywhere, here};
 
     (void)state;
     for (size_t i = 0; i < sizeof work / sizeof *work; i++) {
