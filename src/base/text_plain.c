@@ -112,24 +112,29 @@ WIDE static inline __m256i twice(const unsigned char p[16])
     return _mm256_broadcastsi128_si256(_mm_loadu_si128((const void *)p));
 }
 
-/* The beginning of what east_asian_run() does, by tables; true: *run is all of it. */
+/* The beginning of what east_asian_run() does, by tables, up to the last syllable, U+D7A3; true:
+ * *run is all of it. */
 WIDE static bool wide_run(const unsigned char *s, size_t n, char quote, size_t *run)
 {
     const __m256i high = twice(high_halves), low = twice(low_halves), half = _mm256_set1_epi8(15);
     const __m256i quotes = _mm256_set1_epi8(quote), slash = _mm256_set1_epi8('\\');
 
-    for (; n - *run > 32; *run += 32) {
+    for (; n - *run > 33; *run += 32) {
         __m256i v = _mm256_loadu_si256((const void *)(s + *run));
         __m256i next = _mm256_loadu_si256((const void *)(s + *run + 1));
+        __m256i third = _mm256_loadu_si256((const void *)(s + *run + 2));
         __m256i class = _mm256_and_si256(
             _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16(v, 4), half)),
             _mm256_shuffle_epi8(low, _mm256_and_si256(v, half)));
-        /* Compared as signed numbers: b0 to bf, and 80 to 9d. */
+        /* Compared as signed numbers: b0 to bf, and 80 to 9e; 9e a4 is behind the last syllable. */
         __m256i ea = _mm256_and_si256(_mm256_cmpgt_epi8(next, _mm256_set1_epi8((char)0xaf)),
                                       _mm256_set1_epi8(LEAD_EA));
-        __m256i ed = _mm256_and_si256(_mm256_cmpgt_epi8(_mm256_set1_epi8((char)0x9e), next),
+        __m256i last = _mm256_and_si256(_mm256_cmpeq_epi8(next, _mm256_set1_epi8((char)0x9e)),
+                                        _mm256_cmpgt_epi8(third, _mm256_set1_epi8((char)0xa3)));
+        __m256i ed = _mm256_and_si256(_mm256_cmpgt_epi8(_mm256_set1_epi8((char)0x9f), next),
                                       _mm256_set1_epi8(LEAD_ED));
-        __m256i good = _mm256_or_si256(_mm256_or_si256(ea, ed), _mm256_set1_epi8(USUAL | LEAD));
+        __m256i good = _mm256_or_si256(_mm256_or_si256(ea, _mm256_andnot_si256(last, ed)),
+                                       _mm256_set1_epi8(USUAL | LEAD));
         __m256i bad = _mm256_or_si256(_mm256_cmpeq_epi8(v, quotes), _mm256_cmpeq_epi8(v, slash));
         unsigned wrong;
 
