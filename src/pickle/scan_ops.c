@@ -136,8 +136,10 @@ static enum pb_err expect_arguments(struct pkl_doc *d, const struct op *op, size
 
 static uint8_t tuple_flags(const struct scan *s, size_t first)
 {
-    struct scan_above a = scan_look_above(s->stack.data + first, s->stack.data + s->stack.len);
+    struct scan_above a = {0};
 
+    if (first < s->stack.len) /* else there may be no stack at all */
+        a = scan_look_above(s->stack.data + first, s->stack.data + s->stack.len);
     return scan_hash_tuple(&a);
 }
 
