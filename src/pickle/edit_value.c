@@ -318,8 +318,8 @@ static enum pb_err kind_may_go(const struct pkl_child *place, struct error *e)
 {
     if (place->part == PKL_KEY)
         return error_set(e, PB_EREADONLY, "this is a key: it is renamed, not set");
-    if (place->value.kind == PKL_PERSID || place->value.kind == PKL_EXTENSION ||
-        place->value.kind == PKL_BUFFER || place->value.kind == PKL_BROKEN)
+    if (place->value.kind == PKL_EXTENSION || place->value.kind == PKL_BUFFER ||
+        place->value.kind == PKL_BROKEN)
         return error_set(e, PB_EREADONLY, "%s is read-only", path_kind_name(place->value.kind));
     /* The class of an INST is a name inside that opcode. */
     if (PKL_ID_TAG(place->value.id) != PKL_TAG_VALUE &&

@@ -152,17 +152,12 @@ static enum pb_err put_where(struct ui *u, const struct pkl_child *way, size_t w
     return err;
 }
 
-static bool is_immutable(enum pkl_kind k)
-{
-    return k != PKL_LIST && k != PKL_DICT && k != PKL_SET && k != PKL_OBJECT && k != PKL_BYTEARRAY;
-}
-
+/* As in Python: another value at a place is one there, a change inside a value is one of it. */
 static enum pb_err ask(struct ui *u, const struct pkl_child *way, size_t n,
                        const struct shared_edit *x, uint64_t self, uint64_t around, size_t which,
                        struct error *e)
 {
     struct asked_where *a = mem_alloc(sizeof *a);
-    bool here = self > 1 && is_immutable(way[n - 1].value.kind);
     struct dialog *d;
     struct buf line, what;
 
@@ -182,7 +177,7 @@ static enum pb_err ask(struct ui *u, const struct pkl_child *way, size_t n,
     asked_where_free(u->asked);
     u->asked = a;
     d = dialog_new(u, _("Where?"), buttons, sizeof buttons / sizeof buttons[0],
-                   here ? WHERE_HERE : WHERE_EVERYWHERE, on_where);
+                   self > 1 ? WHERE_HERE : WHERE_EVERYWHERE, on_where);
     if (d == NULL)
         return error_nomem(e);
     buf_init(&line, BUF_MAX_LINE);

@@ -440,7 +440,8 @@ def asked_where():
                 size=(24, 80),
             )
             assert saved(name) == {"x": left, "y": {"n": 1}}, saved(name)
-    for where, left in (("o", [1, 2, 3]), ("e", [7])):
+    # Another value at a place is one there, as in Python, unless a person wants it everywhere.
+    for where, left in (("o", [1, 2, 3]), ("Enter", [1, 2, 3]), ("e", [7])):
         with Stage() as stage:
             name = put(stage, {"x": inner, "y": inner})
             stage.run(

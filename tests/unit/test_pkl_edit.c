@@ -374,9 +374,6 @@ static void test_refused(void **state)
         const char *says;
     } cases[] = {
         {B("\x80\x02}K\x01K\x02s."), "[1]@key=5", PB_EREADONLY, "key"},
-        {B("\x80\x02](Ppid\nK\x01"
-           "e."),
-         "[0]=5", PB_EREADONLY, "persistent"},
         {B("\x80\x02](K\x01Q\x82\x01"
            "e."),
          "[0]@pid=5", PB_EREADONLY, ""},
