@@ -57,7 +57,7 @@ static enum pb_err read_all(int fd, struct buf *out, const char *path, struct er
     enum pb_err err;
     ssize_t n;
 
-    while ((n = read(fd, piece, sizeof piece)) != 0) {
+    while (buf_status(out, NULL) == PB_OK && (n = read(fd, piece, sizeof piece)) != 0) {
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {

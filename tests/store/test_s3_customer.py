@@ -161,7 +161,7 @@ def files_that_hold_none(rig):
     for body in (b"", b"short", bytes(33), b"!" * 44, base64.b64encode(bytes(31))):
         told = rig.program("ls", "s3://", "--sse-c-key", rig.file(body), status=2)
         assert "holds no key" in told, told
-    told = rig.program("ls", "s3://", "--sse-c-key", rig.file(), status=3)
+    told = rig.program("ls", "s3://", "--sse-c-key", rig.file() + ".none", status=3)
     assert "cannot read" in told, told
 
 
