@@ -93,11 +93,13 @@ void s3_customer_begin(struct s3_request *r)
 static bool is_about_encryption(const struct s3_request *r, const struct cloud_problem *p,
                                 int status)
 {
-    bool says = (cloud_problem_is(p, "InvalidRequest") || cloud_problem_is(p, "InvalidArgument")) &&
-                strcasestr(p->message, "encryption");
+    bool fits = cloud_problem_is(p, "InvalidRequest") || cloud_problem_is(p, "InvalidArgument");
 
-    return status == 400 && ((r->q.action == S3_HEAD && !*p->code) ||
-                             (r->q.action == S3_GET && (says || !*p->message)));
+    if (status != 400)
+        return false;
+    if (r->q.action == S3_HEAD) /* its answer has no words */
+        return !*p->code;
+    return r->q.action == S3_GET && fits && (!*p->message || strcasestr(p->message, "encryption"));
 }
 
 bool s3_customer_again(struct s3_request *r, const struct http_result *a)

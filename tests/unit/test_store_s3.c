@@ -193,6 +193,13 @@ static const struct {
     {S3_GET, 301, "<Error><Code>PermanentRedirect</Code><Region>a\xe2\x80\xae</Region></Error>",
      PB_ESERVER, "in region a\\u202e", ""},
     {S3_GET, 400, ERROR_BODY("InternalThing"), PB_ESERVER, "HTTP 400", "HTTP 400"},
+    {S3_HEAD, 400, "", PB_EDENIED, "--sse-c-key FILE", "HTTP 400"},
+    {S3_GET, 400,
+     "<Error><Code>InvalidRequest</Code><Message>The object was stored using a form of Server Side "
+     "Encryption.</Message></Error>",
+     PB_EDENIED, "it is encrypted with a key of one's own (SSE-C)", "InvalidRequest"},
+    {S3_GET, 400, CLEAN_BODY("InvalidRequest"), PB_ESERVER, "HTTP 400 InvalidRequest", ""},
+    {S3_PUT, 400, CLEAN_BODY("InvalidArgument"), PB_ESERVER, "HTTP 400", ""},
     {S3_LIST_BUCKETS, 403, CLEAN_BODY("AccessDenied"), PB_EDENIED, "open a bucket by its name", ""},
 };
 
