@@ -43,7 +43,7 @@ enum pb_err local_errno(int number, const char *what, const char *path, struct e
     store_show(&shown, NULL, path, NULL, 0);
     err = error_errno(e, number, what, shown.data);
     buf_release(&shown);
-    return err;
+    return number == EACCES ? local_denied(err, path, e) : err;
 }
 
 enum pb_err local_fail(enum pb_err code, const char *path, const char *why, struct error *e)

@@ -6,6 +6,7 @@ import decimal
 import json
 import os
 import pickle
+import pwd
 import signal
 import stat
 import subprocess
@@ -209,10 +210,13 @@ def test_not_files(p: Place):
 
 def test_denied(p: Place):
     os.chmod(p.put("f", BYTES), 0)
-    p.as_nobody("show", "f").expect(5, "", "Permission denied")
+    me = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    why = f" --------- {me}; this is {me})"
+    p.as_nobody("show", "f").expect(5, "", "Permission denied (" + why[1:])
     p.as_nobody("cp", "f", "g").expect(5, "")
     os.mkdir(p.path("d"), 0)
-    p.as_nobody("ls", "d").expect(5, "")
+    p.as_nobody("ls", "d").expect(5, "", "/d" + why)
+    p.as_nobody("show", "d/inside").expect(5, "", "/d" + why)
     os.chmod(p.path("f"), 0o444)
     p.as_nobody("set", "f", ".age=31").expect(5, "")
     same(p.get("f"), BYTES)
