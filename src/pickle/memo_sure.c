@@ -7,8 +7,7 @@
  */
 #include <stdlib.h>
 
-#include "cursor.h"
-#include "index.h"
+#include "walk_machine.h"
 
 /* Then everything is read: pages asked for, slots that had to be looked into. */
 #define PAGES_MOST 4u
@@ -125,23 +124,8 @@ static bool pop_level(struct memo_sure *s)
 static bool make(struct memo_sure *s, const struct op *op)
 {
     enum pkl_kind kind = op_kind(op->code);
-    bool sure = true;
+    bool sure = walk_is_marked(op->code) ? pop_level(s) : pop(s, walk_takes(op->code));
 
-    switch (op->code) {
-    case 't':
-    case 'l':
-    case 'd':
-    case 'i':
-    case 'o':
-    case 0x91:
-        sure = pop_level(s);
-        break;
-    default:
-        sure = pop(s, op->code == 'Q' || op->code == 0x85    ? 1
-                      : op->code == 0x87 || op->code == 0x92 ? 3
-                                                             : 2);
-        break;
-    }
     return push(s, kind == PKL_TUPLE ? sure : kind != PKL_LIST && kind != PKL_DICT);
 }
 

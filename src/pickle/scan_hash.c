@@ -298,7 +298,7 @@ enum pb_err scan_hash_check(struct pkl_doc *d, size_t first, size_t per, struct 
 
         if (flags & SV_UNHASHABLE)
             err = run ? error_set(e, PB_EPICKLE, "an unhashable value as a key or member")
-                      : unhashable(v->kind == KIND_REF ? PKL_LIST : (enum pkl_kind)v->kind, e);
+                      : unhashable((enum pkl_kind)v->kind, e);
         else if (flags & SV_DOUBT)
             err = run ? look_run(&l, v, per, e) : look_single(&l, v, e);
         if (err == PB_OK && flags != 0)
