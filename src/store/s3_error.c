@@ -159,7 +159,7 @@ bool s3_words(const struct cloud_request *q, struct cloud_problem *p, int status
             text_escape(why, p->region, strlen(p->region));
         }
     } else if (s3_customer_words((const struct s3_request *)q, p, status, why)) {
-        *err = PB_EDENIED;
+        *err = *p->code ? PB_EDENIED : PB_ESERVER; /* no words: that is only the likely reason */
     } else if (!*p->code && status == 404 && !q->key) {
         buf_puts(why, _("there is no such bucket"));
     } else {

@@ -114,7 +114,7 @@ def test_every_command(p: Place):
         for words in (["show", own], ["set", own, ".age=31"], ["cp", own, own + "2"],
                       ["scan", own], ["mv", own + "2", own + "3"]):
             watch.run(*words, "--sse-c-key", key.name)
-        watch.run("show", own, status=5)
+        watch.run("show", own, status=7)
         watch.run("ls", at, "--sse-c-key", p.put("no-key", CUSTOMER[1:]), status=2)
         os.unlink(p.path("no-key"))
     for words in (

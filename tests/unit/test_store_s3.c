@@ -193,7 +193,7 @@ static const struct {
     {S3_GET, 301, "<Error><Code>PermanentRedirect</Code><Region>a\xe2\x80\xae</Region></Error>",
      PB_ESERVER, "in region a\\u202e", ""},
     {S3_GET, 400, ERROR_BODY("InternalThing"), PB_ESERVER, "HTTP 400", "HTTP 400"},
-    {S3_HEAD, 400, "", PB_EDENIED, "--sse-c-key FILE", "HTTP 400"},
+    {S3_HEAD, 400, "", PB_ESERVER, "--sse-c-key FILE", "HTTP 400"},
     {S3_GET, 400,
      "<Error><Code>InvalidRequest</Code><Message>The object was stored using a form of Server Side "
      "Encryption.</Message></Error>",
