@@ -98,7 +98,7 @@ static void ask_draw_bottom(struct ui *u, struct view *v, const struct region *r
     screen_fill(r, y + 1, 0, 1, r->w, STYLE_NORMAL);
     if (a->note.wrong)
         column = prompt_column(&a->prompt, r->s, STYLE_TYPED, a->note.at, r->w - x - 1);
-    layout_note(r, y + 1, x, &a->note, column);
+    layout_note(r, y, y + 1, x, &a->note, column);
 }
 
 static const struct view_ops view_ask = {

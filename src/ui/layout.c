@@ -291,8 +291,10 @@ static void draw_keys(struct ui *u, const struct region *r)
     buf_release(&key);
 }
 
-void layout_note(const struct region *r, int y, int x, const struct ask_note *note, int column)
+void layout_note(const struct region *r, int typed, int y, int x, const struct ask_note *note,
+                 int column)
 {
+    int next = y + (y - typed); /* one row further away from what is typed */
     enum style style = note->wrong ? STYLE_ERROR : STYLE_DIM;
     struct region line = region_part(r, y, x, 1, r->w - x);
     int width = screen_width(r->s, style, note->text.data, note->text.len);
@@ -300,6 +302,11 @@ void layout_note(const struct region *r, int y, int x, const struct ask_note *no
     screen_fill(r, y, 0, 1, r->w, STYLE_NORMAL);
     if (!note->wrong || column < 0) {
         (void)screen_field(&line, 0, 0, line.w, style, note->text.data, note->text.len);
+    } else if (column + 2 + width > line.w && column < width + 2 && next >= 0 && next < r->h) {
+        /* On neither side of the caret is there room. */
+        (void)screen_puts(&line, 0, column, STYLE_ERROR, "^");
+        screen_fill(r, next, 0, 1, r->w, STYLE_NORMAL);
+        (void)screen_field(r, next, 0, r->w, style, note->text.data, note->text.len);
     } else if (column + 2 + width <= line.w || column < width + 2) {
         (void)screen_puts(&line, 0, column, STYLE_ERROR, "^");
         (void)screen_field(&line, 0, column + 2, line.w - column - 2, style, note->text.data,

@@ -321,7 +321,10 @@ void layout_draw(struct ui *u);
 int layout_left_width(const struct ui *u); /* columns of the left one of two panes */
 bool layout_narrow(const struct ui *u);
 const char *ui_spinner(const struct ui *u);
-void layout_note(const struct region *r, int y, int x, const struct ask_note *note, int column);
+/* What is said on line y about what is typed on the line beside it, from x on; a caret under
+ * `column`, unless that is -1. */
+void layout_note(const struct region *r, int typed, int y, int x, const struct ask_note *note,
+                 int column);
 /* "12 s" once `since` is two seconds ago, else nothing. */
 void ui_seconds(struct buf *out, uint64_t since);
 /* Bytes, rate and time left of a transfer, and a bar. */

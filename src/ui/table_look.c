@@ -135,7 +135,7 @@ static void draw_editor(struct table_view *t, struct ask *a, const struct region
     if (a->note.wrong)
         column = prompt_column(&a->prompt, r->s, STYLE_TYPED, a->note.at, r->w - x);
     if (note_y >= 0)
-        layout_note(r, note_y, x, &a->note, column);
+        layout_note(r, y, note_y, x, &a->note, column);
 }
 
 static void draw_status(struct table_view *t, const struct region *r)

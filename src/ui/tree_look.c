@@ -140,7 +140,7 @@ static void draw_editor(struct ui *u, struct ask *a, const struct region *r, int
     if (a->note.wrong)
         column = prompt_column(&a->prompt, r->s, STYLE_TYPED, a->note.at, r->w - x);
     if (note_y >= 0)
-        layout_note(r, note_y, x, &a->note, column);
+        layout_note(r, y, note_y, x, &a->note, column);
 }
 
 static bool row_above(void *ctx, uint64_t row, uint64_t *parent)

@@ -59,7 +59,7 @@ def objects_and_containers():
             expect datetime.date
             key ^U
             type datetime.date(2024, 2, 30)
-            expect ^ a day
+            expect a day of this month is
             key Enter Left Backspace Backspace
             type 29
             key Enter
@@ -95,6 +95,21 @@ def objects_and_containers():
         assert value["l"] == (1, "two", {3}), value
         assert value["od"] == collections.deque([1, 2], 2), value
         assert type(value["u"]) is collections.UserDict and value["u"] == {"k": 2}, value
+
+
+def long_reason():
+    """What is wrong is read in a narrow pane, too, above the value where it is on the last line."""
+    with Stage() as stage:
+        put(stage, {"n%d" % i: i for i in range(30)})
+        wrong = """
+            key e ^U
+            type datetime.date(2021, 13, 1)
+            key Enter
+            expect a month is from 1 to 12
+            expect .date(2021, 13, 1)
+            key Esc
+        """
+        stage.run("key j\n" + wrong + "key G\n" + wrong, where=WHERE, size=(24, 80))
 
 
 def doubts():
@@ -658,6 +673,7 @@ if __name__ == "__main__":
         main(
             [
                 objects_and_containers,
+                long_reason,
                 doubts,
                 shared,
                 typed_before,
