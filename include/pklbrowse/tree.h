@@ -45,6 +45,17 @@ void tree_row_release(struct tree_row *r);
 enum pb_err tree_row(struct tree *t, uint64_t row, size_t preview_bytes, struct tree_row *r,
                      struct error *e) PB_CHECK;
 
+/* Rows one after the other, whatever is expanded: the next one costs the same at any depth.  The
+ * children of one come next when it is entered as soon as it was given.  The tree must not change
+ * meanwhile. */
+struct tree_walk;
+enum pb_err tree_walk_new(struct tree *t, struct tree_walk **out, struct error *e) PB_CHECK;
+void tree_walk_free(struct tree_walk *w); /* NULL is fine */
+enum pb_err tree_walk_next(struct tree_walk *w, size_t preview_bytes, struct tree_row *r,
+                           bool *there, struct error *e) PB_CHECK;
+enum pb_err tree_walk_enter(struct tree_walk *w, const struct tree_row *r,
+                            struct error *e) PB_CHECK;
+
 enum pb_err tree_expand(struct tree *t, uint64_t row,
                         struct error *e) PB_CHECK; /* leaf or expanded: nothing */
 void tree_collapse(struct tree *t, uint64_t row);

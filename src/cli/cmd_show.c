@@ -53,16 +53,6 @@ static enum pb_err print_value(struct cli *c, struct pkl_view *v, const struct p
 /* --- the tree -----------------------------------------------------------------------------------
  */
 
-/* The rows that were opened on the way to the one being printed; no other is open, so that memory
- * and the cost of finding a row stay those of the way. */
-struct opened {
-    struct opened_row {
-        uint64_t row;
-        unsigned depth;
-    } * data;
-    size_t len, cap;
-};
-
 static enum pb_err print_row(struct cli *c, const struct tree_row *r, unsigned indent, bool opens,
                              struct error *e)
 {
@@ -86,42 +76,31 @@ static enum pb_err print_row(struct cli *c, const struct tree_row *r, unsigned i
     return err;
 }
 
-/* Closes what was opened at this depth or below; the row that follows it. */
-static uint64_t close_to(struct tree *t, struct opened *way, unsigned depth, uint64_t row)
-{
-    while (way->len > 0 && way->data[way->len - 1].depth >= depth) {
-        row = way->data[way->len - 1].row + 1;
-        tree_collapse(t, row - 1);
-        way->len--;
-    }
-    return row;
-}
-
 /* named: the first row is what was asked for, shared or not. */
 static enum pb_err print_rows(struct cli *c, struct tree *t, bool named, struct error *e)
 {
-    struct opened way = {0};
+    struct tree_walk *w;
     struct tree_row r;
-    enum pb_err err = PB_OK;
+    bool there = true;
+    enum pb_err err = tree_walk_new(t, &w, e);
 
+    if (err != PB_OK)
+        return err;
     tree_row_init(&r);
-    for (uint64_t row = 0; row < tree_rows(t) && err == PB_OK; row++) {
+    for (bool first = named; err == PB_OK; first = false) {
         bool opens;
 
-        err = tree_row(t, row, TREE_PREVIEW, &r, e);
-        if (err != PB_OK)
+        err = tree_walk_next(w, TREE_PREVIEW, &r, &there, e);
+        if (err != PB_OK || !there)
             break;
-        row = close_to(t, &way, r.depth, row);
-        opens = r.expandable && (!r.shared || (named && row == 0)) &&
+        opens = r.expandable && (!r.shared || first) &&
                 (c->args->depth == 0 || r.depth < c->args->depth);
         err = print_row(c, &r, r.depth, opens, e);
         if (err == PB_OK && opens)
-            err = tree_expand(t, row, e);
-        if (err == PB_OK && opens && !vec_push(&way, ((struct opened_row){row, r.depth})))
-            err = error_nomem(e);
+            err = tree_walk_enter(w, &r, e);
     }
-    vec_release(&way);
     tree_row_release(&r);
+    tree_walk_free(w);
     return err;
 }
 

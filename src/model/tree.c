@@ -61,7 +61,7 @@ void tree_node_take(struct tree_node *parent, size_t i)
     parent->nkids--;
 }
 
-enum pb_err tree_node_put(struct tree_node *parent, struct tree_node *kid, struct error *e)
+static enum pb_err node_link(struct tree_node *parent, struct tree_node *kid, struct error *e)
 {
     if (parent->nkids == parent->cap && !vec_grow_((void **)&parent->kids, &parent->cap,
                                                    parent->nkids + 1, sizeof(parent->kids[0])))
@@ -71,8 +71,15 @@ enum pb_err tree_node_put(struct tree_node *parent, struct tree_node *kid, struc
     parent->kids[i] = kid;
     parent->nkids++;
     kid->parent = parent;
-    tree_node_grow(parent, kid->visible);
     return PB_OK;
+}
+
+enum pb_err tree_node_put(struct tree_node *parent, struct tree_node *kid, struct error *e)
+{
+    enum pb_err err = node_link(parent, kid, e);
+    if (err == PB_OK)
+        tree_node_grow(parent, kid->visible);
+    return err;
 }
 
 static void node_drop_kid(struct tree_node *parent, size_t i)
@@ -82,6 +89,7 @@ static void node_drop_kid(struct tree_node *parent, size_t i)
     tree_node_free(kid);
 }
 
+/* Nobody above counts its rows yet. */
 static enum pb_err node_add_kid(struct tree_node *parent, const struct pkl_child *child,
                                 uint64_t position, uint64_t count, struct tree_node **out,
                                 struct error *e)
@@ -92,7 +100,7 @@ static enum pb_err node_add_kid(struct tree_node *parent, const struct pkl_child
     kid->child = *child;
     kid->position = position;
     kid->count = kid->settled = kid->visible = count;
-    enum pb_err err = tree_node_put(parent, kid, e);
+    enum pb_err err = node_link(parent, kid, e);
     if (err != PB_OK)
         free(kid);
     else
@@ -285,11 +293,13 @@ uint64_t tree_rows(const struct tree *t)
 
 /* --- expanding ----------------------------------------------------------------------------- */
 
-/* Expands child `position` of parent if it has children; *out is NULL for a leaf. */
-static enum pb_err expand_at(struct tree *t, struct tree_node *parent, uint64_t position,
-                             struct tree_node **out, struct error *e)
+/* Expands child `position` of parent if it has children; *out is NULL for a leaf.  Where it was not
+ * expanded, `*fresh`, nobody above counts its rows yet. */
+static enum pb_err open_at(struct tree *t, struct tree_node *parent, uint64_t position,
+                           struct tree_node **out, bool *fresh, struct error *e)
 {
     *out = NULL;
+    *fresh = false;
     size_t i = tree_kid_at(parent, position);
     if (i < parent->nkids && parent->kids[i]->position == position) {
         *out = parent->kids[i];
@@ -302,7 +312,18 @@ static enum pb_err expand_at(struct tree *t, struct tree_node *parent, uint64_t 
         err = tree_count_children(t, &child.value, &count, e);
     if (err != PB_OK || count == 0)
         return err;
+    *fresh = true;
     return node_add_kid(parent, &child, position, count, out, e);
+}
+
+static enum pb_err expand_at(struct tree *t, struct tree_node *parent, uint64_t position,
+                             struct tree_node **out, struct error *e)
+{
+    bool fresh;
+    enum pb_err err = open_at(t, parent, position, out, &fresh, e);
+    if (err == PB_OK && fresh)
+        tree_node_grow(parent, (*out)->visible);
+    return err;
 }
 
 enum pb_err tree_expand(struct tree *t, uint64_t row, struct error *e)
@@ -333,45 +354,73 @@ void tree_collapse_below(struct tree *t, uint64_t row)
         node_drop_kid(at.node, at.node->nkids - 1);
 }
 
+/* One of those that are expanded level after level; its parent is another one, in front of it. */
+struct level_item {
+    struct tree_node *node;
+    size_t parent;
+    unsigned level;
+    bool fresh;
+    uint64_t grown; /* rows that came below it and are not in its `visible` yet */
+};
+struct level_queue {
+    struct level_item *data;
+    size_t len, cap;
+};
+
+/* From the deepest up, each once: adding every one to all above it costs the square of the depth.
+ */
+static void count_grown(struct level_queue *q)
+{
+    for (size_t i = q->len; i-- > 1;) {
+        struct level_item *it = &q->data[i], *parent = &q->data[it->parent];
+        parent->grown += it->grown + (it->fresh ? it->node->visible : 0);
+        it->node->visible += it->grown;
+    }
+    if (q->len > 0)
+        tree_node_grow(q->data[0].node, q->data[0].grown);
+}
+
+static enum pb_err expand_kids(struct tree *t, struct level_queue *q, size_t i, uint64_t *budget,
+                               bool *complete, struct error *e)
+{
+    struct level_item it = q->data[i];
+    enum pb_err err = PB_OK;
+    for (uint64_t p = 0; err == PB_OK && p < it.node->count; p++) {
+        struct pkl_child child;
+        struct level_item kid = {.parent = i, .level = it.level + 1};
+        if ((*budget)-- == 0) {
+            *budget = 0;
+            *complete = false;
+            return PB_OK;
+        }
+        if (!vec_reserve(q, q->len + 1))
+            return error_nomem(e);
+        err = tree_fetch(t, it.node, p, &child, e);
+        if (err == PB_OK && !child.value.ref)
+            err = open_at(t, it.node, p, &kid.node, &kid.fresh, e);
+        if (err == PB_OK && kid.node)
+            q->data[q->len++] = kid;
+    }
+    return err;
+}
+
 /*
  * Expands level after level below `top`, `levels` deep, looking at no more than `budget` places.
- * Breadth first, so that a limit cuts the deepest rows; the queue is a list of nodes made by this
- * very call.
+ * Breadth first, so that a limit cuts the deepest rows.
  */
 static enum pb_err expand_levels(struct tree *t, struct tree_node *top, unsigned levels,
                                  uint64_t budget, bool *complete, struct error *e)
 {
-    struct {
-        struct level_item {
-            struct tree_node *node;
-            unsigned level;
-        } * data;
-        size_t len, cap;
-    } queue = {0};
+    struct level_queue queue = {0};
     enum pb_err err = PB_OK;
     *complete = true;
-    if (!vec_push(&queue, ((struct level_item){top, 0})))
-        err = error_nomem(e);
-    for (size_t i = 0; err == PB_OK && i < queue.len; i++) {
-        struct level_item it = queue.data[i];
-        if (it.level >= levels)
-            continue;
-        for (uint64_t p = 0; err == PB_OK && p < it.node->count; p++) {
-            if (budget-- == 0) {
-                *complete = false;
-                goto out;
-            }
-            struct pkl_child child;
-            struct tree_node *node = NULL;
-            err = tree_fetch(t, it.node, p, &child, e);
-            if (err == PB_OK && !child.value.ref)
-                err = expand_at(t, it.node, p, &node, e);
-            if (err == PB_OK && node &&
-                !vec_push(&queue, ((struct level_item){node, it.level + 1})))
-                err = error_nomem(e);
-        }
+    if (!vec_push(&queue, ((struct level_item){.node = top})))
+        return error_nomem(e);
+    for (size_t i = 0; err == PB_OK && *complete && i < queue.len; i++) {
+        if (queue.data[i].level < levels)
+            err = expand_kids(t, &queue, i, &budget, complete, e);
     }
-out:
+    count_grown(&queue);
     vec_release(&queue);
     return err;
 }
@@ -431,21 +480,18 @@ enum pb_err tree_child(struct tree *t, uint64_t row, struct pkl_child *out, stru
 
 /* --- paths --------------------------------------------------------------------------------- */
 
-enum pb_err tree_path(struct tree *t, uint64_t row, enum path_form form, struct buf *out,
-                      struct error *e)
+enum pb_err tree_path_at(struct tree *t, const struct tree_at *at, enum path_form form,
+                         struct buf *out, struct error *e)
 {
-    struct tree_at at;
     struct pkl_child last;
-    if (!tree_locate(t, row, &at))
-        return error_set(e, PB_ENOTFOUND, "the tree has no row %llu", (unsigned long long)row);
-    enum pb_err err = tree_fetch(t, at.parent, at.position, &last, e);
+    enum pb_err err = tree_fetch(t, at->parent, at->position, &last, e);
     /* The chain from the root down: nodes are linked upwards, so collect them first. */
     struct {
         const struct pkl_child **data;
         size_t len, cap;
     } chain = {0};
     bool ok = err == PB_OK && vec_push(&chain, &last);
-    for (const struct tree_node *n = at.parent; ok && n->parent; n = n->parent)
+    for (const struct tree_node *n = at->parent; ok && n->parent; n = n->parent)
         ok = vec_push(&chain, &n->child);
     if (err == PB_OK && !ok)
         err = error_nomem(e);
@@ -456,6 +502,15 @@ enum pb_err tree_path(struct tree *t, uint64_t row, enum path_form form, struct 
     }
     vec_release(&chain);
     return err != PB_OK ? err : buf_status(out, e);
+}
+
+enum pb_err tree_path(struct tree *t, uint64_t row, enum path_form form, struct buf *out,
+                      struct error *e)
+{
+    struct tree_at at;
+    if (!tree_locate(t, row, &at))
+        return error_set(e, PB_ENOTFOUND, "the tree has no row %llu", (unsigned long long)row);
+    return tree_path_at(t, &at, form, out, e);
 }
 
 /* Which row of an expanded one a place is.  Attributes stand among the object's children, so that

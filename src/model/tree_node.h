@@ -64,6 +64,8 @@ struct tree_at {
     unsigned depth;
 };
 
+enum pb_err tree_path_at(struct tree *t, const struct tree_at *at, enum path_form form,
+                         struct buf *out, struct error *e) PB_CHECK;
 bool tree_locate(const struct tree *t, uint64_t row, struct tree_at *out);
 uint64_t tree_row_of(const struct tree_node *parent, uint64_t position);
 enum pb_err tree_fetch(struct tree *t, const struct tree_node *parent, uint64_t position,

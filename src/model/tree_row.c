@@ -122,14 +122,14 @@ static const char *first_place(struct tree *t, pkl_id target)
 }
 
 /* What stood there before it may have been deleted. */
-static bool is_first_place(struct tree *t, uint64_t row, pkl_id target)
+static bool is_first_place(struct tree *t, const struct tree_at *at, pkl_id target)
 {
     const char *first = first_place(t, target);
     struct buf own;
     bool same = false;
 
     buf_init(&own, BUF_MAX_LINE);
-    if (first != NULL && tree_path(t, row, PATH_FORM_PYTHON, &own, NULL) == PB_OK &&
+    if (first != NULL && tree_path_at(t, at, PATH_FORM_PYTHON, &own, NULL) == PB_OK &&
         buf_status(&own, NULL) == PB_OK)
         same = own.len == strlen(first) && memcmp(own.data, first, own.len) == 0;
     buf_release(&own);
@@ -226,29 +226,28 @@ static void make_texts(struct tree *t, const struct tree_at *at, uint64_t count,
     }
 }
 
-enum pb_err tree_row(struct tree *t, uint64_t row, size_t preview_bytes, struct tree_row *r,
-                     struct error *e)
+/* What stands at a place, and how many children that has. */
+static enum pb_err fill(struct tree *t, const struct tree_at *at, size_t preview_bytes,
+                        struct tree_row *r, uint64_t *children, struct error *e)
 {
-    struct tree_at at;
     buf_clear(&r->label);
     buf_clear(&r->type);
     buf_clear(&r->preview);
     buf_clear(&r->was);
-    if (!tree_locate(t, row, &at))
-        return error_set(e, PB_ENOTFOUND, "the tree has no row %llu", (unsigned long long)row);
-    enum pb_err err = tree_fetch(t, at.parent, at.position, &r->child, e);
+    enum pb_err err = tree_fetch(t, at->parent, at->position, &r->child, e);
     if (err != PB_OK)
         return err;
     uint64_t count = 0;
     struct error why;
     err = tree_count_children(t, &r->child.value, &count, &why);
-    r->depth = at.depth;
+    *children = count;
+    r->depth = at->depth;
     r->expandable = err == PB_OK && count > 0;
-    r->expanded = at.node != NULL;
+    r->expanded = at->node != NULL;
     r->shared = r->child.value.ref && count > 0 && /* a shared leaf is just a value */
-                !is_first_place(t, row, r->child.value.target);
+                !is_first_place(t, at, r->child.value.target);
     make_label(t, &r->child, &r->label);
-    make_texts(t, &at, count, preview_bytes, r);
+    make_texts(t, at, count, preview_bytes, r);
     or_error(&r->preview, err, &why);
 
     struct pkl_node old = {0};
@@ -260,4 +259,82 @@ enum pb_err tree_row(struct tree *t, uint64_t row, size_t preview_bytes, struct 
                  pkl_preview(pkl_edit_saved_view(t->edit), &old, preview_bytes, &r->was, &why),
                  &why);
     return buf_status(&r->preview, e);
+}
+
+enum pb_err tree_row(struct tree *t, uint64_t row, size_t preview_bytes, struct tree_row *r,
+                     struct error *e)
+{
+    struct tree_at at;
+    uint64_t count;
+    if (!tree_locate(t, row, &at))
+        return error_set(e, PB_ENOTFOUND, "the tree has no row %llu", (unsigned long long)row);
+    return fill(t, &at, preview_bytes, r, &count, e);
+}
+
+/* --- one after the other ---------------------------------------------------------------------- */
+
+/* Nodes of the way down; they are none of the tree's expanded ones. */
+struct tree_walk {
+    struct tree *t;
+    struct tree_node *node; /* whose child comes next */
+    uint64_t next;          /* its position */
+    unsigned depth;
+    uint64_t count; /* children of the row that was given last */
+};
+
+enum pb_err tree_walk_new(struct tree *t, struct tree_walk **out, struct error *e)
+{
+    struct tree_walk *w = mem_alloc(sizeof *w);
+    if (!w)
+        return error_nomem(e);
+    *w = (struct tree_walk){.t = t, .node = t->stream};
+    *out = w;
+    return PB_OK;
+}
+
+static void leave(struct tree_walk *w)
+{
+    struct tree_node *gone = w->node;
+    for (size_t i = 0; i < TREE_CACHES; i++) {
+        if (w->t->caches[i].of == gone)
+            w->t->caches[i].of = NULL;
+    }
+    w->next = gone->position + 1;
+    w->node = gone->parent;
+    w->depth--;
+    free(gone);
+}
+
+void tree_walk_free(struct tree_walk *w)
+{
+    if (!w)
+        return;
+    while (w->node->parent)
+        leave(w);
+    free(w);
+}
+
+enum pb_err tree_walk_next(struct tree_walk *w, size_t preview_bytes, struct tree_row *r,
+                           bool *there, struct error *e)
+{
+    while (w->next >= w->node->count && w->node->parent)
+        leave(w);
+    *there = w->next < w->node->count;
+    if (!*there)
+        return PB_OK;
+    struct tree_at at = {.parent = w->node, .position = w->next++, .depth = w->depth};
+    return fill(w->t, &at, preview_bytes, r, &w->count, e);
+}
+
+enum pb_err tree_walk_enter(struct tree_walk *w, const struct tree_row *r, struct error *e)
+{
+    struct tree_node *n = mem_alloc(sizeof *n);
+    if (!n)
+        return error_nomem(e);
+    *n = (struct tree_node){
+        .parent = w->node, .child = r->child, .position = w->next - 1, .count = w->count};
+    w->node = n;
+    w->next = 0;
+    w->depth++;
+    return PB_OK;
 }
