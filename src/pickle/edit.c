@@ -427,25 +427,6 @@ static enum pb_err family(struct pkl_edit *ed, size_t number, const struct piece
     return err == PB_OK ? PB_OK : error_set(e, err, "%s", why.msg);
 }
 
-/* 'package.module.Name', or 'package.module:Class.Inner' where the name itself has dots. */
-enum pb_err edit_class_name(const struct literal *text, struct literal *out, struct buf *module,
-                            struct buf *name, struct error *e)
-{
-    const char *colon = memchr(text->data, ':', text->len), *dot = colon;
-
-    for (size_t i = text->len; dot == NULL && i-- > 0;) {
-        if (text->data[i] == '.')
-            dot = text->data + i;
-    }
-    if (dot == NULL || dot == text->data || dot + 1 == text->data + text->len ||
-        memchr(text->data, '\n', text->len) != NULL)
-        return error_set(e, PB_EUSAGE, "a class is named 'module.Name'");
-    buf_append(module, text->data, (size_t)(dot - text->data));
-    buf_append(name, dot + 1, (size_t)(text->data + text->len - dot - 1));
-    *out = (struct literal){.kind = PKL_GLOBAL, .module = module->data, .name = name->data};
-    return buf_status(name, e) == PB_OK ? buf_status(module, e) : PB_ENOMEM;
-}
-
 static enum pb_err set(struct pkl_edit *ed, const struct pkl_child *place,
                        const struct literal *value, bool apart, struct error *e)
 {
@@ -485,21 +466,14 @@ static enum pb_err set(struct pkl_edit *ed, const struct pkl_child *place,
 static enum pb_err set_value(struct pkl_edit *ed, const struct pkl_child *place,
                              const struct literal *value, bool apart, struct error *e)
 {
-    struct buf module, name;
-    struct pkl_child at;
-    struct literal named;
-    bool is_name;
-    enum pb_err err = edit_class_place(ed, place, value, &at, &is_name, e);
+    struct edit_typed t;
+    enum pb_err err = edit_name_typed(ed, place, value, &t, e);
 
-    if (err != PB_OK || !is_name)
-        return err == PB_OK ? set(ed, place, value, apart, e) : err;
-    buf_init(&module, BUF_MAX_TEXT);
-    buf_init(&name, BUF_MAX_TEXT);
-    err = edit_class_name(value, &named, &module, &name, e);
-    if (err == PB_OK)
-        err = set(ed, &at, &named, apart, e);
-    buf_release(&module);
-    buf_release(&name);
+    if (err != PB_OK)
+        return err;
+    if (!t.shown)
+        err = set(ed, &t.place, &t.value, apart, e);
+    edit_typed_release(&t);
     return err;
 }
 

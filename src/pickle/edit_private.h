@@ -282,9 +282,18 @@ enum pb_err edit_copy_as(struct pkl_edit *ed, const struct pkl_node *list, enum 
 /* A value with all that is inside it. */
 enum pb_err edit_add_copy(struct pkl_edit *ed, struct pkl_view *from, const struct pkl_node *node,
                           size_t *number, struct error *e) PB_CHECK;
-/* A class by its name; the two buffers, empty, hold the names. */
-enum pb_err edit_class_name(const struct literal *text, struct literal *out, struct buf *module,
-                            struct buf *name, struct error *e) PB_CHECK;
+/* edit_name.c: what is set as it was typed.  A class is named by a text, whose module ends where
+ * that of what stands there does; `shown`: it is what is shown of that, so nothing changes. */
+struct edit_typed {
+    struct pkl_child place;
+    struct literal value;
+    struct buf module, name; /* that a global borrows from */
+    bool shown;
+};
+enum pb_err edit_name_typed(struct pkl_edit *ed, const struct pkl_child *place,
+                            const struct literal *value, struct edit_typed *out,
+                            struct error *e) PB_CHECK;
+void edit_typed_release(struct edit_typed *t);
 /* PB_EREADONLY: a broken pickle. */
 enum pb_err edit_whole(struct pkl_edit *ed, struct error *e) PB_CHECK;
 /* Puts a value at a place whatever stands there; 0: the original. */

@@ -259,21 +259,14 @@ static enum pb_err set_everywhere(struct pkl_edit *ed, const struct pkl_uses *u,
 static enum pb_err set_all(struct pkl_edit *ed, const struct pkl_uses *u,
                            const struct pkl_child *at, const struct literal *value, struct error *e)
 {
-    struct buf module, name;
-    struct pkl_child class;
-    struct literal named;
-    bool is_name;
-    enum pb_err err = edit_class_place(ed, at, value, &class, &is_name, e);
+    struct edit_typed t;
+    enum pb_err err = edit_name_typed(ed, at, value, &t, e);
 
-    if (err != PB_OK || !is_name)
-        return err == PB_OK ? set_everywhere(ed, u, at, value, e) : err;
-    buf_init(&module, BUF_MAX_TEXT);
-    buf_init(&name, BUF_MAX_TEXT);
-    err = edit_class_name(value, &named, &module, &name, e);
-    if (err == PB_OK)
-        err = set_everywhere(ed, u, &class, &named, e);
-    buf_release(&module);
-    buf_release(&name);
+    if (err != PB_OK)
+        return err;
+    if (!t.shown)
+        err = set_everywhere(ed, u, &t.place, &t.value, e);
+    edit_typed_release(&t);
     return err;
 }
 

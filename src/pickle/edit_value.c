@@ -291,6 +291,15 @@ enum pb_err edit_whole(struct pkl_edit *ed, struct error *e)
     return error_set(e, PB_EREADONLY, "a broken pickle is read-only: %s", why.msg);
 }
 
+static bool are_keywords(const struct literal *value)
+{
+    const struct literal *key = value->kind == PKL_DICT ? value->first : NULL;
+
+    while (key != NULL && key->kind == PKL_STR && key->next != NULL)
+        key = key->next->next;
+    return value->kind == PKL_DICT && key == NULL;
+}
+
 /* Arguments are a tuple, names are set as names. */
 static enum pb_err part_may_go(const struct pkl_child *place, const struct literal *value,
                                struct error *e)
@@ -301,8 +310,9 @@ static enum pb_err part_may_go(const struct pkl_child *place, const struct liter
     case PKL_ARGS:
         return value->kind == PKL_TUPLE ? PB_OK : error_set(e, PB_EUSAGE, "arguments are a tuple");
     case PKL_KWARGS:
-        return value->kind == PKL_DICT ? PB_OK
-                                       : error_set(e, PB_EUSAGE, "keyword arguments are a dict");
+        return are_keywords(value)
+                   ? PB_OK
+                   : error_set(e, PB_EUSAGE, "keyword arguments are a dict whose keys are str");
     case PKL_STATE:
         return PB_OK;
     case PKL_CLASS:

@@ -20,7 +20,6 @@ import suite
 from suite import CORPUS, PROGRAM, begin, check, skip
 
 
-
 class Dict(dict):
     pass
 
@@ -305,6 +304,38 @@ def test_tables():
                     [PROGRAM, "show", "-", "[2]"], input=data, capture_output=True, check=False
                 )
                 check(r.stdout == b"3\n", r)
+
+
+# Names with dots, as STACK_GLOBAL has them; a class whose name in Python 2 is that of another.
+NESTED = b"\x80\x04\x8c\x0bcollections\x8c\x14OrderedDict.fromkeys\x93."
+OBJECT = b"\x80\x04\x8c\x03a.b\x8c\x0bOuter.Inner\x93)\x81}\x8c\x01xK\x01sb."
+UNICODE = b"\x80\x02]c__builtin__\nunicode\na."
+KEYWORDS = b"\x80\x04\x8c\x01m\x8c\x01K\x93K\x01\x85}\x8c\x01kK\x03s\x92."
+
+
+def test_names_that_are_typed():
+    """What is shown changes nothing; a module ends where that of what stands there does."""
+    for data, edit, want in (
+        (NESTED, "@0=<global collections.OrderedDict.fromkeys>", NESTED),
+        (OBJECT, "@class='a.b.Outer.Inner'", OBJECT),
+        (OBJECT, "@class='a.b:Outer.Inner'", OBJECT),
+        (OBJECT, "@class='a.b.Other'", OBJECT.replace(b"\x0bOuter.Inner", b"\x05Other")),
+        (
+            OBJECT,
+            "@class='c.d.E'",
+            OBJECT.replace(b"\x0bOuter.Inner", b"\x01E").replace(b"a.b", b"c.d"),
+        ),
+        (UNICODE, "[0]=<class 'str'>", UNICODE),
+        (UNICODE, "[0]=<class 'int'>", UNICODE.replace(b"unicode", b"long")),
+        (KEYWORDS, "@kwargs={'n': 3}", KEYWORDS.replace(b"k", b"n")),
+    ):
+        for how in ((), ("--everywhere",)):
+            status, now, err = command(data, "set", edit, *how)
+            check(status == 0 and now == want, edit, how, status, now, err)
+    status, now, err = command(NESTED, "set", "@0=<global collections.OrderedDict.popitem>")
+    check(pickle.loads(now).__name__ == "popitem", status, now, err)
+    status, now, err = command(KEYWORDS, "set", "@kwargs={1: 2}")
+    check(status == 2 and now == b"" and "whose keys are str" in err, status, now, err)
 
 
 def main():
