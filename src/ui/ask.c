@@ -7,6 +7,7 @@
 #include <pklbrowse/text.h>
 
 #include "commands.h"
+#include "complete.h"
 #include "state.h"
 
 #define ASK_MAX (256u * 1024u) /* bytes that may be typed or edited in a line */
@@ -20,13 +21,14 @@ static enum context ask_context(const struct ui *u)
 static void check(struct ui *u, struct ask *a)
 {
     buf_clear(&a->note.text);
+    a->offered = false;
     a->note.wrong = false;
     a->note.at = 0;
     if (a->ops->check != NULL)
         a->ops->check(u, a->prompt.text.data, a->prompt.text.len, &a->note);
 }
 
-static void text_changed(struct ui *u, struct ask *a)
+void ask_changed(struct ui *u, struct ask *a)
 {
     check(u, a);
     if (a->ops->changed != NULL)
@@ -43,7 +45,7 @@ static bool ask_key(struct ui *u, struct view *v, uint32_t key)
     if (!prompt_insert(&a->prompt, utf8, utf8_encode(key, utf8)))
         ui_say(u, SAY_WARNING, "There is no room for more in this line.");
     else
-        text_changed(u, a);
+        ask_changed(u, a);
     return true;
 }
 
@@ -67,7 +69,7 @@ static void ask_free(struct ui *u, struct view *v)
 {
     struct ask *a = (struct ask *)v;
 
-    (void)u;
+    complete_forget(u);
     if (a->ops->release != NULL)
         a->ops->release(a->ctx);
     prompt_release(&a->prompt);
@@ -148,7 +150,7 @@ void cmd_line(struct ui *u, int op)
         return;
     prompt_edit(&a->prompt, (enum prompt_op)op);
     if (!moves)
-        text_changed(u, a);
+        ask_changed(u, a);
 }
 
 /* -1: what was typed before; 1: back to what is typed now. */
@@ -162,7 +164,7 @@ void cmd_line_before(struct ui *u, int direction)
     if (direction > 0 && a->back == 1) {
         prompt_replace(&a->prompt, a->now.data, a->now.len);
         a->back = 0;
-        text_changed(u, a);
+        ask_changed(u, a);
         return;
     }
     text = typed_before(&u->typed, a->ops, direction < 0 ? a->back + 1 : a->back - 1);
@@ -174,7 +176,7 @@ void cmd_line_before(struct ui *u, int direction)
     }
     a->back = direction < 0 ? a->back + 1 : a->back - 1;
     prompt_replace(&a->prompt, text, strlen(text));
-    text_changed(u, a);
+    ask_changed(u, a);
 }
 
 void cmd_accept(struct ui *u, int arg)
@@ -184,6 +186,8 @@ void cmd_accept(struct ui *u, int arg)
     char *text;
 
     (void)arg;
+    if (a != NULL && a->offered)
+        check(u, a);
     if (a == NULL || a->note.wrong)
         return; /* the note says what is wrong */
     n = a->prompt.text.len;

@@ -74,6 +74,9 @@ bool need_shown(const struct ui *u, const struct command *c)
         return false;
     if ((c->needs & SHOW_EDITOR) != 0 && (ask_top(u) == NULL || ask_top(u)->ops->take == NULL))
         return false;
+    if ((c->needs & SHOW_COMPLETE) != 0 &&
+        (ask_top(u) == NULL || ask_top(u)->ops->complete == NULL))
+        return false;
     if ((c->needs & SHOW_INT) != 0 && !value_is_int(u))
         return false;
     if ((c->needs & SHOW_MARKED) != 0 &&

@@ -38,6 +38,9 @@ void cmd_copy(struct ui *u, int value);
 /* write_value.c */
 void cmd_write_value(struct ui *u, int arg);
 
+/* complete.c */
+void cmd_line_complete(struct ui *u, int arg);
+
 /* find.c */
 void cmd_find(struct ui *u, int arg);
 void cmd_find_next(struct ui *u, int direction);

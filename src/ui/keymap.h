@@ -37,7 +37,8 @@ enum need {
     SHOW_HERE = 512,     /* something is listed, or open, in the pane with the focus */
     SHOW_EDITOR = 1024,  /* the line is a value, which may go through the editor */
     SHOW_MARKED = 4096,  /* objects are marked */
-    SHOW_INT = 2048      /* the value that is open is an int */
+    SHOW_INT = 2048,     /* the value that is open is an int */
+    SHOW_COMPLETE = 8192 /* the line can be completed */
 };
 
 struct command {

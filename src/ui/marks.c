@@ -8,6 +8,7 @@
 #include <pklbrowse/text.h>
 
 #include "commands.h"
+#include "complete.h"
 #include "state.h"
 
 /* --- marks ---------------------------------------------------------------------------------- */
@@ -502,6 +503,7 @@ static bool copy_accept(struct ui *u, const char *text, size_t n, void *ctx, str
 static const struct ask_ops copy_ops = {
     .label = N_("copy to: "),
     .check = copy_check,
+    .complete = complete_location,
     .accept = copy_accept,
     .cancelled = many_stop,
 };

@@ -7,6 +7,7 @@
 #include <pklbrowse/text.h>
 
 #include "commands.h"
+#include "complete.h"
 #include "state.h"
 
 #define KEPT 200 /* places */
@@ -362,8 +363,8 @@ static void go_check(struct ui *u, const char *text, size_t n, struct ask_note *
     switch (target_of(text, n)) {
     case TO_NOTHING:
         buf_puts(&note->text,
-                 _(".name [3] @0: in the value    s3://bucket/key or /file: a location    "
-                   "else: keys that begin so"));
+                 _("Tab completes    .name [3] @0: in the value    s3://bucket/key or /file: a "
+                   "location    else: keys that begin so"));
         break;
     case TO_PATH:
         check_path(text, n, note);
@@ -446,9 +447,33 @@ static bool go_accept(struct ui *u, const char *text, size_t n, void *ctx, struc
     return true;
 }
 
+static void go_complete(struct ui *u, struct completion *c)
+{
+    switch (target_of(c->typed, c->len)) {
+    case TO_NOTHING: /* what is nearest: the keys of the value, or the names beside it */
+        if (u->right_focus && u->right.tree != NULL)
+            complete_path(u, c);
+        else
+            complete_listed(u, c);
+        break;
+    case TO_PATH:
+        complete_path(u, c);
+        break;
+    case TO_LOCATION:
+        complete_location(u, c);
+        break;
+    case TO_PREFIX:
+        complete_listed(u, c);
+        if (c->count == 0)
+            complete_location(u, c); /* "s3:" is on its way to a location */
+        break;
+    }
+}
+
 static const struct ask_ops go_ops = {
     .label = N_("go to: "),
     .check = go_check,
+    .complete = go_complete,
     .accept = go_accept,
 };
 

@@ -7,6 +7,7 @@
 #include <pklbrowse/text.h>
 
 #include "commands.h"
+#include "complete.h"
 #include "state.h"
 
 void save_dropped(struct ui *u)
@@ -135,6 +136,7 @@ static bool as_accept(struct ui *u, const char *text, size_t n, void *ctx, struc
 static const struct ask_ops as_ops = {
     .label = N_("save as: "),
     .check = as_check,
+    .complete = complete_location,
     .accept = as_accept,
 };
 

@@ -21,6 +21,8 @@
 #include "typed.h"
 
 struct audit;
+struct completer;
+struct completion;
 struct find;
 struct script;
 struct term;
@@ -271,6 +273,7 @@ struct ui {
     struct app_count *count; /* of a place, running or over; NULL: none */
     struct location links_of;
     struct value_writer *writer; /* of a value to a file: asked, or written; or NULL */
+    struct completer *completer; /* reads a folder for a line that is typed, or NULL */
     struct asked_where *asked;   /* an edit that waits for an answer, or NULL */
     struct ahead ahead;
     struct pointer pointer;
@@ -447,6 +450,8 @@ struct ask_ops {
     void (*changed)(struct ui *u, const char *text, size_t n);
     /* Enter.  False: stays open (a message or note says why). */
     bool (*accept)(struct ui *u, const char *text, size_t n, void *ctx, struct ask_note *note);
+    /* Tab: what may stand in place of the text before the cursor.  May be NULL. */
+    void (*complete)(struct ui *u, struct completion *c);
     /* May be NULL: the text cannot go through the editor.  Else: what the editor shows, and taking
      * what it wrote (false: wrong at *at). */
     void (*long_text)(struct ui *u, const char *text, size_t n, void *ctx, struct buf *out);
@@ -461,11 +466,13 @@ struct ask {
     struct ask_note note;
     size_t back;    /* the text is the one typed so many times before; 0: it is a new one, */
     struct buf now; /* which waits here meanwhile */
+    bool offered;   /* the note is about what Tab found */
     void *ctx;
 };
 /* Takes over ctx, also when there is no memory. */
 void ask_open(struct ui *u, const struct ask_ops *ops, void *ctx, const char *text, size_t n);
-struct ask *ask_top(const struct ui *u); /* the topmost view, when it is one */
+struct ask *ask_top(const struct ui *u);       /* the topmost view, when it is one */
+void ask_changed(struct ui *u, struct ask *a); /* its text was */
 void ask_draw(struct ui *u, struct ask *a, const struct region *r, int y, int x, int width);
 
 /* dialog.c */

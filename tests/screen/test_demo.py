@@ -1051,6 +1051,90 @@ def write_value():
     assert fault is None, "\n" + (fault or "")
 
 
+def completion():
+    """Tab in a path or a place that is typed: as far as there is one way, else what there is."""
+    with Stage() as stage:
+        with open(stage.path("keys.pkl"), "wb") as f:
+            pickle.dump({"alpha": {"beta one": [1, {"x": 2}], "beta two": 0, "gamma": 1},
+                         "alpine": slice(1, 2), "\u00e9t\u00e9": 1, "\u00e8re": 2, (1, "t"): 3,
+                         "many": {str(i): i for i in range(5000)}}, f)
+        seen, _ = stage.run("""
+            key :
+            expect Tab completes
+            key Tab
+            shot all keys
+            key Esc :
+            type .alp
+            key Tab
+            expect .alpha  .alpine
+            type h
+            key Tab
+            expect go to: .alpha
+            key Tab
+            expect .gamma
+            type ['b
+            key Tab
+            expect go to: .alpha['beta\x20
+            expect ['beta one']  ['beta two']
+            type o
+            key Tab
+            expect go to: .alpha['beta one']
+            key Tab
+            expect [0]  [1]
+            type 1]
+            key Tab
+            expect go to: .alpha['beta one'][1].x
+            key Enter
+            expect ['alpha']['beta one'][1]['x']
+            key :
+            type ['
+            key Tab
+            expect ['été']  ['ère']
+            type zz
+            key Tab
+            shot nothing begins so
+            key ^U
+            type .alpine@
+            key Tab
+            expect @args
+            key ^U
+            type .many['49
+            key Tab
+            expect \u2026
+            key ^U
+            type [(1, 't'
+            key Tab Enter
+            expect [(1, 't')]
+            key Tab :
+            type my
+            key Tab
+            expect go to: my-bucket/
+            key ^U
+            type ./demo/my-bucket/mo
+            key Tab
+            await ./demo/my-bucket/models/
+            key Tab
+            await params
+            expect go to: ./demo/my-bucket/models/
+            shot a folder that is not listed
+            key ^U
+            type ./demo/no such/
+            key Tab
+            await nothing begins so
+            key ^U
+            type ./demo/keys
+            key Tab
+            expect go to: ./demo/keys.pkl
+            key Esc Tab e
+            key Tab
+            expect nothing to complete
+            key Esc S Tab
+            expect keys.pkl
+        """, where=["demo/keys.pkl"], size=(24, 100))
+    fault = compare("completion", seen)
+    assert fault is None, "\n" + (fault or "")
+
+
 def undo_redo():
     golden("undo_redo", """
         key Enter Enter
@@ -1211,6 +1295,6 @@ if __name__ == "__main__":
                    search, search_beside, configuration, palette, table, opcodes, sort,
                    bookmarks, preview,
                    long_values, long_ints, mouse, parents_stay, unknown_keys, quit_with_changes,
-                   resize, tree_moves, write_value, undo_redo, back_and_forward, messages,
-                   details, ascii_only,
+                   resize, tree_moves, write_value, completion, undo_redo, back_and_forward,
+                   messages, details, ascii_only,
                    hostile_names_and_values, script_failures, no_terminal]))

@@ -31,7 +31,7 @@ SCRIPTS = [
         key ^O Esc ^P Esc F9 Esc
         key ^L ^Z M-m M-m
         key ? Esc F1 Esc
-        key : Esc R F5 [ ]
+        key : Tab Esc R F5 [ ]
         key Enter Tab l Tab Right Tab S-Tab F6
         key h Enter Left Enter Backspace l
         key Esc
