@@ -238,21 +238,25 @@ static bool has_file(const struct keep_job *k, const char *ending)
 }
 
 /* A stem that no file has yet; its bytes (or its record) are begun under a temporary name.  Who has
- * that file owns the stem, unless another had it before and is further: then there are bytes. */
+ * that file owns the stem, unless another had it before and is further: then there are bytes.  Or
+ * it was even removed again, as one of the oldest: then there are newer ones by now. */
 static enum pb_err take_stem(struct keep_job *k, struct error *e)
 {
     struct buf now;
-    unsigned i;
+    unsigned i, number;
 
     buf_init(&now, BUF_MAX_LINE);
     clock_format_basic(&now, clock_now());
-    for (i = behind_newest(k, &now); k->fd < 0 && i < 1000; i++) {
-        (void)snprintf(k->stem, sizeof k->stem, "%s-%03u", now.data, i);
+    number = behind_newest(k, &now);
+    for (i = 0; k->fd < 0 && number < 1000 && i < 1000; i++) {
+        (void)snprintf(k->stem, sizeof k->stem, "%s-%03u", now.data, number++);
         if (begin_file(k, PART) != PB_OK) {
             if (errno != EEXIST)
                 break;
-        } else if (has_file(k, ".record") || has_file(k, ".bytes")) {
+        } else if (has_file(k, ".record") || has_file(k, ".bytes") ||
+                   behind_newest(k, &now) >= number || strncmp(k->stem, now.data, now.len) != 0) {
             drop_file(k);
+            number = behind_newest(k, &now);
             errno = EEXIST;
         }
     }
