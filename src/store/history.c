@@ -26,6 +26,8 @@
 #define PIECE (256u * 1024u)
 #define NAME_SIZE HISTORY_NAME_SIZE
 #define FILE_SIZE (NAME_SIZE + 16) /* with an ending */
+#define NUMBERS 1000               /* of stems within a second */
+#define TRIES 1000                 /* for one that no other program takes at the same time */
 #define PART ".part"
 #define RECORD_PART ".record-part" /* another's PART may stand there for a moment */
 
@@ -182,26 +184,66 @@ static enum pb_err object_folder(struct keep_job *k, struct error *e)
     return err;
 }
 
-/* Stems sort by time: what is kept last must come last, also when the clock went back or many are
- * kept in a second.  *now becomes the second that counts; the number to begin with. */
-static unsigned behind_newest(const struct keep_job *k, struct buf *now)
+/* What a stem says.  Stems sort by time: what is kept last must come last, also when the clock went
+ * back or many are kept in a second. */
+struct moment {
+    int64_t second;
+    unsigned number; /* below NUMBERS */
+};
+
+static struct moment behind(struct moment m)
+{
+    struct moment next = {m.second, m.number + 1};
+
+    if (next.number == NUMBERS)
+        next = (struct moment){m.second + 1, 0};
+    return next;
+}
+
+static bool is_before(struct moment a, struct moment b)
+{
+    return a.second != b.second ? a.second < b.second : a.number < b.number;
+}
+
+/* 20261122T100203Z-000 with what follows */
+static bool read_stem(const char *s, struct moment *out)
+{
+    char iso[sizeof "2026-11-22T10:02:03Z"];
+    uint64_t number;
+
+    if (strlen(s) < sizeof "20261122T100203Z-000" - 1 || s[8] != 'T' || s[15] != 'Z' ||
+        s[16] != '-' || !num_parse_u64(s + 17, 3, &number))
+        return false;
+    (void)snprintf(iso, sizeof iso, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", s, s + 4, s + 6, s + 9,
+                   s + 11, s + 13);
+    out->number = (unsigned)number;
+    return clock_parse_iso(iso, sizeof iso - 1, &out->second);
+}
+
+static void take_name(struct keep_job *k, struct moment m)
+{
+    struct buf second;
+
+    buf_init(&second, BUF_MAX_LINE);
+    clock_format_basic(&second, m.second);
+    (void)snprintf(k->stem, sizeof k->stem, "%s-%03u", second.data ? second.data : "", m.number);
+    buf_release(&second);
+}
+
+/* m, or what comes after the newest record when that is later. */
+static struct moment behind_newest(const struct keep_job *k, struct moment m)
 {
     struct dirent **list = NULL;
+    struct moment newest;
     int n = scandirat(k->dir, ".", &list, history_is_record, alphasort);
-    const char *newest = n > 0 ? list[n - 1]->d_name : "";
-    uint64_t number = 0;
 
-    if (strlen(newest) > now->len && newest[now->len] == '-' &&
-        strncmp(newest, now->data, now->len) >= 0) {
-        memcpy(now->data, newest, now->len);
-        newest += now->len + 1;
-        if (num_parse_u64(newest, strspn(newest, "0123456789"), &number))
-            number++;
-    }
-    for (int i = 0; i < n; i++)
+    for (int i = n; i-- > 0;) {
+        if (read_stem(list[i]->d_name, &newest) && !is_before(newest, m))
+            m = behind(newest);
         free(list[i]);
+    }
     free(list);
-    return number < 1000 ? (unsigned)number : 1000;
+    return m;
 }
 
 static enum pb_err begin_file(struct keep_job *k, const char *ending)
@@ -242,26 +284,24 @@ static bool has_file(const struct keep_job *k, const char *ending)
  * it was even removed again, as one of the oldest: then there are newer ones by now. */
 static enum pb_err take_stem(struct keep_job *k, struct error *e)
 {
-    struct buf now;
-    unsigned i, number;
+    struct moment own = behind_newest(k, (struct moment){clock_now(), 0});
 
-    buf_init(&now, BUF_MAX_LINE);
-    clock_format_basic(&now, clock_now());
-    number = behind_newest(k, &now);
-    for (i = 0; k->fd < 0 && number < 1000 && i < 1000; i++) {
-        (void)snprintf(k->stem, sizeof k->stem, "%s-%03u", now.data, number++);
-        if (begin_file(k, PART) != PB_OK) {
-            if (errno != EEXIST)
-                break;
-        } else if (has_file(k, ".record") || has_file(k, ".bytes") ||
-                   behind_newest(k, &now) >= number || strncmp(k->stem, now.data, now.len) != 0) {
+    for (unsigned i = 0; i < TRIES; i++) {
+        struct moment next = own;
+
+        take_name(k, own);
+        if (begin_file(k, PART) == PB_OK) {
+            next = behind_newest(k, own);
+            if (!is_before(own, next) && !has_file(k, ".record") && !has_file(k, ".bytes"))
+                return PB_OK;
             drop_file(k);
-            number = behind_newest(k, &now);
             errno = EEXIST;
+        } else if (errno != EEXIST) {
+            break;
         }
+        own = is_before(own, next) ? next : behind(own);
     }
-    buf_release(&now);
-    return k->fd >= 0 ? PB_OK : failed(k, "cannot keep what is replaced in", e);
+    return failed(k, "cannot keep what is replaced in", e);
 }
 
 static enum pb_err begin(struct keep_job *k, struct error *e)

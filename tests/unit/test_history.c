@@ -259,6 +259,59 @@ static void test_half_way(void **state)
     free(name);
 }
 
+static void leave(const char *dir, const char *name)
+{
+    char path[512];
+    FILE *out;
+
+    (void)snprintf(path, sizeof path, "%s/%s", dir, name);
+    out = fopen(path, "w");
+    assert_non_null(out);
+    assert_int_equal(fclose(out), 0);
+}
+
+/* What is in the folder already, and the name under which the next is kept there. */
+static void test_next_stem(void **state)
+{
+    static const struct {
+        const char *there[3], *next;
+    } rows[] = {
+        {{NULL}, "20261122T100203Z-000.bytes"},
+        {{"20261122T100202Z-007.record"}, "20261122T100203Z-000.bytes"},
+        {{"20261122T100203Z-007.record"}, "20261122T100203Z-008.bytes"},
+        {{"20261122T100203Z-999.record"}, "20261122T100204Z-000.bytes"},
+        {{"20301231T235959Z-999.record"}, "20310101T000000Z-000.bytes"},
+        /* Of programs that were killed, or are at it. */
+        {{"20261122T100203Z-000.bytes"}, "20261122T100203Z-001.bytes"},
+        {{"20261122T100203Z-000.bytes", "20261122T100203Z-001.part"}, "20261122T100203Z-002.bytes"},
+        {{"20261122T100203Z-000.record", "20261122T100203Z-001.bytes", "20261122T100203Z-002.part"},
+         "20261122T100203Z-003.bytes"},
+        /* Of nobody here. */
+        {{"notes of mine, kept here.record"}, "20261122T100203Z-000.bytes"},
+        {{"99999999T999999Z-000.record"}, "20261122T100203Z-000.bytes"},
+    };
+    struct fixture *f = *state;
+
+    assert_int_equal(setenv("PKLBROWSE_NOW", "1795341723", 1), 0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char key[32], dir[256], record[300], *name = NULL, *first = NULL;
+
+        (void)snprintf(key, sizeof key, "stem %zu", i);
+        assert_int_equal(keep(f, key, "a", 1, &first), PB_OK);
+        (void)snprintf(dir, sizeof dir, "%s", first);
+        *strrchr(dir, '/') = '\0';
+        (void)snprintf(record, sizeof record, "%s/20261122T100203Z-000.record", dir);
+        assert_int_equal(unlink(first), 0);
+        assert_int_equal(unlink(record), 0);
+        for (size_t n = 0; n < 3 && rows[i].there[n]; n++)
+            leave(dir, rows[i].there[n]);
+        assert_int_equal(keep(f, key, "b", 1, &name), PB_OK);
+        assert_string_equal(strrchr(name, '/') + 1, rows[i].next);
+        free(name);
+        free(first);
+    }
+}
+
 #define WRITERS 6
 #define KEPT_EACH 25
 
@@ -343,9 +396,9 @@ static void test_default_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_keep),     TEST(test_many_at_once),   TEST(test_newest_stay),
-        TEST(test_empty),    TEST(test_limits),         TEST(test_too_large),
-        TEST(test_half_way), TEST(test_default_folder),
+        TEST(test_keep),      TEST(test_many_at_once), TEST(test_newest_stay),
+        TEST(test_next_stem), TEST(test_empty),        TEST(test_limits),
+        TEST(test_too_large), TEST(test_half_way),     TEST(test_default_folder),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
