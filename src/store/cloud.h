@@ -14,6 +14,7 @@
  *   cloud_remove.c   DELETE
  *   cloud_details.c  tags and access lists (cloud_tags.c)
  *   cloud_digest.c   checksums of what is sent and read
+ *   cloud_reading.c  a read on its way, whatever requests it takes
  *   cloud_transfer.c what these and other reads do with the bytes that come
  *
  * What is a store's own is in one table (struct cloud_kind).  These files know no store by name.

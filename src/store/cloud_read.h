@@ -1,7 +1,7 @@
 /*
  * Reading from a store over HTTP: one GET (cloud_read.c), many of them for one object
- * (cloud_ranges.c), and what they have in common with a store whose reads are its own
- * (cloud_transfer.c).  Private to store.
+ * (cloud_ranges.c), and what they have in common with a store whose reads are its own: the bytes
+ * (cloud_transfer.c) and the read itself (cloud_reading.c).  Private to store.
  */
 #ifndef STORE_CLOUD_READ_H
 #define STORE_CLOUD_READ_H
@@ -31,6 +31,8 @@ enum pb_err cloud_transfer_take(struct cloud_transfer *t, const void *p, size_t 
                                 struct error *e) PB_CHECK;
 /* It broke off with e: is it to be asked for once more? */
 bool cloud_transfer_goes_on(struct cloud_transfer *t, const struct error *e);
+
+/* ------------------------------------------------------------------ cloud_reading.c */
 
 /* A read on its way: also of a store whose reads are its own, in whose struct it is first. */
 struct cloud_reading {
