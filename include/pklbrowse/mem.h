@@ -42,9 +42,11 @@ bool vec_grow_(void **data, size_t *cap, size_t need, size_t elem);
  * how many are not above it. */
 #define vec_lower(v, field, key) vec_search_(VEC_FIELD_(v, field), (key), false)
 #define vec_upper(v, field, key) vec_search_(VEC_FIELD_(v, field), (key), true)
+/* A field of another size is an array of no elements: it does not compile. */
+#define VEC_FIELD_SIZE_(n) (sizeof(char[(n) == 8 || (n) == 4 ? 1 : -1]) * (n))
 #define VEC_FIELD_(v, field)                                                                       \
     (v)->data, (v)->len, sizeof *(v)->data, offsetof(__typeof__(*(v)->data), field),               \
-        sizeof(v)->data->field
+        VEC_FIELD_SIZE_(sizeof((v)->data->field))
 static inline size_t vec_search_(const void *data, size_t len, size_t elem, size_t field,
                                  size_t size, uint64_t key, bool equal_too)
 {

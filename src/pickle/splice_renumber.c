@@ -60,10 +60,11 @@ static void next_pickle(struct renumber *r, uint64_t start)
 
 static uint64_t number_of(const struct renumber *r, uint64_t slot)
 {
-    size_t low = vec_upper(&r->shifts, from, slot);
+    size_t low;
 
     if (slot >= SPLICE_NO_ROOM)
         return r->added.data[slot - SPLICE_NO_ROOM];
+    low = vec_upper(&r->shifts, from, slot);
     return low > 0 ? slot + (uint64_t)r->shifts.data[low - 1].by : slot;
 }
 

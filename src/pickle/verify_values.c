@@ -130,10 +130,11 @@ static enum pb_err target(struct pkl_view *view, const struct pkl_node *n, struc
 /* A new text that has identity: which of its places it is written at is not said. */
 static bool is_apart(const struct verify *v, pkl_id id)
 {
-    size_t low = vec_upper(&v->ed->values, node.end, PKL_ID_OFFSET(id));
+    size_t low;
 
     if (PKL_ID_SOURCE(id) == 0)
         return false;
+    low = vec_upper(&v->ed->values, node.end, PKL_ID_OFFSET(id));
     return low < v->ed->values.len && v->ed->values.data[low].apart &&
            v->ed->values.data[low].node.target == id;
 }
