@@ -20,9 +20,9 @@
 /* The container's path and the key below it; the caller frees it. */
 enum pb_err local_path(const char *container, const char *key, size_t key_len, char **path,
                        struct error *e) PB_CHECK;
-/* "cannot WHAT 'PATH': why" with the path fit to be shown. */
 /* To e, which says that path was denied: by whom. */
 enum pb_err local_denied(enum pb_err code, const char *path, struct error *e);
+/* "cannot WHAT 'PATH': why" with the path fit to be shown. */
 enum pb_err local_errno(int number, const char *what, const char *path, struct error *e);
 enum pb_err local_fail(enum pb_err code, const char *path, const char *why, struct error *e);
 /* PB_OK for a regular file. */

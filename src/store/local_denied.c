@@ -18,7 +18,7 @@ static void put_user(struct buf *out, uid_t uid)
         buf_printf(out, "%lu", (unsigned long)uid);
 }
 
-/* "rw------- of root" */
+/* "rw------- root" */
 static void put_rights(struct buf *out, const struct stat *st)
 {
     static const char letters[] = "rwxrwxrwx";

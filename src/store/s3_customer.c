@@ -129,8 +129,8 @@ bool s3_customer_words(const struct s3_request *r, const struct cloud_problem *p
                         "encrypted with another key (SSE-C)"));
     else if (bodiless)
         buf_puts(why, _("the server does not accept the request and says nothing more (400): an "
-                        "object that is "
-                        "encrypted with a key of one's own (SSE-C) needs that (--sse-c-key FILE)"));
+                        "object that is encrypted with a key of one's own (SSE-C) needs that "
+                        "(--sse-c-key FILE)"));
     else
         buf_puts(why, _("it is encrypted with a key of one's own (SSE-C), which is needed "
                         "(--sse-c-key FILE)"));
