@@ -289,7 +289,11 @@ enum pb_err scan_hash_check(struct pkl_doc *d, size_t first, size_t per, struct 
     struct look l = {.d = d};
     enum pb_err err = PB_OK;
     uint64_t place = 0;
+    struct scan_above all = scan_look_above(s->stack.data + first, s->stack.data + s->stack.len);
 
+    /* Nearly always there is nothing to look at one by one. */
+    if (all.even == 0 && (per != 1 || all.odd == 0))
+        return PB_OK;
     for (size_t i = first; i < s->stack.len && err == PB_OK; i++) {
         const struct sval *v = &s->stack.data[i];
         bool run = (v->flags & SV_RUN) != 0, key = run || place % per == 0;

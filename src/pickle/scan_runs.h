@@ -468,7 +468,7 @@ static inline void push_run(struct quick *q, const uint8_t *first, struct run *r
     size_t alone = singles(q, r), n = r->n - alone;
     uint8_t place = quick_place(q);
 
-    if (r->late < r->late_end)
+    if (alone > 0)
         run_know_starts(r);
     if (n > 0) {
         const uint8_t *end = alone > 0 ? r->starts[n % KEPT] : q->p;
