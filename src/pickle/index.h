@@ -192,6 +192,7 @@ struct scan {
     uint32_t memo_bias;   /* slot of the first dense put, NO_BIAS: none yet */
     uint32_t epoch;
     uint64_t next_mark;
+    uint64_t frame_end; /* of the newest frame, until an opcode was met there; 0: none */
     uint64_t open_mark; /* offset of the MARK whose group is being taken */
     bool slot_missing;  /* what broke the pickle is a GET of an empty slot */
     bool shared;        /* one memo for all pickles of the stream */

@@ -44,7 +44,50 @@ static enum pb_err frame_op(struct pkl_doc *d, const struct op *op, struct error
             d, op, "it claims bytes that are not there: only Python's unpickler takes that", e);
     if (err != PB_OK)
         return err;
+    d->scan.frame_end = op->end + f.length;
     return vec_push(&d->frames, f) ? PB_OK : error_nomem(e);
+}
+
+/* Python's unpickler reads an opcode piece by piece: its code, its argument, what it says the
+ * length of; or line by line.  A frame may end between two of them. */
+static bool is_between_pieces(const struct op *op, uint64_t at)
+{
+    const uint8_t *line;
+
+    if (at == op->at + 1 || at == op->end)
+        return true;
+    if (op->code != 'c' && op->code != 'i')
+        return !op_is_text(op->code) && at == op->at + op_info[op->code].header;
+    line = memchr(op->p, '\n', op->n);
+    return line != NULL && at == op->at + (uint64_t)(line - op->p) + 1;
+}
+
+/* The newest frame is over.  Where it ends within an opcode, that is the last one in front of
+ * scan.at, or a PUT behind that. */
+static enum pb_err frame_over(struct pkl_doc *d, struct error *e)
+{
+    struct scan *s = &d->scan;
+    uint64_t end = s->frame_end;
+    struct op op = {.end = s->last};
+    struct cursor c;
+
+    s->frame_end = 0;
+    if (end == s->at)
+        return PB_OK;
+    d->viewed = true;
+    cursor_init(&c, d->src);
+    while (op.end < end) {
+        enum pb_err err = cursor_read(&c, op.end, &op, e);
+
+        if (err != PB_OK)
+            return err;
+    }
+    return scan_note(d, &op,
+                     is_between_pieces(&op, end)
+                         ? NULL
+                         : "it reaches over the end of a frame: only C's unpickler takes that, "
+                           "before 3.13.15",
+                     e);
 }
 
 static void begin_pickle(struct pkl_doc *d, uint64_t at, uint64_t number)
@@ -57,6 +100,7 @@ static void begin_pickle(struct pkl_doc *d, uint64_t at, uint64_t number)
     s->settled = d->records.len;
     s->stack.len = s->marks.len = s->folded = 0;
     s->inlined.at = 0;
+    s->frame_end = 0;
     s->in_payload = s->in_line = s->slot_missing = s->opened = false;
     if (!s->shared) {
         s->memo_count = s->memo_sparse = 0;
@@ -219,6 +263,13 @@ static enum pb_err one(struct pkl_doc *d, struct window *w, struct error *e)
         have = w->n;
     }
     s->code = -1;
+    if (s->frame_end != 0 && s->at >= s->frame_end) {
+        err = frame_over(d, e);
+        if (err != PB_OK)
+            return err;
+        w->n = 0;
+        return PB_OK;
+    }
     if (s->inlined.at != 0) {
         w->n = 0;
         return scan_inline_go(d, e);

@@ -247,5 +247,11 @@ enum pb_err scan_op_fixed(struct pkl_doc *d, const struct op *op, struct error *
         (op_le(op->p + 1, op_info[op->code].header - 1u) == 0 ||
          (op->code == 0x84 && op->p[4] & 0x80)))
         return error_set(e, PB_EPICKLE, "an extension code must be positive");
-    return scan_push(d, op->at, op->at, (uint8_t)op_kind(op->code), 0) ? PB_OK : error_nomem(e);
+    if (!scan_push(d, op->at, op->at, (uint8_t)op_kind(op->code), 0))
+        return error_nomem(e);
+    return scan_note(d, op,
+                     op_info[op->code].class == OP_BUFFER
+                         ? "its bytes are kept apart: without them no unpickler takes it"
+                         : NULL,
+                     e);
 }

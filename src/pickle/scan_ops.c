@@ -377,6 +377,21 @@ static enum pb_err group_single(struct pkl_doc *d, const struct op *op, enum pha
     return err == PB_OK ? scan_touch(d, kids - 1, phase, kids, false, op->end, e) : err;
 }
 
+/* C's unpickler does not look at what takes the values when there are none. */
+static enum pb_err take_nothing(struct pkl_doc *d, const struct op *op, size_t target,
+                                struct error *e)
+{
+    enum pkl_kind kind;
+    enum pb_err err = kind_of(d, &d->scan.stack.data[target], &kind, e);
+    bool fits = op->code == 'u' || is_opaque(kind) ||
+                (op->code == 'e' ? kind == PKL_LIST || kind == PKL_BYTEARRAY : kind == PKL_SET);
+
+    scan_extend(d, op->end);
+    if (err != PB_OK || fits)
+        return err;
+    return scan_note(d, op, "only C's unpickler adds nothing to what nothing can be added to", e);
+}
+
 enum pb_err scan_op_group(struct pkl_doc *d, const struct op *op, struct error *e)
 {
     struct scan *s = &d->scan;
@@ -402,10 +417,8 @@ enum pb_err scan_op_group(struct pkl_doc *d, const struct op *op, struct error *
             return err;
         kids += n - 1;
     }
-    if (kids == s->stack.len) {
-        scan_extend(d, op->end);
-        return PB_OK;
-    }
+    if (kids == s->stack.len)
+        return take_nothing(d, op, kids - 1, e);
     err = check_target(d, op, kids - 1, phase, e);
     if (err == PB_OK && phase == PH_PAIR && scan_count(s, kids) % 2 != 0)
         return wrong(e, "an odd number of keys and values");
@@ -493,6 +506,7 @@ static enum pb_err note_slot(struct pkl_doc *d, const struct op *op, struct erro
     return scan_note(d, op, note, e);
 }
 
+#define FAR_SLOT ((uint64_t)1 << 27) /* a table up to there is a gigabyte of addresses */
 static const char no_slot[] = "that is no number of a memo slot, or one above 2^63 + 2^62 - 1";
 
 enum pb_err scan_op_ref(struct pkl_doc *d, const struct op *op, struct error *e)
@@ -546,23 +560,13 @@ enum pb_err scan_op_put(struct pkl_doc *d, const struct op *op, struct error *e)
         return wrong(e, no_slot);
     d->info.memo_puts++;
     err = note_slot(d, op, e);
+    if (err == PB_OK && slot >= FAR_SLOT)
+        err = scan_note(d, op, "older C unpicklers need a table of that many slots for it", e);
     if (err != PB_OK)
         return err;
     err = memo_put(d, slot, op->code == 0x94, op->at, e);
     scan_extend(d, op->end);
     return err;
-}
-
-static enum pb_err check_names(const char *s, size_t n, struct error *e)
-{
-    const char *nl = memchr(s, '\n', n);
-    size_t module = nl != NULL ? (size_t)(nl - s) : n;
-
-    if (module == 0 || module + 2 >= n)
-        return wrong(e, "an empty module or name");
-    if (utf8_check(s, n, false, NULL) != n)
-        return wrong(e, "a module or name that is not UTF-8");
-    return PB_OK;
 }
 
 enum pb_err scan_note(struct pkl_doc *d, const struct op *op, const char *text, struct error *e)
@@ -578,47 +582,4 @@ enum pb_err scan_note(struct pkl_doc *d, const struct op *op, const char *text, 
     }
     d->note_count++;
     return d->notes.len == NOTES_MAX || vec_push(&d->notes, n) ? PB_OK : error_nomem(e);
-}
-
-static enum pb_err check_text(const struct op *op, struct error *e)
-{
-    const char *s = (const char *)op->p + 1;
-    size_t n = (size_t)op->payload - 1;
-    struct unescape u = {.kind = UNESCAPE_UNICODE};
-    struct line_int number;
-    double real;
-
-    switch (op->code) {
-    case 'I':
-        return line_int(s, n, &number) ? PB_OK : wrong(e, "the text is no int");
-    case 'L':
-        return line_long(s, n, &number) ? PB_OK : wrong(e, "the text is no int");
-    case 'F':
-        return line_float(s, n, &real) ? PB_OK : wrong(e, "the text is no float");
-    case 'c':
-    case 'i':
-        return check_names(s, n + 1, e);
-    case 'S':
-        u.kind = UNESCAPE_STRING;
-        if (!line_quoted(s, n, &s, &n))
-            return wrong(e, "the text is not quoted");
-        break;
-    case 'V':
-        break;
-    default:
-        return PB_OK;
-    }
-    return unescape_feed(&u, s, n, NULL) && unescape_end(&u, NULL)
-               ? PB_OK
-               : wrong(e, "an escape in the text is not complete");
-}
-
-enum pb_err scan_check_text(struct pkl_doc *d, const struct op *op, struct error *e)
-{
-    enum pb_err err = check_text(op, e);
-
-    if (err != PB_OK)
-        return err;
-    return scan_note(d, op, line_note(op->code, (const char *)op->p + 1, (size_t)op->payload - 1),
-                     e);
 }

@@ -29,7 +29,8 @@ enum pb_err scan_op_put(struct pkl_doc *d, const struct op *op, struct error *e)
 /* Unpicklers differ about this opcode; NULL: they do not. */
 enum pb_err scan_note(struct pkl_doc *d, const struct op *op, const char *text,
                       struct error *e) PB_CHECK;
-/* Checks the argument of a leaf that is written as text and whole at op->p. */
+
+/* scan_text.c: checks the argument of a leaf that is written as text and whole at op->p. */
 enum pb_err scan_check_text(struct pkl_doc *d, const struct op *op, struct error *e) PB_CHECK;
 
 /* scan_leaf.c */

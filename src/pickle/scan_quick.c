@@ -431,6 +431,8 @@ static const uint8_t *last_begin(const struct pkl_doc *d, const struct window *w
         end = until;
     if (s->next_mark < end)
         end = s->next_mark;
+    if (s->frame_end != 0 && s->frame_end < end)
+        end = s->frame_end;
     return s->at < end ? w->p + (end - w->off) : NULL;
 }
 

@@ -526,6 +526,42 @@ CASES = [
 ]  # fmt: skip
 
 
+NOTED = (
+    (b'\x80\x05\x97.', 'byte 2, NEXT_BUFFER: its bytes are kept apart'),
+    (b'\x80\x02cm\na.b\n.', 'byte 2, GLOBAL: below protocol 4'),
+    (b'\x80\x04cm\na.b\n.', ''),
+    (b'\x80\x04\x95' + u8(2) + b'M\x01\x02.', 'byte 11, BININT2: it reaches over'),
+    (b'\x80\x04\x95' + u8(1) + b'M\x01\x02.', ''),
+    (b'\x80\x04\x95' + u8(3) + b'M\x01\x02.', ''),
+    (b'\x80\x04\x95' + u8(7) + b'(' + b'K\x01' * 9 + b't.', ''),
+    (b'\x80\x04\x95' + u8(4) + b'(' + b'M\x01\x01' * 9 + b't.', ''),
+    (b'\x80\x04\x95' + u8(6) + b'(' + b'M\x01\x01' * 9 + b't.', 'byte 15, BININT2: it'),
+    (b'\x80\x04\x95' + u8(4) + b'\x8c\x03abc\x94.', 'byte 11, SHORT_BINUNICODE: it'),
+    (b'\x80\x04\x95' + u8(5) + b'\x8c\x03abc\x94.', ''),
+    (b'\x80\x04\x95' + u8(4) + b'K\x01r\0\0\0\0.', 'byte 13, LONG_BINPUT: it'),
+    (b'\x80\x04\x95' + u8(3) + b'K\x01r\0\0\0\0.', ''),
+    (b'\x80\x04\x95' + u8(5) + b'cabc\nd\n.', ''),
+    (b'\x80\x04\x95' + u8(4) + b'cabc\nd\n.', 'byte 11, GLOBAL: it reaches'),
+    (b'\x80\x04\x95' + u8(6) + b'cabc\nde\n.', 'byte 11, GLOBAL: it reaches'),
+    (b'\x80\x04\x95' + u8(3) + b'I123\n.', 'byte 11, INT: it reaches'),
+    (b'\x80\x04\x95' + u8(9) + b'X' + u4(70000) + b'a' * 70000 + b'.', 'byte 11, BINUNICODE: it'),
+    (b'\x80\x04\x95' + u8(5) + b'X' + u4(70000) + b'a' * 70000 + b'.', ''),
+)
+
+
+def noted(program):
+    """What is said of it beside its value."""
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(program)
+        f.flush()
+        said = subprocess.run(
+            [suite.PROGRAM, '--verbose', 'show', f.name],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        ).stderr.decode('utf-8', 'replace')
+    return '\n'.join(line for line in said.split('\n') if 'byte ' in line)
+
+
 def ours(programs):
     with tempfile.TemporaryDirectory() as folder:
         names = []
@@ -752,6 +788,11 @@ def main():
             check(got is REFUSED and not found, what)
         else:
             check(got == want, what)
+        if got is not REFUSED and (len(found) == 1 or len(values) > 1):
+            check(noted(program), '%r: --verbose does not say that they differ' % program)
+    for program, what in NOTED:
+        said = noted(program)
+        check(what in said and bool(what) == bool(said), program, said)
     by_number()
     keys()
     for kind, n in sorted(differ.items()):
