@@ -210,6 +210,22 @@ static enum pb_err doubt(struct edit_run *r, struct error *e)
     return PB_OK;
 }
 
+static void tell_shared(const struct edit_run *r)
+{
+    const struct edit *shared = edits_shared(r->edits, r->count, r->reach);
+    struct buf text;
+
+    if (shared == NULL)
+        return;
+    buf_init(&text, BUF_MAX_LINE);
+    text_escape_cols(&text, shared->text, strlen(shared->text), 100);
+    cli_note(r->c,
+             "%s: what is changed stands at several places, and changes at all of them (--here: "
+             "only at this one)",
+             text.data != NULL ? text.data : "");
+    buf_release(&text);
+}
+
 static enum pb_err change(struct edit_run *r, struct error *e)
 {
     struct pkl_edit *ed;
@@ -226,6 +242,8 @@ static enum pb_err change(struct edit_run *r, struct error *e)
     err = edits_find(ed, &r->mem, r->edits, r->count, r->reach, e);
     if (err == PB_OK)
         err = edits_apply(ed, &r->mem, r->edits, r->count, r->reach, e);
+    if (err == PB_OK)
+        tell_shared(r);
     if (err == PB_OK)
         err = review(r, e);
     return err == PB_OK ? doubt(r, e) : err;

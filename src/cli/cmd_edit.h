@@ -34,6 +34,10 @@ enum pb_err edits_find(struct pkl_edit *ed, struct arena *mem, struct edit *edit
 enum pb_err edits_apply(struct pkl_edit *ed, struct arena *mem, struct edit *edits, size_t n,
                         enum edit_reach reach, struct error *e) PB_CHECK;
 
+/* The first one that changes more places than the one that was named: a container on its way stands
+ * at several; NULL: none is met by following the path. */
+const struct edit *edits_shared(const struct edit *edits, size_t n, enum edit_reach reach);
+
 /* What became of it.  saved is NULL when nothing was to be written; to is NULL in place. */
 struct report {
     struct app_object *object;

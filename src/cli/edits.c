@@ -472,3 +472,16 @@ enum pb_err edits_apply(struct pkl_edit *ed, struct arena *mem, struct edit *edi
     pkl_uses_free(uses);
     return err;
 }
+
+const struct edit *edits_shared(const struct edit *edits, size_t n, enum edit_reach reach)
+{
+    for (size_t i = 0; i < n && reach == REACH_USUAL; i++) {
+        size_t containers = edits[i].count - (edits[i].command == CMD_add ? 0 : 1);
+
+        for (size_t k = 0; k < containers; k++) {
+            if (edits[i].way[k].value.ref)
+                return &edits[i];
+        }
+    }
+    return NULL;
+}

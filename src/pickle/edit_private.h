@@ -304,7 +304,7 @@ enum pb_err edit_put_key(struct pkl_edit *ed, const struct pkl_child *place, siz
 /* Takes back what was logged since the log had this length, for good. */
 void edit_rollback(struct pkl_edit *ed, size_t log_len);
 
-/* edit_rebuilt.c: what copyreg._reconstructor() is called with. */
+/* edit_rebuilt.c: what objects are made from. */
 /* Where a class is set that is meant by a place; *named: the value is its name, a str. */
 enum pb_err edit_class_place(struct pkl_edit *ed, const struct pkl_child *place,
                              const struct literal *value, struct pkl_child *at, bool *named,
@@ -312,6 +312,14 @@ enum pb_err edit_class_place(struct pkl_edit *ed, const struct pkl_child *place,
 enum pb_err edit_argument_may_be(struct pkl_edit *ed, const struct pkl_child *place,
                                  const struct literal *value, struct error *e) PB_CHECK;
 enum pb_err edit_arguments_stay(struct pkl_edit *ed, pkl_id list, struct error *e) PB_CHECK;
+/* Of a key that a dict gets, which may be keyword arguments. */
+enum pb_err edit_keyword_may_be(struct pkl_edit *ed, pkl_id list, const struct literal *key,
+                                struct error *e) PB_CHECK;
+
+/* Of a name that comes into a dict of attributes: a state may be two of them, for __dict__ and for
+ * __slots__.  PB_EEXIST: the other one has it. */
+enum pb_err edit_other_half_is_free(struct pkl_edit *ed, pkl_id half, const struct literal *name,
+                                    struct error *e) PB_CHECK;
 
 /* edit_path.c: the places from the root down to the one that holds a change, as far as they are
  * told; none when nothing leads there any more. */

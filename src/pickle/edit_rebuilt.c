@@ -1,5 +1,6 @@
-/* Edits of what copyreg._reconstructor() is called with: an object that would not load, or of
- * another class, must not come of it. */
+/* Edits of what objects are made from, the arguments of copyreg._reconstructor() above all: an
+ * object that would not load, or of another class, must not come of it. */
+#include <stdlib.h>
 #include <string.h>
 
 #include <pklbrowse/intl.h>
@@ -9,33 +10,48 @@
 #include "opcode_bytes.h"
 #include "rebuilt.h"
 
-/* The object that is made by a call right behind the tuple; id 0: there is none. */
-static enum pb_err object_of(struct pkl_edit *ed, pkl_id tuple, pkl_id *object, struct error *e)
+/* The opcode at *at or behind the PUTs there; *code 0: the bytes end. */
+static enum pb_err opcode_behind_puts(struct pkl_edit *ed, pkl_id id, uint64_t *at, uint8_t *code,
+                                      struct error *e)
 {
-    bool first = PKL_ID_SOURCE(tuple) == 0;
-    struct source *src = first ? pkl_doc_source(ed->doc) : ed->bytes;
-    struct pkl_node n;
-    uint64_t header, payload, at;
+    struct source *src = PKL_ID_SOURCE(id) == 0 ? pkl_doc_source(ed->doc) : ed->bytes;
+    uint64_t header = 0, payload = 0;
     const uint8_t *op;
     size_t got = 0;
-    enum pb_err err = ed->view.node(&ed->view, tuple, &n, e);
 
-    *object = 0;
-    if (err != PB_OK || n.kind != PKL_TUPLE)
-        return err;
-    for (at = n.end; at < src->size; at += header + payload) {
-        err = source_view(src, at, 1, &op, &got, e);
+    for (*code = 0; *at < src->size; *at += header + payload) {
+        enum pb_err err = source_view(src, *at, 1, &op, &got, e);
+
         if (err != PB_OK || got == 0)
             return err;
-        if (*op == CODE_REDUCE)
-            *object = PKL_ID(PKL_ID_SOURCE(tuple), PKL_TAG_VALUE, at);
+        *code = *op;
         if (*op != CODE_PUT && *op != CODE_BINPUT && *op != CODE_LONG_BINPUT && *op != CODE_MEMOIZE)
             return PB_OK;
-        err = pkl_opcode_length(src, at, &header, &payload, e);
+        err = pkl_opcode_length(src, *at, &header, &payload, e);
         if (err != PB_OK)
             return err;
     }
+    *code = 0;
     return PB_OK;
+}
+
+/* The object that the opcode `call` makes right behind a tuple or dict; id 0: there is none. */
+static enum pb_err object_of(struct pkl_edit *ed, pkl_id last, uint8_t call, pkl_id *object,
+                             struct error *e)
+{
+    struct pkl_node n;
+    uint64_t at;
+    uint8_t code = 0;
+    enum pb_err err = ed->view.node(&ed->view, last, &n, e);
+
+    *object = 0;
+    if (err != PB_OK || (n.kind != PKL_TUPLE && n.kind != PKL_DICT))
+        return err;
+    at = n.end;
+    err = opcode_behind_puts(ed, last, &at, &code, e);
+    if (err == PB_OK && code == call)
+        *object = PKL_ID(PKL_ID_SOURCE(last), PKL_TAG_VALUE, at);
+    return err;
 }
 
 /* Whether the children of `list` are those arguments. */
@@ -47,7 +63,7 @@ static enum pb_err are_arguments(struct pkl_edit *ed, pkl_id list, bool *are,
 
     *are = false;
     if (PKL_ID_TAG(list) == PKL_TAG_VALUE)
-        err = object_of(ed, list, &object, e);
+        err = object_of(ed, list, CODE_REDUCE, &object, e);
     if (err == PB_OK && object != 0)
         err = rebuilt_read(&ed->view, object, are, arg, e);
     *are = *are && arg[0].owner == list;
@@ -159,4 +175,70 @@ enum pb_err edit_arguments_stay(struct pkl_edit *ed, pkl_id list, struct error *
                            "copyreg._reconstructor takes a class, a type and a value: none of "
                            "them can come, go or move; @args[2] is what the object holds")
                : err;
+}
+
+enum pb_err edit_keyword_may_be(struct pkl_edit *ed, pkl_id list, const struct literal *key,
+                                struct error *e)
+{
+    pkl_id object = 0;
+    enum pb_err err = PB_OK;
+
+    if (key->kind != PKL_STR && PKL_ID_TAG(list) == PKL_TAG_VALUE)
+        err = object_of(ed, list, CODE_NEWOBJ_EX, &object, e);
+    return err == PB_OK && object != 0
+               ? error_set(e, PB_EUSAGE, "keyword arguments are a dict whose keys are str")
+               : err;
+}
+
+/* The state of two dicts one of which this is; id 0: there is none.  The second one stands right
+ * behind the first, and TUPLE2 and BUILD behind that. */
+static enum pb_err split_state(struct pkl_edit *ed, pkl_id dict, pkl_id *state, struct error *e)
+{
+    struct pkl_node n;
+    uint64_t at = 0;
+    uint8_t code = CODE_EMPTY_DICT;
+    pkl_id id = dict;
+    enum pb_err err = PB_OK;
+
+    *state = 0;
+    for (unsigned i = 0; i < 2 && err == PB_OK && code == CODE_EMPTY_DICT; i++) {
+        err = ed->view.node(&ed->view, id, &n, e);
+        if (err != PB_OK || n.kind != PKL_DICT)
+            return err;
+        at = n.end;
+        err = opcode_behind_puts(ed, id, &at, &code, e);
+        id = PKL_ID(PKL_ID_SOURCE(dict), PKL_TAG_VALUE, at);
+    }
+    if (err != PB_OK || code != CODE_TUPLE2)
+        return err;
+    at++;
+    err = opcode_behind_puts(ed, dict, &at, &code, e);
+    if (err == PB_OK && code == CODE_BUILD)
+        *state = id;
+    return err;
+}
+
+enum pb_err edit_other_half_is_free(struct pkl_edit *ed, pkl_id half, const struct literal *name,
+                                    struct error *e)
+{
+    struct pkl_child halves[2];
+    struct edit_positions found = {0};
+    pkl_id state = 0;
+    size_t got = 0;
+    enum pb_err err = PB_OK;
+
+    if (PKL_ID_TAG(half) == PKL_TAG_VALUE)
+        err = split_state(ed, half, &state, e);
+    if (err == PB_OK && state != 0)
+        err = ed->view.children(&ed->view, state, 0, 2, halves, &got, e);
+    for (size_t i = 0; i < got && err == PB_OK; i++) {
+        if (halves[i].value.kind == PKL_DICT && halves[i].value.target != half)
+            err = edit_find_equal(ed, halves[i].value.target, true, name, 0, &found, e);
+    }
+    if (err == PB_OK && found.len > 0)
+        err = error_set(e, PB_EEXIST,
+                        "there is such an attribute already, in the other half of "
+                        "the state (@state)");
+    vec_release(&found);
+    return err;
 }

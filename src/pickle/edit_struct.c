@@ -119,6 +119,10 @@ static enum pb_err prepare(struct pkl_edit *ed, const struct pkl_node *into, enu
     if (step == PKL_STEP_ATTR && key->kind != PKL_STR)
         return error_set(e, PB_EUSAGE, "the name of an attribute is a str");
     err = is_new(ed, t, key, e);
+    if (err == PB_OK && step == PKL_STEP_ATTR)
+        err = edit_other_half_is_free(ed, t->list, key, e);
+    if (err == PB_OK && step == PKL_STEP_KEY)
+        err = edit_keyword_may_be(ed, t->list, key, e);
     return err == PB_OK ? edit_add_value(ed, key, &none, false, number, e) : err;
 }
 
@@ -288,6 +292,10 @@ enum pb_err pkl_edit_rename(struct pkl_edit *ed, const struct pkl_child *place,
         err = error_set(e, PB_EUSAGE, "a list, dict, set or bytearray cannot be a key");
     if (err == PB_OK)
         err = meant(ed, place, &all, e);
+    if (err == PB_OK && place->step == PKL_STEP_KEY)
+        err = edit_keyword_may_be(ed, place->owner, key, e);
+    if (err == PB_OK && place->step == PKL_STEP_ATTR)
+        err = edit_other_half_is_free(ed, place->owner, key, e);
     if (err == PB_OK)
         err = name_is_free(ed, place, key, &all, e);
     pkl_edit_group_begin(ed);

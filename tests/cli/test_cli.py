@@ -350,7 +350,7 @@ def test_set_shared(p: Place):
             return pickle.loads(p.get("f"))
 
         put({"x": record, "y": record})
-        p.run("set", "f", ".y.c=2").expect(0)                       # everywhere inside
+        p.run("set", "f", ".y.c=2").expect(0, None, "at several places")
         same(now(), {"x": {"c": 2, "l": [1, 2]}, "y": {"c": 2, "l": [1, 2]}})
         there = now()
         same(there["x"] is there["y"], True)

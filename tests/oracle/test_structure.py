@@ -64,7 +64,14 @@ class Slots:
             setattr(self, name, value)
 
     def __eq__(self, other):
-        return all(getattr(self, s, None) == getattr(other, s, None) for s in self.__slots__)
+        return all(getattr(self, s, None) == getattr(other, s, None) for s in Slots.__slots__)
+
+
+class Halves(Slots):
+    __slots__ = ("__dict__",)
+
+    def __eq__(self, other):
+        return super().__eq__(other) and self.__dict__ == other.__dict__
 
 
 class Taker:
@@ -334,8 +341,35 @@ def test_names_that_are_typed():
             check(status == 0 and now == want, edit, how, status, now, err)
     status, now, err = command(NESTED, "set", "@0=<global collections.OrderedDict.popitem>")
     check(pickle.loads(now).__name__ == "popitem", status, now, err)
-    status, now, err = command(KEYWORDS, "set", "@kwargs={1: 2}")
-    check(status == 2 and now == b"" and "whose keys are str" in err, status, now, err)
+    for edit in (
+        ("set", "@kwargs={1: 2}"),
+        ("add", "@kwargs[1]=2"),
+        ("rename", "@kwargs.k", "3"),
+    ):
+        status, now, err = command(KEYWORDS, *edit)
+        check(status == 2 and now == b"" and "whose keys are str" in err, status, now, err)
+
+
+def test_two_halves():
+    """Attributes of one object that stand in two dicts."""
+    value = Halves(x=1, z=2)
+    for protocol in range(2, 6):
+        data = pickle.dumps(value, protocol)
+        for edit in (
+            ("rename", ".z", "'x'"),
+            ("rename", ".x", "'z'"),
+            ("add", ".x=3"),
+            ("add", ".z=3"),
+        ):
+            status, now, err = command(data, *edit)
+            check(status == 7 and now == b"" and "there is such a" in err, edit, status, err)
+        for edit, want in (
+            (("rename", ".z", "'w'"), Halves(x=1, w=2)),
+            (("rename", ".x", "'y'"), Halves(y=1, z=2)),
+            (("add", ".w=3"), Halves(x=1, z=2, w=3)),
+        ):
+            status, now, err = command(data, *edit)
+            check(status == 0 and loaded(now) == want, edit, protocol, status, err)
 
 
 def main():
