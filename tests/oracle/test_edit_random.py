@@ -54,6 +54,7 @@ REFUSALS = [
     'the object is made from',
     'an object is made from nothing',
     'these arguments say the class',
+    'stands in its @args',
     'cannot be put into a set',
     'cannot be copied',
     'would share, too',
