@@ -295,7 +295,7 @@ struct app_difference {
     char *was, *now; /* NULL: nothing */
 };
 struct app_clash {
-    char *path, *was, *mine, *theirs; /* was, theirs NULL: nothing stands there */
+    char *path, *was, *mine, *theirs; /* all but path NULL: nothing stands there */
     char *why;                        /* "was changed by both" */
 };
 struct app_comparison {

@@ -1,10 +1,4 @@
-/*
- * "Put my changes on theirs": the object as it is now, with the edits of another opening of it.
- *
- * By path.  A place counts as changed by both when what stands there now is neither what I changed
- * nor what I changed it to.  A path through a list, tuple or set says only a number, so when one on
- * the way has another length now, nobody knows which item was meant: refused as well.
- */
+/* "Put my changes on theirs": the object as it is now, with the edits of another opening of it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +9,7 @@
 #include <pklbrowse/pkl_repr.h>
 #include <pklbrowse/text.h>
 
-#include "app_private.h"
+#include "merge_move.h"
 
 #define TOLD 200 /* changes of mine that are told in words */
 #define PREVIEW 200
@@ -46,18 +40,6 @@ struct merge {
     struct app_comparison result;
 };
 
-/* One change of mine, on its way to a place of theirs. */
-struct moved {
-    struct buf path; /* as a person types it */
-    struct pkl_path steps;
-    struct pkl_change change;
-    struct pkl_child place; /* of theirs */
-    bool found;             /* there is such a place */
-    struct literal *value;
-    bool needless;   /* they made the same change */
-    const char *why; /* it cannot be made; NULL: it can */
-};
-
 void merge_free(struct merge *m)
 {
     if (m == NULL)
@@ -81,206 +63,6 @@ void merge_free(struct merge *m)
     vec_release(&m->clashes);
     app_object_close(m->theirs);
     free(m);
-}
-
-/* --- are two values the same? -------------------------------------------------------------- */
-
-static enum pb_err into_digest(void *ctx, const void *p, size_t n, struct error *e)
-{
-    return digest_update(ctx, p, n, e);
-}
-
-enum pb_err app_value_digest(struct pkl_view *v, const struct pkl_node *node,
-                             uint8_t out[SHA256_LEN], struct error *e)
-{
-    struct pkl_repr_opts opts = {.style = PKL_REPR_LINE};
-    struct digest *d;
-    struct sink sink;
-    size_t len;
-    enum pb_err err = digest_new(DIGEST_SHA256, &d, e);
-
-    if (err != PB_OK)
-        return err;
-    sink = (struct sink){into_digest, d};
-    err = pkl_repr(v, node, &opts, &sink, e);
-    if (err != PB_OK) {
-        digest_free(d);
-        return err;
-    }
-    return digest_final(d, out, &len, e);
-}
-
-static enum pb_err same_value(struct pkl_view *va, const struct pkl_node *a, struct pkl_view *vb,
-                              const struct pkl_node *b, bool *same, struct error *e)
-{
-    uint8_t da[SHA256_LEN], db[SHA256_LEN];
-    enum pb_err err;
-
-    *same = false;
-    if (a->kind != b->kind)
-        return PB_OK;
-    err = app_value_digest(va, a, da, e);
-    if (err == PB_OK)
-        err = app_value_digest(vb, b, db, e);
-    if (err == PB_OK)
-        *same = memcmp(da, db, SHA256_LEN) == 0;
-    return err;
-}
-
-/* --- where is it? -------------------------------------------------------------------------- */
-
-static enum pb_err refused(const struct moved *c, struct error *e)
-{
-    struct buf shown;
-
-    if (c->why == NULL)
-        return PB_OK;
-    buf_init(&shown, BUF_MAX_LINE);
-    (void)text_escape_cols(&shown, c->path.data, c->path.len, 200);
-    error_set(e, PB_ECHANGED, "%s %s", shown.data, c->why);
-    buf_release(&shown);
-    return PB_ECHANGED;
-}
-
-static bool counts_by_number(enum pkl_kind kind, const struct path_step *step)
-{
-    return kind == PKL_LIST || kind == PKL_TUPLE || kind == PKL_SET || kind == PKL_FROZENSET ||
-           step->kind == PATH_NTH;
-}
-
-/* c->why says so when it no longer leads to what was meant. */
-static enum pb_err check_way(struct pkl_view *mine, struct pkl_view *theirs, struct moved *c,
-                             struct error *e)
-{
-    struct pkl_path way = c->steps;
-
-    for (way.count = 0; way.count < c->steps.count && c->why == NULL; way.count++) {
-        struct pkl_child was, is;
-        enum pb_err err = pkl_path_follow(mine, &way, &was, e);
-
-        if (err != PB_OK)
-            return err;
-        err = pkl_path_follow(theirs, &way, &is, e);
-        if (err == PB_ENOTFOUND)
-            c->why = N_("is not there any more");
-        else if (err != PB_OK)
-            return err;
-        else if (counts_by_number(was.value.kind, &c->steps.steps[way.count]) &&
-                 (was.value.kind != is.value.kind || was.value.count != is.value.count))
-            c->why = N_("may be another item now: what holds it has another length");
-    }
-    return PB_OK;
-}
-
-/* --- moving -------------------------------------------------------------------------------- */
-
-static enum pb_err read_value(struct pkl_view *v, const struct pkl_node *node, struct arena *mem,
-                              struct literal **out, struct error *e)
-{
-    struct pkl_repr_opts opts = {.style = PKL_REPR_LINE};
-    struct buf text;
-    struct sink sink = sink_buf(&text);
-    size_t at;
-    enum pb_err err;
-
-    buf_init(&text, SIZE_MAX / 2);
-    err = pkl_repr(v, node, &opts, &sink, e);
-    if (err == PB_OK)
-        err = literal_parse(mem, text.data, text.len, out, &at, e);
-    buf_release(&text);
-    return err;
-}
-
-/* Finds the place in theirs and whether the change can be made there. */
-static enum pb_err look(struct merge *m, size_t i, struct arena *mem, struct moved *c,
-                        struct error *e)
-{
-    struct pkl_view *mine = pkl_edit_view(m->mine->edit);
-    struct pkl_view *was = pkl_edit_saved_view(m->mine->edit);
-    struct pkl_view *theirs = app_object_view(m->theirs);
-    bool same = false;
-    size_t at;
-    enum pb_err err = pkl_edit_unsaved_change(m->mine->edit, i, &c->change, e);
-
-    if (err == PB_OK)
-        err = app_change_path(m->mine, &c->change, PATH_FORM_PATH, &c->path, e);
-    if (err == PB_OK && c->change.what != PKL_CHANGE_SET) {
-        c->why = N_("was added, deleted, renamed or moved");
-        return PB_OK;
-    }
-    if (err == PB_OK)
-        err = pkl_path_parse(mem, c->path.data, c->path.len, &c->steps, &at, e);
-    if (err == PB_OK)
-        err = check_way(mine, theirs, c, e);
-    if (err != PB_OK || c->why != NULL)
-        return err;
-    err = pkl_path_follow(theirs, &c->steps, &c->place, e);
-    c->found = err == PB_OK;
-    if (err == PB_ENOTFOUND) {
-        c->why = N_("is not there any more");
-        return PB_OK;
-    }
-    if (err == PB_OK && c->change.old.id != 0)
-        err = same_value(was, &c->change.old, theirs, &c->place.value, &same, e);
-    if (err == PB_OK && !same) {
-        err = same_value(mine, &c->change.place.value, theirs, &c->place.value, &c->needless, e);
-        if (err == PB_OK && !c->needless)
-            c->why = N_("was changed by both");
-    }
-    return err;
-}
-
-static enum pb_err prepare(struct merge *m, size_t i, struct arena *mem, struct moved *c,
-                           struct error *e)
-{
-    enum pb_err err = look(m, i, mem, c, e);
-
-    if (err == PB_OK)
-        err = refused(c, e);
-    if (err == PB_OK && !c->needless)
-        err = read_value(pkl_edit_view(m->mine->edit), &c->change.place.value, mem, &c->value, e);
-    return err;
-}
-
-static enum pb_err apply(struct merge *m, const struct moved *changes, size_t n, struct error *e)
-{
-    struct pkl_edit *ed = m->theirs->edit;
-    enum pb_err err = PB_OK;
-
-    pkl_edit_group_begin(ed);
-    for (size_t i = 0; i < n && err == PB_OK; i++) {
-        if (!changes[i].needless)
-            err = pkl_edit_set(ed, &changes[i].place, changes[i].value, e);
-    }
-    pkl_edit_group_end(ed);
-    return err;
-}
-
-/* All places are found and checked in what they wrote before the first is changed. */
-static enum pb_err move_changes(struct merge *m, struct error *e)
-{
-    size_t n = pkl_edit_unsaved(m->mine->edit);
-    struct moved *changes = n > 0 ? mem_realloc(NULL, n, sizeof *changes) : NULL;
-    struct arena mem;
-    enum pb_err err = PB_OK;
-
-    if (n == 0)
-        return PB_OK;
-    if (changes == NULL)
-        return error_nomem(e);
-    memset(changes, 0, n * sizeof *changes);
-    arena_init(&mem);
-    for (size_t i = 0; i < n; i++)
-        buf_init(&changes[i].path, BUF_MAX_TEXT);
-    for (size_t i = 0; i < n && err == PB_OK; i++)
-        err = prepare(m, i, &mem, &changes[i], e);
-    if (err == PB_OK)
-        err = apply(m, changes, n, e);
-    for (size_t i = 0; i < n; i++)
-        buf_release(&changes[i].path);
-    arena_release(&mem);
-    free(changes);
-    return err;
 }
 
 /* --- telling ------------------------------------------------------------------------------- */
@@ -324,7 +106,8 @@ static enum pb_err tell_mine(struct merge *m, const struct moved *c, struct erro
 
     ok = (d.path = shown_path(m, &c->change, e)) != NULL &&
          (c->change.old.id == 0 || (d.was = shown(was, &c->change.old, e)) != NULL) &&
-         (d.now = shown(mine, &c->change.place.value, e)) != NULL;
+         ((c->change.what & PKL_CHANGE_DELETED) ||
+          (d.now = shown(mine, &c->change.place.value, e)) != NULL);
     if (ok && vec_push(&m->differences, d))
         return PB_OK;
     difference_release(&d);
@@ -340,7 +123,8 @@ static enum pb_err tell_clash(struct merge *m, const struct moved *c, struct err
 
     ok = (d.path = shown_path(m, &c->change, e)) != NULL &&
          (c->change.old.id == 0 || (d.was = shown(was, &c->change.old, e)) != NULL) &&
-         (d.mine = shown(mine, &c->change.place.value, e)) != NULL &&
+         ((c->change.what & PKL_CHANGE_DELETED) ||
+          (d.mine = shown(mine, &c->change.place.value, e)) != NULL) &&
          (!c->found || (d.theirs = shown(theirs, &c->place.value, e)) != NULL);
     if (ok && (d.why = mem_strdup(c->why)) != NULL && vec_push(&m->clashes, d))
         return PB_OK;
@@ -355,18 +139,18 @@ static enum pb_err tell_clash(struct merge *m, const struct moved *c, struct err
 /* Clashes are all told: each of them is somebody's decision. */
 static enum pb_err tell(struct merge *m, size_t i, struct error *e)
 {
-    struct moved c = {0};
+    struct moved c;
     struct arena mem;
     enum pb_err err;
 
     arena_init(&mem);
-    buf_init(&c.path, BUF_MAX_TEXT);
-    err = look(m, i, &mem, &c, e);
+    moved_init(&c);
+    err = moved_look(m->mine, m->theirs, i, &mem, &c, e);
     if (err == PB_OK && i < TOLD)
         err = tell_mine(m, &c, e);
     if (err == PB_OK && c.why != NULL)
         err = tell_clash(m, &c, e);
-    buf_release(&c.path);
+    moved_release(&c);
     arena_release(&mem);
     return err;
 }
@@ -477,7 +261,7 @@ static void put_on_theirs(void *ctx)
     struct merge *m = ctx;
     struct error error;
 
-    if (move_changes(m, &error) == PB_OK)
+    if (moved_all(m->mine, m->theirs, &error) == PB_OK)
         finish(m, NULL);
     else
         finish(m, &error);

@@ -83,7 +83,7 @@ static void add_clash(struct lines *l, const struct app_clash *c)
     (void)lines_printf(l, STYLE_WARNING, "%.400s %s", c->path[0] != '\0' ? c->path : _("all of it"),
                        _(c->why));
     (void)lines_pair(l, STYLE_VALUE, _("  it was"), c->was != NULL ? c->was : _("(nothing)"));
-    (void)lines_pair(l, STYLE_CHANGED, _("  yours"), c->mine);
+    (void)lines_pair(l, STYLE_CHANGED, _("  yours"), c->mine != NULL ? c->mine : _("(gone)"));
     (void)lines_pair(l, STYLE_CHANGED, _("  theirs"),
                      c->theirs != NULL ? c->theirs : _("(nothing)"));
 }

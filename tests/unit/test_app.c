@@ -28,6 +28,7 @@
 #define DICT_A9 "\x80\x02}(X\1\0\0\0aK\x09X\1\0\0\0bK\2X\1\0\0\0l](K\5K\6eu."
 #define DICT_A7 "\x80\x02}(X\1\0\0\0aK\7X\1\0\0\0bK\2X\1\0\0\0l](K\5K\6eu."
 #define DICT_LONGER "\x80\x02}(X\1\0\0\0aK\1X\1\0\0\0bK\2X\1\0\0\0l](K\4K\5K\6eu."
+#define DICT_C3 "\x80\x02}(X\1\0\0\0aK\1X\1\0\0\0bK\2X\1\0\0\0l](K\5K\6eX\1\0\0\0cK\3u."
 #define DICT_NO_A "\x80\x02}(X\1\0\0\0bK\2u."
 
 struct fixture {
@@ -912,6 +913,104 @@ static const struct {
     {".a", "7", NULL, 0, PB_ENOTFOUND, NULL},
 };
 
+/* What I did to {'a': 1, 'b': 2, 'l': [5, 6]}: "+ PATH = VALUE", "- PATH", "> PATH = KEY", or a
+ * value that is set. */
+static void change(struct app_object *o, const char *what)
+{
+    struct pkl_edit *ed = app_object_edit(o);
+    struct arena mem;
+    struct edit_arg arg;
+    struct literal *value = NULL;
+    struct pkl_child place;
+    struct pkl_spot spot;
+    struct error e;
+    size_t at = 0;
+    const char *text = what[1] == ' ' ? what + 2 : what;
+
+    arena_init(&mem);
+    if (*what == '-') {
+        assert_int_equal(pkl_path_parse(&mem, text, strlen(text), &arg.path, &at, &e), PB_OK);
+    } else {
+        assert_int_equal(pkl_edit_parse(&mem, text, strlen(text), &arg, &at, &e), PB_OK);
+        assert_int_equal(literal_parse(&mem, arg.value, arg.value_len, &value, &at, &e), PB_OK);
+    }
+    if (*what == '+') {
+        arg.path.count--;
+        assert_int_equal(pkl_path_follow(pkl_edit_view(ed), &arg.path, &place, &e), PB_OK);
+        assert_int_equal(
+            pkl_edit_spot(ed, &mem, &place.value, &arg.path.steps[arg.path.count], &spot, &e),
+            PB_OK);
+        assert_int_equal(
+            pkl_edit_insert(ed, &spot.into, spot.step, spot.index, spot.key, value, &e), PB_OK);
+    } else {
+        assert_int_equal(pkl_path_follow(pkl_edit_view(ed), &arg.path, &place, &e), PB_OK);
+        assert_int_equal(*what == '-'   ? pkl_edit_delete(ed, &place, &e)
+                         : *what == '>' ? pkl_edit_rename(ed, &place, value, &e)
+                                        : pkl_edit_set(ed, &place, value, &e),
+                         PB_OK);
+    }
+    arena_release(&mem);
+}
+
+/* Keys and items that came and went. */
+static const struct {
+    const char *mine[4], *bytes;
+    size_t n;
+    const char *result; /* or what is said when it cannot be put on theirs */
+} structural[] = {
+#define THEIRS(bytes) bytes, sizeof(bytes) - 1
+    {{"+ .c=3"}, THEIRS(DICT_A9), "{'a': 9, 'b': 2, 'l': [5, 6], 'c': 3}"},
+    {{"+ .c=3", "+ .d=4"}, THEIRS(DICT_LONGER), "{'a': 1, 'b': 2, 'l': [4, 5, 6], 'c': 3, 'd': 4}"},
+    {{"+ .c=3", ".a=7"}, THEIRS(DICT_C3), "{'a': 7, 'b': 2, 'l': [5, 6], 'c': 3}"},
+    {{"+ .c=4"}, THEIRS(DICT_C3), ".c was added by both"},
+    {{"- .b"}, THEIRS(DICT_A9), "{'a': 9, 'l': [5, 6]}"},
+    {{"- .a"}, THEIRS(DICT_A9), ".a was changed by both"},
+    {{"- .a"}, THEIRS(DICT_NO_A), "{'b': 2}"},
+    {{"- .l"}, THEIRS(DICT_LONGER), ".l was changed by both"},
+    {{"> .b='z'"}, THEIRS(DICT_A9), "{'a': 9, 'z': 2, 'l': [5, 6]}"},
+    {{"> .b='z'", ".z=8"}, THEIRS(DICT_A9), "{'a': 9, 'z': 8, 'l': [5, 6]}"},
+    {{"> .a='z'"}, THEIRS(DICT_A9), ".a was changed by both"},
+    {{"> .a='z'"}, THEIRS(DICT_NO_A), ".a is not there any more"},
+    {{"+ .l[]=7", "+ .l[0]=4"}, THEIRS(DICT_A9), "{'a': 9, 'b': 2, 'l': [4, 5, 6, 7]}"},
+    {{"+ .l[1]=0", "+ .l[1]=1", ".l[3]='six'"},
+     THEIRS(DICT_A9),
+     "{'a': 9, 'b': 2, 'l': [5, 1, 0, 'six']}"},
+    {{"- .l[0]", "+ .l[]=7"}, THEIRS(DICT_A9), "{'a': 9, 'b': 2, 'l': [6, 7]}"},
+    {{"- .l[1]", "+ .l[0]=4", ".l[1]=50"}, THEIRS(DICT_A9), "{'a': 9, 'b': 2, 'l': [4, 50]}"},
+    {{"+ .l[]=7"}, THEIRS(DICT_LONGER), ".l[2] may be another item now"},
+    {{"- .l[1]"}, THEIRS(DICT_LONGER), ".l[1] may be another item now"},
+    {{"+ .a2=1", "+ .l[]={1: [2]}", "- .b"},
+     THEIRS(DICT_A9),
+     "{'a': 9, 'l': [5, 6, {1: [2]}], 'a2': 1}"},
+    {{"+ .l[]=7"}, THEIRS(DICT_NO_A), ".l[2] is not there any more"},
+#undef THEIRS
+};
+
+static void test_structural_merges(void **state)
+{
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof structural / sizeof *structural; i++) {
+        struct app_object *mine;
+        struct merged m;
+
+        PUT(f->file, DICT);
+        mine = opened(f, f->file);
+        for (size_t k = 0; k < 4 && structural[i].mine[k] != NULL; k++)
+            change(mine, structural[i].mine[k]);
+        put(f->file, structural[i].bytes, structural[i].n);
+        m = merge(f, mine);
+        if ((m.object != NULL) != (*structural[i].result == '{'))
+            fail_msg("row %zu: %s", i, m.error.msg);
+        if (m.object != NULL)
+            check_value(m.object, structural[i].result);
+        else
+            assert_non_null(strstr(m.error.msg, structural[i].result));
+        app_object_close(m.object);
+        app_object_close(mine);
+    }
+}
+
 static void test_merges(void **state)
 {
     struct fixture *f = *state;
@@ -1253,6 +1352,7 @@ int main(void)
         TEST(test_compare_and_merge),
         TEST(test_merge),
         TEST(test_merges),
+        TEST(test_structural_merges),
         TEST(test_merge_and_close),
         TEST(test_copy),
         TEST(test_no_memory),
