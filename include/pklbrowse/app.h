@@ -244,6 +244,7 @@ enum pb_err app_change_path(struct app_object *o, const struct pkl_change *chang
 /* --- saving ----------------------------------------------------------------------------------- */
 /* Plans and verifies (a job).  done: e is NULL and *r says what a save would write; r lives until
  * the review is released or the object edited. */
+#define APP_NOTES_MAX 3
 struct app_review {
     struct pkl_splice splice;
     struct source *result;                               /* what will be stored */
@@ -251,6 +252,7 @@ struct app_review {
     uint64_t plain_before, plain_after, plain_untouched; /* of the pickle in it */
     bool nothing;                                        /* no change: nothing will be written */
     const char *sends_all; /* why even so much that is untouched is sent again; NULL: it is not */
+    const char *notes[APP_NOTES_MAX]; /* what becomes otherwise by it, translated; NULL: no more */
 };
 typedef void (*app_review_fn)(void *ctx, struct app_review *r, const struct error *e);
 enum pb_err app_review_start(struct app_object *o, app_review_fn done, void *ctx,

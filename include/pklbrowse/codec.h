@@ -130,6 +130,8 @@ enum codec_kind codec_layer_kind(const struct codec_layer *l);
 /* It grows, and has its size when the layer is done or has failed; NULL: not begun. */
 struct source *codec_layer_plain(const struct codec_layer *l);
 uint64_t codec_layer_taken(const struct codec_layer *l); /* bytes of `stored` that were read */
+/* Streams that follow each other in it, which become one when it is written again. */
+uint64_t codec_layer_members(const struct codec_layer *l);
 /* Why nothing can be written back through it (once it is done); NULL: it can. */
 const char *codec_layer_fixed(const struct codec_layer *l);
 

@@ -56,6 +56,12 @@ struct store_page {
     char *next; /* token of the next page; NULL: this was the last */
 };
 
+/* What of a local file a save cannot keep. */
+enum store_loss {
+    STORE_LOSES_LINKS = 1, /* its other names (hard links) keep the old bytes */
+    STORE_LOSES_OWNER = 2  /* owner or group: only root may give files away */
+};
+
 /* All that is known of one object: identity and what an overwrite must keep. */
 struct store_object {
     struct store_identity identity;
@@ -63,6 +69,7 @@ struct store_object {
     struct http_headers shown; /* every property worth showing a person, in order */
     unsigned tags;             /* x-amz-tagging-count */
     int mode;                  /* local: permission bits */
+    unsigned loses;            /* enum store_loss */
     const char *read_only; /* why nobody can write over it, a literal; NULL: not known to be so */
 };
 void store_object_init(struct store_object *o);
@@ -312,7 +319,7 @@ struct history_entry {
     const char *location;                   /* as it would be typed */
     const char *etag, *version_id, *sha256; /* NULL: none */
     const char *file;                       /* that holds the bytes; NULL: they were too many */
-    int mode; /* permission bits of a local file; 0: not known */
+    int mode;                               /* permission bits of a local file; 0: not known */
     uint64_t size;
     int64_t modified, replaced;
 };

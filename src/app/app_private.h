@@ -157,6 +157,8 @@ bool unwrap_unclear(const struct unwrap *u);   /* an archive of several files, n
 uint64_t unwrap_taken(const struct unwrap *u); /* stored bytes that the first layer has read */
 void unwrap_name(const struct unwrap *u, struct buf *out); /* "gzip", "tar in gzip" */
 /* Why nothing can be written back through it, once it is done; NULL: it can. */
+/* Streams that followed each other come out as one when it is written again. */
+bool unwrap_joins(const struct unwrap *u);
 const char *unwrap_fixed(const struct unwrap *u);
 
 /* plain (outlives it) in all that `was` is: written again, read again, compared. */

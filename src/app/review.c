@@ -141,12 +141,27 @@ static const char *why_all(const struct review *r)
     return _("Google's store copies whole objects, no part of one");
 }
 
+static void add_notes(const struct app_object *o, struct app_review *pub)
+{
+    size_t n = 0;
+
+    if (pub->nothing)
+        return;
+    if (o->unwrap != NULL && unwrap_joins(o->unwrap))
+        pub->notes[n++] = _("its compressed members become one");
+    if ((o->info.loses & STORE_LOSES_LINKS) != 0)
+        pub->notes[n++] = _("its other names (hard links) keep what is there now");
+    if ((o->info.loses & STORE_LOSES_OWNER) != 0)
+        pub->notes[n++] = _("it will be yours: its owner or group cannot be kept");
+}
+
 static void review_finished(struct job *j, enum job_state state)
 {
     struct review *r = (struct review *)j;
     struct error error = j->error;
 
     r->pub.sends_all = why_all(r);
+    add_notes(r->object, &r->pub);
     r->object->reviewing = NULL;
     r->object = NULL;
     if (state == JOB_DONE) {

@@ -117,6 +117,14 @@ const char *unwrap_fixed(const struct unwrap *u)
     return why;
 }
 
+bool unwrap_joins(const struct unwrap *u)
+{
+    for (size_t i = 0; i < u->count; i++)
+        if (codec_layer_members(u->layers[i]) > 1)
+            return true;
+    return false;
+}
+
 /* What begins behind the last layer? */
 static enum pb_err look(struct unwrap *u, struct error *e)
 {

@@ -142,6 +142,8 @@ enum pb_err report_text(const struct cli *c, const struct report *r, struct buf 
     if (r->review->sends_all != NULL)
         buf_printf(out, _("all %llu bytes are sent: %s\n"),
                    (unsigned long long)r->review->size_after, r->review->sends_all);
+    for (size_t i = 0; i < APP_NOTES_MAX && r->review->notes[i] != NULL; i++)
+        buf_printf(out, _("note: %s\n"), r->review->notes[i]);
     add_wrapping(c, r, out);
     if (r->review->splice.renumbered > 0)
         buf_printf(out,

@@ -69,6 +69,11 @@ uint64_t codec_layer_taken(const struct codec_layer *l)
     return l->taken;
 }
 
+uint64_t codec_layer_members(const struct codec_layer *l)
+{
+    return l->decoder != NULL ? codec_decoder_members(l->decoder) : 1;
+}
+
 const char *codec_layer_fixed(const struct codec_layer *l)
 {
     return l->fixed;

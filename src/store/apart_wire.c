@@ -48,6 +48,7 @@ void apart_put_object(struct buf *b, const struct store_object *o)
     put_headers(b, &o->shown);
     apart_put(b, o->tags);
     apart_put(b, (uint64_t)o->mode);
+    apart_put(b, o->loses);
 }
 
 void apart_put_page(struct buf *b, const struct store_page *p)
@@ -170,6 +171,7 @@ enum pb_err apart_get_object(struct apart_reader *r, struct store_object *o, str
         err = get_headers(r, &o->shown, e);
     o->tags = (unsigned)apart_get(r);
     o->mode = (int)apart_get(r);
+    o->loses = (unsigned)apart_get(r);
     if (err == PB_OK)
         err = status(r, e);
     if (err != PB_OK)

@@ -1,6 +1,8 @@
 #include <errno.h>
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <pklbrowse/clock.h>
 #include <pklbrowse/intl.h>
@@ -37,8 +39,11 @@ enum pb_err local_path(const char *container, const char *key, size_t key_len, c
 enum pb_err local_errno(int number, const char *what, const char *path, struct error *e)
 {
     struct buf shown;
+    struct stat st;
     enum pb_err err;
 
+    if (number == ENOENT && lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+        return local_fail(PB_ENOTFOUND, path, "it is a link to nothing", e);
     buf_init(&shown, BUF_MAX_LINE);
     store_show(&shown, NULL, path, NULL, 0);
     err = error_errno(e, number, what, shown.data);
@@ -100,6 +105,17 @@ static enum pb_err show(struct store_object *o, const char *name, struct buf *va
     return err;
 }
 
+/* Another file takes its place when it is saved. */
+static unsigned losses(const struct stat *st)
+{
+    uid_t us = geteuid();
+    unsigned lost = st->st_nlink > 1 ? STORE_LOSES_LINKS : 0;
+
+    if (us != 0 && (st->st_uid != us || (st->st_gid != getegid() && !group_member(st->st_gid))))
+        lost |= STORE_LOSES_OWNER;
+    return lost;
+}
+
 enum pb_err local_object(struct store_object *o, const struct stat *st, struct error *e)
 {
     struct buf text;
@@ -109,6 +125,7 @@ enum pb_err local_object(struct store_object *o, const struct stat *st, struct e
     buf_init(&text, BUF_MAX_LINE);
     err = local_identity(&o->identity, st, e);
     o->mode = (int)(st->st_mode & 07777);
+    o->loses = losses(st);
     buf_printf(&text, "%llu", (unsigned long long)st->st_size);
     if (err == PB_OK)
         err = show(o, "Size", &text, e);

@@ -22,6 +22,7 @@
 #include "local.h"
 
 #define PIECE (256u * 1024u)
+#define HOLE (64u * 1024u) /* zeros that are left out of a file that has holes */
 #define XATTRS_MAX 65536u
 
 struct write_op {
@@ -34,6 +35,7 @@ struct write_op {
     int dir, fd;
     struct source *body;
     bool begun, there, has_mode;
+    bool holes;  /* the old file takes less room than it is long */
     bool ready;  /* complete and on the disk */
     mode_t mode; /* of a new file */
     struct stat before;
@@ -180,7 +182,7 @@ static enum pb_err create_temp(struct write_op *w, struct error *e)
             break;
     }
     w->temp[0] = '\0';
-    return failed(w, "cannot create the new file beside", e);
+    return local_errno(errno, "cannot create a new file in", w->folder, e);
 }
 
 static enum pb_err prepare(struct write_op *w, struct error *e)
@@ -192,12 +194,13 @@ static enum pb_err prepare(struct write_op *w, struct error *e)
         return err;
     w->dir = open(w->folder, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC);
     if (w->dir < 0)
-        return failed(w, "cannot open the folder of", e);
+        return local_errno(errno, "cannot open", w->folder, e);
     err = look(w, &w->before, &w->there, e);
     if (err == PB_OK && w->there)
         err = local_regular(&w->before, w->path, e);
     if (err != PB_OK)
         return err;
+    w->holes = w->there && (uint64_t)w->before.st_blocks * 512 < (uint64_t)w->before.st_size;
     /* A rename would get around a file that may not be written to. */
     if (w->there && faccessat(w->dir, w->name, W_OK, AT_EACCESS) != 0)
         return failed(w, "cannot write to", e);
@@ -222,8 +225,20 @@ static enum pb_err write_piece(struct write_op *w, const uint8_t *p, size_t n, s
     return PB_OK;
 }
 
+/* Zeros are a hole again where there were holes. */
+static enum pb_err add_piece(struct write_op *w, const uint8_t *p, size_t n, struct error *e)
+{
+    if (!w->holes || p[0] != 0 || memcmp(p, p + 1, n - 1) != 0)
+        return write_piece(w, p, n, e);
+    if (ftruncate(w->fd, (off_t)(w->job.done + n)) != 0 || lseek(w->fd, (off_t)n, SEEK_CUR) < 0)
+        return failed(w, "cannot write the new file beside", e);
+    w->job.done += n;
+    return PB_OK;
+}
+
 static enum pb_err copy_some(struct write_op *w, uint64_t end_us, bool *more, struct error *e)
 {
+    size_t most = w->holes ? HOLE : PIECE;
     enum pb_err err = PB_OK;
 
     while (err == PB_OK && w->job.done < w->job.total) {
@@ -234,11 +249,11 @@ static enum pb_err copy_some(struct write_op *w, uint64_t end_us, bool *more, st
             *more = true;
             return PB_OK;
         }
-        err = source_view(w->body, w->job.done, PIECE, &p, &n, e);
+        err = source_view(w->body, w->job.done, most, &p, &n, e);
         if (err == PB_OK && n == 0)
             err = error_set(e, PB_EIO, "what is to be saved is shorter than it was");
         if (err == PB_OK)
-            err = write_piece(w, p, n < PIECE ? n : PIECE, e);
+            err = add_piece(w, p, n < most ? n : most, e);
     }
     return err;
 }

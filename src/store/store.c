@@ -214,6 +214,7 @@ enum pb_err store_object_copy(struct store_object *to, const struct store_object
     store_object_init(to);
     to->tags = from->tags;
     to->mode = from->mode;
+    to->loses = from->loses;
     to->read_only = from->read_only;
     err = store_identity_copy(&to->identity, &from->identity, e);
     if (err == PB_OK)

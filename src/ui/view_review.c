@@ -108,6 +108,8 @@ static void add_sizes(const struct app_review *r, struct lines *l)
     if (r->sends_all != NULL)
         (void)lines_printf(l, STYLE_VALUE, _("All %s bytes are sent: %s."),
                            TEXT_COUNT(r->size_after), r->sends_all);
+    for (size_t i = 0; i < APP_NOTES_MAX && r->notes[i] != NULL; i++)
+        (void)lines_printf(l, STYLE_WARNING, _("Note: %s."), r->notes[i]);
     if (r->splice.renumbered > 0)
         (void)lines_printf(l, STYLE_VALUE,
                            _("No memo slot was free: %s references to other values have new "

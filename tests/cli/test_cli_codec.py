@@ -161,7 +161,8 @@ def test_members(p: Place):
         _, wrap, unwrap = STREAMS[name]
         file = p.put("x", wrap(two[:9]) + wrap(two[9:]))
         p.run("show", "--repr", file, "@1[0]").expect(0, "2\n")
-        p.run("set", file, "@1[0]=3").expect(0)
+        done = p.run("set", file, "@1[0]=3").expect(0)
+        same("its compressed members become one" in done.out, True, name)
         same(unwrap(p.get("x")), pickle.dumps([1]) + pickle.dumps([3]), name)
 
 

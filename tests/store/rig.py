@@ -96,8 +96,9 @@ class Driver:
             assert secret not in json.dumps(told), "a secret in an error"
         return told
 
-    def program(self, *words, status=0, notes=False, **env):
-        """What our program prints, from its command line; notes: on its standard error."""
+    def program(self, *words, status=0, notes=False, user=None, **env):
+        """What our program prints, from its command line; notes: on its standard error; user: who
+        runs it (a number)."""
         told = subprocess.run(
             [os.environ["PKLBROWSE"], *words],
             env=self.environment(**env),
@@ -107,6 +108,9 @@ class Driver:
             check=False,
             stdin=subprocess.DEVNULL,
             timeout=SECONDS,
+            user=user,
+            group=user,
+            extra_groups=None if user is None else [],
         )
         for secret in self.secrets:
             assert secret not in told.stdout + told.stderr, "a secret was printed"
