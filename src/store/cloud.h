@@ -71,6 +71,7 @@ struct cloud_copy_kind;
 
 /* All but actions, request_size, prepare, again, where and those of errors and objects may be NULL.
  */
+#define CLOUD_SEEN 24
 struct cloud_kind {
     const struct cloud_action *actions;
     unsigned head; /* the action that asks for an object's properties */
@@ -117,6 +118,10 @@ struct cloud_kind {
     /* Holds the removal of an object to what was read; NULL: the service cannot. */
     enum pb_err (*hold)(struct cloud_request *r, const struct store_identity *identity,
                         struct error *e);
+    /* What a look tells that a removal can be held to (CLOUD_SEEN bytes; "": nothing), and so that
+     * it is.  A service that does not take that is asked once more, without.  NULL: none. */
+    void (*seen)(const struct cloud_request *r, const struct http_result *looked, char *out);
+    enum pb_err (*hold_seen)(struct cloud_request *r, const char *seen, struct error *e);
     /* The version id of the delete marker that a removal left, or NULL: none. */
     const char *(*marker)(const struct http_result *r);
 };

@@ -13,6 +13,7 @@ struct remove_op {
     char *container, *key, *version_id;
     size_t key_len;
     struct store_identity identity;
+    char seen[CLOUD_SEEN]; /* by the look before it; "": nothing that it can be held to */
     store_remove_fn done;
     void *ctx;
 };
@@ -53,15 +54,22 @@ static void finish(struct remove_op *d, const char *marker, const struct error *
     free(copy);
 }
 
+static enum pb_err begin(struct remove_op *d, unsigned action, cloud_answer_fn done,
+                         struct error *e);
+
 static void answered(void *ctx, const struct http_result *r, const struct error *e)
 {
     struct remove_op *d = ctx;
     const struct cloud_kind *k = kind_of(d);
-    bool gone = k->hold && r->status == 404 && r->attempts > 1;
+    bool gone = !e && (k->hold || *d->seen) && r->status == 404 && r->attempts > 1;
     struct error error = {0};
 
     if (e) {
         finish(d, NULL, e);
+    } else if (*d->seen && (r->status == 400 || r->status == 403)) {
+        *d->seen = '\0'; /* such a condition is not known there */
+        if (begin(d, k->remove, answered, &error) != PB_OK)
+            finish(d, NULL, &error);
     } else if (r->status / 100 != 2 && !gone) {
         (void)cloud_answer_error(d->request, r, &error);
         finish(d, NULL, &error);
@@ -86,6 +94,8 @@ static enum pb_err begin(struct remove_op *d, unsigned action, cloud_answer_fn d
     err = cloud_version(d->request, d->version_id, e);
     if (err == PB_OK && action == k->remove && k->hold && d->identity.etag)
         err = k->hold(d->request, &d->identity, e);
+    if (err == PB_OK && action == k->remove && *d->seen)
+        err = k->hold_seen(d->request, d->seen, e);
     return err == PB_OK ? cloud_request_send(d->request, e) : err;
 }
 
@@ -104,6 +114,8 @@ static void looked(void *ctx, const struct http_result *r, const struct error *e
              !store_identity_same(&d->identity, &now.identity))
         (void)cloud_error(d->request, PB_ECHANGED, "it was changed by someone else", &error);
     store_object_release(&now);
+    if (error.code == PB_OK && kind_of(d)->seen && !d->version_id)
+        kind_of(d)->seen(d->request, r, d->seen);
     if (error.code == PB_OK && begin(d, kind_of(d)->remove, answered, &error) == PB_OK)
         return;
     finish(d, NULL, &error);

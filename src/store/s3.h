@@ -101,6 +101,10 @@ bool s3_request_learn(struct s3_request *r, const struct http_result *answer);
 
 /* ----------------------------------------------------------------------- s3_google.c */
 
+/* The generation that a look told (CLOUD_SEEN bytes), and a request held to it. */
+void s3_google_seen(const struct cloud_request *r, const struct http_result *looked, char *out);
+enum pb_err s3_google_hold(struct cloud_request *r, const char *generation,
+                           struct error *e) PB_CHECK;
 /* Amazon's words in them become Google's. */
 enum pb_err s3_google_words(struct http_headers *h, struct error *e) PB_CHECK;
 

@@ -21,18 +21,38 @@ static bool is_google(const struct http_result *r)
     return http_headers_get(&r->headers, "X-GUploader-UploadID") != NULL;
 }
 
-bool s3_google_note(struct cloud_write *c, const struct http_result *r)
+/* The generation in an answer: CLOUD_SEEN bytes; "": none. */
+static void read_generation(const struct http_result *r, char *out)
 {
-    struct write_op *w = (struct write_op *)c;
     const char *generation = http_headers_get(&r->headers, "x-goog-generation");
     size_t n = generation ? strlen(generation) : 0;
 
+    memset(out, 0, CLOUD_SEEN);
+    if (n > 0 && n < CLOUD_SEEN && strspn(generation, "0123456789") == n)
+        memcpy(out, generation, n);
+}
+
+void s3_google_seen(const struct cloud_request *r, const struct http_result *looked, char *out)
+{
+    *out = '\0';
+    if (s3_of(r)->google)
+        read_generation(looked, out);
+}
+
+enum pb_err s3_google_hold(struct cloud_request *r, const char *generation, struct error *e)
+{
+    ((struct s3_request *)r)->goog4 = true;
+    return cloud_header(r, "x-goog-if-generation-match", generation, e);
+}
+
+bool s3_google_note(struct cloud_write *c, const struct http_result *r)
+{
+    struct write_op *w = (struct write_op *)c;
+
     if (!s3_write_store(w)->google || w->generations_refused)
         return false;
-    memset(w->generation, 0, sizeof w->generation);
-    if (n > 0 && n < sizeof w->generation && strspn(generation, "0123456789") == n)
-        memcpy(w->generation, generation, n);
-    else if (r->status == 404 && is_google(r))
+    read_generation(r, w->generation);
+    if (!*w->generation && r->status == 404 && is_google(r))
         w->generation[0] = '0'; /* there must be nothing */
     w->unconditional = !*w->generation;
     return false;
@@ -40,8 +60,7 @@ bool s3_google_note(struct cloud_write *c, const struct http_result *r)
 
 enum pb_err s3_google_condition(struct write_op *w, struct error *e)
 {
-    w->request.goog4 = true;
-    return cloud_header(&w->request.q, "x-goog-if-generation-match", w->generation, e);
+    return s3_google_hold(&w->request.q, w->generation, e);
 }
 
 bool s3_google_refused(struct write_op *w, const struct http_result *r)

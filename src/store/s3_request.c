@@ -381,5 +381,7 @@ const struct cloud_kind s3_kind = {
     .details = s3_parts_of_details,
     .tagging = &tagging,
     .copies = &s3_copies,
+    .seen = s3_google_seen,
+    .hold_seen = s3_google_hold,
     .marker = marker,
 };

@@ -235,8 +235,16 @@ static enum pb_err add_params(struct versions_op *v, const struct store_list_req
 struct store_op *s3_list_versions(struct store *s, const struct store_list_request *r,
                                   store_page_fn done, void *ctx, struct error *e)
 {
-    struct versions_op *v = (struct versions_op *)cloud_list_new(
-        sizeof *v, s, S3_LIST_VERSIONS, r->container, r, r->token, answered, done, ctx, e);
+    struct versions_op *v;
+
+    if (((const struct s3_store *)s)->google) {
+        (void)error_set(e, PB_EUNSUPPORTED,
+                        "with an HMAC key the generations of Google's store are "
+                        "not listed: sign in with an account or a token");
+        return NULL;
+    }
+    v = (struct versions_op *)cloud_list_new(sizeof *v, s, S3_LIST_VERSIONS, r->container, r,
+                                             r->token, answered, done, ctx, e);
 
     if (!v)
         return NULL;

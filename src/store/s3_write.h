@@ -32,11 +32,11 @@ struct write_op {
     bool differs;       /* and are others */
 
     /* How far it is. */
-    bool plain_etag;          /* the other spelling than received is sent */
-    bool other_tried;         /* both were */
-    bool unconditional;       /* the server does not do conditions */
-    char generation[24];      /* of what was there, in Google's store; "": not known */
-    bool generations_refused; /* it does not take them */
+    bool plain_etag;             /* the other spelling than received is sent */
+    bool other_tried;            /* both were */
+    bool unconditional;          /* the server does not do conditions */
+    char generation[CLOUD_SEEN]; /* of what was there, in Google's store; "": not known */
+    bool generations_refused;    /* it does not take them */
     enum doubt doubt;
     unsigned looks;
 };

@@ -171,6 +171,29 @@ def answer_lost(server):
 
 
 @with_server
+def removed_by_generation(server):
+    """A removal is held to the generation that was looked at, where Google's way is known."""
+    def deletes():
+        return [headers for method, _, headers in server.seen if method == "DELETE"]
+
+    where = by_generation(server)
+    generation = server.gcs.get("b", "data.pickle").generation
+    google(0, server, "rm", where)
+    assert [said["x-goog-if-generation-match"] for said in deletes()] == [str(generation)]
+    assert "data.pickle" not in server.gcs.buckets["b"].live
+    by_generation(server)
+    server.meanwhile["DELETE"] = lambda: server.gcs.put("b", "data.pickle", b"theirs")
+    assert "changed by someone else" in google(4, server, "rm", where)
+    assert server.gcs.get("b", "data.pickle").data == b"theirs"
+    server.knows_goog4 = False                  # held against the look alone
+    google(0, server, "rm", where)
+    assert "data.pickle" not in server.gcs.buckets["b"].live
+    assert [said["authorization"][:5] for said in deletes()[-2:]] == ["GOOG4", "AWS4-"]
+    said = google(7, server, "ls", "--versions", "gs://b/")
+    assert "with an HMAC key the generations of Google's store are not listed" in said, said
+
+
+@with_server
 def not_googles_way(server):
     """A server that shows generations but takes Amazon's signature alone: said."""
     where = by_generation(server)
@@ -197,7 +220,8 @@ def refused(rig):
 
 
 TESTS = (worked_example, dialect, front_end, changed_meanwhile, held_to_the_generation, overtaken,
-         only_where_nothing_is, answer_lost, not_googles_way, which_kind, refused)
+         only_where_nothing_is, answer_lost, removed_by_generation, not_googles_way, which_kind,
+         refused)
 
 
 def main():
