@@ -33,7 +33,7 @@ enum pb_err app_fail(struct error *e, enum pb_err code, const struct location *l
 }
 
 /* Appends path without empty and "." parts.  ".." stays: what it means depends on symbolic links.
- */
+ * What stands behind "!/" may be a name in an archive, which may begin with either. */
 static void append_clean(struct buf *out, const char *path)
 {
     while (*path != '\0') {
@@ -51,6 +51,10 @@ static void append_clean(struct buf *out, const char *path)
             buf_putc(out, '/');
         buf_append(out, path, n);
         path += n;
+        if (n > 1 && path[-1] == '!' && path[0] == '/') {
+            buf_puts(out, path);
+            return;
+        }
     }
 }
 

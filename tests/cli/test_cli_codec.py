@@ -378,6 +378,19 @@ def test_members_of_archives(p: Place):
     p.run("show", "plain!/a").expect(3, "", "no archive")
 
 
+def test_names_that_lead_away(p: Place):
+    """Names that lead out of the archive are names in it, and lead nowhere."""
+    files = {"../up.pkl": PLAIN, "/abs.pkl": PLAIN, "a.pkl": PLAIN}
+    for pack, names in ((zipped, unzipped), (tarred, untarred)):
+        file = p.put("x", pack(files))
+        same(sorted(p.run("ls", "-r", file + "!/").expect(0).out.split()), sorted(files))
+        for name in files:
+            p.run("set", f"{file}!/{name}", ".age=31").expect(0)
+            p.run("show", "--repr", f"{file}!/{name}", ".age").expect(0, "31\n")
+        same(list(names(p.get("x"))), list(files))
+    same([os.path.lexists(name) for name in ("/abs.pkl", p.path("../up.pkl"))], [False, False])
+
+
 def test_listed(p: Place):
     p.put("x", tarred({"b.pkl": PLAIN, "d/e/c.pkl": PLAIN, "./a.pkl": PLAIN}))
     p.run("ls", "x!/").expect(0, "a.pkl\nb.pkl\nd/\n")
