@@ -289,9 +289,12 @@ enum pb_err scan_hash_check(struct pkl_doc *d, size_t first, size_t per, struct 
     struct look l = {.d = d};
     enum pb_err err = PB_OK;
     uint64_t place = 0;
-    struct scan_above all = scan_look_above(s->stack.data + first, s->stack.data + s->stack.len);
+    struct scan_above all;
 
+    if (first == s->stack.len)
+        return PB_OK;
     /* Nearly always there is nothing to look at one by one. */
+    all = scan_look_above(s->stack.data + first, s->stack.data + s->stack.len);
     if (all.even == 0 && (per != 1 || all.odd == 0))
         return PB_OK;
     for (size_t i = first; i < s->stack.len && err == PB_OK; i++) {
